@@ -1,0 +1,124 @@
+"""``soundsift``: the front door.  Everything heavy is imported only by the command in need."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from engine.errors import SoundsiftError
+from engine.progress import Cancelled
+
+EXAMPLES = """\
+examples:
+  soundsift index ~/Sounds
+  soundsift search "heavy wooden door creaking"
+  soundsift similar door.wav --start 1.5 --end 3
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return 0 for success, 1 for a problem, 2 for wrong usage."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["train"]:
+        from app.progress_bar import progress_bar
+        from trainer.cli import main as train
+
+        return train(given[1:], progress_bar)
+    parser = make_parser()
+    options = parser.parse_args(given)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    try:
+        options.run(options)
+    except Cancelled:
+        print("stopped: what was done is kept", file=sys.stderr)
+        return 1
+    except SoundsiftError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except BrokenPipeError:  # the reader of our output has gone, like `| head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    return 0
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="soundsift",
+        description="Find sounds by what they sound like.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=version("soundsift"))
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--library", type=Path, metavar="FILE", help="the library database")
+    common.add_argument("--json", action="store_true", help="print one JSON document")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    def command(name: str, summary: str) -> argparse.ArgumentParser:
+        made = commands.add_parser(name, help=summary, description=summary, parents=[common])
+        made.set_defaults(run=_lazily(name))
+        return made
+
+    index = command("index", "listen to folders of sounds and keep what was heard")
+    index.add_argument("paths", type=Path, nargs="+", metavar="PATH")
+    index.add_argument("--model", help="name or folder (default: the library's, or the best)")
+    search = command("search", "find sounds by a description")
+    search.add_argument("text", nargs="+", metavar="TEXT")
+    search.add_argument("--names", action="store_true", help="search file names only")
+    similar = command("similar", "find sounds like a file, or like a part of it")
+    similar.add_argument("file", type=Path, metavar="FILE")
+    similar.add_argument("--start", type=float, metavar="S", help="where the part begins, in s")
+    similar.add_argument("--end", type=float, metavar="S", help="where the part ends, in s")
+    for found in (search, similar):
+        found.add_argument("-n", type=_positive, default=20, dest="limit", help="how many results")
+    demo = command("demo", "make the demo sounds, to have something to search")
+    demo.add_argument("folder", type=Path, nargs="?", help="where (default: with the library)")
+    command("status", "count what is in the library")
+    command("skipped", "list the files that could not be heard, and why")
+    _add_models(command("models", "list, show, get and use models"))
+    _add_evaluate(command("evaluate", "measure a model on a manifest of sounds"))
+    commands.add_parser("train", help="train models (see `soundsift train --help`)")
+    return parser
+
+
+def _add_models(models: argparse.ArgumentParser) -> None:
+    models.add_argument("action", nargs="?", choices=("list", "show", "get", "use"), default="list")
+    models.add_argument("name", nargs="?", help="the model's name or folder")
+    models.add_argument(
+        "--from", type=Path, dest="source", metavar="FILE", help="get: a file already downloaded"
+    )
+
+
+def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
+    evaluate.add_argument("protocol", choices=("zero-shot", "retrieval"))
+    evaluate.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
+    evaluate.add_argument("--model", help="name or folder (default: the best there is)")
+
+
+def _lazily(name: str):  # type: ignore[no-untyped-def]
+    """Return a function that imports the command only when it is run."""
+
+    def run(options: argparse.Namespace) -> None:
+        from app import commands
+
+        getattr(commands, name)(options)
+
+    return run
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

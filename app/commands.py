@@ -1,0 +1,224 @@
+"""The commands: each asks the engine and prints what it answers."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from app import report
+from app.progress_bar import progress_bar
+from engine.errors import InputError, LibraryError
+from engine.models.catalog import find_model, get_model, preferred_model
+from engine.models.catalog import models as all_models
+from engine.models.spec import read_spec
+from engine.paths import data_folder, default_library
+from engine.store import Library
+
+
+def index(options: argparse.Namespace) -> None:
+    """Index folders."""
+    from engine.index.build import index_folders
+    from engine.index.scan import roots_of
+
+    roots_of(options.paths)  # a wrong path must not leave a new, empty library behind
+    with Library(_library_path(options)) as library:
+        folder = find_model(options.model) if options.model else _model_of(library)
+        with progress_bar() as control:
+            done = index_folders(library, folder, options.paths, control)
+        name = read_spec(folder).name
+        if options.json:
+            _print_json({"library": str(library.path), "model": name, **done.to_dict()})
+        else:
+            print(report.indexed(done, name))
+
+
+def demo(options: argparse.Namespace) -> None:
+    """Make the demo sounds."""
+    from app.demo import make_demo_sounds
+
+    folder = options.folder or data_folder() / "demo"
+    with progress_bar() as control:
+        made = make_demo_sounds(folder, control)
+    if options.json:
+        _print_json({"folder": str(folder), "made": made})
+    else:
+        print(f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}")
+
+
+def search(options: argparse.Namespace) -> None:
+    """Search by text."""
+    from engine.search.searcher import Searcher, search_names
+
+    text = " ".join(options.text)
+    with _existing_library(options) as library:
+        if options.names:
+            answer = search_names(library, text, options.limit)
+        else:
+            answer = Searcher(library, _model_of(library)).search_text(text, options.limit)
+    _print_answer(options, answer)
+
+
+def similar(options: argparse.Namespace) -> None:
+    """Search by sound."""
+    from engine.search.searcher import Searcher
+
+    with _existing_library(options) as library:
+        searcher = Searcher(library, _model_of(library))
+        answer = searcher.search_sound(options.file, options.start, options.end, options.limit)
+    _print_answer(options, answer)
+
+
+def status(options: argparse.Namespace) -> None:
+    """Count what is in the library."""
+    with _existing_library(options) as library:
+        counts = library.statistics()
+        model = (library.setting("model_name") or b"").decode()
+        path = library.path
+    document = {
+        "library": str(path),
+        "model": model,
+        "sounds": counts.sounds,
+        "windows": counts.windows,
+        "embedded": counts.embedded,
+        "missing": counts.missing,
+        "offline": 0,
+        "skipped": counts.skipped,
+        "hours": counts.hours,
+    }
+    if options.json:
+        _print_json(document)
+    else:
+        print(report.table(document))
+
+
+def skipped(options: argparse.Namespace) -> None:
+    """List what could not be heard."""
+    with _existing_library(options) as library:
+        rows = [{"path": row.path, "reason": row.reason} for row in library.skipped()]
+    if options.json:
+        _print_json({"skipped": rows})
+    else:
+        print(report.skipped(rows))
+
+
+def models(options: argparse.Namespace) -> None:
+    """List, show, get or use models."""
+    if options.action == "list":
+        _list_models(options)
+        return
+    if not options.name:
+        raise InputError(f"which model? Try `soundsift models {options.action} default`")
+    {"show": _show_model, "get": _get_model, "use": _use_model}[options.action](options)
+
+
+def evaluate(options: argparse.Namespace) -> None:
+    """Measure a model on a manifest."""
+    from engine.models.match_model import load_captioner, load_listener
+    from trainer.evaluate import evaluate_retrieval, evaluate_zero_shot
+
+    measure = evaluate_zero_shot if options.protocol == "zero-shot" else evaluate_retrieval
+    folder = find_model(options.model or preferred_model())
+    with progress_bar() as control:
+        figures = measure(load_listener(folder), load_captioner(folder), options.manifest, control)
+    document = {"model": read_spec(folder).name, **figures}
+    if options.json:
+        _print_json(document)
+    else:
+        print(report.figures(document))
+
+
+def _list_models(options: argparse.Namespace) -> None:
+    best = preferred_model()
+    rows = []
+    for entry in all_models():
+        spec = read_spec(entry.folder) if entry.folder else None
+        rows.append(
+            {
+                "name": entry.name,
+                "installed": entry.folder is not None,
+                "bundled": entry.bundled,
+                "used_for_new_libraries": entry.name == best,
+                "id": spec.id if spec else None,
+                "audio_tower": spec.audio_tower if spec else None,
+                "folder": str(entry.folder) if entry.folder else None,
+            }
+        )
+    if options.json:
+        _print_json({"models": rows})
+    else:
+        print(report.models(rows))
+
+
+def _show_model(options: argparse.Namespace) -> None:
+    folder = find_model(options.name)
+    card = folder / "README.md"
+    if options.json:
+        document = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        document["bank"] = len(document["bank"])
+        _print_json(document)
+    else:
+        print(card.read_text(encoding="utf-8") if card.is_file() else read_spec(folder).name)
+
+
+def _get_model(options: argparse.Namespace) -> None:
+    with progress_bar() as control:
+        folder = get_model(options.name, options.source, control)
+    spec = read_spec(folder)
+    if options.json:
+        _print_json({"name": spec.name, "id": spec.id, "folder": str(folder)})
+    else:
+        print(f"{spec.name} is installed; new libraries use it, an existing one after")
+        print(f"  soundsift models use {spec.name}")
+
+
+def _use_model(options: argparse.Namespace) -> None:
+    from engine.index.build import use_model
+
+    folder = find_model(options.name)
+    with _existing_library(options) as library:
+        with progress_bar() as control:
+            kept = use_model(library, folder, control)
+        folders = library.folders()
+    name = read_spec(folder).name
+    if options.json:
+        _print_json({"model": name, "features_kept": kept, "folders": folders})
+    elif kept:
+        print(f"the library now uses {name}")
+    else:
+        print(f"the library now uses {name}, which hears differently: listen again with")
+        print("  soundsift index " + " ".join(f'"{folder}"' for folder in folders))
+
+
+def _library_path(options: argparse.Namespace) -> Path:
+    path: Path = options.library or default_library()
+    return path
+
+
+def _existing_library(options: argparse.Namespace) -> Library:
+    path = _library_path(options)
+    if not path.is_file():
+        raise LibraryError(f"there is no library at {path} yet: run `soundsift index FOLDER` first")
+    return Library(path)
+
+
+def _model_of(library: Library) -> Path:
+    """Return the folder of the library's model, or of the best one for a new library."""
+    stored = library.setting("model_folder")
+    return find_model(stored.decode() if stored else preferred_model())
+
+
+def _print_answer(options: argparse.Namespace, answer: Any) -> None:
+    from engine.search.searcher import to_dict
+
+    if options.json:
+        _print_json(to_dict(answer))
+    else:
+        print(report.answer(answer))
+
+
+def _print_json(document: dict[str, Any]) -> None:
+    json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
+    print()

@@ -1,0 +1,1 @@
+"""The engine hears, stores and ranks; it knows no window and prints nothing."""

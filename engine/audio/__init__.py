@@ -1,0 +1,1 @@
+"""Sound files: reading them and cutting them into windows."""

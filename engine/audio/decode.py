@@ -1,0 +1,203 @@
+"""Read sound files: facts and samples, as mono float32 at one rate.
+
+libsndfile (through soundfile) reads what it knows, FFmpeg (through PyAV) the rest.  Files
+are opened read-only and read in blocks, so that a long recording needs little memory.
+Channels are mixed down to their mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import av
+import av.error
+import numpy as np
+import soundfile
+
+from engine.errors import AudioError
+
+Samples = np.ndarray[Any, np.dtype[np.float32]]
+
+_BITS = {
+    "PCM_S8": 8,
+    "PCM_U8": 8,
+    "PCM_16": 16,
+    "PCM_24": 24,
+    "PCM_32": 32,
+    "FLOAT": 32,
+    "DOUBLE": 64,
+    "ULAW": 8,
+    "ALAW": 8,
+}
+_BLOCK_S = 10.0
+EXTENSIONS = frozenset(
+    {".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
+    | {".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b", ".aac", ".mp4", ".wma", ".wv"}
+    | {".ape", ".webm", ".mka"}
+)
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What a file's header says; ``bits`` is None where the codec has no fixed depth."""
+
+    duration_s: float
+    rate_hz: int
+    channels: int
+    bits: int | None
+    format: str
+
+
+def probe(path: Path) -> AudioFacts:
+    """Return the facts in the header of ``path``.
+
+    :raises AudioError: the file is empty, unreadable or no sound.
+    """
+    _refuse_unreadable(path)
+    try:
+        info = soundfile.info(str(path))
+    except (soundfile.LibsndfileError, RuntimeError):
+        return _probe_with_ffmpeg(path)
+    return AudioFacts(
+        duration_s=info.frames / info.samplerate,
+        rate_hz=int(info.samplerate),
+        channels=int(info.channels),
+        bits=_BITS.get(info.subtype),
+        format=str(info.format).lower(),
+    )
+
+
+def stream(path: Path, rate_hz: int) -> Iterator[Samples]:
+    """Yield ``path`` as consecutive blocks of mono samples at ``rate_hz``, each about 10 s.
+
+    :raises AudioError: the file cannot be decoded, or holds samples that are not numbers.
+    """
+    _refuse_unreadable(path)
+    try:
+        file = soundfile.SoundFile(str(path))
+    except (soundfile.LibsndfileError, RuntimeError):
+        blocks, source_hz = _blocks_with_ffmpeg(path)
+    else:
+        blocks, source_hz = _blocks_with_soundfile(file), int(file.samplerate)
+    for block in _resampled(blocks, source_hz, rate_hz):
+        if not np.isfinite(block).all():
+            raise AudioError(f"{path.name} holds samples that are not numbers (NaN or infinite)")
+        yield block
+
+
+def decode(path: Path, rate_hz: int) -> Samples:
+    """Return all of ``path`` as mono samples at ``rate_hz``, shape (samples,).
+
+    :raises AudioError: see :func:`stream`; also when the file holds no samples.
+    """
+    blocks = list(stream(path, rate_hz))
+    samples: Samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
+    if not samples.size:
+        raise AudioError(f"{path.name} holds no samples")
+    return samples
+
+
+def _refuse_unreadable(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise AudioError(f"{path.name} is empty")
+    except FileNotFoundError:
+        raise AudioError(f"{path.name} does not exist") from None
+    except IsADirectoryError:
+        raise AudioError(f"{path.name} is a folder, not a sound file") from None
+    except PermissionError:
+        raise AudioError(f"{path.name} may not be read: permission denied") from None
+    except OSError as error:
+        raise AudioError(f"{path.name} cannot be read: {error.strerror or error}") from None
+
+
+def _blocks_with_soundfile(file: soundfile.SoundFile) -> Iterator[Samples]:
+    with file:
+        frames = max(1, int(file.samplerate * _BLOCK_S))
+        while True:
+            try:
+                block = file.read(frames, dtype="float32", always_2d=True)
+            except (soundfile.LibsndfileError, RuntimeError) as error:
+                name = Path(str(file.name)).name
+                raise AudioError(f"{name} is damaged: {error}") from None
+            if not len(block):
+                return
+            yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
+
+
+def _open_with_ffmpeg(path: Path) -> tuple[Any, Any]:
+    """Return FFmpeg's container and first audio stream."""
+    try:
+        container = av.open(str(path), mode="r")
+    except (av.error.FFmpegError, OSError, ValueError):
+        raise AudioError(f"{path.name} is not a sound file, or its header is damaged") from None
+    if not container.streams.audio or not container.streams.audio[0].rate:
+        container.close()
+        raise AudioError(f"{path.name} holds no sound")
+    return container, container.streams.audio[0]
+
+
+def _probe_with_ffmpeg(path: Path) -> AudioFacts:
+    container, audio = _open_with_ffmpeg(path)
+    with container:
+        if audio.duration is not None:
+            duration_s = float(audio.duration * audio.time_base)
+        else:
+            duration_s = (container.duration or 0) / av.time_base
+        bits = getattr(audio.codec_context.format, "bits", 0)
+        return AudioFacts(
+            duration_s=duration_s,
+            rate_hz=int(audio.rate),
+            channels=int(audio.codec_context.channels),
+            bits=bits if audio.codec_context.name.startswith("pcm") else None,
+            format=str(audio.codec_context.name),
+        )
+
+
+def _blocks_with_ffmpeg(path: Path) -> tuple[Iterator[Samples], int]:
+    container, audio = _open_with_ffmpeg(path)
+    source_hz = int(audio.rate)
+    to_float = av.AudioResampler(format="fltp")
+
+    def blocks() -> Iterator[Samples]:
+        waiting: list[Samples] = []
+        count = 0
+        with container:
+            try:
+                for frame in container.decode(audio):
+                    for converted in to_float.resample(frame):
+                        mono = converted.to_ndarray().mean(axis=0, dtype=np.float32)
+                        waiting.append(mono)
+                        count += len(mono)
+                    if count >= source_hz * _BLOCK_S:
+                        yield np.concatenate(waiting)
+                        waiting, count = [], 0
+            except (av.error.FFmpegError, ValueError) as error:
+                raise AudioError(f"{path.name} is damaged: {error}") from None
+        if waiting:
+            yield np.concatenate(waiting)
+
+    return blocks(), source_hz
+
+
+def _resampled(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
+    """Convert the rate of a stream of mono blocks with FFmpeg's band-limited resampler."""
+    if source_hz == rate_hz:
+        yield from blocks
+        return
+    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate_hz)
+    for block in blocks:
+        frame = av.AudioFrame.from_ndarray(
+            np.ascontiguousarray(block[None], dtype=np.float32), format="fltp", layout="mono"
+        )
+        frame.sample_rate = source_hz
+        parts = [part.to_ndarray()[0] for part in resampler.resample(frame)]
+        if parts:
+            yield np.concatenate(parts)
+    tail = [part.to_ndarray()[0] for part in resampler.resample(None)]
+    if tail:
+        yield np.concatenate(tail)

@@ -1,0 +1,34 @@
+"""What can go wrong, told so that a user can act on it.
+
+::
+
+    SoundsiftError
+    ├── AudioError      a file that cannot be heard
+    ├── LibraryError    a library that cannot be opened, read or written
+    ├── ModelError      a model folder that is missing, damaged or too new
+    └── InputError      something asked for that makes no sense
+
+``str(error)`` is one sentence: what happened, to what, and what to do.
+"""
+
+from __future__ import annotations
+
+
+class SoundsiftError(Exception):
+    """Base of all errors that Soundsift tells its user in one sentence."""
+
+
+class AudioError(SoundsiftError):
+    """A sound file cannot be opened, decoded or embedded."""
+
+
+class LibraryError(SoundsiftError):
+    """The library database cannot be opened, read or written."""
+
+
+class ModelError(SoundsiftError):
+    """A model folder is missing, damaged, or made by a newer Soundsift."""
+
+
+class InputError(SoundsiftError):
+    """An argument, manifest or query that cannot be used."""

@@ -1,0 +1,1 @@
+"""Keep a library in step with folders of sounds."""

@@ -1,0 +1,1 @@
+"""Models: what they say about themselves, their networks and their weights."""

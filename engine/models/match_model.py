@@ -1,0 +1,190 @@
+"""The m-LTM model: two towers, two projections and the metric between them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.frontend import LogMel
+from engine.models.spec import ModelSpec, read_spec
+from engine.models.text_towers import CaptionTokenizer, TextTower
+from engine.models.weights import fill, load_weights
+from engine.transport import map_vectors
+
+Side = Literal["audio", "text"]
+_TEXT_BATCH = 128
+_AUDIO_BATCH = 16
+
+
+class Projection(nn.Module):
+    """Standardise features, project them through two layers and normalise to length 1."""
+
+    mean: Tensor
+    deviation: Tensor
+
+    def __init__(self, features: int, hidden: int, dimensions: int, dropout: float = 0.2) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(features))
+        self.register_buffer("deviation", torch.ones(features))
+        self.layers = nn.Sequential(
+            nn.Linear(features, hidden),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Linear(hidden, dimensions),
+        )
+
+    def standardise(self, features: Tensor) -> None:
+        """Take mean and deviation from features (n, width)."""
+        self.mean.copy_(features.mean(0))
+        self.deviation.copy_(features.std(0).clamp(min=1e-3))
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return z (..., dimensions), of length 1, of features (..., width)."""
+        z: Tensor = self.layers((features - self.mean) / self.deviation)
+        return nn.functional.normalize(z, dim=-1)
+
+
+class Metric(nn.Module):
+    """The factor L of the ground metric M = LᵀL (paper eq. 9), starting at the identity."""
+
+    def __init__(self, rank: int, dimensions: int) -> None:
+        super().__init__()
+        self.factor = nn.Parameter(torch.eye(rank, dimensions))
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return mapped vectors u = L z, (..., rank)."""
+        return map_vectors(z, self.factor)
+
+
+class MatchModel(nn.Module):
+    """Towers, projections and metric; a side that was not asked for has no weights."""
+
+    audio_tower: Compact | EfficientAt
+    text_tower: TextTower
+    bank_vectors: Tensor
+    bank_potentials: Tensor
+
+    def __init__(self, spec: ModelSpec, sides: Sequence[Side] = ("audio", "text")) -> None:
+        super().__init__()
+        self.spec = spec
+        self.metric = Metric(spec.rank, spec.dimensions)
+        if "audio" in sides:
+            self.audio_tower = make_audio_tower(spec)
+            self.log_mel = LogMel(spec.front_end)
+            self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions)
+        if "text" in sides:
+            self.text_tower = TextTower(spec.text_encoder)
+            self.text_head = Projection(spec.text_encoder.width, spec.hidden, spec.dimensions)
+        self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
+        self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
+
+    def map_features(self, features: Tensor) -> Tensor:
+        """Return mapped audio vectors (..., rank) of pooled audio features (..., 384)."""
+        u: Tensor = self.metric(self.audio_head(features))
+        return u
+
+    def map_text_features(self, features: Tensor) -> Tensor:
+        """Return mapped text vectors (..., rank) of pooled text features (..., width)."""
+        u: Tensor = self.metric(self.text_head(features))
+        return u
+
+
+@dataclass(frozen=True)
+class Captioner:
+    """The text side, ready to use: captions in, mapped vectors out."""
+
+    model: MatchModel
+    tokenizer: CaptionTokenizer
+
+    @torch.inference_mode()
+    def __call__(self, captions: Sequence[str]) -> Tensor:
+        """Return mapped vectors (captions, rank)."""
+        parts = []
+        for start in range(0, len(captions), _TEXT_BATCH):
+            ids, mask = self.tokenizer(captions[start : start + _TEXT_BATCH])
+            parts.append(self.model.map_text_features(self.model.text_tower(ids, mask)))
+        return torch.cat(parts) if parts else torch.zeros(0, self.model.spec.rank)
+
+
+@dataclass(frozen=True)
+class Listener:
+    """The audio side, ready to use: waveforms in, pooled features out."""
+
+    model: MatchModel
+
+    def log_mel(self, samples: np.ndarray) -> Tensor:
+        """Return log-mel frames (bands, frames) of mono samples at the front end's rate."""
+        frames: Tensor = self.model.log_mel(torch.from_numpy(samples))
+        return frames
+
+    @torch.inference_mode()
+    def features(self, log_mels: Sequence[Tensor]) -> Tensor:
+        """Return features (n, 384) of log-mels of any lengths; padding changes nothing.
+
+        Log-mels of like lengths are embedded together, so that little is padded.
+        """
+        order = sorted(range(len(log_mels)), key=lambda row: log_mels[row].shape[-1])
+        features = torch.zeros(len(log_mels), self.model.spec.features)
+        for start in range(0, len(order), _AUDIO_BATCH):
+            rows = order[start : start + _AUDIO_BATCH]
+            features[rows] = self._batch_features([log_mels[row] for row in rows])
+        return features
+
+    def _batch_features(self, log_mels: Sequence[Tensor]) -> Tensor:
+        lengths = torch.tensor([frames.shape[-1] for frames in log_mels])
+        longest = int(lengths.max())
+        batch = torch.zeros(len(log_mels), log_mels[0].shape[0], longest)
+        for row, frames in zip(batch, log_mels, strict=True):
+            row[:, : frames.shape[-1]] = frames
+        uneven = bool((lengths < longest).any())
+        features: Tensor = self.model.audio_tower(batch, lengths if uneven else None)
+        return features
+
+
+def make_audio_tower(spec: ModelSpec) -> Compact | EfficientAt:
+    """Return an untrained audio tower of the kind that ``spec`` names."""
+    if spec.audio_tower == "compact":
+        return Compact(spec.front_end.mel_bands)
+    return EfficientAt()
+
+
+def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> MatchModel:
+    """Load the sides of a model that are needed, for inference.
+
+    :raises ModelError: the folder is no model, or its weights do not fit.
+    """
+    spec = read_spec(folder)
+    model = MatchModel(spec, sides)
+    prefixes = ("metric.", "bank_", *(f"{side}_" for side in sides))
+    tensors = load_weights(folder, spec, prefixes)
+    fill(model, tensors, "", folder / "weights.safetensors")
+    return model.eval().requires_grad_(False)
+
+
+def load_listener(folder: Path) -> Listener:
+    """Load only what turns sounds into features and vectors.
+
+    :raises ModelError: the folder is no model, or its files do not fit.
+    """
+    model = load_model(folder, ("audio",))
+    model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Listener(model)
+
+
+def load_captioner(folder: Path) -> Captioner:
+    """Load only what turns captions into vectors.
+
+    :raises ModelError: the folder is no model, or its files do not fit.
+    """
+    model = load_model(folder, ("text",))
+    data = (folder / "tokenizer.json").read_bytes()
+    return Captioner(
+        model, CaptionTokenizer.from_bytes(data, model.spec.text_encoder.longest_tokens)
+    )

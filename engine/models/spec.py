@@ -1,0 +1,202 @@
+"""What a model folder says about itself: ``model.json``.
+
+A model folder holds ``model.json``, ``weights.safetensors``, ``tokenizer.json`` and
+``README.md`` (the model card).  A model's ``id`` hashes its weights and everything that
+happens before them; its ``audio_id`` hashes only what makes features from sound, so that
+libraries know which stored features a model can reuse.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from engine.errors import ModelError
+
+FORMAT = 1
+AUDIO_TOWERS = ("compact", "efficientat-mn04")
+FILES = ("weights.safetensors", "tokenizer.json")
+SHORTEST_SAMPLES = 1600  # reflect padding needs more than half an FFT frame
+
+
+@dataclass(frozen=True)
+class FrontEnd:
+    """What a log-mel front end does, with units in the names.
+
+    Frames come out every ``hop_samples``; values are
+    ``(ln(power + log_offset) + shift) / scale`` of ``mel_bands`` bands.
+    """
+
+    rate_hz: int = 32000
+    preemphasis: float = 0.97
+    fft_samples: int = 1024
+    window_samples: int = 800
+    hop_samples: int = 320
+    mel_bands: int = 128
+    low_hz: float = 0.0
+    high_hz: float = 15000.0
+    log_offset: float = 1e-5
+    shift: float = 4.5
+    scale: float = 5.0
+
+    def to_dict(self) -> dict[str, float | int]:
+        """Return the fields as plain numbers, for ``model.json``."""
+        return asdict(self)
+
+    @property
+    def floor(self) -> float:
+        """The normalised value of digital silence."""
+        return (math.log(self.log_offset) + self.shift) / self.scale
+
+    def frames(self, samples: int) -> int:
+        """Return how many frames ``samples`` samples give."""
+        return 1 + (max(samples, SHORTEST_SAMPLES) - 1) // self.hop_samples
+
+
+@dataclass(frozen=True)
+class TextEncoderSpec:
+    """The sizes of a BERT encoder, and how many tokens of a caption it reads."""
+
+    vocabulary: int = 30522
+    width: int = 384
+    layers: int = 6
+    heads: int = 12
+    inner_width: int = 1536
+    positions: int = 512
+    longest_tokens: int = 64
+
+    def to_dict(self) -> dict[str, int]:
+        """Return the fields as plain numbers, for ``model.json``."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Numbers that turn costs into scores (docs/retrieval.md).
+
+    ``epsilon`` and the query potentials (of texts and of sounds) are in units of the cost,
+    the distance of mapped vectors divided by ``cost_scale``; ``blend`` is λ; results with a
+    match strength below ``divider`` are weak.
+    """
+
+    epsilon: float = 0.05
+    cost_scale: float = 1.0
+    blend: float = 0.5
+    query_potential: float = 0.0
+    audio_query_potential: float = 0.0
+    divider: float = 0.5
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """The contents of ``model.json``; lengths in seconds, widths in channels."""
+
+    name: str
+    audio_tower: str
+    front_end: FrontEnd = field(default_factory=FrontEnd)
+    text_encoder: TextEncoderSpec = field(default_factory=TextEncoderSpec)
+    window_s: float = 10.0
+    hop_s: float = 5.0
+    features: int = 384
+    hidden: int = 1024
+    dimensions: int = 256
+    rank: int = 256
+    ranking: Ranking = field(default_factory=Ranking)
+    bank: tuple[str, ...] = ()
+    provenance: str = ""
+    licences: tuple[str, ...] = ()
+    sha256: dict[str, str] = field(default_factory=dict)
+    audio_sha256: str = ""
+
+    @property
+    def id(self) -> str:
+        """Sixteen hexadecimal digits that name weights and preprocessing."""
+        return _digest([self.sha256, self._before_features(), self._before_vectors()])
+
+    @property
+    def audio_id(self) -> str:
+        """Sixteen hexadecimal digits that name what makes features from sound."""
+        return _digest([self.audio_sha256, self._before_features()])
+
+    def _before_features(self) -> list[Any]:
+        return [self.audio_tower, self.front_end.to_dict(), self.window_s, self.hop_s]
+
+    def _before_vectors(self) -> list[Any]:
+        sizes = [self.features, self.hidden, self.dimensions, self.rank]
+        scales = [self.ranking.cost_scale, self.ranking.epsilon]
+        return [self.text_encoder.to_dict(), sizes, list(self.bank), *scales]
+
+    def with_files(self, folder: Path, audio_sha256: str) -> ModelSpec:
+        """Return a copy that records the hashes of the files in ``folder``."""
+        hashes = {name: file_sha256(folder / name) for name in FILES}
+        return replace(self, sha256=hashes, audio_sha256=audio_sha256)
+
+
+def write_spec(spec: ModelSpec, folder: Path) -> None:
+    """Write ``model.json`` into ``folder``."""
+    document = {"format": FORMAT, "id": spec.id, **asdict(spec)}
+    text = json.dumps(document, indent=1, ensure_ascii=False)
+    (folder / "model.json").write_text(text + "\n", encoding="utf-8")
+
+
+def read_spec(folder: Path) -> ModelSpec:
+    """Read ``model.json`` strictly: unknown, missing or newer means refused.
+
+    :raises ModelError: the folder is no model, is damaged, or needs a newer Soundsift.
+    """
+    path = folder / "model.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ModelError(f"{folder} is not a model folder: it has no model.json") from None
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
+    if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+        raise ModelError(f"{path} does not say its format: it is not a Soundsift model")
+    if document["format"] > FORMAT:
+        raise ModelError(
+            f"{path} has format {document['format']}, this Soundsift reads up to {FORMAT}: "
+            "update Soundsift to use this model"
+        )
+    document.pop("format")
+    stated_id = document.pop("id", None)
+    try:
+        spec = _parse(document)
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelError(f"{path} is damaged: {error}") from None
+    if spec.audio_tower not in AUDIO_TOWERS:
+        raise ModelError(f"{path} asks for an unknown audio tower, {spec.audio_tower}")
+    if spec.sha256 and stated_id != spec.id:
+        raise ModelError(f"{path} was changed after it was made: its id does not fit")
+    return spec
+
+
+def _parse(document: dict[str, Any]) -> ModelSpec:
+    parts = dict(document)
+    parts["front_end"] = FrontEnd(**parts["front_end"])
+    parts["text_encoder"] = TextEncoderSpec(**parts["text_encoder"])
+    parts["ranking"] = Ranking(**parts["ranking"])
+    parts["bank"] = tuple(parts["bank"])
+    parts["licences"] = tuple(parts["licences"])
+    return ModelSpec(**parts)
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal.
+
+    :raises ModelError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def _digest(parts: list[Any]) -> str:
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

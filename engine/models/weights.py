@@ -1,0 +1,85 @@
+"""Weights on disk: safetensors only, half precision, checked against their hashes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from engine.errors import ModelError
+from engine.models.spec import ModelSpec, file_sha256
+
+AUDIO_PREFIX = "audio_tower."
+
+
+def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Write tensors to ``path``, floating ones as float16, in the order of their names."""
+    stored = {name: _stored(tensors[name]) for name in sorted(tensors)}
+    save_file(stored, path)
+
+
+def load_weights(
+    folder: Path, spec: ModelSpec, prefixes: tuple[str, ...] = ("",)
+) -> dict[str, Tensor]:
+    """Return the tensors whose names start with one of ``prefixes``, floating ones as float32.
+
+    :raises ModelError: a file is missing, damaged, or not the one ``model.json`` speaks of.
+    """
+    for name, expected in spec.sha256.items():
+        if file_sha256(folder / name) != expected:
+            raise ModelError(f"{folder / name} is damaged: get or copy the model again")
+    try:
+        with safe_open(folder / "weights.safetensors", "pt") as file:
+            names = [n for n in file.keys() if n.startswith(prefixes)]  # noqa: SIM118
+            tensors = {name: file.get_tensor(name) for name in names}
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{folder / 'weights.safetensors'} cannot be read: {error}") from None
+    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def load_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Return a foreign PyTorch checkpoint's tensors, unpickling nothing but tensors.
+
+    :raises ModelError: it is missing or anything else than a plain state dict.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError:
+        raise ModelError(f"{path} does not exist") from None
+    except Exception as error:  # torch.load raises many kinds for a damaged file
+        raise ModelError(f"{path} is not a readable checkpoint of weights") from error
+    if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
+        raise ModelError(f"{path} does not hold a plain set of weights")
+    return dict(state)
+
+
+def fill(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, source: Path) -> None:
+    """Load the tensors under ``prefix`` into ``module``, every name and shape exactly.
+
+    :raises ModelError: names or shapes differ.
+    """
+    own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    try:
+        module.load_state_dict(own, strict=True)
+    except RuntimeError as error:
+        reason = str(error).splitlines()[-1].strip()
+        raise ModelError(f"{source} does not fit the architecture it names: {reason}") from None
+
+
+def tensors_sha256(tensors: Mapping[str, Tensor], prefix: str = "") -> str:
+    """Hash the names and stored values of the tensors under ``prefix``."""
+    digest = hashlib.sha256()
+    for name in sorted(n for n in tensors if n.startswith(prefix)):
+        digest.update(name.encode())
+        digest.update(_stored(tensors[name]).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _stored(tensor: Tensor) -> Tensor:
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor.half() if tensor.is_floating_point() else tensor

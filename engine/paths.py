@@ -1,0 +1,29 @@
+"""Where Soundsift keeps things: data, cache and bundled assets, per system."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def data_folder() -> Path:
+    """Return the folder of libraries and installed models; ``SOUNDSIFT_HOME`` overrides it."""
+    home = os.environ.get("SOUNDSIFT_HOME")
+    return Path(home) if home else Path(platformdirs.user_data_dir("soundsift", appauthor=False))
+
+
+def default_library() -> Path:
+    """Return the library that is used when none is named."""
+    return data_folder() / "library.db"
+
+
+def installed_models() -> Path:
+    """Return the folder of models that the user installed."""
+    return data_folder() / "models"
+
+
+def assets() -> Path:
+    """Return the folder of what ships with Soundsift."""
+    return Path(__file__).resolve().parents[1] / "assets"

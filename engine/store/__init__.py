@@ -1,0 +1,23 @@
+"""The library database: the only package with SQL."""
+
+from engine.store.library import Library
+from engine.store.records import (
+    FileFacts,
+    KeywordHit,
+    Known,
+    Skipped,
+    SoundRow,
+    Statistics,
+    StoredWindow,
+)
+
+__all__ = [
+    "FileFacts",
+    "KeywordHit",
+    "Known",
+    "Library",
+    "Skipped",
+    "SoundRow",
+    "Statistics",
+    "StoredWindow",
+]

@@ -1,0 +1,136 @@
+"""Open a library's database: pragmas, transactions, migrations, and errors as sentences."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import QueuePool
+
+from engine.errors import LibraryError
+
+REVISION = "0001"
+_BUSY_TIMEOUT_MS = 10_000
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+def open_database(path: Path) -> Engine:
+    """Open ``path``, creating or migrating it as needed.
+
+    The database is copied to ``<name>.before-<revision>`` before it is migrated.
+
+    :raises LibraryError: it cannot be opened, is no library, or a newer Soundsift made it.
+    """
+    existed = path.exists() and path.stat().st_size > 0
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"the folder {path.parent} cannot be made: {error.strerror}") from None
+    engine = _engine(path)
+    with told(path):
+        revision = _revision(path) if existed else None
+        if revision != REVISION:
+            _migrate(engine, path, revision, existed)
+    return engine
+
+
+@contextmanager
+def told(path: Path) -> Iterator[None]:
+    """Turn the database's errors into sentences about the library at ``path``."""
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error) as error:
+        cause = str(getattr(error, "orig", None) or error)
+        raise LibraryError(_sentence(path, cause)) from error
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in one consistent read transaction."""
+    with engine.connect() as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Give a connection in a write transaction: all of it is kept, or nothing."""
+    with engine.connect().execution_options(immediate=True) as connection, connection.begin():
+        yield connection
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin or commit by itself
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = NORMAL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.execute("PRAGMA mmap_size = 1073741824")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        immediate = connection.get_execution_options().get("immediate", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+
+    return engine
+
+
+def _revision(path: Path) -> str | None:
+    """Return the schema revision of an existing database."""
+    with closing(sqlite3.connect(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master")}
+        if "alembic_version" not in tables:
+            if tables:
+                raise LibraryError(f"{path} is a database, but not a Soundsift library")
+            return None
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def _migrate(engine: Engine, path: Path, revision: str | None, existed: bool) -> None:
+    from alembic import command
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if revision is not None and revision not in known:
+        raise LibraryError(
+            f"{path} was made by a newer Soundsift (its schema is {revision}): "
+            "update Soundsift, or name another --library"
+        )
+    if existed and revision is not None:
+        shutil.copyfile(path, path.with_name(f"{path.name}.before-{REVISION}"))
+    with writing(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+
+
+def _sentence(path: Path, cause: str) -> str:
+    lowered = cause.lower()
+    if "full" in lowered:
+        return f"the disk that holds the library {path} is full: free some space and start again"
+    if "readonly" in lowered or "read-only" in lowered:
+        return f"the library {path} cannot be written: it or its folder is read-only"
+    if "unable to open" in lowered:
+        return f"the library {path} cannot be opened: check its folder and your permissions"
+    if "not a database" in lowered or "malformed" in lowered:
+        return f"{path} is not a Soundsift library, or it is damaged"
+    if "locked" in lowered:
+        return f"the library {path} is in use by another program: try again when it has finished"
+    return f"the library {path} cannot be used: {cause}"

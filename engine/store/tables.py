@@ -1,0 +1,74 @@
+"""The tables of a library, as SQLAlchemy Core sees them.
+
+Migrations do not import this module: they describe the schema of their own time.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+)
+
+metadata = MetaData()
+
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", String, nullable=False, unique=True),
+)
+
+sounds = Table(
+    "sounds",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("path", String, nullable=False, unique=True),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("content_hash", String, nullable=False),
+    Column("duration_s", Float, nullable=False),
+    Column("rate_hz", Integer, nullable=False),
+    Column("channels", Integer, nullable=False),
+    Column("bits", Integer),
+    Column("format", String, nullable=False),
+    Column("missing", Integer, nullable=False, default=0),
+    Index("sounds_content_hash", "content_hash"),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sound_id", ForeignKey("sounds.id", ondelete="CASCADE"), nullable=False),
+    Column("start_s", Float, nullable=False),
+    Column("end_s", Float, nullable=False),
+    Column("features", LargeBinary, nullable=False),
+    Column("vector", LargeBinary, nullable=False),
+    Column("potential", Float, nullable=False),
+    Index("windows_sound_id", "sound_id"),
+)
+
+skipped = Table(
+    "skipped",
+    metadata,
+    Column("path", String, primary_key=True),
+    Column("size", Integer, nullable=False),
+    Column("mtime_ns", Integer, nullable=False),
+    Column("ctime_ns", Integer, nullable=False),
+    Column("reason", String, nullable=False),
+)
+
+settings = Table(
+    "settings",
+    metadata,
+    Column("name", String, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)

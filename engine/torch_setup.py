@@ -1,0 +1,65 @@
+"""The one place that makes torch and torchaudio importable, and sets threads.
+
+The torchaudio wheel for Linux links CUDA; beside a CPU-only torch its extension cannot load,
+and ``import torchaudio`` (and with it ``import transformers``) raises OSError.  Only
+torchaudio's Python parts are used here, so where the extension cannot load, a stand-in takes
+its place.  Whatever imports torchaudio or transformers calls :func:`prepare_torchaudio` first.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+
+def prepare_torchaudio() -> None:
+    """Register a stand-in for torchaudio's extension if the real one cannot load."""
+    if "torchaudio" in sys.modules or "torchaudio._extension" in sys.modules:
+        return
+    if _extension_loads():
+        return
+    stand_in = types.ModuleType("torchaudio._extension")
+    stand_in.__dict__.update(
+        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
+        _IS_ALIGN_AVAILABLE=False,
+        fail_if_no_align=_refusing,
+        _load_lib=_refuse,
+    )
+    sys.modules["torchaudio._extension"] = stand_in
+
+
+def set_threads(threads: int | None = None) -> int:
+    """Let torch use ``threads`` threads (default: every core), and return how many."""
+    import torch
+
+    torch.set_num_threads(threads or os.cpu_count() or 1)
+    return torch.get_num_threads()
+
+
+def _extension_loads() -> bool:
+    import torch
+
+    spec = importlib.util.find_spec("torchaudio")
+    if spec is None or spec.origin is None:
+        return False
+    libraries = list((Path(spec.origin).parent / "lib").glob("*torchaudio*.*"))
+    try:
+        for library in libraries:
+            torch.ops.load_library(library)  # type: ignore[no-untyped-call]
+    except OSError:
+        return False
+    return bool(libraries)
+
+
+def _refusing(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Stand in for the decorator of functions that need the extension."""
+    return _refuse
+
+
+def _refuse(*args: object, **kwargs: object) -> None:
+    raise RuntimeError("torchaudio's compiled extension is not available beside this torch")

@@ -1,0 +1,108 @@
+"""Augmentation of log-mel frames: crop, stretch, shift, filter, gain and mix.
+
+Everything happens on mel power, where two sounds at once are (nearly) the sum of their
+powers, so that no waveform is needed: one cached spectrogram gives endless new scenes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.models.spec import FrontEnd
+from trainer.spectra import Spectra
+
+_DB = np.log(10.0) / 10.0
+
+
+@dataclass(frozen=True)
+class Mixing:
+    """How scenes are made; gains in dB, shifts in mel bands."""
+
+    second_probability: float = 0.6
+    third_probability: float = 0.2
+    relative_gain_db: tuple[float, float] = (-4.0, 7.0)  # mean and deviation
+    gain_db: tuple[float, float] = (-18.0, 6.0)
+    filter_db: float = 4.0
+    filter_knots: int = 7
+    warp_probability: float = 0.4
+    speed: tuple[float, float] = (0.75, 1.33)
+    shift_bands: int = 6
+    tile_probability: float = 0.5
+
+
+def scenes(
+    caches: list[Spectra],
+    front_end: FrontEnd,
+    mixing: Mixing,
+    rng: np.random.Generator,
+    batch: int,
+    frames: int,
+) -> Tensor:
+    """Return ``batch`` new scenes as normalised log-mels, shape (batch, bands, frames)."""
+    totals = np.array([len(cache.lengths) for cache in caches])
+    power = _layer(caches, totals, front_end, mixing, rng, np.arange(batch), frames)
+    for probability in (mixing.second_probability, mixing.third_probability):
+        rows = np.flatnonzero(rng.random(batch) < probability)
+        if len(rows):
+            gain = rng.normal(*mixing.relative_gain_db, len(rows)) * _DB
+            layer = _layer(caches, totals, front_end, mixing, rng, rows, frames)
+            power[rows] += layer * torch.from_numpy(np.exp(gain)).float()[:, None, None]
+    gain = rng.uniform(*mixing.gain_db, batch) * _DB
+    power *= torch.from_numpy(np.exp(gain)).float()[:, None, None]
+    return ((power + front_end.log_offset).log_() + front_end.shift) / front_end.scale
+
+
+def _layer(
+    caches: list[Spectra],
+    totals: np.ndarray,
+    front_end: FrontEnd,
+    mixing: Mixing,
+    rng: np.random.Generator,
+    rows: np.ndarray,
+    frames: int,
+) -> Tensor:
+    """Return one crop for each of ``rows`` as filtered mel power, (rows, bands, frames)."""
+    crops = np.full((len(rows), frames, front_end.mel_bands), front_end.floor, np.float16)
+    for row in range(len(rows)):
+        pick = int(rng.integers(totals.sum()))
+        which = int(np.searchsorted(np.cumsum(totals), pick, side="right"))
+        clip = caches[which].clip(pick - int(totals[:which].sum()))
+        _crop(crops[row], clip, mixing, rng)
+    power = torch.from_numpy(crops).float().mul_(front_end.scale).sub_(front_end.shift).exp_()
+    power = power.sub_(front_end.log_offset).clamp_(min=0.0).transpose(1, 2)
+    knots = rng.normal(0.0, mixing.filter_db, (len(rows), 1, mixing.filter_knots)) * _DB
+    curve = torch.nn.functional.interpolate(
+        torch.from_numpy(knots).float(), front_end.mel_bands, mode="linear", align_corners=True
+    )
+    return power * curve.exp().transpose(1, 2)
+
+
+def _crop(out: np.ndarray, clip: np.ndarray, mixing: Mixing, rng: np.random.Generator) -> None:
+    """Fill ``out`` (frames, bands) with a crop of ``clip``, perhaps stretched and shifted."""
+    frames, bands = out.shape
+    warped = rng.random() < mixing.warp_probability
+    speed = float(np.exp(rng.uniform(*np.log(mixing.speed)))) if warped else 1.0
+    shift = int(rng.integers(-mixing.shift_bands, mixing.shift_bands + 1)) if warped else 0
+    span = int(frames * speed)
+    if len(clip) > span:
+        start = int(rng.integers(len(clip) - span + 1))
+        at, length = 0, frames
+    elif rng.random() < mixing.tile_probability:
+        start, at, length = 0, 0, frames
+    else:
+        start, length = 0, min(frames, max(1, int(len(clip) / speed)))
+        at = int(rng.integers(frames - length + 1))
+    steps = (start + np.arange(length) * speed).astype(np.int64) % len(clip)
+    crop = (
+        clip[steps]
+        if warped or steps[-1] != steps[0] + length - 1
+        else clip[start : start + length]
+    )
+    if shift > 0:
+        out[at : at + length, shift:] = crop[:, : bands - shift]
+    else:
+        out[at : at + length, : bands + shift] = crop[:, -shift:]

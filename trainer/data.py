@@ -1,0 +1,47 @@
+"""Data sets on disk: the manifest of sounds and where the data folder is."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import InputError
+
+
+@dataclass(frozen=True)
+class LabelledClip:
+    """One row of the sounds manifest."""
+
+    path: Path
+    split: str
+    label: str
+    group: str
+
+
+def data_folder() -> Path:
+    """Return the data folder: ``SOUNDSIFT_DATA``, or ``../shared/data`` beside the checkout."""
+    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    return Path(os.environ.get("SOUNDSIFT_DATA", default))
+
+
+def labelled_clips(folder: Path, split: str) -> list[LabelledClip]:
+    """Return the clips of one split of ``folder/sounds/manifest.csv``.
+
+    :raises InputError: there is no such manifest or split.
+    """
+    manifest = folder / "sounds" / "manifest.csv"
+    try:
+        with manifest.open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.DictReader(file) if row["split"] == split]
+    except OSError as error:
+        raise InputError(
+            f"there is no sounds manifest at {manifest}: set SOUNDSIFT_DATA to the data folder"
+        ) from error
+    if not rows:
+        raise InputError(f"{manifest} has no split named {split}")
+    return [
+        LabelledClip(manifest.parent / row["path"], split, row["label_merged"], row["group"])
+        for row in rows
+    ]

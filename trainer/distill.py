@@ -1,0 +1,299 @@
+"""Distillation of the compact audio tower from a teacher (Hinton et al., 2015).
+
+The student starts at random.  Every step makes new scenes by mixing, asks the teacher what
+it hears in them, and teaches the student four things at once: the teacher's pooled features,
+its tag logits (the student's features read by the teacher's frozen classifier), its last map
+before pooling, and, fading out, its maps at strides 4 to 32 (FitNets, Romero et al., 2015).
+Maps say *where and when* something was heard: hundreds of targets a clip instead of one,
+which is what makes hours of CPU enough.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.spec import FrontEnd
+from trainer.augment import Mixing, scenes
+from trainer.spectra import Spectra
+
+_TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
+_HINT_CHANNELS = (16, 16, 48, 64)
+
+
+@dataclass(frozen=True)
+class DistillConfig:
+    """How long and how to distil; times in minutes of training, lengths in frames."""
+
+    minutes: float = 120.0
+    peak_rate: float = 2e-3
+    warm_up: float = 0.02  # share of the schedule
+    weight_decay: float = 0.02
+    batch_frames: int = 16384
+    crop_frames: tuple[int, ...] = (256, 320, 512)
+    hint_weight: float = 1.0
+    map_weight: float = 1.0
+    feature_weight: float = 2.0
+    logit_weight: float = 1.0
+    average_decay: float = 0.999
+    seed: int = 1
+    mixed_precision: bool = True
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What the teacher heard in a batch: hints and last map (b, c, f, t), pooled, logits."""
+
+    maps: list[Tensor]
+    features: Tensor
+    logits: Tensor
+
+
+class Scale(nn.Module):
+    """Means and deviations that make every target channel count the same."""
+
+    def __init__(self, channels: tuple[int, ...]) -> None:
+        super().__init__()
+        for index, count in enumerate(channels):
+            self.register_buffer(f"mean{index}", torch.zeros(count))
+            self.register_buffer(f"deviation{index}", torch.ones(count))
+
+    def measure(self, index: int, values: Tensor) -> None:
+        """Take mean and deviation from ``values`` (n, channels)."""
+        self.get_buffer(f"mean{index}").copy_(values.mean(0))
+        self.get_buffer(f"deviation{index}").copy_(values.std(0).clamp(min=1e-3))
+
+    def error(self, index: int, guess: Tensor, target: Tensor) -> Tensor:
+        """Return the mean squared error in units of the target's deviation."""
+        deviation = self.get_buffer(f"deviation{index}")
+        shape = (1, -1) + (1,) * (target.ndim - 2)
+        return ((guess.float() - target.float()) / deviation.view(shape)).square().mean()
+
+
+class Distillation(nn.Module):
+    """The student with what it needs while learning: adapters and target scales."""
+
+    def __init__(self, student: Compact, teacher: EfficientAt) -> None:
+        super().__init__()
+        self.student = student
+        widths = (32, 64, 128, 256)
+        self.adapters = nn.ModuleList(
+            nn.Conv2d(width, channels, 1)
+            for width, channels in zip(widths, _HINT_CHANNELS, strict=True)
+        )
+        last = teacher.classifier[5]
+        assert isinstance(last, nn.Linear)
+        self.scale = Scale((*_HINT_CHANNELS, 384, 384, last.out_features))
+
+    def loss(
+        self,
+        log_mel: Tensor,
+        targets: Targets,
+        teacher: EfficientAt,
+        config: DistillConfig,
+        fade: float,
+    ) -> dict[str, Tensor]:
+        """Return the weighted terms of the loss; ``fade`` in [0, 1] dims the hints."""
+        maps, _ = self.student.maps(log_mel)
+        terms = {}
+        hint = log_mel.new_zeros(())
+        if fade > 0:
+            for index, adapter in enumerate(self.adapters):
+                hint = hint + self.scale.error(index, adapter(maps[index]), targets.maps[index])
+        terms["hints"] = config.hint_weight * fade * hint
+        terms["map"] = config.map_weight * self.scale.error(4, maps[4], targets.maps[4])
+        features = maps[4].float().mean((2, 3))
+        terms["features"] = config.feature_weight * self.scale.error(5, features, targets.features)
+        with torch.autocast(log_mel.device.type, enabled=False):
+            logits = teacher.logits(features)
+        terms["logits"] = config.logit_weight * self.scale.error(6, logits, targets.logits)
+        return terms
+
+
+@torch.no_grad()
+def listen(teacher: EfficientAt, log_mel: Tensor) -> Targets:
+    """Return the teacher's targets for log-mels (b, bands, frames)."""
+    maps, _ = teacher.maps(log_mel)
+    features = maps[-1].float().mean((2, 3))
+    with torch.autocast(log_mel.device.type, enabled=False):
+        logits = teacher.logits(features)
+    return Targets([maps[i] for i in _TEACHER_HINTS] + [maps[-1]], features, logits)
+
+
+class Distiller:
+    """One run of distillation in a folder: configuration, checkpoint, log and snapshots."""
+
+    def __init__(
+        self,
+        folder: Path,
+        teacher: EfficientAt,
+        caches: list[Spectra],
+        validation: Spectra,
+        config: DistillConfig,
+        front_end: FrontEnd,
+        device: str = "cpu",
+    ) -> None:
+        torch.manual_seed(config.seed)
+        self.folder, self.config, self.front_end = folder, config, front_end
+        self.caches, self.validation, self.device = caches, validation, device
+        layout = torch.channels_last
+        self.teacher = teacher.eval().requires_grad_(False).to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.model = Distillation(Compact(front_end.mel_bands), teacher)
+        self.model.to(device, memory_format=layout)  # type: ignore[call-overload]
+        self.average = {k: v.detach().clone() for k, v in self.model.student.state_dict().items()}
+        decayed = [p for p in self.model.parameters() if p.ndim > 1]
+        others = [p for p in self.model.parameters() if p.ndim <= 1]
+        groups: list[dict[str, Any]] = [
+            {"params": decayed},
+            {"params": others, "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(
+            groups,
+            lr=config.peak_rate,
+            weight_decay=config.weight_decay,
+        )
+        self.step, self.elapsed_s = 0, 0.0
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text(json.dumps(asdict(config), indent=2))
+        if (folder / "checkpoint.pt").exists():
+            self._resume()
+        else:
+            self._measure_targets()
+
+    @property
+    def progress(self) -> float:
+        """Share of the schedule that is done, in [0, 1]."""
+        return min(1.0, self.elapsed_s / (60.0 * self.config.minutes))
+
+    def train_step(self) -> dict[str, float]:
+        """Make scenes, listen, learn; return the terms of the loss."""
+        began = time.monotonic()
+        log_mel = self._scenes(self.step)
+        with self._autocast():
+            targets = listen(self.teacher, log_mel)
+            fade = max(0.0, 1.0 - self.progress / 0.7)
+            terms = self.model.loss(log_mel, targets, self.teacher, self.config, fade)
+        loss = torch.stack(list(terms.values())).sum()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self._rate()
+        self.optimiser.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        self.optimiser.step()
+        self._update_average()
+        self.step += 1
+        self.elapsed_s += time.monotonic() - began
+        return {name: float(term.detach()) for name, term in terms.items()}
+
+    def _scenes(self, step: int) -> Tensor:
+        rng = np.random.default_rng((self.config.seed, step))
+        frames = int(rng.choice(self.config.crop_frames))
+        batch = self.config.batch_frames // frames
+        made = scenes(self.caches, self.front_end, Mixing(), rng, batch, frames)
+        return made.to(self.device)
+
+    def _autocast(self) -> torch.autocast:
+        kind = "cuda" if self.device.startswith("cuda") else "cpu"
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.config.mixed_precision)
+
+    def _rate(self) -> float:
+        p = self.progress
+        if p < self.config.warm_up:
+            return self.config.peak_rate * (0.05 + 0.95 * p / self.config.warm_up)
+        cosine = 0.5 * (
+            1 + math.cos(math.pi * (p - self.config.warm_up) / (1 - self.config.warm_up))
+        )
+        return self.config.peak_rate * max(0.005, cosine)
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
+        for name, value in self.model.student.state_dict().items():
+            if value.is_floating_point():
+                self.average[name].lerp_(value, 1 - decay)
+            else:
+                self.average[name].copy_(value)
+
+    @torch.no_grad()
+    def _measure_targets(self) -> None:
+        """Measure the deviation of every target over a few batches of scenes."""
+        heard = []
+        with self._autocast():
+            for step in range(8):
+                heard.append(listen(self.teacher, self._scenes(-1 - step & 0x7FFFFFFF)))
+        for index in range(5):
+            flat = [t.maps[index].float().transpose(0, 1).flatten(1).T for t in heard]
+            self.model.scale.measure(index, torch.cat(flat))
+        self.model.scale.measure(5, torch.cat([t.features for t in heard]))
+        self.model.scale.measure(6, torch.cat([t.logits for t in heard]))
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Compare the averaged student with the teacher on validation clips, whole and clean.
+
+        ``r2`` is the share of the features' variance that the student explains, ``cosine``
+        the mean cosine of centred features.
+        """
+        student = self.averaged_student()
+        guesses, targets = [], []
+        for index in range(len(self.validation.lengths)):
+            clip = torch.from_numpy(np.array(self.validation.clip(index)[:1000])).float().T[None]
+            clip = clip.to(self.device)
+            guesses.append(student(clip)[0])
+            targets.append(self.teacher(clip)[0])
+        guess, target = torch.stack(guesses), torch.stack(targets)
+        centred = target - target.mean(0)
+        r2 = 1 - (guess - target).square().sum() / centred.square().sum()
+        cosine = nn.functional.cosine_similarity(guess - target.mean(0), centred).mean()
+        return {"r2": float(r2), "cosine": float(cosine)}
+
+    def averaged_student(self) -> Compact:
+        """Return a copy of the student with averaged weights, in evaluation mode."""
+        student = Compact(self.front_end.mel_bands).to(self.device)
+        student.load_state_dict(self.average)
+        return student.eval()
+
+    def log(self, event: dict[str, Any]) -> None:
+        """Append one event to ``log.jsonl``."""
+        event = {"step": self.step, "minutes": round(self.elapsed_s / 60, 3), **event}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+
+    def save(self, snapshot: bool = False) -> None:
+        """Write the checkpoint, and a snapshot of the averaged student if asked."""
+        from safetensors.torch import save_file
+
+        state = {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "step": self.step,
+            "elapsed_s": self.elapsed_s,
+        }
+        part = self.folder / "checkpoint.part"
+        torch.save(state, part)
+        part.replace(self.folder / "checkpoint.pt")
+        tensors = {k: v.contiguous() for k, v in self.average.items()}
+        save_file(tensors, self.folder / "student.safetensors")
+        if snapshot:
+            save_file(
+                tensors, self.folder / f"student-{round(self.elapsed_s / 60):04d}min.safetensors"
+            )
+
+    def _resume(self) -> None:
+        state = torch.load(
+            self.folder / "checkpoint.pt", weights_only=True, map_location=self.device
+        )
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average = state["average"]
+        self.step, self.elapsed_s = state["step"], state["elapsed_s"]

@@ -1,0 +1,198 @@
+"""Evaluation on manifests, with every figure under the name of its protocol.
+
+``plain`` ranks by Mahalanobis distance; ``bank`` takes hubs out by the bank's potentials, as
+the engine's search does; ``paper`` transports the whole test set at once, which lets each
+query see the others and tells the method that labels are balanced.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from engine.errors import AudioError, InputError
+from engine.index.listen import listen
+from engine.models.match_model import Captioner, Listener
+from engine.progress import Control, Progress
+from engine.transport import (
+    bank_potentials,
+    library_potential,
+    mahalanobis_cost,
+    scores,
+    sinkhorn,
+)
+from trainer.metrics import modality_gap, recall_and_map
+from trainer.pairs import SENTENCE
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Embedded clips of a manifest: vectors (windows, rank) and each window's clip."""
+
+    vectors: Tensor
+    clip: Tensor
+    paths: tuple[Path, ...]
+
+    def best(self, window_scores: Tensor) -> Tensor:
+        """Return each clip's best window's score, (queries, clips), of (queries, windows)."""
+        index = self.clip.expand_as(window_scores)
+        empty = window_scores.new_full((len(window_scores), len(self.paths)), -torch.inf)
+        return empty.scatter_reduce(1, index, window_scores, "amax")
+
+    def means(self) -> Tensor:
+        """Return each clip's mean vector, (clips, rank)."""
+        total = self.vectors.new_zeros(len(self.paths), self.vectors.shape[1])
+        total.index_add_(0, self.clip, self.vectors)
+        return total / torch.bincount(self.clip, minlength=len(self.paths))[:, None]
+
+
+def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
+    """Return (path, text) pairs of a manifest; its paths are relative to the file.
+
+    :raises InputError: it cannot be read, lacks a column, is empty, names a missing file, or
+        has an empty text.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            missing = {"path", column} - set(reader.fieldnames or ())
+            if missing:
+                raise InputError(f"{path} has no column named {' or '.join(sorted(missing))}")
+            rows = [
+                (path.parent / (row["path"] or ""), (row[column] or "").strip()) for row in reader
+            ]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from None
+    if not rows:
+        raise InputError(f"{path} lists no files")
+    for line, (clip, text) in enumerate(rows, start=2):
+        if not clip.is_file():
+            raise InputError(f"{path} line {line}: there is no file {clip}")
+        if not text:
+            raise InputError(f"{path} line {line}: the {column} is empty")
+    return rows
+
+
+def hear(listener: Listener, paths: Iterable[Path], control: Control) -> Heard:
+    """Embed files, all windows of each.
+
+    :raises AudioError: a file cannot be decoded.
+    """
+    unique = tuple(dict.fromkeys(paths))
+    vectors, clips = [], []
+    for number, (path, heard) in enumerate(listen(listener, unique)):
+        if isinstance(heard, AudioError):
+            raise AudioError(f"{path} cannot be evaluated: {heard}")
+        vectors.append(listener.model.map_features(heard.features))
+        clips += [number] * len(heard.features)
+        control.report(Progress("listening", number + 1, len(unique)))
+    return Heard(torch.cat(vectors), torch.tensor(clips), unique)
+
+
+def evaluate_zero_shot(
+    listener: Listener, captioner: Captioner, manifest: Path, control: Control
+) -> dict[str, Any]:
+    """Match every clip of a manifest (path, label) to the labels in it.
+
+    ``per_clip`` looks at one clip at a time; ``paper`` transports all clips to all labels
+    with uniform marginals.
+    """
+    rows = read_manifest(manifest, "label")
+    heard = hear(listener, (path for path, _ in rows), control)
+    labels = sorted({label for _, label in rows})
+    sentences = captioner([SENTENCE.format(label=label) for label in labels])
+    relevant = _relevance(rows, heard, labels)
+    ranking = listener.model.spec.ranking
+    cost = mahalanobis_cost(heard.vectors, sentences) / ranking.cost_scale
+    clip_cost = -heard.best(-cost.T).T
+    joint = sinkhorn(clip_cost, ranking.epsilon, tolerance=1e-5)
+    return {
+        "per_clip": recall_and_map(-clip_cost, relevant, None),
+        "paper": recall_and_map(joint.log_plan, relevant, None),
+        "modality_gap": modality_gap(heard.means(), _texts_of(relevant, sentences)),
+        "clips": len(heard.paths),
+        "classes": len(labels),
+    }
+
+
+def evaluate_retrieval(
+    listener: Listener, captioner: Captioner, manifest: Path, control: Control
+) -> dict[str, Any]:
+    """Search the clips of a manifest (path, caption) by its captions, and back.
+
+    Each row is a query of text→audio; a clip is relevant if it carries that caption.  Each
+    clip is a query of audio→text among the distinct captions, any of its own is a hit.
+    """
+    rows = read_manifest(manifest, "caption")
+    heard = hear(listener, (path for path, _ in rows), control)
+    captions = sorted({caption for _, caption in rows})
+    vectors = captioner(captions)
+    relevant = _relevance(rows, heard, captions)
+    place = {caption: index for index, caption in enumerate(captions)}
+    asked = torch.tensor([place[caption] for _, caption in rows])
+    result: dict[str, Any] = {}
+    for name, (to_audio, to_text) in protocols(listener, heard, vectors).items():
+        forward = recall_and_map(to_audio[asked], relevant.T[asked])
+        backward = recall_and_map(to_text, relevant)
+        result[name] = {
+            "text_to_audio": _at_ten(forward),
+            "audio_to_text": _at_ten(backward),
+        }
+    gap = modality_gap(heard.means(), _texts_of(relevant, vectors))
+    sizes = {"clips": len(heard.paths), "captions": len(rows), "distinct_captions": len(captions)}
+    return {**result, "modality_gap": gap, **sizes}
+
+
+def protocols(
+    listener: Listener, heard: Heard, texts: Tensor, blend: float | None = None
+) -> dict[str, tuple[Tensor, Tensor]]:
+    """Return for each protocol scores (texts, clips) and (clips, texts).
+
+    Under ``bank`` a window's potential comes from the bank, and, for audio→text, a text's
+    from the library, in closed form.
+
+    :param blend: λ; None takes the model's.
+    """
+    model, ranking = listener.model, listener.model.spec.ranking
+    epsilon = ranking.epsilon
+    blend = ranking.blend if blend is None else blend
+    cost = mahalanobis_cost(texts, heard.vectors) / ranking.cost_scale
+    plain = heard.best(-cost)
+    to_bank = mahalanobis_cost(heard.vectors, model.bank_vectors) / ranking.cost_scale
+    g = bank_potentials(to_bank, epsilon).g
+    f = library_potential(to_bank, g, epsilon)
+    text_potential = library_potential(cost, f, epsilon)
+    joint = sinkhorn(-plain, epsilon, tolerance=1e-5).log_plan
+    return {
+        "plain": (plain, plain.T),
+        "bank": (
+            heard.best(scores(cost, f, epsilon, blend)),
+            heard.best(scores(cost.T, text_potential, epsilon, blend).T).T,
+        ),
+        "paper": (joint, joint.T),
+    }
+
+
+def _relevance(rows: list[tuple[Path, str]], heard: Heard, texts: list[str]) -> Tensor:
+    """Return (clips, texts): which text belongs to which clip."""
+    clip = {path: index for index, path in enumerate(heard.paths)}
+    text = {text: index for index, text in enumerate(texts)}
+    relevant = torch.zeros(len(clip), len(text), dtype=torch.bool)
+    for path, name in rows:
+        relevant[clip[path], text[name]] = True
+    return relevant
+
+
+def _texts_of(relevant: Tensor, vectors: Tensor) -> Tensor:
+    """Return the text vector of every true pair, so that the gap compares paired means."""
+    return vectors[relevant.nonzero()[:, 1]]
+
+
+def _at_ten(figures: dict[str, float]) -> dict[str, float]:
+    return {("map10" if name == "map" else name): value for name, value in figures.items()}

@@ -1,0 +1,143 @@
+"""Make a model folder of trained parts, and calibrate its ranking on validation clips."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from engine.errors import InputError
+from engine.models.match_model import (
+    Listener,
+    MatchModel,
+    load_captioner,
+    load_listener,
+)
+from engine.models.spec import Ranking, write_spec
+from engine.models.weights import AUDIO_PREFIX, save_weights, tensors_sha256
+from engine.progress import Control
+from engine.transport import bank_potentials, library_potential, mahalanobis_cost
+from trainer.data import LabelledClip
+from trainer.evaluate import Heard, hear, protocols
+from trainer.metrics import recall_and_map
+
+BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
+_BANK_SAMPLE = 20000
+
+
+def reference_texts(folder: Path, tag_names: Sequence[str]) -> tuple[str, ...]:
+    """Return the bank: UCS category names and explanations, and AudioSet's class names."""
+    path = folder / "text" / "ucs_en.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read: {error}") from None
+    names = [f"{row['Category']} {row['SubCategory']}".lower() for row in rows]
+    explanations = [row["Explanations"].strip() for row in rows]
+    return tuple(dict.fromkeys([*names, *filter(None, explanations), *tag_names]))
+
+
+def write_model(folder: Path, model: MatchModel, tokenizer: Path, pool: Tensor) -> None:
+    """Write a model folder: weights, tokenizer, bank vectors and potentials, ``model.json``.
+
+    :param model: both sides, trained; ``model.spec.bank`` holds the reference texts.
+    :param pool: features (n, 384) that the bank's first potentials are solved on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(tokenizer, folder / "tokenizer.json")
+    model = model.eval()
+    _write(folder, model)
+    vectors = load_captioner(folder)(model.spec.bank)
+    ranking = model.spec.ranking
+    with torch.no_grad():
+        u = model.map_features(pool[:_BANK_SAMPLE])
+        cost = mahalanobis_cost(u, vectors) / ranking.cost_scale
+        model.bank_vectors.copy_(vectors)
+        model.bank_potentials.copy_(bank_potentials(cost, ranking.epsilon).g)
+    _write(folder, model)
+
+
+def _write(folder: Path, model: MatchModel) -> None:
+    tensors = dict(model.state_dict())
+    save_weights(tensors, folder / "weights.safetensors")
+    spec = model.spec.with_files(folder, tensors_sha256(tensors, AUDIO_PREFIX))
+    write_spec(spec, folder)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What was chosen on validation clips, and the figures that spoke for it."""
+
+    ranking: Ranking
+    map10_of_blend: dict[float, float]
+    auroc: float
+
+
+def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> Calibration:
+    """Choose λ and the strength's zero on labelled validation clips, and write them down.
+
+    λ gives the best mAP@10 of text→audio under ``bank``.  The strength is 1/2 where it best
+    tells a query's best own clip from the best clip left when its own are taken away, by
+    Youden's index; ``auroc`` says how well that can be told at all.
+    """
+    listener, captioner = load_listener(folder), load_captioner(folder)
+    heard = hear(listener, (clip.path for clip in clips), control)
+    labels = sorted({clip.label for clip in clips})
+    texts = captioner(labels)
+    of_path = {clip.path: clip.label for clip in clips}
+    relevant = torch.tensor([[of_path[path] == label for label in labels] for path in heard.paths])
+    maps = {}
+    for blend in BLENDS:
+        to_audio, _ = protocols(listener, heard, texts, blend)["bank"]
+        maps[blend] = recall_and_map(to_audio, relevant.T)["map"]
+    blend = max(BLENDS, key=lambda candidate: maps[candidate])
+    with_class, without = _best_evidence(listener, heard, texts, relevant.T)
+    same_label = relevant.float() @ relevant.float().T > 0
+    asked = same_label.sum(1) > 1
+    itself = torch.eye(len(same_label), dtype=torch.bool)
+    alike, unlike = _best_evidence(listener, heard, heard.means(), same_label, itself)
+    ranking = replace(
+        listener.model.spec.ranking,
+        blend=blend,
+        query_potential=-_youden(with_class, without),
+        audio_query_potential=-_youden(alike[asked], unlike[asked]),
+        divider=0.5,
+    )
+    write_spec(replace(listener.model.spec, ranking=ranking), folder)
+    auroc = float((with_class[:, None] > without[None, :]).double().mean())
+    return Calibration(ranking, maps, auroc)
+
+
+def _best_evidence(
+    listener: Listener,
+    heard: Heard,
+    queries: Tensor,
+    relevant: Tensor,
+    itself: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """Return each query's best f − C among all clips, and with its relevant ones taken away.
+
+    :param relevant: (queries, clips) boolean.
+    :param itself: (queries, clips) boolean, clips that do not count either way.
+    """
+    model, ranking = listener.model, listener.model.spec.ranking
+    to_bank = mahalanobis_cost(heard.vectors, model.bank_vectors) / ranking.cost_scale
+    f = library_potential(to_bank, model.bank_potentials, ranking.epsilon)
+    cost = mahalanobis_cost(queries, heard.vectors) / ranking.cost_scale
+    evidence = heard.best(f - cost)
+    if itself is not None:
+        evidence = evidence.masked_fill(itself, -torch.inf)
+    return evidence.max(1).values, evidence.masked_fill(relevant, -torch.inf).max(1).values
+
+
+def _youden(positive: Tensor, negative: Tensor) -> float:
+    """Return the threshold with the largest true minus false positive rate."""
+    candidates = torch.cat([positive, negative]).sort().values
+    true = (positive[None, :] >= candidates[:, None]).double().mean(1)
+    false = (negative[None, :] >= candidates[:, None]).double().mean(1)
+    return float(candidates[int((true - false).argmax())])
