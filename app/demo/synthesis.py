@@ -31,10 +31,11 @@ def silence(duration_s: float) -> Signal:
 def shaped_noise(random: Random, duration_s: float, gain: Callable[[Signal], Signal]) -> Signal:
     """Return noise whose amplitude spectrum is ``gain(frequencies)``, at unit deviation."""
     count = round(duration_s * RATE_HZ)
-    frequencies = np.fft.rfftfreq(count, 1 / RATE_HZ)
-    spectrum = np.fft.rfft(random.standard_normal(count)) * gain(frequencies.astype(float))
-    noise: Signal = np.fft.irfft(spectrum, count)
-    return noise / (noise.std() + 1e-12)
+    frequencies: Signal = np.fft.rfftfreq(count, 1 / RATE_HZ).astype(np.float64)
+    spectrum = np.fft.rfft(random.standard_normal(count)) * gain(frequencies)
+    noise = np.fft.irfft(spectrum, count)
+    unit: Signal = noise / (noise.std() + 1e-12)
+    return unit
 
 
 def band(low_hz: float, high_hz: float, slope: float = 0.0) -> Callable[[Signal], Signal]:
@@ -52,7 +53,7 @@ def band(low_hz: float, high_hz: float, slope: float = 0.0) -> Callable[[Signal]
 
 def filtered(signal: Signal, gain: Callable[[Signal], Signal]) -> Signal:
     """Return ``signal`` with its spectrum multiplied by ``gain(frequencies)``."""
-    frequencies = np.fft.rfftfreq(len(signal), 1 / RATE_HZ)
+    frequencies: Signal = np.fft.rfftfreq(len(signal), 1 / RATE_HZ).astype(np.float64)
     result: Signal = np.fft.irfft(np.fft.rfft(signal) * gain(frequencies), len(signal))
     return result
 

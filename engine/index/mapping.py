@@ -17,6 +17,7 @@ from engine.models.catalog import models
 from engine.models.spec import ModelSpec, read_spec
 from engine.progress import Control, Progress
 from engine.store import Library, StoredWindow
+from engine.store.windows import forget_windows, remap_windows, sample_vectors, window_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -79,7 +80,7 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
         _remap(library, model, settings, control)
         _solve_if_due(library, model, control)
     else:
-        library.forget_windows(settings)
+        forget_windows(library, settings)
 
 
 def refresh_potentials(library: Library, model_folder: Path, control: Control) -> None:
@@ -105,7 +106,7 @@ def _solve_if_due(library: Library, model: MatchModel, control: Control) -> None
     if not _is_due(library):
         return
     control.report(Progress("solving potentials", 0))
-    sample = library.sample_vectors(_SAMPLE)
+    sample = sample_vectors(library, _SAMPLE)
     u = torch.from_numpy(np.frombuffer(sample, np.float16).reshape(-1, model.spec.rank).copy())
     with torch.inference_mode():
         solved = bank_potentials(
@@ -126,7 +127,7 @@ def _remap(
     library: Library, model: MatchModel, settings: dict[str, bytes], control: Control
 ) -> None:
     """Map every stored feature anew, and write vectors, potentials and settings together."""
-    rows = library.window_rows("id", "features", present=False)
+    rows = window_rows(library, "id", "features", present=False)
     changed: list[tuple[int, bytes, float]] = []
     for start in range(0, len(rows), _CHUNK):
         control.report(Progress("mapping", start, len(rows)))
@@ -138,7 +139,7 @@ def _remap(
             (row.id, vector.tobytes(), float(potential))
             for row, vector, potential in zip(part, vectors, potentials, strict=True)
         ]
-    library.remap_windows(changed, settings)
+    remap_windows(library, changed, settings)
 
 
 def _bank_cost(model: MatchModel, u: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -117,6 +117,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
         AUDIO_PREFIX,
         fill,
         load_checkpoint,
+        load_tensors,
         load_weights,
         save_weights,
         tensors_sha256,
@@ -130,7 +131,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
     tensors = load_weights(shared, shared_spec)
     tensors = {n: t for n, t in tensors.items() if not n.startswith(AUDIO_PREFIX)}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
-    tensors.update(load_weights(recipe, replace(spec, sha256={}), ("bank_potentials",)))
+    tensors.update(load_tensors(recipe / "potentials.safetensors"))
     target = installed_models() / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:

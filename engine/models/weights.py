@@ -12,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.errors import ModelError
-from engine.models.spec import ModelSpec, file_sha256
+from engine.models.spec import FILES, ModelSpec, file_sha256
 
 AUDIO_PREFIX = "audio_tower."
 
@@ -30,15 +30,28 @@ def load_weights(
 
     :raises ModelError: a file is missing, damaged, or not the one ``model.json`` speaks of.
     """
+    unhashed = set(FILES) - set(spec.sha256)
+    if unhashed:
+        raise ModelError(
+            f"{folder / 'model.json'} records no hash of {' or '.join(sorted(unhashed))}"
+        )
     for name, expected in spec.sha256.items():
         if file_sha256(folder / name) != expected:
             raise ModelError(f"{folder / name} is damaged: get or copy the model again")
+    return load_tensors(folder / "weights.safetensors", prefixes)
+
+
+def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file whose names start with one of ``prefixes``.
+
+    :raises ModelError: it cannot be read.
+    """
     try:
-        with safe_open(folder / "weights.safetensors", "pt") as file:
+        with safe_open(path, "pt") as file:
             names = [n for n in file.keys() if n.startswith(prefixes)]  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError) as error:
-        raise ModelError(f"{folder / 'weights.safetensors'} cannot be read: {error}") from None
+        raise ModelError(f"{path} cannot be read: {error}") from None
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
 
 

@@ -17,6 +17,7 @@ from engine.errors import AudioError, InputError, LibraryError
 from engine.models.spec import read_spec
 from engine.search.rank import Ranked, costs, rank
 from engine.store import Library, SoundRow
+from engine.store.names import match_names
 from engine.store.vectors import Floats, load_vectors
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class Searcher:
         self._captioner(["warm"])
 
     def _named(self, text: str) -> frozenset[int]:
-        hits = self._library.match_names(text, _KEYWORD_LIMIT)
+        hits = match_names(self._library, text, _KEYWORD_LIMIT)
         return frozenset(hit.sound_id for hit in hits)
 
     def _hear(self, path: Path, start_s: float | None, end_s: float | None) -> Floats:
@@ -175,7 +176,7 @@ def search_names(library: Library, text: str, limit: int = 20) -> Answer:
     began = time.perf_counter()
     if not any(character.isalnum() for character in text):
         raise InputError("the search holds no word: type a word of the file's name")
-    hits = library.match_names(text, limit)
+    hits = match_names(library, text, limit)
     sounds = library.sounds([hit.sound_id for hit in hits])
     matches = tuple(
         Match(sounds[h.sound_id], h.score, 1.0, 0.0, sounds[h.sound_id].duration_s, True)

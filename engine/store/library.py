@@ -23,17 +23,18 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
-from engine.store.connection import open_database, reading, told, writing
-from engine.store.names import search_words
+from engine.store.connection import open_database, told
+from engine.store.connection import reading as connection_for_reading
+from engine.store.connection import writing as connection_for_writing
 from engine.store.records import (
     FileFacts,
-    KeywordHit,
     Known,
     Skipped,
     SoundRow,
     Statistics,
     StoredWindow,
 )
+from engine.store.words import search_words
 
 _CHUNK = 500  # bound parameters in one statement
 _KNOWN = select(
@@ -66,50 +67,52 @@ class Library:
         self.close()
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with told(self.path), reading(self._engine) as connection:
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in one consistent read transaction."""
+        with told(self.path), connection_for_reading(self._engine) as connection:
             yield connection
 
     @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with told(self.path), writing(self._engine) as connection:
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in a write transaction: all of it is kept, or nothing."""
+        with told(self.path), connection_for_writing(self._engine) as connection:
             yield connection
 
     # Folders and settings
 
     def add_folder(self, path: str) -> None:
         """Remember an indexed folder."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             statement = upsert(tables.folders).values(path=path).on_conflict_do_nothing()
             connection.execute(statement)
 
     def folders(self) -> list[str]:
         """Return the indexed folders, sorted."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             return list(connection.scalars(select(tables.folders.c.path).order_by("path")))
 
     def setting(self, name: str) -> bytes | None:
         """Return a setting, or None."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             statement = select(tables.settings.c.value).where(tables.settings.c.name == name)
             return connection.scalar(statement)
 
     def set_settings(self, values: Mapping[str, bytes]) -> None:
         """Write settings."""
-        with self._writing() as connection:
-            _write_settings(connection, values)
+        with self.writing() as connection:
+            write_settings(connection, values)
 
     # Sounds
 
     def known(self, roots: Collection[str], separator: str) -> dict[str, Known]:
         """Return what is known of every path under ``roots`` (folders or files)."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(_KNOWN)
             return {row.path: _known(row) for row in rows if _under(row.path, roots, separator)}
 
     def missing_by_hash(self) -> dict[str, Known]:
         """Return the missing sounds by content hash."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(_KNOWN.where(tables.sounds.c.missing == 1))
             return {row.content_hash: _known(row) for row in rows}
 
@@ -117,7 +120,7 @@ class Library:
         """Store sounds with their windows in one transaction, replacing earlier ones."""
         if not heard:
             return
-        with self._writing() as connection:
+        with self.writing() as connection:
             for facts, stored in heard:
                 sound_id = _put_sound(connection, facts)
                 rows = [{"sound_id": sound_id, **asdict(window)} for window in stored]
@@ -127,7 +130,7 @@ class Library:
 
     def move_sound(self, sound_id: int, path: str, mtime_ns: int) -> None:
         """Give a sound its new path, with everything that is known of it."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(delete(tables.sounds).where(tables.sounds.c.path == path))
             connection.execute(
                 update(tables.sounds)
@@ -139,7 +142,7 @@ class Library:
 
     def touch_sound(self, sound_id: int, mtime_ns: int) -> None:
         """Record a new modification time of unchanged content."""
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(
                 update(tables.sounds)
                 .where(tables.sounds.c.id == sound_id)
@@ -156,7 +159,7 @@ class Library:
             .where(tables.sounds.c.id == bindparam("sound"))
             .values(missing=int(missing))
         )
-        with self._writing() as connection:
+        with self.writing() as connection:
             connection.execute(statement, [{"sound": sound_id} for sound_id in ids])
 
     def sounds(self, ids: Collection[int] | None = None) -> dict[int, SoundRow]:
@@ -164,26 +167,11 @@ class Library:
         s = tables.sounds.c
         columns = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.missing)
         found = {}
-        with self._reading() as connection:
+        with self.reading() as connection:
             for statement in _in_chunks(select(*columns), s.id, ids):
                 for row in connection.execute(statement):
                     found[row.id] = _sound(row)
         return found
-
-    def match_names(self, words: str, limit: int) -> list[KeywordHit]:
-        """Return present sounds whose names hold every word of ``words``, best first."""
-        query = " ".join(f'"{word}"' for word in search_words(words).split())
-        if not query:
-            return []
-        statement = text(
-            "SELECT names.rowid AS sound_id, -bm25(names) AS score FROM names "
-            "JOIN sounds ON sounds.id = names.rowid "
-            "WHERE names MATCH :query AND sounds.missing = 0 "
-            "ORDER BY score DESC, sounds.path LIMIT :limit"
-        )
-        with self._reading() as connection:
-            rows = connection.execute(statement, {"query": query, "limit": limit})
-            return [KeywordHit(row.sound_id, row.score) for row in rows]
 
     # Skipped files
 
@@ -191,7 +179,7 @@ class Library:
         """Record files that could not be heard; what was known of them is marked missing."""
         if not rows:
             return
-        with self._writing() as connection:
+        with self.writing() as connection:
             statement = upsert(tables.skipped)
             changes = {c: statement.excluded[c] for c in ("size", "mtime_ns", "ctime_ns", "reason")}
             statement = statement.on_conflict_do_update(index_elements=["path"], set_=changes)
@@ -203,68 +191,14 @@ class Library:
         """Forget skipped files that are no longer there."""
         listed = list(paths)
         if listed:
-            with self._writing() as connection:
+            with self.writing() as connection:
                 _delete_skipped(connection, listed)
 
     def skipped(self) -> list[Skipped]:
         """Return the skipped files, by path."""
-        with self._reading() as connection:
+        with self.reading() as connection:
             rows = connection.execute(select(tables.skipped).order_by("path"))
             return [Skipped(**row._mapping) for row in rows]
-
-    # Windows
-
-    def window_rows(self, *columns: str, present: bool = True) -> list[Row[Any]]:
-        """Return the named columns of all windows by id, of present sounds only if asked."""
-        chosen = [tables.windows.c[name] for name in columns]
-        statement = select(*chosen).order_by(tables.windows.c.id)
-        if present:
-            statement = statement.join(tables.sounds).where(tables.sounds.c.missing == 0)
-        with self._reading() as connection:
-            return list(connection.execute(statement))
-
-    def sample_vectors(self, count: int) -> bytes:
-        """Return the vectors of ``count`` evenly spread windows, in an order set by content.
-
-        The order does not depend on when a sound was indexed, so that an interrupted run
-        samples what an undisturbed one does.
-        """
-        w = tables.windows.c
-        statement = (
-            select(w.vector)
-            .join(tables.sounds)
-            .where(tables.sounds.c.missing == 0)
-            .order_by(tables.sounds.c.content_hash, tables.sounds.c.path, w.start_s)
-        )
-        with self._reading() as connection:
-            vectors = list(connection.scalars(statement))
-        step = max(1, -(-len(vectors) // count))
-        return b"".join(vectors[::step])
-
-    def remap_windows(
-        self,
-        rows: Iterable[tuple[int, bytes, float]],
-        settings: Mapping[str, bytes],
-    ) -> None:
-        """Replace (id, vector, potential) of windows, and settings, in one transaction."""
-        statement = (
-            update(tables.windows)
-            .where(tables.windows.c.id == bindparam("window"))
-            .values(vector=bindparam("new_vector"), potential=bindparam("new_potential"))
-        )
-        values = [{"window": i, "new_vector": v, "new_potential": p} for i, v, p in rows]
-        with self._writing() as connection:
-            if values:
-                connection.execute(statement, values)
-            _write_settings(connection, settings)
-
-    def forget_windows(self, settings: Mapping[str, bytes]) -> None:
-        """Drop all windows, so that every sound is heard anew, and write settings."""
-        with self._writing() as connection:
-            connection.execute(delete(tables.windows))
-            connection.execute(update(tables.sounds).values(mtime_ns=-1, content_hash=""))
-            connection.execute(delete(tables.skipped))
-            _write_settings(connection, settings)
 
     def statistics(self) -> Statistics:
         """Count what is in the library."""
@@ -273,7 +207,7 @@ class Library:
             s.missing == 0
         )
         there = select(s.id).where(s.missing == 0)
-        with self._reading() as connection:
+        with self.reading() as connection:
             sounds, seconds = connection.execute(present).one()
             count = select(func.count(), func.count(w.sound_id.distinct()))
             windows, embedded = connection.execute(count.where(w.sound_id.in_(there))).one()
@@ -300,7 +234,8 @@ def _index_name(connection: Connection, sound_id: int, path: str) -> None:
     )
 
 
-def _write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
+def write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
+    """Write settings within a transaction."""
     for name, value in values.items():
         statement = upsert(tables.settings).values(name=name, value=value)
         statement = statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})

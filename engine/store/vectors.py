@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from engine.store.library import Library
+from engine.store.windows import window_rows
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
@@ -31,7 +32,7 @@ class WindowVectors:
 
 def load_vectors(library: Library, rank: int) -> WindowVectors:
     """Read every window of the present sounds; empty arrays if there is none."""
-    rows = library.window_rows("sound_id", "start_s", "end_s", "potential", "vector")
+    rows = window_rows(library, "sound_id", "start_s", "end_s", "potential", "vector")
     stored = np.frombuffer(b"".join(row.vector for row in rows), np.float16)
     vectors = stored.reshape(len(rows), rank).astype(np.float32)
     sound_ids = np.array([row.sound_id for row in rows], np.int64)

@@ -1,0 +1,182 @@
+"""The command line as its users meet it: a process, its output and its exit code."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ENGLISH_ONLY_KEYS = {"query", "model", "results", "strong", "took_ms"}
+
+
+def soundsift(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, **more)  # type: ignore[call-overload]
+
+
+def document(*arguments: object) -> dict:
+    done = soundsift(*arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def assert_problem(done: subprocess.CompletedProcess[str], words: str) -> None:
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: ")
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.fixture
+def library(tmp_path: Path, sounds: Path, model_folder: Path) -> Path:
+    path = tmp_path / "library.db"
+    done = soundsift("index", sounds, "--library", path, "--model", model_folder)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+def test_index_search_similar_status_and_skipped_speak_json(tmp_path, sounds, model_folder):
+    (sounds / "broken.wav").write_text("words")
+    path = tmp_path / "library.db"
+    report = document("index", sounds, "--library", path, "--model", model_folder)
+    assert (report["heard"], report["skipped"], report["model"]) == (12, 1, "random")
+    found = document("search", "a", "low", "door", "-n", 3, "--library", path)
+    assert set(found) == ENGLISH_ONLY_KEYS
+    assert found["query"] == "a low door"
+    assert [r["rank"] for r in found["results"]] == [1, 2, 3]
+    assert set(found["results"][0]) == {
+        "rank",
+        "path",
+        "score",
+        "strength",
+        "start_s",
+        "end_s",
+        "keyword_match",
+        "duration_s",
+        "tags",
+    }
+    first = sounds / "tones" / "Sound_05.wav"
+    alike = document("similar", first, "--start", 0.1, "-n", 2, "--library", path)
+    assert len(alike["results"]) == 2
+    named = document("search", "--names", "sound 07", "--library", path)
+    assert [Path(r["path"]).name for r in named["results"]] == ["Sound_07.wav"]
+    status = document("status", "--library", path)
+    assert status["hours"] > 0
+    assert {k: status[k] for k in ("sounds", "windows", "embedded", "missing", "offline")} == {
+        "sounds": 12,
+        "windows": 12,
+        "embedded": 12,
+        "missing": 0,
+        "offline": 0,
+    }
+    (skip,) = document("skipped", "--library", path)["skipped"]
+    assert skip == {
+        "path": str(sounds / "broken.wav"),
+        "reason": "broken.wav is not a sound file, or its header is damaged",
+    }
+
+
+def test_people_get_lines_they_can_read(library):
+    done = soundsift("search", "door", "--library", library, "-n", 4)
+    assert done.returncode == 0
+    assert "Sound_" in done.stdout
+    assert "model random" in done.stdout
+    assert "12" in soundsift("status", "--library", library).stdout
+    assert "no file was skipped" in soundsift("skipped", "--library", library).stdout
+
+
+def test_problems_are_told_in_one_sentence(tmp_path, library, model_folder):
+    none = tmp_path / "none"
+    assert_problem(soundsift("status", "--library", none), "run `soundsift index FOLDER` first")
+    assert_problem(soundsift("index", none, "--library", tmp_path / "new.db"), "does not exist")
+    assert not (tmp_path / "new.db").exists()
+    assert_problem(soundsift("search", " ", "--library", library), "the search is empty")
+    assert_problem(soundsift("similar", none, "--library", library), "does not exist")
+    assert_problem(soundsift("models", "show", "nonsense"), "there is no model named nonsense")
+    assert_problem(soundsift("models", "get"), "which model?")
+    words = tmp_path / "words.db"
+    words.write_text("these are words " * 500)
+    assert_problem(soundsift("status", "--library", words), "is not a Soundsift library")
+    done = soundsift("evaluate", "zero-shot", none, "--model", model_folder)
+    assert_problem(done, "cannot be read as CSV")
+
+
+def test_a_read_only_place_is_told(sounds, model_folder):
+    path = Path("/proc/soundsift/library.db")
+    done = soundsift("index", sounds, "--library", path, "--model", model_folder)
+    assert_problem(done, "/proc/soundsift")
+
+
+def test_wrong_usage_ends_with_2():
+    assert soundsift().returncode == 2
+    assert soundsift("serach", "door").returncode == 2
+    assert soundsift("search").returncode == 2
+    assert soundsift("search", "x", "-n", "0").returncode == 2
+
+
+def test_help_and_version_are_there():
+    assert "soundsift index" in soundsift("--help").stdout
+    assert soundsift("--version").stdout.strip()
+    assert soundsift("train", "--help").returncode == 0
+
+
+def test_no_model_is_a_sentence(tmp_path, sounds, library, model_folder):
+    shutil.copytree(model_folder, tmp_path / "copy")
+    other = tmp_path / "other.db"
+    soundsift("index", sounds, "--library", other, "--model", tmp_path / "copy")
+    shutil.rmtree(tmp_path / "copy")
+    assert_problem(soundsift("search", "door", "--library", other), "there is no model named")
+
+
+def test_models_are_used_by_name_or_folder(library, make_model):
+    other = make_model("other", seed=3)
+    used = document("models", "use", other, "--library", library)
+    assert used["model"] == "other"
+    assert used["features_kept"]
+    assert document("search", "door", "--library", library)["model"] == "other"
+    assert document("status", "--library", library)["model"] == "other"
+
+
+def test_ctrl_c_ends_cleanly_and_keeps_what_was_done(tmp_path, sounds, model_folder):
+    many = tmp_path / "many"
+    for number in range(40):
+        shutil.copytree(sounds, many / str(number))
+    path = tmp_path / "library.db"
+    command = [sys.executable, "-m", "app.cli", "index", str(many), "--library", str(path)]
+    process = subprocess.Popen(
+        [*command, "--model", str(model_folder)], stderr=subprocess.PIPE, text=True
+    )
+    for _ in range(400):
+        time.sleep(0.02)
+        if path.exists() and process.poll() is None and path.stat().st_size > 0:
+            break
+    time.sleep(1.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode in (0, 1)
+    assert "Traceback" not in errors
+    if process.returncode == 1:
+        assert "stopped: what was done is kept" in errors
+    again = document("index", many, "--library", path, "--model", model_folder)
+    assert again["found"] == 480
+    assert document("status", "--library", path)["embedded"] == 480
+
+
+def test_a_reader_that_goes_away_is_no_problem(library):
+    command = f"{sys.executable} -m app.cli search door --library '{library}' | head -1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, env=os.environ)
+    assert "Traceback" not in done.stderr
+
+
+def test_demo_sounds_are_made_once_and_are_a_manifest(tmp_path):
+    made = document("demo", tmp_path / "demo")
+    assert made["made"] >= 30
+    assert document("demo", tmp_path / "demo")["made"] == 0
+    assert (tmp_path / "demo" / "descriptions.csv").is_file()

@@ -1,0 +1,117 @@
+"""What tests share: small models, small sounds, and the real data where it is present."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from tokenizers import Tokenizer
+from tokenizers.models import WordLevel
+from tokenizers.pre_tokenizers import Whitespace
+
+from engine.models.audio_towers import Compact
+from engine.models.match_model import MatchModel
+from engine.models.spec import ModelSpec, TextEncoderSpec
+from trainer.data import data_folder
+from trainer.export import write_model
+
+WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
+
+
+@pytest.fixture(autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Keep every test away from the user's own libraries and models."""
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("SOUNDSIFT_HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def seeded() -> None:
+    torch.manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def data() -> Path:
+    """Return the data folder, or skip the test."""
+    folder = data_folder()
+    if not (folder / "sounds" / "manifest.csv").is_file():
+        pytest.skip(f"the data folder {folder} is absent (set SOUNDSIFT_DATA)")
+    return folder
+
+
+def write_tokenizer(path: Path) -> Path:
+    vocabulary = {word: number for number, word in enumerate(WORDS)}
+    tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = Whitespace()
+    tokenizer.save(str(path))
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Return a function that writes a model folder with random weights."""
+
+    def make(name: str = "random", seed: int = 0, audio_seed: int = 0) -> Path:
+        folder = tmp_path_factory.mktemp("models") / name
+        tokenizer = write_tokenizer(tmp_path_factory.mktemp("tokenizer") / "tokenizer.json")
+        torch.manual_seed(seed)
+        text = TextEncoderSpec(len(WORDS), 16, 1, 2, 32, 32, 16)
+        bank = tuple(WORDS[2:])
+        spec = ModelSpec(
+            name, "compact", text_encoder=text, hidden=64, dimensions=32, rank=32, bank=bank
+        )
+        model = MatchModel(spec)
+        torch.manual_seed(audio_seed)
+        model.audio_tower = Compact()
+        write_model(folder, model, tokenizer, torch.randn(50, 384))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def model_folder(make_model: Callable[..., Path]) -> Path:
+    return make_model()
+
+
+def tone(frequency_hz: float, duration_s: float, rate_hz: int = 32000) -> np.ndarray:
+    t = np.arange(round(duration_s * rate_hz)) / rate_hz
+    return 0.5 * np.sin(2 * np.pi * frequency_hz * t)
+
+
+@pytest.fixture
+def sounds(tmp_path: Path) -> Path:
+    """Return a folder of a dozen small and different sounds, in two subfolders."""
+    folder = tmp_path / "sounds"
+    random = np.random.default_rng(0)
+    for number in range(12):
+        path = folder / ("tones" if number % 2 else "noises") / f"Sound_{number:02d}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if number % 2:
+            samples = tone(200 * (number + 1), 0.5 + 0.1 * number)
+        else:
+            samples = random.normal(0, 0.02 * (number + 1), 16000 + 1000 * number)
+        soundfile.write(path, samples, 32000)
+    return folder
+
+
+@pytest.fixture
+def unreadable() -> Iterator[Callable[[Path], None]]:
+    """Return a function that takes reading rights away, or skip where that has no effect."""
+    taken: list[Path] = []
+
+    def take(path: Path) -> None:
+        path.chmod(0)
+        taken.append(path)
+        if os.access(path, os.R_OK):
+            pytest.skip("this user may read everything (root), so rights cannot be taken away")
+
+    yield take
+    for path in taken:
+        path.chmod(0o700)

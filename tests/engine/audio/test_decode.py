@@ -1,0 +1,185 @@
+import itertools
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from engine.audio.decode import decode, probe, stream
+from engine.errors import AudioError
+from tests.conftest import tone
+
+FORMATS = [
+    ("wav", "PCM_U8"),
+    ("wav", "PCM_16"),
+    ("wav", "PCM_24"),
+    ("wav", "PCM_32"),
+    ("wav", "FLOAT"),
+    ("wav", "DOUBLE"),
+    ("aiff", "PCM_24"),
+    ("flac", "PCM_24"),
+    ("ogg", "VORBIS"),
+    ("opus", "OPUS"),
+    ("mp3", "MPEG_LAYER_III"),
+    ("w64", "PCM_24"),
+    ("rf64", "PCM_16"),
+    ("caf", "PCM_16"),
+    ("au", "PCM_16"),
+]
+
+
+def write(path: Path, samples: np.ndarray, rate_hz: int, subtype: str) -> Path:
+    container = {"aiff": "AIFF", "opus": "OGG"}.get(path.suffix[1:], path.suffix[1:].upper())
+    soundfile.write(path, samples, rate_hz, subtype=subtype, format=container)
+    return path
+
+
+def write_with_ffmpeg(path: Path, codec: str, rate_hz: int = 48000) -> Path:
+    samples = np.stack([tone(440, 2.0, rate_hz)] * 2).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream(codec, rate=rate_hz, layout="stereo")
+        audio.bit_rate = 128_000
+        size = audio.codec_context.frame_size or 1024
+        for start in range(0, samples.shape[1] - size, size):
+            block = np.ascontiguousarray(samples[:, start : start + size])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts = rate_hz, start
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+    return path
+
+
+def loudest_hz(samples: np.ndarray, rate_hz: int) -> float:
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(spectrum.argmax()) * rate_hz / len(samples)
+
+
+@pytest.mark.parametrize(("extension", "subtype"), FORMATS)
+def test_every_format_is_heard_at_one_rate_in_mono(tmp_path, extension, subtype):
+    rate = 48000
+    stereo = np.stack([tone(1000, 2.0, rate), tone(1000, 2.0, rate)], axis=1)
+    path = write(tmp_path / f"x.{extension}", stereo, rate, subtype)
+    samples = decode(path, 32000)
+    assert samples.dtype == np.float32
+    assert len(samples) == pytest.approx(64000, abs=2500)
+    assert loudest_hz(samples, 32000) == pytest.approx(1000, abs=2)
+    steady = samples[8000:-8000]  # codecs overshoot at hard edges
+    assert np.abs(steady).max() == pytest.approx(0.5, abs=0.06)
+    facts = probe(path)
+    assert (facts.rate_hz, facts.channels) == (rate, 2)
+    assert facts.duration_s == pytest.approx(2.0, abs=0.1)
+
+
+@pytest.mark.parametrize(("name", "codec"), [("x.m4a", "aac"), ("x.wma", "wmav2")])
+def test_what_soundfile_cannot_read_is_read_by_ffmpeg(tmp_path, name, codec):
+    path = write_with_ffmpeg(tmp_path / name, codec)
+    samples = decode(path, 32000)
+    assert len(samples) == pytest.approx(64000, abs=4000)
+    assert loudest_hz(samples, 32000) == pytest.approx(440, abs=3)
+    assert probe(path).rate_hz == 48000
+    assert probe(path).bits is None
+
+
+@pytest.mark.parametrize("rate", [8000, 11025, 22050, 44100, 96000, 192000])
+def test_every_rate_is_resampled_to_the_right_length_and_pitch(tmp_path, rate):
+    path = write(tmp_path / "x.wav", tone(1000, 1.5, rate), rate, "PCM_24")
+    samples = decode(path, 32000)
+    assert len(samples) == pytest.approx(48000, abs=64)
+    assert loudest_hz(samples, 32000) == pytest.approx(1000, abs=2)
+
+
+def test_what_lies_above_the_new_limit_does_not_fold_back(tmp_path):
+    path = write(tmp_path / "x.wav", tone(20000, 1.0, 96000), 96000, "PCM_24")
+    assert np.abs(decode(path, 32000)[2000:-2000]).max() < 0.01
+
+
+def test_channels_are_mixed_to_their_mean(tmp_path):
+    channels = np.stack([tone(500, 1.0), np.zeros(32000), tone(500, 1.0)], axis=1)
+    path = write(tmp_path / "x.wav", channels, 32000, "FLOAT")
+    assert np.allclose(decode(path, 32000), channels.mean(1), atol=1e-6)
+
+
+def test_a_long_file_comes_in_blocks(tmp_path):
+    path = write(tmp_path / "x.flac", tone(100, 65, 8000), 8000, "PCM_16")
+    lengths = [len(block) for block in stream(path, 32000)]
+    assert len(lengths) >= 6
+    assert max(lengths) <= 33 * 10_000
+    assert sum(lengths) == pytest.approx(65 * 32000, abs=64)
+
+
+def test_a_click_is_heard(tmp_path):
+    path = write(tmp_path / "x.wav", tone(1000, 0.05), 32000, "PCM_16")
+    assert len(decode(path, 32000)) == 1600
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (b"", "is empty"),
+        (b"these are words, not a sound\n" * 100, "is not a sound file"),
+        (b"RIFF\xff\xff\xff\xffWAVEfmt ", "is not a sound file|holds no s"),
+        (bytes(5000), "is not a sound file"),
+    ],
+)
+def test_what_is_no_sound_is_told_in_a_sentence(tmp_path, contents, words):
+    path = tmp_path / "x.wav"
+    path.write_bytes(contents)
+    with pytest.raises(AudioError, match=words):
+        decode(path, 32000)
+
+
+def test_a_header_without_samples_is_told(tmp_path):
+    path = write(tmp_path / "x.wav", np.zeros(0), 32000, "PCM_16")
+    with pytest.raises(AudioError, match="holds no samples"):
+        decode(path, 32000)
+
+
+def test_samples_that_are_not_numbers_are_told(tmp_path):
+    samples = tone(100, 0.2)
+    samples[100] = np.nan
+    path = write(tmp_path / "x.wav", samples, 32000, "FLOAT")
+    with pytest.raises(AudioError, match="not numbers"):
+        decode(path, 32000)
+
+
+def test_truncated_files_give_what_is_there_or_a_sentence(tmp_path):
+    for extension, subtype in FORMATS:
+        whole = write(tmp_path / f"whole.{extension}", tone(440, 2.0, 48000), 48000, subtype)
+        cut = tmp_path / f"cut.{extension}"
+        cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+        try:
+            assert len(decode(cut, 32000))
+        except AudioError as error:
+            assert str(error)
+
+
+def test_random_damage_never_ends_in_anything_but_a_sentence(tmp_path):
+    random = np.random.default_rng(0)
+    whole = write(tmp_path / "whole.flac", tone(440, 0.5), 32000, "PCM_16").read_bytes()
+    path = tmp_path / "x.flac"
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for at in random.integers(0, len(whole), 8):
+            damaged[at] = int(random.integers(256))
+        path.write_bytes(damaged)
+        try:
+            list(itertools.islice(stream(path, 32000), 20))
+        except AudioError as error:
+            assert "x.flac" in str(error)
+
+
+def test_a_missing_file_and_a_folder_are_told(tmp_path):
+    with pytest.raises(AudioError, match="does not exist"):
+        decode(tmp_path / "none.wav", 32000)
+    with pytest.raises(AudioError, match="is a folder"):
+        decode(tmp_path, 32000)
+
+
+def test_decoding_leaves_the_file_as_it_was(tmp_path):
+    path = write(tmp_path / "x.wav", tone(440, 1.0), 44100, "PCM_16")
+    before, facts = path.read_bytes(), path.stat()
+    path.chmod(0o444)
+    decode(path, 32000)
+    assert path.read_bytes() == before
+    assert path.stat().st_mtime_ns == facts.st_mtime_ns

@@ -1,0 +1,277 @@
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from filelock import FileLock
+from sqlalchemy import event
+
+from engine.errors import InputError, LibraryError
+from engine.index import mapping
+from engine.index.build import index_folders, use_model
+from engine.progress import Cancelled, Control
+from engine.store import Library
+from engine.store.windows import window_rows
+from tests.conftest import tone
+
+
+@pytest.fixture
+def library(tmp_path: Path):
+    with Library(tmp_path / "library.db") as opened:
+        yield opened
+
+
+def contents(library: Library) -> dict[str, tuple[str, list[tuple]]]:
+    """Return all that matters of a library: by path its hash and windows, without ids."""
+    sounds = {sound.id: sound for sound in library.sounds().values()}
+    known = library.known([os.sep], os.sep)
+    found: dict[str, tuple[str, list[tuple]]] = {
+        sound.path: (known[sound.path].content_hash, []) for sound in sounds.values()
+    }
+    rows = window_rows(
+        library, "sound_id", "start_s", "end_s", "features", "vector", "potential", present=False
+    )
+    for row in rows:
+        vector = np.frombuffer(row.vector, np.float16).astype(float)
+        features = np.frombuffer(row.features, np.float16).astype(float)
+        values = (row.start_s, row.end_s, features, vector, row.potential)
+        found[sounds[row.sound_id].path][1].append(values)
+    return found
+
+
+def assert_same(one: Library, other: Library) -> None:
+    mine, theirs = contents(one), contents(other)
+    assert mine.keys() == theirs.keys()
+    for path, (digest, windows) in mine.items():
+        assert theirs[path][0] == digest
+        assert len(windows) == len(theirs[path][1])
+        for a, b in zip(windows, theirs[path][1], strict=True):
+            assert a[:2] == b[:2]
+            for x, y in zip(a[2:], b[2:], strict=True):
+                assert np.allclose(x, y, atol=2e-3, rtol=2e-3)
+
+
+def test_a_folder_is_indexed_and_a_second_time_nothing_is_heard(library, model_folder, sounds):
+    first = index_folders(library, model_folder, [sounds], Control())
+    assert (first.found, first.heard, first.skipped) == (12, 12, 0)
+    counts = library.statistics()
+    assert (counts.sounds, counts.windows, counts.embedded) == (12, 12, 12)
+    again = index_folders(library, model_folder, [sounds], Control())
+    assert (again.unchanged, again.heard, again.missing) == (12, 0, 0)
+
+
+def test_long_files_have_windows_with_times(library, model_folder, tmp_path):
+    soundfile.write(tmp_path / "long.flac", tone(300, 23.0, 16000), 16000)
+    index_folders(library, model_folder, [tmp_path / "long.flac"], Control())
+    rows = window_rows(library, "start_s", "end_s")
+    times = [(row.start_s, row.end_s) for row in rows]
+    assert times == [(0, 10), (5, 15), (10, 20), (15, pytest.approx(23, abs=0.01))]
+
+
+def test_only_what_changed_is_heard_again(library, model_folder, sounds):
+    index_folders(library, model_folder, [sounds], Control())
+    changed = sounds / "tones" / "Sound_01.wav"
+    soundfile.write(changed, tone(999, 1.7), 32000)
+    touched = sounds / "tones" / "Sound_03.wav"
+    os.utime(touched, (1, 1))
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert (report.heard, report.unchanged) == (1, 10)
+    assert index_folders(library, model_folder, [sounds], Control()).unchanged == 12
+    durations = {s.path: s.duration_s for s in library.sounds().values()}
+    assert durations[str(changed)] == pytest.approx(1.7)
+
+
+def test_renamed_and_moved_files_are_recognised_without_listening(library, model_folder, sounds):
+    index_folders(library, model_folder, [sounds], Control())
+    ids = {sound.path: sound.id for sound in library.sounds().values()}
+    old = sounds / "tones" / "Sound_01.wav"
+    new = sounds / "renamed" / "A new name.wav"
+    new.parent.mkdir()
+    old.rename(new)
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert (report.heard, report.moved, report.missing) == (0, 1, 0)
+    assert library.sounds([ids[str(old)]])[ids[str(old)]].path == str(new)
+
+
+def test_deleted_files_are_missing_and_come_back(library, model_folder, sounds, tmp_path):
+    index_folders(library, model_folder, [sounds], Control())
+    victim, refuge = sounds / "noises" / "Sound_00.wav", tmp_path / "refuge.wav"
+    shutil.move(victim, refuge)
+    assert index_folders(library, model_folder, [sounds], Control()).missing == 1
+    assert library.statistics().sounds == 11
+    shutil.move(refuge, victim)
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert (report.back, report.heard) == (1, 0)
+    assert library.statistics().sounds == 12
+
+
+def test_indexing_one_folder_leaves_the_others_alone(library, model_folder, sounds):
+    index_folders(library, model_folder, [sounds], Control())
+    shutil.rmtree(sounds / "noises")
+    report = index_folders(library, model_folder, [sounds / "tones"], Control())
+    assert (report.missing, library.statistics().missing) == (0, 0)
+
+
+def test_a_folder_that_is_gone_is_an_error_and_marks_nothing_missing(
+    library, model_folder, sounds, tmp_path
+):
+    index_folders(library, model_folder, [sounds], Control())
+    sounds.rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="does not exist"):
+        index_folders(library, model_folder, [sounds], Control())
+    assert library.statistics().missing == 0
+
+
+def test_broken_files_are_skipped_with_a_reason_and_tried_again_when_they_change(
+    library, model_folder, sounds
+):
+    (sounds / "empty.wav").write_bytes(b"")
+    (sounds / "text.wav").write_text("not a sound\n" * 99)
+    (sounds / "cut.flac").write_bytes(b"fLaC\0\0\0\x22" + bytes(20))
+    soundfile.write(sounds / "click.wav", tone(1000, 0.05), 32000)
+    hot = np.stack([tone(1000, 1.0, 96000)] * 2, axis=1)
+    soundfile.write(sounds / "96k.wav", hot, 96000, subtype="PCM_24")
+    soundfile.write(sounds / ("🔔" + "x" * 242 + ".wav"), tone(500, 0.2), 32000)
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert (report.heard, report.skipped) == (15, 3)
+    reasons = {Path(row.path).name: row.reason for row in library.skipped()}
+    assert reasons["empty.wav"] == "empty.wav is empty"
+    assert set(reasons) == {"empty.wav", "text.wav", "cut.flac"}
+    assert all("Traceback" not in reason for reason in reasons.values())
+    again = index_folders(library, model_folder, [sounds], Control())
+    assert (again.heard, again.skipped) == (0, 3)
+    soundfile.write(sounds / "empty.wav", tone(700, 0.3), 32000)
+    healed = index_folders(library, model_folder, [sounds], Control())
+    assert (healed.heard, healed.skipped) == (1, 2)
+    assert len(library.skipped()) == 2
+
+
+def test_a_file_without_read_permission_is_skipped(library, model_folder, sounds, unreadable):
+    unreadable(sounds / "tones" / "Sound_01.wav")
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert (report.heard, report.skipped) == (11, 1)
+    assert "permission denied" in library.skipped()[0].reason
+
+
+def test_cancelling_keeps_what_was_heard(library, model_folder, sounds):
+    heard: list[int] = []
+    control = Control(
+        lambda progress: heard.append(progress.done) if progress.stage == "listening" else None,
+        lambda: len(heard) >= 5,
+    )
+    with pytest.raises(Cancelled):
+        index_folders(library, model_folder, [sounds], control)
+    assert library.statistics().embedded >= 5
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert report.unchanged >= 5
+    assert library.statistics().embedded == 12
+
+
+def test_two_runs_at_once_are_refused(library, model_folder, sounds):
+    with (
+        FileLock(f"{library.path}.lock"),
+        pytest.raises(LibraryError, match="another index run is working"),
+    ):
+        index_folders(library, model_folder, [sounds], Control())
+
+
+def test_a_full_disk_ends_in_a_sentence_and_a_library_that_still_opens(
+    library, model_folder, sounds
+):
+    with library._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+
+    def fill(connection, record):
+        connection.execute(f"PRAGMA max_page_count = {pages + 1}")
+
+    library._engine.dispose()
+    event.listen(library._engine, "connect", fill)
+    with pytest.raises(LibraryError, match="is full"):
+        index_folders(library, model_folder, [sounds], Control())
+    event.remove(library._engine, "connect", fill)
+    library._engine.dispose()
+    index_folders(library, model_folder, [sounds], Control())
+    assert library.statistics().embedded == 12
+
+
+def test_a_model_with_the_same_ears_maps_anew_without_listening(
+    library, model_folder, make_model, sounds
+):
+    index_folders(library, model_folder, [sounds], Control())
+    before = contents(library)
+    other = make_model("other heads", seed=5)
+    assert use_model(library, other, Control())
+    after = contents(library)
+    for path, (digest, windows) in before.items():
+        assert after[path][0] == digest
+        assert np.array_equal(windows[0][2], after[path][1][0][2])
+        assert not np.allclose(windows[0][3], after[path][1][0][3])
+    assert use_model(library, model_folder, Control())
+    back = contents(library)
+    for path, (_, windows) in before.items():
+        assert np.array_equal(windows[0][3], back[path][1][0][3])
+        assert windows[0][4] == pytest.approx(back[path][1][0][4])
+
+
+def test_a_model_with_other_ears_has_to_listen_again(library, model_folder, make_model, sounds):
+    index_folders(library, model_folder, [sounds], Control())
+    other = make_model("other ears", audio_seed=7)
+    assert not use_model(library, other, Control())
+    assert library.statistics().embedded == 0
+    report = index_folders(library, other, [sounds], Control())
+    assert report.heard == 12
+
+
+def test_a_large_enough_library_gets_potentials_of_its_own(
+    library, model_folder, sounds, monkeypatch
+):
+    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 10)
+    index_folders(library, model_folder, [sounds], Control())
+    assert library.setting("solved_windows") == b"12"
+    from engine.models.match_model import load_model
+
+    theirs = load_model(model_folder).bank_potentials.numpy()
+    own = np.frombuffer(library.setting("bank_potentials") or b"", np.float32)
+    assert own.shape == theirs.shape
+    assert not np.allclose(own, theirs)
+
+
+RUN = """
+import os, signal, sys, threading
+from pathlib import Path
+from engine.index import build
+from engine.progress import Control
+from engine.store import Library
+from engine.store.windows import window_rows
+build._COMMIT_FILES = 2
+if len(sys.argv) > 4:
+    killer = threading.Timer(float(sys.argv[4]), os.kill, (os.getpid(), signal.SIGKILL))
+    killer.daemon = True
+    killer.start()
+with Library(Path(sys.argv[1])) as library:
+    build.index_folders(library, Path(sys.argv[2]), [Path(sys.argv[3])], Control())
+"""
+
+
+def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, model_folder, sounds):
+    for number in range(5):
+        shutil.copytree(sounds / "tones", sounds / f"more {number}")
+    path = tmp_path / "killed.db"
+    command = [sys.executable, "-c", RUN, str(path), str(model_folder), str(sounds)]
+    chance = random.Random(0)
+    kills = 0
+    for delay_s in (0.02, 0.1, *(chance.uniform(0.3, 2.5) for _ in range(5))):
+        done = subprocess.run([*command, str(delay_s)], check=False)
+        kills += done.returncode == -signal.SIGKILL
+    subprocess.run(command, check=True)
+    assert kills >= 2
+    with Library(tmp_path / "calm.db") as calm, Library(path) as killed:
+        index_folders(calm, model_folder, [sounds], Control())
+        assert_same(calm, killed)
+        assert killed.statistics() == calm.statistics()

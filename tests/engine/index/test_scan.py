@@ -1,0 +1,87 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from engine.errors import InputError
+from engine.index.scan import FoundFile, Scan, difference, roots_of, scan
+from engine.progress import Control
+from engine.store import Known, Skipped
+
+
+def touch(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(b"x")
+    return path
+
+
+def found(folder: Path) -> list[str]:
+    return [Path(file.path).name for file in scan([str(folder)], Control()).files]
+
+
+def test_sounds_are_found_by_extension_in_every_folder(tmp_path):
+    for name in ("b.WAV", "sub/a.flac", "sub/deep/c.mp3", "notes.txt", "cover.jpg"):
+        touch(tmp_path / name)
+    assert found(tmp_path) == ["b.WAV", "a.flac", "c.mp3"]
+
+
+def test_hidden_files_folder_links_and_pipes_are_passed_over(tmp_path):
+    for name in (".hidden.wav", "._resource.wav", ".git/x.wav", "real.wav"):
+        touch(tmp_path / name)
+    (tmp_path / "loop").symlink_to(tmp_path)
+    (tmp_path / "linked.wav").symlink_to(tmp_path / "real.wav")
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert found(tmp_path) == ["linked.wav", "real.wav"]
+
+
+def test_a_broken_link_and_a_name_that_is_no_unicode_are_told(tmp_path):
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.wav")).write_bytes(b"x")
+    refused = {Path(r.path).name: r.reason for r in scan([str(tmp_path)], Control()).refused}
+    assert refused["gone.wav"] == "No such file or directory"
+    assert "not valid Unicode" in next(reason for name, reason in refused.items() if "caf" in name)
+
+
+def test_names_with_emoji_and_of_250_characters_are_found(tmp_path):
+    names = ["🔔 dzwon.wav", "x" * 246 + ".wav", "a\nb.wav", "'; DROP TABLE sounds.wav"]
+    for name in names:
+        touch(tmp_path / name)
+    assert sorted(found(tmp_path)) == sorted(names)
+
+
+def test_a_path_that_does_not_exist_is_told(tmp_path):
+    with pytest.raises(InputError, match="does not exist: check the path"):
+        roots_of([tmp_path / "none"])
+
+
+def test_folders_inside_others_are_not_walked_twice(tmp_path):
+    touch(tmp_path / "sub" / "a.wav")
+    touch(tmp_path / "subway" / "b.wav")
+    roots = roots_of([tmp_path / "sub" / "a.wav", tmp_path / "sub", tmp_path / "subway"])
+    assert sorted(Path(root).name for root in roots) == ["sub", "subway"]
+
+
+def test_the_difference_is_what_has_to_be_done():
+    files = [FoundFile(f"/s/{n}.wav", 10, 5, 5) for n in ("same", "grown", "new", "bad", "back")]
+    known = {
+        "/s/same.wav": Known(1, 10, 5, "h", False),
+        "/s/grown.wav": Known(2, 9, 5, "h", False),
+        "/s/back.wav": Known(3, 10, 5, "h", True),
+        "/s/gone.wav": Known(4, 10, 5, "h", False),
+        "/s/gone before.wav": Known(5, 10, 5, "h", True),
+    }
+    skipped = {
+        "/s/bad.wav": Skipped("/s/bad.wav", 10, 5, 5, "is empty"),
+        "/s/bad and gone.wav": Skipped("/s/bad and gone.wav", 10, 5, 5, "is empty"),
+    }
+    plan = difference(Scan(files), known, skipped)
+    assert [file.path for file in plan.unchanged] == ["/s/same.wav"]
+    assert [file.path for file in plan.to_hear] == ["/s/grown.wav", "/s/new.wav"]
+    assert (plan.back, plan.gone) == ((3,), (4,))
+    assert (plan.skipped_again, plan.skipped_gone) == (1, ("/s/bad and gone.wav",))
+
+
+def test_a_refused_file_is_tried_again_when_its_rights_change():
+    refusal = Skipped("/s/x.wav", 10, 5, 5, "permission denied")
+    changed = FoundFile("/s/x.wav", 10, 5, ctime_ns=6)
+    assert difference(Scan([changed]), {}, {"/s/x.wav": refusal}).to_hear == (changed,)

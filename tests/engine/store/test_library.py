@@ -1,0 +1,206 @@
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from engine.errors import LibraryError
+from engine.store import FileFacts, Library, Skipped, StoredWindow
+from engine.store import connection as store_connection
+from engine.store.names import match_names
+from engine.store.tables import metadata
+from engine.store.windows import window_rows
+from engine.store.words import search_words
+
+
+@pytest.fixture
+def library(tmp_path: Path):
+    with Library(tmp_path / "library.db") as opened:
+        yield opened
+
+
+def facts(path: str, content: str = "", size: int = 1) -> FileFacts:
+    return FileFacts(path, size, 5, content or path, 2.0, 48000, 2, 16, "wav")
+
+
+def window(number: int = 0) -> StoredWindow:
+    return StoredWindow(5.0 * number, 5.0 * number + 10, b"f" * 4, bytes([number]) * 4, 0.5)
+
+
+def test_sounds_come_back_as_they_were_put(library):
+    library.put_sounds([(facts("/a/x.wav"), [window(0), window(1)])])
+    (sound,) = library.sounds().values()
+    assert (sound.path, sound.duration_s, sound.bits, sound.missing) == ("/a/x.wav", 2.0, 16, False)
+    rows = window_rows(library, "start_s", "vector", "potential")
+    assert [(row.start_s, row.vector) for row in rows] == [(0.0, b"\0" * 4), (5.0, b"\1" * 4)]
+
+
+def test_putting_a_sound_again_replaces_its_windows(library):
+    library.put_sounds([(facts("/a/x.wav"), [window(0), window(1)])])
+    library.put_sounds([(facts("/a/x.wav"), [window(2)])])
+    assert [row.start_s for row in window_rows(library, "start_s")] == [10.0]
+    assert library.statistics().sounds == 1
+
+
+def test_missing_sounds_are_kept_but_not_ranked(library):
+    library.put_sounds([(facts("/a/x.wav"), [window()]), (facts("/a/y.wav"), [window()])])
+    first = min(library.sounds())
+    library.set_missing([first], True)
+    assert len(window_rows(library, "id")) == 1
+    assert len(window_rows(library, "id", present=False)) == 2
+    counts = library.statistics()
+    assert (counts.sounds, counts.missing, counts.embedded) == (1, 1, 1)
+
+
+def test_a_moved_sound_keeps_its_windows_and_finds_its_new_name(library):
+    library.put_sounds([(facts("/a/old.wav"), [window()])])
+    (sound_id,) = library.sounds()
+    library.move_sound(sound_id, "/b/creaking door.wav", 9)
+    assert library.sounds()[sound_id].path == "/b/creaking door.wav"
+    assert [hit.sound_id for hit in match_names(library, "door", 5)] == [sound_id]
+    assert match_names(library, "old", 5) == []
+    assert len(window_rows(library, "id")) == 1
+
+
+def test_names_match_whole_words_only(library):
+    library.put_sounds(
+        [
+            (facts("/s/bathroom_door.wav"), [window()]),
+            (facts("/s/RoomTone01.wav"), [window()]),
+            (facts("/s/doors-slamming.wav"), [window()]),
+        ]
+    )
+    paths = {i: s.path for i, s in library.sounds().items()}
+
+    def found(words: str) -> set[str]:
+        return {Path(paths[hit.sound_id]).name for hit in match_names(library, words, 10)}
+
+    assert found("room") == {"RoomTone01.wav"}
+    assert found("tone 01") == {"RoomTone01.wav"}
+    assert found("door") == {"bathroom_door.wav", "doors-slamming.wav"}
+    assert found("slammed door") == {"doors-slamming.wav"}
+    assert found('"; DROP TABLE sounds; --') == set()
+    assert found("NOT OR AND") == set()
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("DOORWood_Creak-01", "door wood creak 01"),
+        ("HeavyDoorCreak", "heavy door creak"),
+        ("kick__909 (long)", "kick 909 long"),
+        ("тиха вода", "тиха вода"),
+    ],
+)
+def test_names_are_split_into_words(name, words):
+    assert search_words(name) == words
+
+
+def test_skipped_files_are_listed_updated_and_forgotten(library):
+    library.put_skipped([Skipped("/a", 1, 2, 3, "empty"), Skipped("/b", 1, 2, 3, "no sound")])
+    library.put_skipped([Skipped("/a", 4, 5, 6, "damaged")])
+    assert [(row.path, row.reason, row.size) for row in library.skipped()] == [
+        ("/a", "damaged", 4),
+        ("/b", "no sound", 1),
+    ]
+    library.drop_skipped(["/b"])
+    library.put_sounds([(facts("/a"), [window()])])
+    assert library.skipped() == []
+
+
+def test_a_sound_that_became_unreadable_is_no_longer_ranked(library):
+    library.put_sounds([(facts("/a/x.wav"), [window()])])
+    library.put_skipped([Skipped("/a/x.wav", 1, 2, 3, "is empty")])
+    assert window_rows(library, "id") == []
+
+
+def test_a_failed_transaction_leaves_nothing(library):
+    broken = StoredWindow(0.0, 1.0, b"", b"", None)  # type: ignore[arg-type]
+    with pytest.raises(LibraryError):
+        library.put_sounds([(facts("/a/x.wav"), [window(), broken])])
+    assert library.sounds() == {}
+    assert window_rows(library, "id", present=False) == []
+
+
+def test_a_full_disk_is_a_sentence_and_loses_nothing(library):
+    library.put_sounds([(facts("/a/x.wav"), [window()])])
+    with library._engine.connect() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+    big = StoredWindow(0.0, 1.0, bytes(10**6), b"", 0.0)
+    with pytest.raises(LibraryError, match="is full: free some space"):
+        library.put_sounds([(facts("/a/y.wav"), [big])])
+    assert [sound.path for sound in library.sounds().values()] == ["/a/x.wav"]
+
+
+def test_two_threads_can_read_while_one_writes(library):
+    library.put_sounds([(facts(f"/a/{n}.wav"), [window()]) for n in range(50)])
+    failures: list[Exception] = []
+
+    def read() -> None:
+        try:
+            for _ in range(20):
+                assert len(window_rows(library, "id")) >= 50
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for number in range(20):
+        library.put_sounds([(facts(f"/b/{number}.wav"), [window()])])
+    for thread in threads:
+        thread.join()
+    assert not failures
+
+
+def test_a_newer_library_is_refused(tmp_path):
+    path = tmp_path / "library.db"
+    Library(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999'")
+    connection.close()
+    with pytest.raises(LibraryError, match="made by a newer Soundsift"):
+        Library(path)
+
+
+def test_other_files_are_refused_and_left_alone(tmp_path):
+    words = tmp_path / "words.db"
+    words.write_text("these are words " * 500)
+    with pytest.raises(LibraryError, match="is not a Soundsift library"):
+        Library(words)
+    assert words.read_text().startswith("these are words")
+    other = tmp_path / "other.db"
+    connection = sqlite3.connect(other)
+    connection.execute("CREATE TABLE theirs (x)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(LibraryError, match="but not a Soundsift library"):
+        Library(other)
+
+
+def test_the_migrations_make_the_tables_that_the_code_uses(library):
+    with library._engine.connect() as connection:
+        context = MigrationContext.configure(connection)
+        found = [
+            change
+            for change in compare_metadata(context, metadata)
+            if not str(getattr(change[-1], "name", "")).startswith("names")
+        ]
+    assert found == []
+
+
+def test_the_known_revision_is_the_newest_migration():
+    scripts = ScriptDirectory(str(store_connection._MIGRATIONS))
+    assert scripts.get_current_head() == store_connection.REVISION
+
+
+def test_an_older_library_is_copied_before_it_is_migrated(tmp_path, monkeypatch):
+    path = tmp_path / "library.db"
+    Library(path).close()
+    monkeypatch.setattr(store_connection, "REVISION", "0002")
+    Library(path).close()
+    assert (tmp_path / "library.db.before-0002").is_file()

@@ -1,0 +1,147 @@
+"""The rules of docs/architecture.md that a machine can check."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("engine", "app", "trainer")
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+LOWEST = {"engine.errors", "engine.progress", "engine.paths", "engine.torch_setup"}
+MIDDLE = ("engine.audio", "engine.transport", "engine.models", "engine.store", "engine.metadata")
+
+
+def module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(path: Path) -> set[str]:
+    """Return the modules that a file imports, anywhere, but not for types only."""
+    found: set[str] = set()
+
+    class Visitor(ast.NodeVisitor):
+        def visit_If(self, node: ast.If) -> None:
+            if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+                self.generic_visit(node)
+
+        def visit_Import(self, node: ast.Import) -> None:
+            found.update(alias.name for alias in node.names)
+
+        def visit_ImportFrom(self, node: ast.ImportFrom) -> None:
+            assert node.level == 0, f"{path}: relative import"
+            found.add(node.module or "")
+
+    Visitor().visit(ast.parse(path.read_text(encoding="utf-8")))
+    return found
+
+
+def within(name: str, packages: tuple[str, ...] | set[str]) -> bool:
+    return any(name == p or name.startswith(p + ".") for p in packages)
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_arrows_point_at_the_engine(path):
+    name, used = module(path), imports(path)
+    if name.startswith("engine"):
+        assert not [m for m in used if within(m, ("app", "trainer", "PySide6", "sounddevice"))]
+    if name.startswith("trainer"):
+        assert not [m for m in used if within(m, ("app", "PySide6"))]
+    if name.startswith("app") and name not in ("app.cli", "app.commands"):
+        assert not [m for m in used if within(m, ("trainer",))]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if module(p).startswith("engine")], ids=module)
+def test_layers_of_the_engine(path):
+    name, used = module(path), imports(path)
+    own = [m for m in used if m.startswith("engine.")]
+    if name in LOWEST:
+        assert not [m for m in own if m not in LOWEST]
+    if within(name, MIDDLE):
+        assert not [m for m in own if within(m, ("engine.index", "engine.search", "engine.tags"))]
+    if within(name, ("engine.transport",)):
+        assert not [m for m in own if not within(m, ("engine.transport",))]
+    if within(name, ("engine.store",)):
+        allowed = LOWEST | {"engine.store"}
+        assert not [m for m in own if not within(m, allowed)]
+    if not within(name, ("engine.store",)):
+        assert not [m for m in used if within(m, ("sqlalchemy", "sqlite3", "alembic"))]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if not module(p).startswith("trainer")], ids=module
+)
+def test_torch_is_imported_in_its_places_only(path):
+    top_level = {
+        name
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in (
+            [alias.name for alias in node.names]
+            if isinstance(node, ast.Import)
+            else [node.module or ""]
+        )
+    }
+    heavy = [m for m in top_level if within(m, ("torch", "torchaudio", "transformers"))]
+    if not within(module(path), ("engine.models", "engine.transport")):
+        assert not heavy
+    assert not [m for m in heavy if not within(m, ("torch",))]
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_no_file_is_two_nouns(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 450
+    for node in ast.walk(ast.parse("\n".join(lines))):
+        if isinstance(node, ast.ClassDef):
+            methods = [n for n in node.body if isinstance(n, ast.FunctionDef)]
+            methods = [method for method in methods if not method.name.startswith("__")]
+            assert len(methods) <= 20, node.name
+        if isinstance(node, ast.FunctionDef) and node.name != "_parser":
+            assert (node.end_lineno or 0) - node.lineno <= 60, node.name
+
+
+@pytest.mark.parametrize("path", FILES, ids=module)
+def test_nothing_dangerous_is_called(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            assert called not in ("eval", "exec", "pickle.load", "pickle.loads", "os.system")
+            if called == "torch.load":
+                assert "weights_only=True" in ast.unparse(node)
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return {line.split(".")[0] for line in done.stdout.splitlines()}
+
+
+def test_help_and_a_keyword_search_load_no_torch(tmp_path):
+    heavy = {"torch", "torchaudio", "transformers", "PySide6"}
+    assert not heavy & loaded_by("from app.cli import make_parser; make_parser().format_help()")
+    path = str(tmp_path / "library.db")
+    assert not heavy & loaded_by(
+        "from pathlib import Path\n"
+        "from engine.store import Library\n"
+        "from engine.search import search_names\n"
+        f"search_names(Library(Path({path!r})), 'door')"
+    )
+    assert not heavy & loaded_by(
+        f"import sys; sys.stdout = open({str(tmp_path / 'out')!r}, 'w')\n"
+        "from app.cli import main\n"
+        f"assert main(['status', '--library', {path!r}]) == 0\n"
+        "assert main(['skipped', '--library', %r]) == 0\n"
+        % path
+        + "assert main(['models', 'list']) in (0, 1)\n"
+        "sys.stdout = sys.__stdout__"
+    )
+
+
+def test_the_text_side_loads_no_transformers():
+    loaded = loaded_by("import engine.models.match_model")
+    assert "torch" in loaded
+    assert not {"transformers", "torchaudio", "sqlalchemy"} & loaded
