@@ -1,0 +1,38 @@
+# Two commands: `make run` sets up and runs the main job, `make test` sets up and tests.
+# Written for GNU make 3.81 and later, which macOS still has.
+.SILENT:
+.PHONY: help run test setup lint types unit clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+help:
+	echo "make run    set up, make and index the demo sounds, search them three times"
+	echo "make test   set up, then lint, types and tests"
+	echo "make clean  remove what the other two made"
+
+run: setup
+	tools/run-demo.sh $(VENV)
+
+test: setup lint types unit
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt tools/setup.sh
+	PYTHON="$(PYTHON)" tools/setup.sh $(VENV)
+	touch $@
+
+lint: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+unit: setup
+	$(BIN)/pytest
+
+clean:
+	rm -rf $(VENV) assets/demo/*.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,65 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from engine.errors import AudioError, InputError
+from engine.models.match_model import load_captioner, load_listener
+from engine.progress import Control
+from trainer.evaluate import evaluate_retrieval, evaluate_zero_shot, read_manifest
+
+
+def manifest(folder: Path, column: str, rows: list[tuple[str, str]]) -> Path:
+    path = folder / "manifest.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("path", column), *rows])
+    return path
+
+
+@pytest.fixture
+def sides(model_folder):
+    return load_listener(model_folder), load_captioner(model_folder)
+
+
+FIGURES = {"r1", "r5", "r10", "map"}
+
+
+def test_zero_shot_gives_the_documented_figures(sides, sounds):
+    rows = [(str(p.relative_to(sounds)), p.parent.name) for p in sounds.rglob("*.wav")]
+    figures = evaluate_zero_shot(*sides, manifest(sounds, "label", rows), Control())
+    assert set(figures) == {"per_clip", "paper", "modality_gap", "clips", "classes"}
+    assert (figures["clips"], figures["classes"]) == (12, 2)
+    assert set(figures["per_clip"]) == set(figures["paper"]) == FIGURES
+    assert figures["per_clip"]["r5"] == 1.0
+
+
+def test_retrieval_gives_the_documented_figures(sides, sounds):
+    paths = sorted(sounds.rglob("*.wav"))
+    rows = [(str(p.relative_to(sounds)), f"sound {n % 5}") for n, p in enumerate(paths)]
+    rows += [(path, text + " door") for path, text in rows]
+    figures = evaluate_retrieval(*sides, manifest(sounds, "caption", rows), Control())
+    for protocol in ("plain", "bank", "paper"):
+        for way in ("text_to_audio", "audio_to_text"):
+            assert set(figures[protocol][way]) == {"r1", "r5", "r10", "map10"}
+    assert (figures["clips"], figures["captions"], figures["distinct_captions"]) == (12, 24, 10)
+
+
+@pytest.mark.parametrize(
+    ("column", "rows", "words"),
+    [
+        ("label", [], "lists no files"),
+        ("name", [("x.wav", "y")], "has no column named label"),
+        ("label", [("none.wav", "dog")], "line 2: there is no file"),
+        ("label", [("noises/Sound_00.wav", " ")], "line 2: the label is empty"),
+    ],
+)
+def test_a_manifest_that_cannot_be_used_is_told(sounds, column, rows, words):
+    with pytest.raises(InputError, match=words):
+        read_manifest(manifest(sounds, column, rows), "label")
+
+
+def test_a_clip_that_cannot_be_heard_is_told(sides, sounds):
+    (sounds / "broken.wav").write_text("words")
+    path = manifest(sounds, "label", [("broken.wav", "dog")])
+    with pytest.raises(AudioError, match=r"broken\.wav cannot be evaluated"):
+        evaluate_zero_shot(*sides, path, Control())

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+import torch
+
+from trainer.pairs import PairSource, Pool, TaggedCaption, read_tag_names, read_tagged_captions
+
+TAGS = ["Dog", "Rain", "Door", "Speech"]
+
+
+def pool() -> Pool:
+    probabilities = torch.tensor(
+        [[0.9, 0.0, 0.0, 0.0], [0.0, 0.9, 0.0, 0.0], [0.0, 0.0, 0.8, 0.1], [0.8, 0.7, 0.0, 0.0]]
+    )
+    return Pool(torch.arange(4.0)[:, None].expand(4, 384), probabilities, ("a", "b", "c", "a"))
+
+
+def captions() -> list[TaggedCaption]:
+    return [
+        TaggedCaption("a dog barks", frozenset({"Dog"})),
+        TaggedCaption("a dog barks in the rain", frozenset({"Dog", "Rain"})),
+        TaggedCaption("someone talks", frozenset({"Speech"})),
+    ]
+
+
+def test_captions_meet_clips_in_which_their_labels_are_heard():
+    source = PairSource(pool(), captions(), TAGS, candidates=1)
+    batch = source.draw(np.random.default_rng(0), 64, 1.0)
+    for features, caption in zip(batch.features, batch.captions, strict=True):
+        expected = {"a dog barks": 0.0, "a dog barks in the rain": 3.0}[caption]
+        assert features[0].item() == expected
+
+
+def test_captions_whose_labels_nobody_heard_are_left_out():
+    source = PairSource(pool(), captions(), TAGS, candidates=1)
+    assert "someone talks" not in source.texts
+    assert "a dog barks" in source.texts
+    assert "This is a sound of c." in source.texts
+
+
+def test_a_batch_depends_on_its_seed_alone():
+    source = PairSource(pool(), captions(), TAGS)
+    one, two = (source.draw(np.random.default_rng((1, 7)), 32, 0.5) for _ in range(2))
+    assert one.captions == two.captions
+    assert torch.equal(one.features, two.features)
+
+
+def test_equal_meanings_have_equal_keys():
+    batch = PairSource(pool(), captions(), TAGS).draw(np.random.default_rng(0), 200, 0.5)
+    keys: dict[str, set[str]] = {}
+    for caption, key in zip(batch.captions, batch.keys, strict=True):
+        keys.setdefault(caption.removeprefix("This is a sound of ").rstrip("."), set()).add(key)
+    assert all(len(found) == 1 for found in keys.values())
+    assert keys["a"] != keys["b"]
+
+
+@pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
+def test_the_share_of_tagged_captions_is_kept(share):
+    batch = PairSource(pool(), captions(), TAGS).draw(np.random.default_rng(0), 40, share)
+    assert sum(key.startswith("tags") for key in batch.keys) == round(40 * share)
+    assert len(batch.features) == len(batch.captions) == 40
+
+
+def test_real_captions_and_tags_are_read(data):
+    names = read_tag_names(data)
+    assert len(names) == 527
+    real = read_tagged_captions(data, "val")
+    assert real
+    assert len([c for c in real if c.tags <= set(names)]) > 0.9 * len(real)
