@@ -205,10 +205,9 @@ def _distil(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    import torch
-
     from engine.models.match_model import MatchModel
     from engine.models.spec import ModelSpec
+    from engine.models.weights import load_tensors
     from trainer import spectra
     from trainer.export import calibrate, reference_texts, write_model
     from trainer.pairs import read_tag_names
@@ -224,9 +223,7 @@ def _export(options: argparse.Namespace) -> None:
         bank=reference_texts(options.data, read_tag_names(options.data)),
     )
     model = MatchModel(spec)
-    state = torch.load(options.match / "checkpoint.pt", weights_only=True)["model"]
-    shared = {k: v for k, v in state.items() if not k.startswith(("audio_tower.", "bank_"))}
-    model.load_state_dict(shared, strict=False)
+    model.load_state_dict(load_tensors(options.match / "matched.safetensors"), strict=False)
     model.audio_tower.load_state_dict(tower.state_dict())
     pool = clip_features(tower, spectra.load(options.spectra))
     tokenizer = _text_encoder(options.text_encoder) / "tokenizer.json"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.models.match_model import MatchModel
@@ -27,20 +28,24 @@ class MltmConfig:
     steps: int = 1200
     tower_steps: int = 400
     batch: int = 256
-    caption_share: float = 0.5
+    caption_share: float = 0.35
     epsilon: float = 0.05
     head_rate: float = 1e-3
     metric_rate: float = 1e-4
     tower_rate: float = 2e-5
     weight_decay: float = 0.01
     warm_up: float = 0.1
-    feature_noise: float = 0.1
+    feature_noise: float = 0.3  # in deviations of each feature
+    average_decay: float = 0.995
     sinkhorn_iterations: int = 100
     seed: int = 1
 
 
 class MltmRun:
-    """One run in a folder: ``config.json``, ``checkpoint.pt`` and ``log.jsonl``.
+    """One run in a folder: ``config.json``, ``checkpoint.pt``, ``log.jsonl``.
+
+    A finished run leaves ``matched.safetensors``: everything but audio tower and bank, with
+    the trained weights averaged over the last steps.
 
     Batches depend on seed and step alone and the checkpoint holds torch's random state, so
     a run that was stopped and resumed ends, on a CPU, in the same weights bit by bit.
@@ -66,6 +71,7 @@ class MltmRun:
         self.peaks = (config.head_rate, config.metric_rate, config.tower_rate)
         self.optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
         self.step = 0
+        self.average = {name: p.detach().clone() for name, p in self._trained().items()}
         self._frozen: dict[str, Tensor] = {}
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "config.json").write_text(json.dumps(asdict(config), indent=2), encoding="utf-8")
@@ -86,6 +92,7 @@ class MltmRun:
                 watch(self.step, loss)
         finally:
             self.save()
+        save_file(self.averaged_weights(), self.folder / "matched.safetensors")
 
     def train_step(self) -> float:
         """Draw a batch, descend one step, return the loss."""
@@ -104,8 +111,26 @@ class MltmRun:
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
+        self._update_average()
         self.step += 1
         return float(loss.detach())
+
+    def averaged_weights(self) -> dict[str, Tensor]:
+        """Return the model's weights without audio tower and bank, the trained ones averaged."""
+        unused = ("audio_tower.", "bank_")
+        state = {k: v for k, v in self.model.state_dict().items() if not k.startswith(unused)}
+        return {**state, **self.average}
+
+    def _trained(self) -> dict[str, Tensor]:
+        named = self.model.named_parameters()
+        return {name: p for name, p in named if not name.startswith("audio_tower.")}
+
+    @torch.no_grad()
+    def _update_average(self) -> None:
+        decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
+        for name, parameter in self._trained().items():
+            if self._tower_is_free or not name.startswith("text_tower."):
+                self.average[name].lerp_(parameter, 1 - decay)
 
     @property
     def _tower_is_free(self) -> bool:
@@ -160,6 +185,7 @@ class MltmRun:
         """Write the checkpoint, whole or not at all."""
         state = {
             "model": self.model.state_dict(),
+            "average": self.average,
             "optimiser": self.optimiser.state_dict(),
             "step": self.step,
             "random": torch.get_rng_state(),
@@ -175,4 +201,5 @@ class MltmRun:
         self._freeze()  # before loading: the frozen features are those of the first tower
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self.average = state["average"]
         torch.set_rng_state(state["random"].cpu())

@@ -51,6 +51,8 @@ def test_a_resumed_run_ends_in_the_same_weights_bit_by_bit(start, stop_at):
     resumed.run()
     for name, value in calm.model.state_dict().items():
         assert torch.equal(value, resumed.model.state_dict()[name]), name
+    for name, value in calm.averaged_weights().items():
+        assert torch.equal(value, resumed.averaged_weights()[name]), name
 
 
 def test_training_brings_pairs_together(start):
