@@ -4,6 +4,7 @@
 ``match``    m-LTM training of projections, metric and text tower on teacher features
 ``distil``   distillation of the compact audio tower
 ``export``   make a model folder of the results, calibrated on validation clips
+``recipe``   make what joins a foreign audio tower with a model's shared parts
 """
 
 from __future__ import annotations
@@ -94,6 +95,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--student", type=Path, help="compact tower; without it, the teacher")
     export.add_argument("--text-encoder", type=Path)
     export.set_defaults(run=_export)
+    recipe = commands.add_parser("recipe", help="make the recipe of a model with a foreign tower")
+    recipe.add_argument("recipe", type=Path, help="the recipe's folder to write")
+    recipe.add_argument("--model", type=Path, required=True, help="the complete model")
+    recipe.add_argument("--shared", type=Path, required=True, help="the model that shares parts")
+    recipe.set_defaults(run=_recipe)
     for command in (match, distil, export):
         command.add_argument("--teacher", type=Path, help=f"checkpoint (default: DATA/{TEACHER})")
     for command in (match, distil):
@@ -209,7 +215,13 @@ def _export(options: argparse.Namespace) -> None:
     from engine.models.spec import ModelSpec
     from engine.models.weights import load_tensors
     from trainer import spectra
-    from trainer.export import calibrate, reference_texts, write_model
+    from trainer.export import (
+        LICENCES,
+        PROVENANCE,
+        calibrate,
+        reference_texts,
+        write_model,
+    )
     from trainer.pairs import read_tag_names
     from trainer.teacher import clip_features, load_teacher
 
@@ -221,6 +233,8 @@ def _export(options: argparse.Namespace) -> None:
         name=options.model.name,
         audio_tower=name,
         bank=reference_texts(options.data, read_tag_names(options.data)),
+        provenance=PROVENANCE[name],
+        licences=LICENCES[name],
     )
     model = MatchModel(spec)
     model.load_state_dict(load_tensors(options.match / "matched.safetensors"), strict=False)
@@ -232,6 +246,12 @@ def _export(options: argparse.Namespace) -> None:
     with options.watch() as control:
         calibration = calibrate(options.model, valid, control)
     print(json.dumps({"event": "calibrated", **asdict(calibration)}))
+
+
+def _recipe(options: argparse.Namespace) -> None:
+    from trainer.export import write_recipe
+
+    write_recipe(options.recipe, options.model, options.shared)
 
 
 def _teacher(options: argparse.Namespace) -> Path:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.errors import InputError
@@ -18,14 +19,31 @@ from engine.models.match_model import (
     load_captioner,
     load_listener,
 )
-from engine.models.spec import Ranking, write_spec
-from engine.models.weights import AUDIO_PREFIX, save_weights, tensors_sha256
+from engine.models.spec import Ranking, read_spec, write_spec
+from engine.models.weights import AUDIO_PREFIX, load_tensors, save_weights, tensors_sha256
 from engine.progress import Control
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
 from trainer.data import LabelledClip
 from trainer.evaluate import Heard, hear, protocols
 from trainer.metrics import recall_and_map
 
+PROVENANCE = {
+    "compact": "Audio tower trained from a random start by distillation; text tower fine-tuned or "
+    "taken over from all-MiniLM-L6-v2; projections and metric trained by m-LTM.",
+    "efficientat-mn04": "Audio tower by EfficientAT's authors (mn04_as_mAP_432.pt), unchanged; "
+    "text tower, projections, metric and bank those of the model `default`.",
+}
+LICENCES = {
+    "compact": (
+        "Weights: Apache-2.0.",
+        "Text tower after sentence-transformers/all-MiniLM-L6-v2: Apache-2.0.",
+        "Bank: category texts of UCS 8.2.1 (public domain), class names of AudioSet (CC BY 4.0).",
+    ),
+    "efficientat-mn04": (
+        "Audio tower: EfficientAT, https://github.com/fschmid56/EfficientAT, MIT.",
+        "Everything else: as the model `default`.",
+    ),
+}
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _BANK_SAMPLE = 20000
 
@@ -67,6 +85,23 @@ def _write(folder: Path, model: MatchModel) -> None:
     save_weights(tensors, folder / "weights.safetensors")
     spec = model.spec.with_files(folder, tensors_sha256(tensors, AUDIO_PREFIX))
     write_spec(spec, folder)
+
+
+def write_recipe(folder: Path, model: Path, shared: Path) -> None:
+    """Write what is needed to join a foreign audio tower with the shared parts of a model.
+
+    :param model: a complete, calibrated model folder with that tower.
+    :param shared: the model folder that gives everything else.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    spec = read_spec(model)
+    write_spec(replace(spec, bank=(), sha256={}, audio_sha256=""), folder)
+    potentials = load_tensors(model / "weights.safetensors", ("bank_potentials",))
+    save_file(
+        potentials,
+        folder / "potentials.safetensors",
+        metadata={"shared_id": read_spec(shared).id},
+    )
 
 
 @dataclass(frozen=True)

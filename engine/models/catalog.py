@@ -7,14 +7,17 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from engine.errors import InputError, ModelError
 from engine.models.spec import FILES, ModelSpec, file_sha256, read_spec, write_spec
 from engine.paths import assets, data_folder, installed_models
 from engine.progress import Control, Progress
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _TIMEOUT_S = 20
 _BLOCK = 1 << 16
@@ -117,7 +120,6 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
         AUDIO_PREFIX,
         fill,
         load_checkpoint,
-        load_tensors,
         load_weights,
         save_weights,
         tensors_sha256,
@@ -125,13 +127,13 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
 
     recipe = assets() / "models" / name
     spec, shared_spec = read_spec(recipe), read_spec(shared)
-    _refuse_other_parts(spec, shared_spec)
     tower = EfficientAt()
     fill(tower, load_checkpoint(checkpoint), "", checkpoint)
     tensors = load_weights(shared, shared_spec)
     tensors = {n: t for n, t in tensors.items() if not n.startswith(AUDIO_PREFIX)}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
-    tensors.update(load_tensors(recipe / "potentials.safetensors"))
+    tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
+    spec = replace(spec, bank=shared_spec.bank)
     target = installed_models() / name
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
@@ -147,12 +149,16 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
     return target
 
 
-def _refuse_other_parts(recipe: ModelSpec, shared: ModelSpec) -> None:
-    if recipe.bank != shared.bank or recipe.text_encoder != shared.text_encoder:
+def _potentials(path: Path, shared: ModelSpec) -> dict[str, Tensor]:
+    """Return the bank's potentials of a recipe, if it was made for these shared parts."""
+    from engine.models.weights import load_tensors, read_metadata
+
+    if read_metadata(path).get("shared_id") != shared.id:
         raise ModelError(
-            f"the recipe of {recipe.name} belongs to another version of {shared.name}: "
+            f"the recipe {path.parent} belongs to another version of {shared.name}: "
             "install Soundsift again"
         )
+    return load_tensors(path)
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):

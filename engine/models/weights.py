@@ -55,6 +55,18 @@ def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Ten
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
 
 
+def read_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata of a safetensors file.
+
+    :raises ModelError: it cannot be read.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            return dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
+
+
 def load_checkpoint(path: Path) -> dict[str, Tensor]:
     """Return a foreign PyTorch checkpoint's tensors, unpickling nothing but tensors.
 
