@@ -61,7 +61,7 @@ def mltm_loss(
     epsilon: float = 0.05,
     *,
     tolerance: float = 1e-5,
-    max_iterations: int = 200,
+    max_iterations: int = 1000,
 ) -> Tensor:
     """Return the m-LTM loss of a batch, a scalar ≥ 0 (when converged).
 

@@ -37,6 +37,18 @@ def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
     return (x * mask).sum((2, 3)) / (mask.sum((2, 3)) * x.shape[2])
 
 
+def pooled_features(
+    tower: EfficientAt | Compact, log_mel: Tensor, lengths: Tensor | None
+) -> Tensor:
+    """Return pooled features (b, 384) of log-mels (b, bands, frames).
+
+    :param lengths: (b,) real frames of each clip; None when none is padded.
+    """
+    mask = None if lengths is None else frame_mask(lengths, log_mel.shape[-1])
+    maps, mask = tower.maps(log_mel, mask)
+    return masked_mean(maps[-1], mask)
+
+
 class ConvNorm(nn.Sequential):
     """Convolution, batch normalisation and (perhaps) an activation, aware of padding."""
 
@@ -204,13 +216,8 @@ class EfficientAt(nn.Module):
         return maps, mask
 
     def forward(self, log_mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return pooled features (b, 384) of log-mels (b, bands, frames).
-
-        :param lengths: (b,) real frames of each clip; None when none is padded.
-        """
-        mask = None if lengths is None else frame_mask(lengths, log_mel.shape[-1])
-        maps, mask = self.maps(log_mel, mask)
-        return masked_mean(maps[-1], mask)
+        """Return pooled features (b, 384); see :func:`pooled_features`."""
+        return pooled_features(self, log_mel, lengths)
 
     def logits(self, features: Tensor) -> Tensor:
         """Return AudioSet logits (b, 527) of pooled features (b, 384)."""
@@ -298,10 +305,5 @@ class Compact(nn.Module):
         return maps, mask
 
     def forward(self, log_mel: Tensor, lengths: Tensor | None = None) -> Tensor:
-        """Return pooled features (b, 384) of log-mels (b, bands, frames).
-
-        :param lengths: (b,) real frames of each clip; None when none is padded.
-        """
-        mask = None if lengths is None else frame_mask(lengths, log_mel.shape[-1])
-        maps, mask = self.maps(log_mel, mask)
-        return masked_mean(maps[-1], mask)
+        """Return pooled features (b, 384); see :func:`pooled_features`."""
+        return pooled_features(self, log_mel, lengths)

@@ -1,0 +1,43 @@
+import pytest
+
+from app import report
+from engine.search import Answer, Match
+from engine.store import SoundRow
+
+
+def match(name: str, strength: float, start_s: float = 0.0, duration_s: float = 4.0) -> Match:
+    sound = SoundRow(1, f"/s/{name}.wav", duration_s, 48000, 2, 24, "wav", False)
+    return Match(sound, 1.0, strength, start_s, min(start_s + 10, duration_s), name == "named")
+
+
+def shown(*matches: Match) -> list[str]:
+    strong = sum(m.strength >= 0.5 for m in matches)
+    return report.answer(Answer("q", "model", matches, strong, 3.2)).splitlines()
+
+
+def test_weak_matches_stand_under_a_divider():
+    lines = shown(match("a", 0.9), match("b", 0.6), match("c", 0.2))
+    assert [("weaker" in line) for line in lines] == [False, False, True, False, False]
+    assert "████████" not in lines[3]
+
+
+def test_an_answer_without_strong_matches_says_so_first():
+    assert shown(match("a", 0.2))[0].startswith("nothing here sounds quite like that")
+
+
+def test_all_strong_matches_need_no_divider():
+    assert not any("weaker" in line for line in shown(match("a", 0.9)))
+
+
+def test_the_moment_of_long_files_and_names_are_marked():
+    lines = shown(match("long", 0.9, 65.0, 300.0), match("named", 0.8))
+    assert "at 1:05  [5:00]" in lines[0]
+    assert "named.wav *" in lines[1]
+    assert " at " not in lines[1]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.04, "0.0 s"), (3.21, "3.2 s"), (65, "1:05"), (3723, "1:02:03")]
+)
+def test_durations_read_as_people_write_them(seconds, text):
+    assert report.clock(seconds) == text
