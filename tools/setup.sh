@@ -56,7 +56,7 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 fi
 
 [ -x "$venv/bin/python" ] || "$python" -m venv "$venv"
-pip=("$venv/bin/python" -m pip --disable-pip-version-check --quiet)
+pip=("$venv/bin/python" -m pip --disable-pip-version-check -qq)
 say "installing Python packages into $venv (the first time this takes minutes)"
 "${pip[@]}" install --constraint constraints.txt torch || fail "torch could not be installed: is there a network?"
 "${pip[@]}" install --constraint constraints.txt --editable '.[dev]' ||

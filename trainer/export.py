@@ -117,8 +117,9 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     """Choose λ and the strength's zero on labelled validation clips, and write them down.
 
     λ gives the best mAP@10 of text→audio under ``bank``.  The strength is 1/2 where it best
-    tells a query's best own clip from the best clip left when its own are taken away, by
-    Youden's index; ``auroc`` says how well that can be told at all.
+    tells a query's best clip from the best clip left when the half of the library that is
+    nearest to it in meaning is taken away, by Youden's index; ``auroc`` says how well that
+    can be told at all.
     """
     listener, captioner = load_listener(folder), load_captioner(folder)
     heard = hear(listener, (clip.path for clip in clips), control)
@@ -131,11 +132,13 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
         to_audio, _ = protocols(listener, heard, texts, blend)["bank"]
         maps[blend] = recall_and_map(to_audio, relevant.T)["map"]
     blend = max(BLENDS, key=lambda candidate: maps[candidate])
-    with_class, without = _best_evidence(listener, heard, texts, relevant.T)
-    same_label = relevant.float() @ relevant.float().T > 0
-    asked = same_label.sum(1) > 1
-    itself = torch.eye(len(same_label), dtype=torch.bool)
-    alike, unlike = _best_evidence(listener, heard, heard.means(), same_label, itself)
+    kin = _kin(texts)
+    with_class, without = _best_evidence(listener, heard, texts, _some(kin, relevant.T))
+    own_kin = _some(_some(relevant, kin), relevant.T)
+    alike, unlike = _best_evidence(
+        listener, heard, heard.means(), own_kin, torch.eye(len(own_kin), dtype=torch.bool)
+    )
+    asked = (relevant.float() @ relevant.float().T).sum(1) > 1
     ranking = replace(
         listener.model.spec.ranking,
         blend=blend,
@@ -148,16 +151,26 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     return Calibration(ranking, maps, auroc)
 
 
+def _kin(texts: Tensor) -> Tensor:
+    """Return (texts, texts): which half of the labels is nearest in meaning to each label.
+
+    Without a query's own clips a library may still hold an answer ("gate" for "door"); only
+    with all its kin taken away is it sure that nothing there sounds like the query.
+    """
+    cost = mahalanobis_cost(texts, texts)
+    return cost <= cost.median(dim=1, keepdim=True).values
+
+
 def _best_evidence(
     listener: Listener,
     heard: Heard,
     queries: Tensor,
-    relevant: Tensor,
+    kin: Tensor,
     itself: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return each query's best f − C among all clips, and with its relevant ones taken away.
+    """Return each query's best f − C among all clips, and with its kin taken away.
 
-    :param relevant: (queries, clips) boolean.
+    :param kin: (queries, clips) boolean.
     :param itself: (queries, clips) boolean, clips that do not count either way.
     """
     model, ranking = listener.model, listener.model.spec.ranking
@@ -167,7 +180,12 @@ def _best_evidence(
     evidence = heard.best(f - cost)
     if itself is not None:
         evidence = evidence.masked_fill(itself, -torch.inf)
-    return evidence.max(1).values, evidence.masked_fill(relevant, -torch.inf).max(1).values
+    return evidence.max(1).values, evidence.masked_fill(kin, -torch.inf).max(1).values
+
+
+def _some(a: Tensor, b: Tensor) -> Tensor:
+    """Return the boolean matrix product: whether any path leads from row to column."""
+    return (a.float() @ b.float()) > 0
 
 
 def _youden(positive: Tensor, negative: Tensor) -> float:

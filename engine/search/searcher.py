@@ -40,7 +40,10 @@ class Match:
 
 @dataclass(frozen=True)
 class Answer:
-    """Results, best first; the first ``strong`` of them are more than the divider."""
+    """The best results: first the ``strong`` ones above the divider, then the weak ones.
+
+    Either part is ordered by score.
+    """
 
     query: str
     model: str
@@ -163,9 +166,10 @@ class Searcher:
 
     def _counted(self, shown: str, matches: Sequence[Match], began: float) -> Answer:
         divider = self.spec.ranking.divider
-        strong = sum(match.strength >= divider for match in matches)
+        strong = [match for match in matches if match.strength >= divider]
+        weak = [match for match in matches if match.strength < divider]
         took_ms = 1000 * (time.perf_counter() - began)
-        return Answer(shown, self.spec.name, tuple(matches), strong, took_ms)
+        return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms)
 
 
 def search_names(library: Library, text: str, limit: int = 20) -> Answer:
