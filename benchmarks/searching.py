@@ -42,7 +42,7 @@ def fill(library: Library, model_folder: Path) -> None:
     facts = AudioFacts(5.0, 48000, 2, 24, "wav")
     rows = []
     for number in range(SOUNDS):
-        heard = HeardFile(features[number : number + 1], ((0.0, 5.0),), facts, str(number))
+        heard = HeardFile(features[number : number + 1].numpy(), ((0.0, 5.0),), facts, str(number))
         file = FileFacts(f"/sounds/{number}.wav", 1, 1, str(number), 5.0, 48000, 2, 24, "wav")
         rows.append((file, windows_of(listener, heard, potentials)))
     library.put_sounds(rows)

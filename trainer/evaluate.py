@@ -85,14 +85,15 @@ def hear(listener: Listener, paths: Iterable[Path], control: Control) -> Heard:
     :raises AudioError: a file cannot be decoded.
     """
     unique = tuple(dict.fromkeys(paths))
-    vectors, clips = [], []
-    for number, (path, heard) in enumerate(listen(listener, unique)):
+    features: dict[Path, Tensor] = {}
+    for path, heard in listen(listener, unique):
         if isinstance(heard, AudioError):
             raise AudioError(f"{path} cannot be evaluated: {heard}")
-        vectors.append(listener.model.map_features(heard.features))
-        clips += [number] * len(heard.features)
-        control.report(Progress("listening", number + 1, len(unique)))
-    return Heard(torch.cat(vectors), torch.tensor(clips), unique)
+        features[path] = torch.from_numpy(heard.features)
+        control.report(Progress("listening", len(features), len(unique)))
+    windows = torch.tensor([len(features[path]) for path in unique])
+    vectors = listener.model.map_features(torch.cat([features[path] for path in unique]))
+    return Heard(vectors, torch.repeat_interleave(windows), unique)
 
 
 def evaluate_zero_shot(

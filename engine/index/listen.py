@@ -1,14 +1,20 @@
-"""Turn files into features: decode ahead in threads, embed in batches of like lengths."""
+"""Turn files into features: decode ahead in threads, embed in batches.
+
+Threads decode and push windows into a short queue; whoever iterates embeds them, windows of
+several files together.  Memory is bounded by the queue, however long the files are.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections import deque
+import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Empty, Full, Queue
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from engine.audio.decode import AudioFacts, probe, stream
 from engine.audio.windows import windows
@@ -19,15 +25,18 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.models.match_model import Listener
+    from engine.store.vectors import Floats
 
-_AHEAD = 64  # files decoded but not yet embedded
+_QUEUE = 96  # windows decoded but not yet embedded
+_BATCH = 48  # windows embedded at once
+_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
 class HeardFile:
     """What was heard in a file: features (windows, 384) and each window's seconds."""
 
-    features: Tensor
+    features: Floats
     times_s: tuple[tuple[float, float], ...]
     facts: AudioFacts
     content_hash: str
@@ -39,11 +48,29 @@ class HeardFile:
 
 
 @dataclass(frozen=True)
-class _Spectra:
-    log_mels: list[Tensor]
-    times_s: tuple[tuple[float, float], ...]
-    facts: AudioFacts
-    content_hash: str
+class _Window:
+    path: Path
+    log_mel: Tensor
+    times_s: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class _End:
+    """The end of a file: its facts and hash, or the reason why it cannot be heard."""
+
+    path: Path
+    outcome: tuple[AudioFacts, str] | AudioError
+
+
+@dataclass
+class _Hearing:
+    """What has been embedded of a file so far."""
+
+    features: list[Floats] = field(default_factory=list)
+    times_s: list[tuple[float, float]] = field(default_factory=list)
+
+
+_Item = _Window | _End | None  # None: a thread has no more files
 
 
 def content_hash(path: Path) -> str:
@@ -61,66 +88,106 @@ def content_hash(path: Path) -> str:
 def listen(
     listener: Listener, paths: Iterable[Path], threads: int = 2
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
-    """Yield each path, in order, with its features or with the reason why there are none.
-
-    Decoding and spectra run in threads ahead of the network; windows of several files are
-    embedded together, sorted by length, so that little is padded.
-    """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="decode")
-    waiting: deque[tuple[Path, Future[_Spectra]]] = deque()
-    source = iter(paths)
+    """Yield each path, as it is finished, with its features or the reason why there are none."""
+    queue: Queue[_Item] = Queue(_QUEUE)
+    stop = threading.Event()
+    source = _Source(paths)
+    workers = [
+        threading.Thread(target=_decode, args=(listener, source, queue, stop), daemon=True)
+        for _ in range(threads)
+    ]
+    for worker in workers:
+        worker.start()
     try:
-        while True:
-            for path in source:
-                waiting.append((path, pool.submit(_spectra, listener, path)))
-                if len(waiting) >= _AHEAD:
-                    break
-            if not waiting:
-                return
-            yield from _embed(listener, [waiting.popleft() for _ in range(_take(len(waiting)))])
+        yield from _embed(listener, queue, threads)
     finally:
-        pool.shutdown(wait=True, cancel_futures=True)
+        stop.set()
+        for worker in workers:
+            worker.join()
 
 
-def _take(waiting: int) -> int:
-    """Return how many files to embed at once: half of those ahead, so that decoding goes on."""
-    return max(1, waiting // 2)
+class _Source:
+    """An iterator that several threads may share."""
+
+    def __init__(self, paths: Iterable[Path]) -> None:
+        self._paths, self._lock = iter(paths), threading.Lock()
+
+    def take(self) -> Path | None:
+        with self._lock:
+            return next(self._paths, None)
 
 
-def _spectra(listener: Listener, path: Path) -> _Spectra:
+def _decode(
+    listener: Listener, source: _Source, queue: Queue[_Item], stop: threading.Event
+) -> None:
+    """Push the windows and the end of one file after the other."""
+    while not stop.is_set() and (path := source.take()) is not None:
+        try:
+            for window in _windows_of(listener, path):
+                _put(queue, window, stop)
+            outcome: tuple[AudioFacts, str] | AudioError = (probe(path), content_hash(path))
+        except AudioError as error:
+            outcome = error
+        except Exception as error:  # whatever a broken file does to a decoder: one skipped file
+            outcome = AudioError(f"{path.name} cannot be decoded: {error}")
+        _put(queue, _End(path, outcome), stop)
+    _put(queue, None, stop)
+
+
+def _windows_of(listener: Listener, path: Path) -> Iterator[_Window]:
     spec: ModelSpec = listener.model.spec
     rate = spec.front_end.rate_hz
-    log_mels, times = [], []
-    try:
-        facts = probe(path)
-        for window in windows(stream(path, rate), rate, spec.window_s, spec.hop_s):
-            log_mels.append(listener.log_mel(window.samples))
-            times.append((window.start_s, window.end_s))
-    except AudioError:
-        raise
-    except Exception as error:  # whatever a broken file does to a decoder, it is one skipped file
-        raise AudioError(f"{path.name} cannot be decoded: {error}") from error
-    if not log_mels:
-        raise AudioError(f"{path.name} holds no samples")
-    return _Spectra(log_mels, tuple(times), facts, content_hash(path))
+    probe(path)
+    for window in windows(stream(path, rate), rate, spec.window_s, spec.hop_s):
+        log_mel = listener.log_mel(window.samples)
+        yield _Window(path, log_mel, (window.start_s, window.end_s))
+
+
+def _put(queue: Queue[_Item], item: _Item, stop: threading.Event) -> None:
+    """Wait for room in the queue, unless nobody listens any more."""
+    while not stop.is_set():
+        try:
+            queue.put(item, timeout=_POLL_S)
+            return
+        except Full:
+            continue
 
 
 def _embed(
-    listener: Listener, files: list[tuple[Path, Future[_Spectra]]]
+    listener: Listener, queue: Queue[_Item], threads: int
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
-    heard: list[_Spectra | AudioError] = []
-    for _, future in files:
+    hearing: dict[Path, _Hearing] = {}
+    while threads:
+        items = _take(queue)
+        heard = [item for item in items if isinstance(item, _Window)]
+        if heard:
+            features = listener.features([window.log_mel for window in heard]).numpy()
+            for window, feature in zip(heard, features, strict=True):
+                part = hearing.setdefault(window.path, _Hearing())
+                part.features.append(feature)
+                part.times_s.append(window.times_s)
+        for item in items:
+            if isinstance(item, _End):
+                yield item.path, _finished(item, hearing.pop(item.path, _Hearing()))
+            elif item is None:
+                threads -= 1
+
+
+def _take(queue: Queue[_Item]) -> list[_Item]:
+    """Return what waits in the queue, at least one item and at most a batch."""
+    items = [queue.get()]
+    while len(items) < _BATCH:
         try:
-            heard.append(future.result())
-        except AudioError as error:
-            heard.append(error)
-    log_mels = [m for item in heard if isinstance(item, _Spectra) for m in item.log_mels]
-    features = listener.features(log_mels)
-    first = 0
-    for (path, _), item in zip(files, heard, strict=True):
-        if isinstance(item, AudioError):
-            yield path, item
-            continue
-        last = first + len(item.log_mels)
-        yield path, HeardFile(features[first:last], item.times_s, item.facts, item.content_hash)
-        first = last
+            items.append(queue.get_nowait())
+        except Empty:
+            break
+    return items
+
+
+def _finished(end: _End, hearing: _Hearing) -> HeardFile | AudioError:
+    if isinstance(end.outcome, AudioError):
+        return end.outcome
+    if not hearing.features:
+        return AudioError(f"{end.path.name} holds no samples")
+    facts, digest = end.outcome
+    return HeardFile(np.stack(hearing.features), tuple(hearing.times_s), facts, digest)

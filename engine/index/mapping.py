@@ -32,8 +32,8 @@ _CHUNK = 20000
 
 def windows_of(listener: Listener, heard: HeardFile, bank_potentials: bytes) -> list[StoredWindow]:
     """Return the windows of a heard file as they are stored."""
-    vectors, potentials = map_features(listener.model, heard.features.numpy(), bank_potentials)
-    features = heard.features.numpy().astype(np.float16)
+    vectors, potentials = map_features(listener.model, heard.features, bank_potentials)
+    features = heard.features.astype(np.float16)
     return [
         StoredWindow(start, end, feature.tobytes(), vector.tobytes(), float(potential))
         for (start, end), feature, vector, potential in zip(
