@@ -22,6 +22,7 @@ from pathlib import Path
 from engine.errors import InputError, SoundsiftError
 from engine.progress import Cancelled, Control, Progress, stop_signals
 from trainer.data import data_folder, labelled_clips
+from trainer.losses import OBJECTIVES
 
 TEACHER = "weights/mn04_as_mAP_432.pt"
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
@@ -80,6 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     match.add_argument("--student", type=Path, help="also fit the features of this compact tower")
     match.add_argument("--steps", type=int)
     match.add_argument("--tower-steps", type=int, help="last steps, with a free text tower")
+    match.add_argument("--loss", choices=OBJECTIVES, default="mltm", help="the objective")
+    match.add_argument("--mass", type=float, default=0.85, help="mass of --loss partial")
     match.add_argument("--text-encoder", type=Path, help="folder of a BERT-class encoder")
     match.set_defaults(run=_match)
     distil = commands.add_parser("distil", help="distil the compact audio tower")
@@ -137,6 +140,7 @@ def _match(options: argparse.Namespace) -> None:
     from engine.models.spec import ModelSpec
     from trainer import spectra
     from trainer.loop import MltmConfig, MltmRun
+    from trainer.losses import ObjectiveConfig
     from trainer.pairs import PairSource, read_tag_names, read_tagged_captions
     from trainer.teacher import labelled_pool, load_teacher
     from trainer.text_encoder import load_text_encoder
@@ -153,7 +157,7 @@ def _match(options: argparse.Namespace) -> None:
     pairs = PairSource(pool, captions, read_tag_names(options.data))
     model = MatchModel(ModelSpec(name="match", audio_tower="efficientat-mn04"))
     model.text_tower.load_state_dict(weights)
-    config = MltmConfig()
+    config = MltmConfig(objective=ObjectiveConfig(options.loss, mass=options.mass))
     if options.steps is not None:
         config = replace(config, steps=options.steps)
     if options.tower_steps is not None:

@@ -1,11 +1,11 @@
-"""m-LTM training of projections, metric and text tower on frozen audio features."""
+"""Training of projections, metric and text tower on frozen audio features."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,7 @@ from torch import Tensor
 
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
-from engine.transport import mahalanobis_cost
-from trainer.losses import mltm_loss, target_plan
+from trainer.losses import ObjectiveConfig, make_objective, target_plan
 from trainer.pairs import Batch, PairSource
 
 
@@ -29,7 +28,7 @@ class MltmConfig:
     tower_steps: int = 400
     batch: int = 256
     caption_share: float = 0.35
-    epsilon: float = 0.05
+    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
     head_rate: float = 1e-3
     metric_rate: float = 1e-4
     tower_rate: float = 2e-5
@@ -37,7 +36,6 @@ class MltmConfig:
     warm_up: float = 0.1
     feature_noise: float = 0.3  # in deviations of each feature
     average_decay: float = 0.995
-    sinkhorn_iterations: int = 100
     seed: int = 1
 
 
@@ -62,6 +60,7 @@ class MltmRun:
     ) -> None:
         self.folder, self.model, self.tokenizer = folder, model.to(device), tokenizer
         self.pairs, self.config, self.device = pairs, config, device
+        self.objective = make_objective(config.objective, model.spec.ranking.cost_scale)
         torch.manual_seed(config.seed)
         groups: list[dict[str, Any]] = [
             {"params": [*model.audio_head.parameters(), *model.text_head.parameters()]},
@@ -103,9 +102,7 @@ class MltmRun:
         self.model.text_head.train()
         u = self.model.map_features(self._noisy(batch.features.to(self.device), rng))
         v = self.model.map_text_features(self._text_features(batch))
-        target = target_plan(batch.keys, self.device)
-        cost = mahalanobis_cost(u, v) / self.model.spec.ranking.cost_scale
-        loss = mltm_loss(cost, target, config.epsilon, max_iterations=config.sinkhorn_iterations)
+        loss = self.objective(u, v, target_plan(batch.keys, self.device))
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
             group["lr"] = peak * self._schedule()
         self.optimiser.zero_grad()

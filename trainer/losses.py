@@ -1,22 +1,63 @@
-"""The m-LTM loss with its exact gradient (paper eq. 6, 7 and 10).
+"""The training objectives, with one interface.
 
-The loss is KL(π̂ ‖ π), where π is the entropic plan of a batch's costs and π̂ the plan that
-the pairs ask for.  With π converged and its marginals those of π̂ the envelope theorem gives
+Every loss takes a batch's mapped audio vectors u (b, r), mapped text vectors v (b, r) and the
+target plan π̂ (b, b) of :func:`target_plan`, and returns a scalar; :func:`make_objective` gives
+them by name.  Repeated captions are negatives of each other in none of them.
 
-    loss = (⟨π̂, C⟩ − dual value)/ε + const,      ∂loss/∂C = (π̂ − π)/ε:
-
-no graph through the iterations, memory O(b²).
+The two transport losses have exact gradients without a graph through the iterations, so that
+memory is O(b²).
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from engine.transport import sinkhorn
+from engine.transport import PartialPlan, mahalanobis_cost, partial_sinkhorn, sinkhorn
+
+Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class ObjectiveConfig:
+    """Which loss, and its numbers; defaults are the paper's.
+
+    ``epsilon`` is in units of the cost, ``mass`` a share of 1, ``margin`` and ``temperature``
+    in units of cosine similarity.
+    """
+
+    name: str = "mltm"
+    epsilon: float = 0.05
+    mass: float = 0.85
+    margin: float = 0.2
+    temperature: float = 0.07
+    max_iterations: int = 100
+
+
+def make_objective(config: ObjectiveConfig, cost_scale: float = 1.0) -> Objective:
+    """Return the loss that ``config`` names.
+
+    :raises KeyError: there is no loss of that name; there are :data:`OBJECTIVES`.
+    """
+
+    def cost(u: Tensor, v: Tensor) -> Tensor:
+        return mahalanobis_cost(u, v) / cost_scale
+
+    c, limit = config, {"max_iterations": config.max_iterations}
+    return {
+        "mltm": lambda u, v, t: mltm_loss(cost(u, v), t, c.epsilon, **limit),
+        "partial": lambda u, v, t: partial_mltm_loss(cost(u, v), t, c.epsilon, c.mass, **limit),
+        "triplet": lambda u, v, t: triplet_loss(u, v, t, c.margin),
+        "contrastive": lambda u, v, t: contrastive_loss(u, v, t, c.temperature),
+        "entropic": lambda u, v, t: contrastive_loss(u, v, t, c.temperature, c.epsilon),
+    }[config.name]
+
+
+OBJECTIVES = ("mltm", "partial", "triplet", "contrastive", "entropic")
 
 
 def target_plan(captions: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:
@@ -30,31 +71,6 @@ def target_plan(captions: Sequence[Hashable], device: torch.device | str = "cpu"
     return same / same.sum(1, keepdim=True) / len(captions)
 
 
-class _PlanDivergence(torch.autograd.Function):
-    """KL(π̂ ‖ π(C)) with the gradient (π̂ − π)/ε."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, cost: Tensor, target: Tensor, epsilon: float, tolerance: float, iterations: int
-    ) -> Tensor:
-        solved = sinkhorn(
-            cost.detach(),
-            epsilon,
-            target.sum(-1),
-            target.sum(-2),
-            tolerance=tolerance,
-            max_iterations=iterations,
-        )
-        ctx.save_for_backward((target - solved.plan) / epsilon)
-        value: Tensor = (torch.special.xlogy(target, target) - target * solved.log_plan).sum()
-        return value
-
-    @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return grads[0] * gradient, None, None, None, None
-
-
 def mltm_loss(
     cost: Tensor,
     target: Tensor,
@@ -63,15 +79,151 @@ def mltm_loss(
     tolerance: float = 1e-5,
     max_iterations: int = 1000,
 ) -> Tensor:
-    """Return the m-LTM loss of a batch, a scalar ≥ 0 (when converged).
+    """Return the m-LTM loss KL(π̂ ‖ π) of a batch, a scalar ≥ 0 (when converged).
 
     Inputs: ``cost`` (b, b), audio by text, already divided by its scale (a constant: the
     gradient does not pass through the scale); ``target`` (b, b) from :func:`target_plan`.
-    Relation: with π̂ = Eye/b this is −(1/b) Σ log π_ii − log b.
+    Relation: with π̂ = Eye/b this is −(1/b) Σ log π_ii − log b.  With π converged and its
+    marginals those of π̂, the envelope theorem gives ∂loss/∂C = (π̂ − π)/ε.
     Reference: *Revisiting Deep Audio-Text Retrieval Through the Lens of Transportation*,
-    ICLR 2024, eq. 10; for the inverse problem, Li et al., JMLR 2019.
+    ICLR 2024, eq. 6, 7 and 10.
     """
-    loss: Tensor = _PlanDivergence.apply(  # type: ignore[no-untyped-call]
-        cost, target, epsilon, tolerance, max_iterations
+    solved = sinkhorn(
+        cost.detach(),
+        epsilon,
+        target.sum(-1),
+        target.sum(-2),
+        tolerance=tolerance,
+        max_iterations=max_iterations,
     )
+    gradient = (target - solved.plan) / epsilon
+    return _with_gradient(cost, _divergence(target, solved.log_plan), gradient)
+
+
+def partial_mltm_loss(
+    cost: Tensor,
+    target: Tensor,
+    epsilon: float = 0.05,
+    mass: float = 0.85,
+    *,
+    tolerance: float = 1e-6,
+    max_iterations: int = 1000,
+) -> Tensor:
+    """Return KL(π̂ ‖ π_s), where the plan π_s moves only the mass s and may leave pairs alone.
+
+    Inputs: as :func:`mltm_loss`; ``mass`` s in (0, 1].
+    Relation: log π = −C/ε + u_i + v_j + w, with u_i < 0 only where row i is full, v_j < 0 only
+    where column j is, and w for the mass.  Those constraints stay active for a small change of
+    C, so the multipliers follow from one symmetric linear system in the active ones; its
+    adjoint gives ∂loss/∂C_ij = (π̂_ij − π_ij (α_i + β_j + γ))/ε.  With s = 1 the sum in
+    brackets is 1 and this is :func:`mltm_loss`.
+    Reference: the same paper, eq. 12 and 13; Benamou et al., SIAM J. Sci. Comput. 2015.
+    """
+    with torch.no_grad():
+        solved = partial_sinkhorn(
+            cost.detach(),
+            epsilon,
+            mass,
+            target.sum(-1),
+            target.sum(-2),
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
+        multipliers = _partial_multipliers(solved, target)
+        gradient = (target - solved.plan * multipliers) / epsilon
+    return _with_gradient(cost, _divergence(target, solved.log_plan), gradient)
+
+
+def triplet_loss(u: Tensor, v: Tensor, target: Tensor, margin: float = 0.2) -> Tensor:
+    """Return the triplet loss with the hardest negative of the batch, both ways.
+
+    Relation: mean of max(0, margin + max_k s(u_i, v_k) − s(u_i, v_i)) and its mirror image,
+    over cosine similarities s.
+    Reference: Faghri et al., *VSE++*, BMVC 2018; the paper's baseline.
+    """
+    similarity = _cosine(u, v)
+    own = similarity.diagonal()
+    others = similarity.masked_fill(target > 0, -torch.inf)
+    forward = (margin + others.max(1).values - own).clamp(min=0.0)
+    backward = (margin + others.max(0).values - own).clamp(min=0.0)
+    return (forward + backward).mean()
+
+
+def contrastive_loss(
+    u: Tensor, v: Tensor, target: Tensor, temperature: float = 0.07, entropic: float = 0.0
+) -> Tensor:
+    """Return the NT-Xent loss, both ways, with an optional entropic regularisation.
+
+    Relation: −(1/b) Σ log R_ii, rows and columns, where R is the softmax of s/τ over the own
+    pair and the true negatives; plus ``entropic`` times the mean negative entropy of R.  The
+    paper does not say which entropy of its ranking matrix it takes; like the regularisation of
+    transport it is the negative one, which keeps R from becoming hard.
+    Reference: the same paper, eq. 1 and 14; Chen et al., ICML 2020.
+    """
+    logits = _cosine(u, v) / temperature
+    repeated = (target > 0) & ~torch.eye(len(u), dtype=torch.bool, device=u.device)
+    logits = logits.masked_fill(repeated, -torch.inf)
+    loss = logits.new_zeros(())
+    for axis in (0, 1):
+        log_ranking = torch.log_softmax(logits, axis)
+        loss = loss - log_ranking.diagonal().mean()
+        if entropic:
+            finite = log_ranking.masked_fill(repeated, 0.0)
+            entropy = -(torch.softmax(logits, axis) * finite).sum(axis).mean()
+            loss = loss - entropic * entropy
     return loss
+
+
+class _GivenGradient(torch.autograd.Function):
+    """A scalar whose gradient is known."""
+
+    @staticmethod
+    def forward(ctx: Any, cost: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+        ctx.save_for_backward(gradient)
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return grads[0] * gradient, None, None
+
+
+def _with_gradient(cost: Tensor, value: Tensor, gradient: Tensor) -> Tensor:
+    result: Tensor = _GivenGradient.apply(cost, value, gradient)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _divergence(target: Tensor, log_plan: Tensor) -> Tensor:
+    """Return Σ π̂ log(π̂/π)."""
+    value: Tensor = (torch.special.xlogy(target, target) - target * log_plan).sum()
+    return value
+
+
+def _partial_multipliers(solved: PartialPlan, target: Tensor) -> Tensor:
+    """Return α_i + β_j + γ (b, b) for the gradient of the partial loss."""
+    plan = solved.plan.double()
+    a, b = target.sum(1).double(), target.sum(0).double()
+    rows, columns = plan.sum(1), plan.sum(0)
+    full_rows, full_columns = solved.log_u < 0, solved.log_v < 0
+    n, m = len(a), len(b)
+    system = torch.zeros(n + m + 1, n + m + 1, dtype=torch.float64, device=plan.device)
+    system[:n, :n] = torch.diag(rows)
+    system[:n, n : n + m] = plan
+    system[:n, -1] = rows
+    system[n : n + m, n : n + m] = torch.diag(columns)
+    system[n : n + m, -1] = columns
+    system[-1, -1] = plan.sum()
+    system = torch.triu(system) + torch.triu(system, 1).T
+    wanted = torch.cat([a, b, a.sum()[None]])
+    active = torch.cat([full_rows, full_columns, full_rows.new_ones(1)])
+    solution = torch.zeros_like(wanted)
+    inner = system[active][:, active]
+    # With all rows and columns active the system is singular but solvable: the least-norm one.
+    solution[active] = torch.linalg.pinv(inner, hermitian=True) @ wanted[active]
+    total = solution[:n, None] + solution[None, n : n + m] + solution[-1]
+    return total.to(target.dtype)
+
+
+def _cosine(u: Tensor, v: Tensor) -> Tensor:
+    normalise = torch.nn.functional.normalize
+    return normalise(u, dim=-1) @ normalise(v, dim=-1).T

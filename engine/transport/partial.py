@@ -14,10 +14,14 @@ from engine.transport.sinkhorn import _log_marginal
 class PartialPlan:
     """A plan whose rows sum to at most ``a``, columns to at most ``b``, in all to the mass.
 
-    ``violation`` is the largest excess over a marginal, relative to the mass.
+    ``log_u`` (..., n) and ``log_v`` (..., m) are the row and column factors' logarithms:
+    negative where a row or column is full, else 0.  ``violation`` is the largest excess over
+    a marginal, or gap below one that is said to be full, relative to the mass.
     """
 
     log_plan: Tensor
+    log_u: Tensor
+    log_v: Tensor
     iterations: int
     violation: float
     converged: bool
@@ -70,9 +74,15 @@ def partial_sinkhorn(
         v = torch.clamp(log_b - columns, max=0.0)
         w = log_mass - torch.logsumexp(torch.logsumexp(scaled + u[..., :, None], -2) + v, -1)
         log_plan = scaled + u[..., :, None] + v[..., None, :] + w[..., None, None]
-        excess_a = (torch.logsumexp(log_plan, -1).exp() - log_a.exp()).clamp(min=0).sum(-1)
-        excess_b = (torch.logsumexp(log_plan, -2).exp() - log_b.exp()).clamp(min=0).sum(-1)
-        violation = float(torch.maximum(excess_a, excess_b).max()) / mass
+        error_a = _violation(torch.logsumexp(log_plan, -1), log_a, u)
+        error_b = _violation(torch.logsumexp(log_plan, -2), log_b, v)
+        violation = float(torch.maximum(error_a, error_b).max()) / mass
         if violation <= tolerance:
             break
-    return PartialPlan(log_plan, iterations, violation, violation <= tolerance)
+    return PartialPlan(log_plan, u, v, iterations, violation, violation <= tolerance)
+
+
+def _violation(log_sums: Tensor, log_marginal: Tensor, factor: Tensor) -> Tensor:
+    """Return the ℓ1 distance of sums from their marginals, where above or said to be full."""
+    difference = log_sums.exp() - log_marginal.exp()
+    return torch.where(factor < 0, difference.abs(), difference.clamp(min=0.0)).sum(-1)

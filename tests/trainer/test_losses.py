@@ -7,7 +7,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.transport import mahalanobis_cost
-from trainer.losses import mltm_loss, target_plan
+from trainer.losses import (
+    OBJECTIVES,
+    ObjectiveConfig,
+    contrastive_loss,
+    make_objective,
+    mltm_loss,
+    partial_mltm_loss,
+    target_plan,
+    triplet_loss,
+)
 
 CONVERGED = {"tolerance": 1e-13, "max_iterations": 100_000}
 
@@ -79,3 +88,101 @@ def test_repeated_captions_are_not_pushed_apart():
 def test_a_perfect_batch_has_almost_no_loss():
     cost = 1 - torch.eye(16, dtype=torch.float64)
     assert 0 <= mltm_loss(cost, target_plan(range(16)).double(), 0.05).item() < 1e-6
+
+
+@given(
+    size=st.integers(2, 4),
+    epsilon=st.floats(0.1, 0.5),
+    mass=st.floats(0.2, 0.97),
+    repeats=st.booleans(),
+    seed=st.integers(0, 100),
+)
+@settings(deadline=None, max_examples=12)
+def test_the_partial_losss_gradient_is_that_of_finite_differences(
+    size, epsilon, mass, repeats, seed
+):
+    target = target_plan([i % max(2, size - 1) if repeats else i for i in range(size)]).double()
+    cost = cost_of(size, seed)
+
+    def loss(c: torch.Tensor) -> torch.Tensor:
+        return partial_mltm_loss(c, target, epsilon, mass, tolerance=1e-12, max_iterations=3000)
+
+    exact = cost.clone().requires_grad_()
+    loss(exact).backward()
+    step = 1e-6
+    for i in range(size):
+        for j in range(size):
+            change = torch.zeros_like(cost)
+            change[i, j] = step
+            sides = [(loss(cost + sign * change) - loss(cost)) / (sign * step) for sign in (1, -1)]
+            if abs(sides[0] - sides[1]) > 1e-2:
+                continue  # a constraint becomes active just here: the loss has a kink
+            numeric = (sides[0] + sides[1]) / 2
+            assert exact.grad[i, j].item() == pytest.approx(numeric.item(), abs=2e-4)
+
+
+def test_with_all_of_the_mass_the_partial_loss_is_the_balanced_one():
+    target = target_plan(range(5)).double()
+    balanced, partial = cost_of(5).requires_grad_(), cost_of(5).requires_grad_()
+    one = mltm_loss(balanced, target, 0.5, **CONVERGED)
+    other = partial_mltm_loss(partial, target, 0.5, 1.0, tolerance=1e-9, max_iterations=20_000)
+    one.backward()
+    other.backward()
+    assert one.item() == pytest.approx(other.item(), abs=1e-4)
+    assert torch.allclose(balanced.grad, partial.grad, atol=1e-4)
+
+
+def pairs(size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    u, v = torch.randn(2, size, 5, dtype=torch.float64, generator=generator)
+    return u.requires_grad_(), v.requires_grad_()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_every_objective_falls_when_pairs_come_together(name):
+    objective = make_objective(ObjectiveConfig(name, max_iterations=2000))
+    u, v = pairs(8)
+    target = target_plan(range(8)).double()
+    apart = objective(u, v, target)
+    near = objective(u, u + 0.1 * v, target)
+    assert near < apart
+    apart.backward()
+    assert torch.isfinite(u.grad).all()
+
+
+@pytest.mark.parametrize("name", ["triplet", "contrastive", "entropic"])
+def test_the_baselines_gradients_are_those_of_finite_differences(name):
+    target = target_plan(["a", "b", "a", "c", "d"]).double()
+    objective = make_objective(ObjectiveConfig(name))
+    assert torch.autograd.gradcheck(lambda u, v: objective(u, v, target), pairs(5), atol=1e-5)
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_a_repeated_caption_is_no_negative_in_any_loss(name):
+    """Moving a clip towards its caption's twin is never punished, towards another's is."""
+    u = torch.eye(4, 4, dtype=torch.float64).requires_grad_()
+    # Costs of 0 and √2 decide everything at the paper's ε; a larger one leaves some doubt.
+    v = torch.eye(4, 4, dtype=torch.float64)
+    target = target_plan(["dog", "dog", "cat", "cow"]).double()
+    config = ObjectiveConfig(name, 0.5, 0.85, 1.2, 0.5, 5000)
+    make_objective(config)(u, v, target).backward()
+    assert u.grad[0, 1] <= 1e-9
+    assert u.grad[0, 2] + u.grad[0, 3] > 1e-9
+
+
+def test_contrastive_is_cross_entropy_both_ways():
+    u, v = pairs(6)
+    normalise = torch.nn.functional.normalize
+    logits = normalise(u, dim=1) @ normalise(v, dim=1).T / 0.07
+    labels = torch.arange(6)
+    cross_entropy = torch.nn.functional.cross_entropy
+    expected = cross_entropy(logits, labels) + cross_entropy(logits.T, labels)
+    loss = contrastive_loss(u, v, target_plan(range(6)).double())
+    assert loss.item() == pytest.approx(expected.item())
+
+
+def test_triplets_are_satisfied_beyond_the_margin():
+    u = torch.eye(3, dtype=torch.float64)
+    assert triplet_loss(u, u, target_plan(range(3)).double()).item() == 0.0
+    swapped = triplet_loss(u, u[[1, 0, 2]], target_plan(range(3)).double())
+    assert swapped.item() == pytest.approx(2 * (1.2 + 1.2 + 0.0) / 3)
