@@ -25,7 +25,7 @@ def index(options: argparse.Namespace) -> None:
 
     roots_of(options.paths)  # a wrong path must not leave a new, empty library behind
     with Library(_library_path(options)) as library:
-        folder = find_model(options.model) if options.model else _model_of(library)
+        folder = _model_to_index_with(library, options.model)
         with progress_bar() as control:
             done = index_folders(library, folder, options.paths, control)
         name = read_spec(folder).name
@@ -208,6 +208,20 @@ def _model_of(library: Library) -> Path:
     """Return the folder of the library's model, or of the best one for a new library."""
     stored = library.setting("model_folder")
     return find_model(stored.decode() if stored else preferred_model())
+
+
+def _model_to_index_with(library: Library, asked: str | None) -> Path:
+    """Return the model's folder; a library changes its model only by `models use`."""
+    if asked is None:
+        return _model_of(library)
+    folder = find_model(asked)
+    stored = library.setting("model_name")
+    if stored is not None and _model_of(library) != folder:
+        raise InputError(
+            f"this library uses the model {stored.decode()}: to change that for all of its "
+            f"sounds, run `soundsift models use {asked}` first"
+        )
+    return folder
 
 
 def _print_answer(options: argparse.Namespace, answer: Any) -> None:

@@ -144,6 +144,15 @@ def test_models_are_used_by_name_or_folder(library, make_model):
     assert document("status", "--library", library)["model"] == "other"
 
 
+def test_indexing_with_another_model_is_refused_before_anything_is_lost(
+    library, make_model, sounds
+):
+    other = make_model("stranger", seed=4, audio_seed=4)
+    done = soundsift("index", sounds, "--library", library, "--model", other)
+    assert_problem(done, "run `soundsift models use")
+    assert document("status", "--library", library)["embedded"] == 12
+
+
 def test_ctrl_c_ends_cleanly_and_keeps_what_was_done(tmp_path, sounds, model_folder):
     many = tmp_path / "many"
     for number in range(40):
