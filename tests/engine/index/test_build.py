@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -274,4 +275,6 @@ def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, mo
     with Library(tmp_path / "calm.db") as calm, Library(path) as killed:
         index_folders(calm, model_folder, [sounds], Control())
         assert_same(calm, killed)
-        assert killed.statistics() == calm.statistics()
+        mine, theirs = calm.statistics(), killed.statistics()
+        assert mine.hours == pytest.approx(theirs.hours)
+        assert replace(mine, hours=0.0) == replace(theirs, hours=0.0)
