@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ from engine.paths import assets
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
-from trainer.data import labelled_clips
+from trainer.data import labelled_clips, write_manifest
 from trainer.evaluate import evaluate_retrieval, evaluate_zero_shot
 
 
@@ -43,9 +42,7 @@ def folders(data: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, P
 def manifest(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
     def write(split: str, column: str) -> Path:
         path = tmp_path_factory.mktemp("manifest") / f"{split}.csv"
-        rows = [(str(clip.path), clip.label) for clip in labelled_clips(data, split)]
-        with path.open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("path", column), *rows])
+        write_manifest(path, labelled_clips(data, split), column)
         return path
 
     return write

@@ -4,6 +4,7 @@
 ``match``    m-LTM training of projections, metric and text tower on teacher features
 ``distil``   distillation of the compact audio tower
 ``export``   make a model folder of the results, calibrated on validation clips
+``manifest`` write a split of the data folder as a manifest for `soundsift evaluate`
 ``recipe``   make what joins a foreign audio tower with a model's shared parts
 """
 
@@ -98,6 +99,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--student", type=Path, help="compact tower; without it, the teacher")
     export.add_argument("--text-encoder", type=Path)
     export.set_defaults(run=_export)
+    manifest = commands.add_parser("manifest", help="write a split as a manifest")
+    manifest.add_argument("file", type=Path, metavar="FILE.csv")
+    manifest.add_argument("--split", required=True)
+    manifest.add_argument("--column", choices=("label", "caption"), default="label")
+    manifest.set_defaults(run=_manifest)
     recipe = commands.add_parser("recipe", help="make the recipe of a model with a foreign tower")
     recipe.add_argument("recipe", type=Path, help="the recipe's folder to write")
     recipe.add_argument("--model", type=Path, required=True, help="the complete model")
@@ -250,6 +256,13 @@ def _export(options: argparse.Namespace) -> None:
     with options.watch() as control:
         calibration = calibrate(options.model, valid, control)
     print(json.dumps({"event": "calibrated", **asdict(calibration)}))
+
+
+def _manifest(options: argparse.Namespace) -> None:
+    from trainer.data import write_manifest
+
+    clips = labelled_clips(options.data, options.split)
+    write_manifest(options.file, clips, options.column)
 
 
 def _recipe(options: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +46,17 @@ def labelled_clips(folder: Path, split: str) -> list[LabelledClip]:
         LabelledClip(manifest.parent / row["path"], split, row["label_merged"], row["group"])
         for row in rows
     ]
+
+
+def write_manifest(path: Path, clips: Sequence[LabelledClip], column: str) -> None:
+    """Write clips and their labels as a manifest (path, ``column``), paths relative to it.
+
+    :raises InputError: it cannot be written.
+    """
+    home = path.absolute().parent
+    rows = [(os.path.relpath(clip.path, home), clip.label) for clip in clips]
+    try:
+        with path.open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([("path", column), *rows])
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
