@@ -23,7 +23,9 @@ def index(options: argparse.Namespace) -> None:
     from engine.index.build import index_folders
     from engine.index.scan import roots_of
 
-    roots_of(options.paths)  # a wrong path must not leave a new, empty library behind
+    # Neither a wrong path nor a wrong model must leave a new, empty library behind.
+    roots_of(options.paths)
+    find_model(options.model or preferred_model())
     with Library(_library_path(options)) as library:
         folder = _model_to_index_with(library, options.model)
         with progress_bar() as control:

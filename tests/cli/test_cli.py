@@ -96,6 +96,8 @@ def test_problems_are_told_in_one_sentence(tmp_path, library, model_folder):
     none = tmp_path / "none"
     assert_problem(soundsift("status", "--library", none), "run `soundsift index FOLDER` first")
     assert_problem(soundsift("index", none, "--library", tmp_path / "new.db"), "does not exist")
+    wrong = soundsift("index", tmp_path, "--library", tmp_path / "new.db", "--model", "nonsense")
+    assert_problem(wrong, "there is no model named nonsense")
     assert not (tmp_path / "new.db").exists()
     assert_problem(soundsift("search", " ", "--library", library), "the search is empty")
     assert_problem(soundsift("similar", none, "--library", library), "does not exist")

@@ -157,6 +157,15 @@ def test_two_threads_can_read_while_one_writes(library):
     assert not failures
 
 
+def test_a_library_may_have_any_name(tmp_path):
+    path = tmp_path / "my 100% sounds? #1.db"
+    with Library(path) as named:
+        named.put_sounds([(facts("/a/x.wav"), [window()])])
+    assert path.is_file()
+    with Library(path) as again:
+        assert again.statistics().sounds == 1
+
+
 def test_a_newer_library_is_refused(tmp_path):
     path = tmp_path / "library.db"
     Library(path).close()
