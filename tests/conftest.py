@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -99,19 +98,3 @@ def sounds(tmp_path: Path) -> Path:
             samples = random.normal(0, 0.02 * (number + 1), 16000 + 1000 * number)
         soundfile.write(path, samples, 32000)
     return folder
-
-
-@pytest.fixture
-def unreadable() -> Iterator[Callable[[Path], None]]:
-    """Return a function that takes reading rights away, or skip where that has no effect."""
-    taken: list[Path] = []
-
-    def take(path: Path) -> None:
-        path.chmod(0)
-        taken.append(path)
-        if os.access(path, os.R_OK):
-            pytest.skip("this user may read everything (root), so rights cannot be taken away")
-
-    yield take
-    for path in taken:
-        path.chmod(0o700)

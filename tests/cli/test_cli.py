@@ -116,6 +116,63 @@ def test_a_read_only_place_is_told(sounds, model_folder):
     assert_problem(done, "/proc/soundsift")
 
 
+def as_an_ordinary_user(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run soundsift without root's right to read and write everything."""
+    prefix: list[str] = []
+    if os.geteuid() == 0:
+        if shutil.which("setpriv") is None:
+            pytest.skip("root may read everything, and setpriv is not there to change that")
+        prefix = ["setpriv", "--bounding-set", "-dac_override,-dac_read_search"]
+    command = [*prefix, sys.executable, "-m", "app.cli", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True)
+
+
+def test_a_file_without_read_permission_is_skipped_and_heard_when_it_may_be_read(
+    tmp_path, sounds, model_folder
+):
+    closed = sounds / "tones" / "Sound_01.wav"
+    closed.chmod(0)
+    path = tmp_path / "library.db"
+    arguments = ("index", sounds, "--library", path, "--model", model_folder, "--json")
+    done = as_an_ordinary_user(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["skipped"] == 1
+    (skip,) = document("skipped", "--library", path)["skipped"]
+    assert skip["reason"] == "Sound_01.wav may not be read: permission denied"
+    closed.chmod(0o600)
+    again = json.loads(as_an_ordinary_user(*arguments).stdout)
+    assert (again["heard"], again["skipped"]) == (1, 0)
+
+
+def test_a_folder_that_may_not_be_looked_into_is_a_skipped_row(tmp_path, sounds, model_folder):
+    (sounds / "tones").chmod(0)
+    path = tmp_path / "library.db"
+    done = as_an_ordinary_user("index", sounds, "--library", path, "--model", model_folder)
+    (sounds / "tones").chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    (skip,) = document("skipped", "--library", path)["skipped"]
+    assert skip == {"path": str(sounds / "tones"), "reason": "Permission denied"}
+
+
+def test_a_library_in_a_read_only_folder_is_told(tmp_path, sounds, model_folder):
+    home = tmp_path / "closed"
+    home.mkdir()
+    home.chmod(0o500)
+    arguments = ("index", sounds, "--library", home / "library.db", "--model", model_folder)
+    assert_problem(as_an_ordinary_user(*arguments), "cannot be opened: check its folder")
+
+
+def test_sounds_in_a_read_only_folder_are_indexed(tmp_path, sounds, model_folder):
+    for folder in (sounds / "tones", sounds / "noises", sounds):
+        folder.chmod(0o500)
+    path = tmp_path / "library.db"
+    done = as_an_ordinary_user("index", sounds, "--library", path, "--model", model_folder)
+    for folder in (sounds, sounds / "tones", sounds / "noises"):
+        folder.chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    assert document("status", "--library", path)["sounds"] == 12
+
+
 def test_wrong_usage_ends_with_2():
     assert soundsift().returncode == 2
     assert soundsift("serach", "door").returncode == 2

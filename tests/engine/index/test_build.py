@@ -153,13 +153,6 @@ def test_broken_files_are_skipped_with_a_reason_and_tried_again_when_they_change
     assert len(library.skipped()) == 2
 
 
-def test_a_file_without_read_permission_is_skipped(library, model_folder, sounds, unreadable):
-    unreadable(sounds / "tones" / "Sound_01.wav")
-    report = index_folders(library, model_folder, [sounds], Control())
-    assert (report.heard, report.skipped) == (11, 1)
-    assert "permission denied" in library.skipped()[0].reason
-
-
 def test_cancelling_keeps_what_was_heard(library, model_folder, sounds):
     heard: list[int] = []
     control = Control(
