@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from engine.search import Answer, Match
 
 _BAR_CELLS = 8
+_NAME_CELLS = 60  # longer names break the column rather than being cut
 
 
 def answer(found: Answer) -> str:
@@ -21,23 +22,29 @@ def answer(found: Answer) -> str:
     lines = []
     if not found.strong:
         lines.append("nothing here sounds quite like that; the nearest are:")
+    width = min(_NAME_CELLS, max(len(_shown_name(match)) for match in found.matches))
     for number, match in enumerate(found.matches, start=1):
         if number == found.strong + 1 and found.strong:
             lines.append("    ── weaker matches " + "─" * 40)
-        lines.append(_result(number, match))
+        lines.append(_result(number, match, width))
     lines.append(f"{found.took_ms:.0f} ms, model {found.model}")
     return "\n".join(lines)
 
 
-def _result(number: int, match: Match) -> str:
+def _shown_name(match: Match) -> str:
+    """Return the file's name, a star if it holds the words, and the moment that matched."""
+    whole = match.start_s == 0 and match.end_s >= match.sound.duration_s - 0.05
+    named = " *" if match.keyword_match else ""
+    moment = "" if whole else f" at {clock(match.start_s)}"
+    return f"{Path(match.sound.path).name}{named}{moment}"
+
+
+def _result(number: int, match: Match, width: int) -> str:
     cells = round(match.strength * _BAR_CELLS)
     bar = "█" * cells + "·" * (_BAR_CELLS - cells)
-    path = Path(match.sound.path)
-    whole = match.start_s == 0 and match.end_s >= match.sound.duration_s - 0.05
-    moment = "" if whole else f" at {clock(match.start_s)}"
-    named = " *" if match.keyword_match else ""
-    length = clock(match.sound.duration_s)
-    return f"{number:3d} {bar} {path.name}{named}{moment}  [{length}]  {_short(path.parent)}"
+    name, length = _shown_name(match), clock(match.sound.duration_s)
+    folder = _short(Path(match.sound.path).parent)
+    return f"{number:3d} {bar} {name:<{width}}  {length:>7}  {folder}"
 
 
 def clock(seconds: float) -> str:

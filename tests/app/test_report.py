@@ -31,9 +31,15 @@ def test_all_strong_matches_need_no_divider():
 
 def test_the_moment_of_long_files_and_names_are_marked():
     lines = shown(match("long", 0.9, 65.0, 300.0), match("named", 0.8))
-    assert "at 1:05  [5:00]" in lines[0]
+    assert "long.wav at 1:05     5:00  /s" in lines[0]
     assert "named.wav *" in lines[1]
     assert " at " not in lines[1]
+
+
+def test_columns_stand_below_one_another():
+    lines = shown(match("a", 0.9), match("a much longer name", 0.8), match("x" * 90, 0.7))
+    assert lines[0].index("4.0 s") == lines[1].index("4.0 s")
+    assert "x" * 90 in lines[2]
 
 
 @pytest.mark.parametrize(
