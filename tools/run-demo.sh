@@ -23,7 +23,7 @@ else
     echo "model in use: default, which ships with Soundsift (default-mn04 could not be downloaded)"
 fi
 "$soundsift" index assets/demo --library "$library"
-for query in "rain falling" "someone knocks on a wooden door" "church bell"; do
+for query in "rain falling" "ticking clock" "police siren"; do
     echo
     echo "soundsift search \"$query\""
     "$soundsift" search "$query" -n 3 --library "$library"
