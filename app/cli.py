@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -102,7 +102,7 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("--model", help="name or folder (default: the best there is)")
 
 
-def _lazily(name: str):  # type: ignore[no-untyped-def]
+def _lazily(name: str) -> Callable[[argparse.Namespace], None]:
     """Return a function that imports the command only when it is run."""
 
     def run(options: argparse.Namespace) -> None:

@@ -21,6 +21,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.errors import InputError, SoundsiftError
+from engine.models.audio_towers import Compact
 from engine.progress import Cancelled, Control, Progress, stop_signals
 from trainer.data import data_folder, labelled_clips
 from trainer.losses import OBJECTIVES
@@ -276,10 +277,8 @@ def _teacher(options: argparse.Namespace) -> Path:
     return path
 
 
-def _student(path: Path | None):  # type: ignore[no-untyped-def]
+def _student(path: Path | None) -> Compact | None:
     from safetensors.torch import load_file
-
-    from engine.models.audio_towers import Compact
 
     if path is None:
         return None

@@ -28,8 +28,8 @@ from trainer.evaluate import Heard, hear, protocols
 from trainer.metrics import recall_and_map
 
 PROVENANCE = {
-    "compact": "Audio tower trained from a random start by distillation; text tower fine-tuned or "
-    "taken over from all-MiniLM-L6-v2; projections and metric trained by m-LTM.",
+    "compact": "Audio tower trained from a random start by distillation; text tower "
+    "fine-tuned from all-MiniLM-L6-v2; projections and metric trained by m-LTM.",
     "efficientat-mn04": "Audio tower by EfficientAT's authors (mn04_as_mAP_432.pt), unchanged; "
     "text tower, projections, metric and bank those of the model `default`.",
 }
