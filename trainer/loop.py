@@ -165,8 +165,8 @@ class MltmRun:
 
     @torch.no_grad()
     def _freeze(self) -> None:
-        """Encode every caption once with the tower as it is, for the steps it stays so."""
-        if self._tower_is_free:
+        """Encode every caption once with the first tower, for its steps and for scaling."""
+        if self._tower_is_free and self.step:
             return
         texts = sorted(self.pairs.texts, key=len)
         for start in range(0, len(texts), 256):

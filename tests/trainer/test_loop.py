@@ -79,6 +79,13 @@ def test_the_text_tower_learns_only_in_its_steps(start):
     assert not all(torch.equal(before[k], now[k]) for k in before)
 
 
+def test_a_run_may_be_shorter_than_its_tower_steps(start):
+    run = start("short", MltmConfig(steps=3, tower_steps=400, batch=8))
+    run.run()
+    assert run.step == 3
+    assert (run.folder / "matched.safetensors").is_file()
+
+
 def test_the_audio_tower_is_never_touched(start):
     run = start("audio")
     before = {k: v.clone() for k, v in run.model.audio_tower.state_dict().items()}
