@@ -22,7 +22,9 @@ from pathlib import Path
 
 from engine.errors import InputError, SoundsiftError
 from engine.models.audio_towers import Compact
+from engine.models.weights import fill, load_tensors
 from engine.progress import Cancelled, Control, Progress, stop_signals
+from engine.torch_setup import set_threads
 from trainer.data import data_folder, labelled_clips
 from trainer.losses import OBJECTIVES
 
@@ -122,7 +124,7 @@ def _spectra(options: argparse.Namespace) -> None:
     from engine.models.spec import FrontEnd
     from trainer import spectra
 
-    _set_threads(1)
+    set_threads(1)  # one for each of the threads that decode
     paths = [
         path
         for folder in options.folders
@@ -139,7 +141,8 @@ def _spectra(options: argparse.Namespace) -> None:
 
     with options.watch() as control:
         counted = _counted(paths, control)
-        spectra.build(options.cache, counted, FrontEnd(), options.longest, skipped=tell)
+        threads = options.threads or 2
+        spectra.build(options.cache, counted, FrontEnd(), options.longest, threads, tell)
 
 
 def _match(options: argparse.Namespace) -> None:
@@ -152,7 +155,7 @@ def _match(options: argparse.Namespace) -> None:
     from trainer.teacher import labelled_pool, load_teacher
     from trainer.text_encoder import load_text_encoder
 
-    _set_threads(options.threads)
+    set_threads(options.threads)
     tokenizer, weights = load_text_encoder(_text_encoder(options.text_encoder))
     pool = labelled_pool(
         spectra.load(options.spectra),
@@ -184,7 +187,7 @@ def _distil(options: argparse.Namespace) -> None:
     from trainer.distill import DistillConfig, Distiller
     from trainer.teacher import load_teacher
 
-    _set_threads(options.threads)
+    set_threads(options.threads)
     run = Distiller(
         options.folder,
         load_teacher(_teacher(options)),
@@ -224,7 +227,6 @@ def _distil(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from engine.models.match_model import MatchModel
     from engine.models.spec import ModelSpec
-    from engine.models.weights import load_tensors
     from trainer import spectra
     from trainer.export import (
         LICENCES,
@@ -236,7 +238,7 @@ def _export(options: argparse.Namespace) -> None:
     from trainer.pairs import read_tag_names
     from trainer.teacher import clip_features, load_teacher
 
-    _set_threads(options.threads)
+    set_threads(options.threads)
     teacher = load_teacher(_teacher(options))
     student = _student(options.student)
     tower, name = (teacher, "efficientat-mn04") if student is None else (student, "compact")
@@ -278,12 +280,10 @@ def _teacher(options: argparse.Namespace) -> Path:
 
 
 def _student(path: Path | None) -> Compact | None:
-    from safetensors.torch import load_file
-
     if path is None:
         return None
     student = Compact()
-    student.load_state_dict(load_file(path))
+    fill(student, load_tensors(path), "", path)
     return student.eval()
 
 
@@ -297,12 +297,6 @@ def _text_encoder(folder: Path | None) -> Path:
             "no text encoder: install the extra `soundsift[minilm]` or name a --text-encoder"
         )
     return Path(package.origin).parent / "model"
-
-
-def _set_threads(threads: int | None) -> None:
-    from engine.torch_setup import set_threads
-
-    set_threads(threads)
 
 
 def _counted(paths: list[Path], control: Control) -> Iterator[Path]:
