@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
@@ -27,3 +28,8 @@ def installed_models() -> Path:
 def assets() -> Path:
     """Return the folder of what ships with Soundsift."""
     return Path(__file__).resolve().parents[1] / "assets"
+
+
+def is_under(path: str, roots: Iterable[str]) -> bool:
+    """Return whether ``path`` is one of ``roots`` or lies below one, by their spelling."""
+    return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)

@@ -59,17 +59,15 @@ class Targets:
 
 
 class Scale(nn.Module):
-    """Means and deviations that make every target channel count the same."""
+    """Deviations that make every target channel count the same."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
         for index, count in enumerate(channels):
-            self.register_buffer(f"mean{index}", torch.zeros(count))
             self.register_buffer(f"deviation{index}", torch.ones(count))
 
     def measure(self, index: int, values: Tensor) -> None:
-        """Take mean and deviation from ``values`` (n, channels)."""
-        self.get_buffer(f"mean{index}").copy_(values.mean(0))
+        """Take the deviation of ``values`` (n, channels)."""
         self.get_buffer(f"deviation{index}").copy_(values.std(0).clamp(min=1e-3))
 
     def error(self, index: int, guess: Tensor, target: Tensor) -> Tensor:

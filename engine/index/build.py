@@ -6,9 +6,8 @@ is started again ends in the library that an undisturbed run would have made.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,8 +19,9 @@ from engine.errors import AudioError, LibraryError
 from engine.index.listen import HeardFile, content_hash, listen
 from engine.index.mapping import adopt_model, refresh_potentials, windows_of
 from engine.index.scan import Difference, FoundFile, difference, roots_of, scan
+from engine.paths import is_under
 from engine.progress import Control, Progress
-from engine.store import FileFacts, Library, Skipped, StoredWindow
+from engine.store import FileFacts, Known, Library, Skipped, StoredWindow
 
 if TYPE_CHECKING:
     from engine.models.match_model import Listener
@@ -67,14 +67,14 @@ def index_folders(
         found = scan(roots, control)
         for root in roots:
             library.add_folder(root)
-        known = library.known(roots, os.sep)
-        skipped = {row.path: row for row in library.skipped() if _below(row.path, roots)}
+        known = library.known(roots)
+        skipped = {row.path: row for row in library.skipped() if is_under(row.path, roots)}
         plan = difference(found, known, skipped)
         library.set_missing(plan.back, False)
         library.set_missing(plan.gone, True)
         library.drop_skipped(plan.skipped_gone)
         library.put_skipped(found.refused)
-        to_hear, moved = _follow_moves(library, plan, control)
+        to_hear, moved = _follow_moves(library, plan, known, control)
         heard = _Heard(0, 0, 0.0)
         if to_hear:
             heard = _hear(library, model_folder, to_hear, control, threads)
@@ -123,19 +123,14 @@ def _alone(library: Library) -> Iterator[None]:
         lock.release()
 
 
-def _below(path: str, roots: Iterable[str]) -> bool:
-    return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)
-
-
 def _follow_moves(
-    library: Library, plan: Difference, control: Control
+    library: Library, plan: Difference, known: Mapping[str, Known], control: Control
 ) -> tuple[list[FoundFile], int]:
     """Recognise moved, renamed and merely touched files by their content.
 
     Only files as large as a missing or changed sound are hashed here.
     """
     candidates = library.missing_by_hash()
-    known = library.known([file.path for file in plan.to_hear], os.sep) if plan.to_hear else {}
     sizes = {sound.size for sound in candidates.values()}
     to_hear, moved = [], 0
     for number, file in enumerate(plan.to_hear):

@@ -123,9 +123,10 @@ def _decode(
     """Push the windows and the end of one file after the other."""
     while not stop.is_set() and (path := source.take()) is not None:
         try:
+            facts = probe(path)
             for window in _windows_of(listener, path):
                 _put(queue, window, stop)
-            outcome: tuple[AudioFacts, str] | AudioError = (probe(path), content_hash(path))
+            outcome: tuple[AudioFacts, str] | AudioError = (facts, content_hash(path))
         except AudioError as error:
             outcome = error
         except Exception as error:  # whatever a broken file does to a decoder: one skipped file
@@ -137,7 +138,6 @@ def _decode(
 def _windows_of(listener: Listener, path: Path) -> Iterator[_Window]:
     spec: ModelSpec = listener.model.spec
     rate = spec.front_end.rate_hz
-    probe(path)
     for window in windows(stream(path, rate), rate, spec.window_s, spec.hop_s):
         log_mel = listener.log_mel(window.samples)
         yield _Window(path, log_mel, (window.start_s, window.end_s))

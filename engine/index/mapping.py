@@ -78,7 +78,8 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
     settings = _settings_for(spec, model, model_folder)
     if library.setting("audio_id") in (None, spec.audio_id.encode()):
         _remap(library, model, settings, control)
-        _solve_if_due(library, model, control)
+        if _is_due(library):
+            _solve(library, model, control)
     else:
         forget_windows(library, settings)
 
@@ -89,7 +90,7 @@ def refresh_potentials(library: Library, model_folder: Path, control: Control) -
         return
     from engine.models.match_model import load_model
 
-    _solve_if_due(library, load_model(model_folder, ("audio",)), control)
+    _solve(library, load_model(model_folder, ("audio",)), control)
 
 
 def _is_due(library: Library) -> bool:
@@ -98,13 +99,11 @@ def _is_due(library: Library) -> bool:
     return windows >= FEWEST_TO_SOLVE and abs(windows - solved) > _GROWTH * solved
 
 
-def _solve_if_due(library: Library, model: MatchModel, control: Control) -> None:
+def _solve(library: Library, model: MatchModel, control: Control) -> None:
     import torch
 
     from engine.transport import bank_potentials
 
-    if not _is_due(library):
-        return
     control.report(Progress("solving potentials", 0))
     sample = sample_vectors(library, _SAMPLE)
     u = torch.from_numpy(np.frombuffer(sample, np.float16).reshape(-1, model.spec.rank).copy())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
+from engine.paths import is_under
 from engine.progress import Control, Progress
 from engine.store import Known, Skipped
 
@@ -57,7 +58,7 @@ def roots_of(paths: Iterable[Path]) -> list[str]:
         roots.append(absolute)
     kept: list[str] = []
     for root in sorted(set(roots), key=len):
-        if not any(root.startswith(other.rstrip(os.sep) + os.sep) for other in kept):
+        if not is_under(root, kept):
             kept.append(root)
     return kept
 

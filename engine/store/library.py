@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from engine.paths import is_under
 from engine.store import tables
 from engine.store.connection import open_database, told
 from engine.store.connection import reading as connection_for_reading
@@ -104,11 +105,11 @@ class Library:
 
     # Sounds
 
-    def known(self, roots: Collection[str], separator: str) -> dict[str, Known]:
+    def known(self, roots: Collection[str]) -> dict[str, Known]:
         """Return what is known of every path under ``roots`` (folders or files)."""
         with self.reading() as connection:
             rows = connection.execute(_KNOWN)
-            return {row.path: _known(row) for row in rows if _under(row.path, roots, separator)}
+            return {row.path: _known(row) for row in rows if is_under(row.path, roots)}
 
     def missing_by_hash(self) -> dict[str, Known]:
         """Return the missing sounds by content hash."""
@@ -256,13 +257,6 @@ def _in_chunks(
     listed = list(ids)
     for start in range(0, len(listed), _CHUNK):
         yield statement.where(column.in_(listed[start : start + _CHUNK]))
-
-
-def _under(path: str, roots: Collection[str], separator: str) -> bool:
-    return any(
-        path == root or path.startswith(root if root.endswith(separator) else root + separator)
-        for root in roots
-    )
 
 
 def _known(row: Row[Any]) -> Known:

@@ -31,7 +31,7 @@ def library(tmp_path: Path):
 def contents(library: Library) -> dict[str, tuple[str, list[tuple]]]:
     """Return all that matters of a library: by path its hash and windows, without ids."""
     sounds = {sound.id: sound for sound in library.sounds().values()}
-    known = library.known([os.sep], os.sep)
+    known = library.known([os.sep])
     found: dict[str, tuple[str, list[tuple]]] = {
         sound.path: (known[sound.path].content_hash, []) for sound in sounds.values()
     }
