@@ -30,6 +30,11 @@ def assets() -> Path:
     return Path(__file__).resolve().parents[1] / "assets"
 
 
+def spelled_out(path: Path) -> str:
+    """Return the absolute path without ``..``, links kept as the user named them."""
+    return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow the links
+
+
 def is_under(path: str, roots: Iterable[str]) -> bool:
     """Return whether ``path`` is one of ``roots`` or lies below one, by their spelling."""
     return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
-from engine.paths import is_under
+from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
 from engine.store import Known, Skipped
 
@@ -52,7 +52,7 @@ def roots_of(paths: Iterable[Path]) -> list[str]:
     """
     roots: list[str] = []
     for path in paths:
-        absolute = os.path.abspath(path)  # noqa: PTH100 - keeps links as the user named them
+        absolute = spelled_out(path)
         if not Path(absolute).exists():
             raise InputError(f"{path} does not exist: check the path, or connect the drive")
         roots.append(absolute)

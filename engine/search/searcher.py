@@ -15,6 +15,7 @@ from engine.audio.decode import stream
 from engine.audio.windows import windows
 from engine.errors import AudioError, InputError, LibraryError
 from engine.models.spec import read_spec
+from engine.paths import spelled_out
 from engine.search.rank import Ranked, costs, rank
 from engine.store import Library, SoundRow
 from engine.store.names import match_names
@@ -96,7 +97,7 @@ class Searcher:
         query = self._hear(path, start_s, end_s)
         potential = self.spec.ranking.audio_query_potential
         answer = self._answer(path.name, query, potential, limit + 1, began, frozenset())
-        own = str(path.absolute())
+        own = spelled_out(path)
         kept = [match for match in answer.matches if match.sound.path != own][:limit]
         return self._counted(answer.query, kept, began)
 
