@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import InputError, SoundsiftError
 from engine.models.audio_towers import Compact
@@ -27,6 +28,10 @@ from engine.progress import Cancelled, Control, Progress, stop_signals
 from engine.torch_setup import set_threads
 from trainer.data import data_folder, labelled_clips
 from trainer.losses import OBJECTIVES
+
+if TYPE_CHECKING:
+    from engine.models.match_model import MatchModel
+    from engine.models.spec import ModelSpec
 
 TEACHER = "weights/mn04_as_mAP_432.pt"
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
@@ -94,6 +99,9 @@ def _parser() -> argparse.ArgumentParser:
     distil.add_argument("--spectra", type=Path, nargs="+", required=True, help="caches")
     distil.add_argument("--validation", type=Path, required=True, help="cache of valid")
     distil.add_argument("--minutes", type=float, default=120.0)
+    distil.add_argument("--rate", type=float, default=2e-3, help="the highest learning rate")
+    distil.add_argument("--start", type=Path, help="weights of a compact tower to go on from")
+    distil.add_argument("--match", type=Path, help="a match run, whose embedding is a target too")
     distil.set_defaults(run=_distil)
     export = commands.add_parser("export", help="make a model folder")
     export.add_argument("model", type=Path, help="the model folder to write")
@@ -193,9 +201,11 @@ def _distil(options: argparse.Namespace) -> None:
         load_teacher(_teacher(options)),
         [spectra.load(cache) for cache in options.spectra],
         spectra.load(options.validation),
-        DistillConfig(minutes=options.minutes),
+        DistillConfig(minutes=options.minutes, peak_rate=options.rate),
         FrontEnd(),
         options.device,
+        _matched(options.match),
+        _student(options.start),
     )
     seconds = round(60 * options.minutes)
     done = {"validation": run.elapsed_s, "snapshot": run.elapsed_s, "checkpoint": run.elapsed_s}
@@ -225,7 +235,6 @@ def _distil(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from engine.models.match_model import MatchModel
     from engine.models.spec import ModelSpec
     from trainer import spectra
     from trainer.export import (
@@ -249,8 +258,8 @@ def _export(options: argparse.Namespace) -> None:
         provenance=PROVENANCE[name],
         licences=LICENCES[name],
     )
-    model = MatchModel(spec)
-    model.load_state_dict(load_tensors(options.match / "matched.safetensors"), strict=False)
+    model = _matched(options.match, spec)
+    assert model is not None
     model.audio_tower.load_state_dict(tower.state_dict())
     pool = clip_features(tower, spectra.load(options.spectra))
     tokenizer = _text_encoder(options.text_encoder) / "tokenizer.json"
@@ -285,6 +294,18 @@ def _student(path: Path | None) -> Compact | None:
     student = Compact()
     fill(student, load_tensors(path), "", path)
     return student.eval()
+
+
+def _matched(run: Path | None, spec: ModelSpec | None = None) -> MatchModel | None:
+    """Return a model with what a match run trained, its audio tower untrained."""
+    from engine.models.match_model import MatchModel
+    from engine.models.spec import ModelSpec
+
+    if run is None:
+        return None
+    model = MatchModel(spec or ModelSpec(name="match", audio_tower="efficientat-mn04"))
+    model.load_state_dict(load_tensors(run / "matched.safetensors"), strict=False)
+    return model
 
 
 def _text_encoder(folder: Path | None) -> Path:

@@ -5,13 +5,13 @@ it hears in them, and teaches the student four things at once: the teacher's poo
 its tag logits (the student's features read by the teacher's frozen classifier), its last map
 before pooling, and, fading out, its maps at strides 4 to 32 (FitNets, Romero et al., 2015).
 Maps say *where and when* something was heard: hundreds of targets a clip instead of one,
-which is what makes hours of CPU enough.
+which is what makes hours of CPU enough.  Where a trained match model is given, the embedding
+it makes of the teacher's features is a further target: what retrieval will look at.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,8 +22,10 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd
 from trainer.augment import Mixing, scenes
+from trainer.schedule import update_average, warm_up_cosine
 from trainer.spectra import Spectra
 
 _TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
@@ -44,6 +46,7 @@ class DistillConfig:
     map_weight: float = 1.0
     feature_weight: float = 2.0
     logit_weight: float = 1.0
+    embedding_weight: float = 2.0
     average_decay: float = 0.999
     seed: int = 1
     mixed_precision: bool = True
@@ -80,9 +83,12 @@ class Scale(nn.Module):
 class Distillation(nn.Module):
     """The student with what it needs while learning: adapters and target scales."""
 
-    def __init__(self, student: Compact, teacher: EfficientAt) -> None:
+    def __init__(
+        self, student: Compact, teacher: EfficientAt, match: MatchModel | None = None
+    ) -> None:
         super().__init__()
         self.student = student
+        self._match = [] if match is None else [match]  # in a list: not a part of the state
         widths = (32, 64, 128, 256)
         self.adapters = nn.ModuleList(
             nn.Conv2d(width, channels, 1)
@@ -114,6 +120,10 @@ class Distillation(nn.Module):
         with torch.autocast(log_mel.device.type, enabled=False):
             logits = teacher.logits(features)
         terms["logits"] = config.logit_weight * self.scale.error(6, logits, targets.logits)
+        for match in self._match:
+            own, wanted = match.map_features(features), match.map_features(targets.features)
+            distance = (own - wanted).square().sum(-1).mean()
+            terms["embedding"] = config.embedding_weight * distance
         return terms
 
 
@@ -139,13 +149,18 @@ class Distiller:
         config: DistillConfig,
         front_end: FrontEnd,
         device: str = "cpu",
+        match: MatchModel | None = None,
+        start: Compact | None = None,
     ) -> None:
         torch.manual_seed(config.seed)
         self.folder, self.config, self.front_end = folder, config, front_end
         self.caches, self.validation, self.device = caches, validation, device
         layout = torch.channels_last
         self.teacher = teacher.eval().requires_grad_(False).to(device, memory_format=layout)  # type: ignore[call-overload]
-        self.model = Distillation(Compact(front_end.mel_bands), teacher)
+        if match is not None:
+            match = match.eval().requires_grad_(False).to(device)
+        student = start or Compact(front_end.mel_bands)
+        self.model = Distillation(student.train().requires_grad_(), teacher, match)
         self.model.to(device, memory_format=layout)  # type: ignore[call-overload]
         self.average = {k: v.detach().clone() for k, v in self.model.student.state_dict().items()}
         decayed = [p for p in self.model.parameters() if p.ndim > 1]
@@ -181,13 +196,15 @@ class Distiller:
             fade = max(0.0, 1.0 - self.progress / 0.7)
             terms = self.model.loss(log_mel, targets, self.teacher, self.config, fade)
         loss = torch.stack(list(terms.values())).sum()
+        factor = warm_up_cosine(self.progress, self.config.warm_up, 0.005)
         for group in self.optimiser.param_groups:
-            group["lr"] = self._rate()
+            group["lr"] = self.config.peak_rate * factor
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
         self.optimiser.step()
-        self._update_average()
+        state = self.model.student.state_dict()
+        update_average(self.average, state, self.config.average_decay, self.step)
         self.step += 1
         self.elapsed_s += time.monotonic() - began
         return {name: float(term.detach()) for name, term in terms.items()}
@@ -202,24 +219,6 @@ class Distiller:
     def _autocast(self) -> torch.autocast:
         kind = "cuda" if self.device.startswith("cuda") else "cpu"
         return torch.autocast(kind, dtype=torch.bfloat16, enabled=self.config.mixed_precision)
-
-    def _rate(self) -> float:
-        p = self.progress
-        if p < self.config.warm_up:
-            return self.config.peak_rate * (0.05 + 0.95 * p / self.config.warm_up)
-        cosine = 0.5 * (
-            1 + math.cos(math.pi * (p - self.config.warm_up) / (1 - self.config.warm_up))
-        )
-        return self.config.peak_rate * max(0.005, cosine)
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
-        for name, value in self.model.student.state_dict().items():
-            if value.is_floating_point():
-                self.average[name].lerp_(value, 1 - decay)
-            else:
-                self.average[name].copy_(value)
 
     @torch.no_grad()
     def _measure_targets(self) -> None:

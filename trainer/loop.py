@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from trainer.losses import ObjectiveConfig, make_objective, target_plan
 from trainer.pairs import Batch, PairSource
+from trainer.schedule import update_average, warm_up_cosine
 
 
 @dataclass(frozen=True)
@@ -103,12 +103,18 @@ class MltmRun:
         u = self.model.map_features(self._noisy(batch.features.to(self.device), rng))
         v = self.model.map_text_features(self._text_features(batch))
         loss = self.objective(u, v, target_plan(batch.keys, self.device))
+        factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
         for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * self._schedule()
+            group["lr"] = peak * factor
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self.optimiser.step()
-        self._update_average()
+        free = {
+            k: p
+            for k, p in self._trained().items()
+            if self._tower_is_free or not k.startswith("text_tower.")
+        }
+        update_average(self.average, free, config.average_decay, self.step)
         self.step += 1
         return float(loss.detach())
 
@@ -121,13 +127,6 @@ class MltmRun:
     def _trained(self) -> dict[str, Tensor]:
         named = self.model.named_parameters()
         return {name: p for name, p in named if not name.startswith("audio_tower.")}
-
-    @torch.no_grad()
-    def _update_average(self) -> None:
-        decay = min(self.config.average_decay, (1 + self.step) / (10 + self.step))
-        for name, parameter in self._trained().items():
-            if self._tower_is_free or not name.startswith("text_tower."):
-                self.average[name].lerp_(parameter, 1 - decay)
 
     @property
     def _tower_is_free(self) -> bool:
@@ -149,13 +148,6 @@ class MltmRun:
         noise = torch.from_numpy(rng.standard_normal(features.shape, dtype=np.float32))
         scale = self.config.feature_noise * self.model.audio_head.deviation
         return features + scale * noise.to(self.device)
-
-    def _schedule(self) -> float:
-        share = self.step / self.config.steps
-        if share < self.config.warm_up:
-            return (share + 0.5 / self.config.steps) / self.config.warm_up
-        rest = (share - self.config.warm_up) / (1 - self.config.warm_up)
-        return 0.5 * (1 + math.cos(math.pi * rest))
 
     def _start(self) -> None:
         self.model.audio_head.standardise(self.pairs.pool.features.to(self.device))
