@@ -18,7 +18,7 @@ from engine.models.audio_towers import Compact
 from engine.models.catalog import find_model
 from engine.models.match_model import load_captioner, load_model
 from engine.transport import mahalanobis_cost
-from trainer import spectra
+from trainer import cache
 from trainer.data import data_folder, labelled_clips
 from trainer.metrics import recall_and_map
 from trainer.pairs import SENTENCE
@@ -27,13 +27,13 @@ from trainer.teacher import clip_features
 
 def main() -> None:
     """Measure every snapshot and print."""
-    run, cache = Path(sys.argv[1]), spectra.load(Path(sys.argv[2]))
+    run, spectra = Path(sys.argv[1]), cache.load(Path(sys.argv[2]))
     folder = find_model("default")
     model, captioner = load_model(folder, ("audio",)), load_captioner(folder)
     label_of = {str(c.path): c.label for c in labelled_clips(data_folder(), "esc50_dev")}
     labels = sorted(set(label_of.values()))
     texts = captioner([SENTENCE.format(label=label) for label in labels])
-    relevant = torch.tensor([[label_of[p] == label for label in labels] for p in cache.paths])
+    relevant = torch.tensor([[label_of[p] == label for label in labels] for p in spectra.paths])
     events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     checks = [event for event in events if event["event"] == "validation"]
     rows = []
@@ -41,7 +41,7 @@ def main() -> None:
         student = Compact()
         student.load_state_dict(load_file(path))
         with torch.inference_mode():
-            u = model.map_features(clip_features(student, cache))
+            u = model.map_features(clip_features(student, spectra))
         figures = recall_and_map(-mahalanobis_cost(u, texts), relevant, None)
         last = path.name == "student.safetensors"
         minutes = checks[-1]["minutes"] if last else int(path.stem[8:-3])

@@ -1,4 +1,4 @@
-"""Augmentation of log-mel frames: crop, stretch, shift, filter, gain and mix.
+"""Augmentation of log-mel frames: crop, stretch, shift, filter, gain, mix and mask.
 
 Everything happens on mel power, where two sounds at once are (nearly) the sum of their
 powers, so that no waveform is needed: one cached spectrogram gives endless new scenes.
@@ -12,8 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from engine.models.frontend import mel_power, normalised
 from engine.models.spec import FrontEnd
-from trainer.spectra import Spectra
+from engine.torch_setup import prepare_torchaudio
+from trainer.cache import Cache
 
 _DB = np.log(10.0) / 10.0
 
@@ -34,8 +36,47 @@ class Mixing:
     tile_probability: float = 0.5
 
 
+@dataclass(frozen=True)
+class Disguise:
+    """How training sounds are changed on the device; 0 switches a change off.
+
+    ``gain_db`` is the largest gain either way, ``filter_db`` the deviation of a smooth curve
+    over frequency; masks are SpecAugment's (Park et al., Interspeech 2019), at most so many
+    bands high and frames long.
+    """
+
+    gain_db: float = 6.0
+    filter_db: float = 3.0
+    mask_bands: int = 16
+    mask_frames: int = 64
+    filter_knots: int = 7
+
+
+def disguised(log_mel: Tensor, front_end: FrontEnd, disguise: Disguise) -> Tensor:
+    """Return log-mels (b, bands, frames) changed at random, where they are, with torch's seed."""
+    d, (batch, bands, _) = disguise, log_mel.shape
+    if d.gain_db or d.filter_db:
+        gain_db = torch.empty(batch, 1, 1).uniform_(-d.gain_db, d.gain_db)
+        change = gain_db + _curve(d.filter_db * torch.randn(batch, 1, d.filter_knots), bands)
+        power = mel_power(log_mel, front_end) * torch.exp(change * float(_DB)).to(log_mel)
+        log_mel = normalised(power, front_end)
+    prepare_torchaudio()
+    from torchaudio.functional import mask_along_axis
+
+    for length, axis in ((d.mask_bands, 1), (d.mask_frames, 2)):
+        if length:
+            log_mel = mask_along_axis(log_mel, length, front_end.floor, axis, 0.3)
+    return log_mel
+
+
+def _curve(knots: Tensor, bands: int) -> Tensor:
+    """Return smooth curves (b, bands, 1) through ``knots`` (b, 1, n)."""
+    line = torch.nn.functional.interpolate(knots, bands, mode="linear", align_corners=True)
+    return line.transpose(1, 2)
+
+
 def scenes(
-    caches: list[Spectra],
+    caches: list[Cache],
     front_end: FrontEnd,
     mixing: Mixing,
     rng: np.random.Generator,
@@ -53,11 +94,11 @@ def scenes(
             power[rows] += layer * torch.from_numpy(np.exp(gain)).float()[:, None, None]
     gain = rng.uniform(*mixing.gain_db, batch) * _DB
     power *= torch.from_numpy(np.exp(gain)).float()[:, None, None]
-    return ((power + front_end.log_offset).log_() + front_end.shift) / front_end.scale
+    return normalised(power, front_end)
 
 
 def _layer(
-    caches: list[Spectra],
+    caches: list[Cache],
     totals: np.ndarray,
     front_end: FrontEnd,
     mixing: Mixing,
@@ -72,13 +113,9 @@ def _layer(
         which = int(np.searchsorted(np.cumsum(totals), pick, side="right"))
         clip = caches[which].clip(pick - int(totals[:which].sum()))
         _crop(crops[row], clip, mixing, rng)
-    power = torch.from_numpy(crops).float().mul_(front_end.scale).sub_(front_end.shift).exp_()
-    power = power.sub_(front_end.log_offset).clamp_(min=0.0).transpose(1, 2)
+    power = mel_power(torch.from_numpy(crops).float(), front_end).transpose(1, 2)
     knots = rng.normal(0.0, mixing.filter_db, (len(rows), 1, mixing.filter_knots)) * _DB
-    curve = torch.nn.functional.interpolate(
-        torch.from_numpy(knots).float(), front_end.mel_bands, mode="linear", align_corners=True
-    )
-    return power * curve.exp().transpose(1, 2)
+    return power * _curve(torch.from_numpy(knots).float(), front_end.mel_bands).exp()
 
 
 def _crop(out: np.ndarray, clip: np.ndarray, mixing: Mixing, rng: np.random.Generator) -> None:

@@ -130,7 +130,7 @@ def _parser() -> argparse.ArgumentParser:
 def _spectra(options: argparse.Namespace) -> None:
     from engine.audio.decode import EXTENSIONS
     from engine.models.spec import FrontEnd
-    from trainer import spectra
+    from trainer import cache
 
     set_threads(1)  # one for each of the threads that decode
     paths = [
@@ -150,38 +150,38 @@ def _spectra(options: argparse.Namespace) -> None:
     with options.watch() as control:
         counted = _counted(paths, control)
         threads = options.threads or 2
-        spectra.build(options.cache, counted, FrontEnd(), options.longest, threads, tell)
+        cache.build_spectra(options.cache, counted, FrontEnd(), options.longest, threads, tell)
 
 
 def _match(options: argparse.Namespace) -> None:
     from engine.models.match_model import MatchModel
     from engine.models.spec import ModelSpec
-    from trainer import spectra
-    from trainer.loop import MltmConfig, MltmRun
+    from trainer import cache
+    from trainer.loop import Run, RunConfig
     from trainer.losses import ObjectiveConfig
-    from trainer.pairs import PairSource, read_tag_names, read_tagged_captions
+    from trainer.pairs import FeaturePairs, read_tag_names, read_tagged_captions
     from trainer.teacher import labelled_pool, load_teacher
     from trainer.text_encoder import load_text_encoder
 
     set_threads(options.threads)
     tokenizer, weights = load_text_encoder(_text_encoder(options.text_encoder))
     pool = labelled_pool(
-        spectra.load(options.spectra),
+        cache.load(options.spectra),
         labelled_clips(options.data, "train"),
         load_teacher(_teacher(options)),
         _student(options.student),
     )
     captions = read_tagged_captions(options.data, "train")
-    pairs = PairSource(pool, captions, read_tag_names(options.data))
+    pairs = FeaturePairs(pool, captions, read_tag_names(options.data))
     model = MatchModel(ModelSpec(name="match", audio_tower="efficientat-mn04"))
     model.text_tower.load_state_dict(weights)
-    config = MltmConfig(objective=ObjectiveConfig(options.loss, mass=options.mass))
+    config = RunConfig(objective=ObjectiveConfig(options.loss, mass=options.mass))
     if options.steps is not None:
         config = replace(config, steps=options.steps)
     if options.tower_steps is not None:
         config = replace(config, tower_steps=options.tower_steps)
     with options.watch() as control:
-        run = MltmRun(options.folder, model, tokenizer, pairs, config, options.device)
+        run = Run(options.folder, model, tokenizer, pairs, config, options.device)
         run.run(
             lambda step, loss: control.report(
                 Progress("matching", step, config.steps, f"loss {loss:.3f}")
@@ -191,7 +191,7 @@ def _match(options: argparse.Namespace) -> None:
 
 def _distil(options: argparse.Namespace) -> None:
     from engine.models.spec import FrontEnd
-    from trainer import spectra
+    from trainer import cache
     from trainer.distill import DistillConfig, Distiller
     from trainer.teacher import load_teacher
 
@@ -199,8 +199,8 @@ def _distil(options: argparse.Namespace) -> None:
     run = Distiller(
         options.folder,
         load_teacher(_teacher(options)),
-        [spectra.load(cache) for cache in options.spectra],
-        spectra.load(options.validation),
+        [cache.load(path) for path in options.spectra],
+        cache.load(options.validation),
         DistillConfig(minutes=options.minutes, peak_rate=options.rate),
         FrontEnd(),
         options.device,
@@ -236,7 +236,7 @@ def _distil(options: argparse.Namespace) -> None:
 
 def _export(options: argparse.Namespace) -> None:
     from engine.models.spec import ModelSpec
-    from trainer import spectra
+    from trainer import cache
     from trainer.export import (
         LICENCES,
         PROVENANCE,
@@ -261,7 +261,7 @@ def _export(options: argparse.Namespace) -> None:
     model = _matched(options.match, spec)
     assert model is not None
     model.audio_tower.load_state_dict(tower.state_dict())
-    pool = clip_features(tower, spectra.load(options.spectra))
+    pool = clip_features(tower, cache.load(options.spectra))
     tokenizer = _text_encoder(options.text_encoder) / "tokenizer.json"
     write_model(options.model, model, tokenizer, pool)
     valid = labelled_clips(options.data, "valid")

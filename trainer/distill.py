@@ -25,8 +25,8 @@ from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd
 from trainer.augment import Mixing, scenes
+from trainer.cache import Cache
 from trainer.schedule import update_average, warm_up_cosine
-from trainer.spectra import Spectra
 
 _TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
 _HINT_CHANNELS = (16, 16, 48, 64)
@@ -144,8 +144,8 @@ class Distiller:
         self,
         folder: Path,
         teacher: EfficientAt,
-        caches: list[Spectra],
-        validation: Spectra,
+        caches: list[Cache],
+        validation: Cache,
         config: DistillConfig,
         front_end: FrontEnd,
         device: str = "cpu",

@@ -1,8 +1,10 @@
-"""Training of projections, metric and text tower on frozen audio features."""
+"""The training loop: m-LTM or a baseline, on frozen features or end to end."""
 
 from __future__ import annotations
 
+import copy
 import json
+import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -11,39 +13,66 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
+from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
+from trainer.augment import Disguise, disguised
+from trainer.ground_metric import make_ground_metric
 from trainer.losses import ObjectiveConfig, make_objective, target_plan
-from trainer.pairs import Batch, PairSource
+from trainer.pairs import Batch, Source
+from trainer.parallel import World
 from trainer.schedule import update_average, warm_up_cosine
+from trainer.troubles import told
+
+Validate = Callable[[MatchModel], dict[str, float]]
+Event = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class MltmConfig:
-    """How to train; rates are Adam's, ``tower_steps`` the last steps, with a free text tower."""
+class Rates:
+    """Adam's highest learning rate of each part; 0 keeps a part as it is."""
+
+    heads: float = 1e-3
+    metric: float = 1e-4
+    text_tower: float = 2e-5
+    audio_tower: float = 0.0
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How to train.
+
+    Towers are free in the last ``tower_steps`` only.  ``micro_batch`` rows are embedded at a
+    time, while the plan spans the whole batch.  Validation every ``validate_every`` steps
+    (0: never) stops a run when its ``score`` has not risen ``patience`` times (0: never).
+    """
 
     steps: int = 1200
     tower_steps: int = 400
     batch: int = 256
-    caption_share: float = 0.35
+    micro_batch: int = 256
     objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
-    head_rate: float = 1e-3
-    metric_rate: float = 1e-4
-    tower_rate: float = 2e-5
+    ground_metric: str = "full"
+    metric_pull: float = 0.0
+    rates: Rates = field(default_factory=Rates)
     weight_decay: float = 0.01
     warm_up: float = 0.1
     feature_noise: float = 0.3  # in deviations of each feature
+    disguise: Disguise = field(default_factory=Disguise)
     average_decay: float = 0.995
+    validate_every: int = 0
+    patience: int = 0
+    mixed_precision: bool = True
     seed: int = 1
 
 
-class MltmRun:
+class Run:
     """One run in a folder: ``config.json``, ``checkpoint.pt``, ``log.jsonl``.
 
-    A finished run leaves ``matched.safetensors``: everything but audio tower and bank, with
-    the trained weights averaged over the last steps.
+    A finished run leaves ``matched.safetensors``: what was trained, averaged over the last
+    steps (or at the best validation), without the parts that were not.
 
     Batches depend on seed and step alone and the checkpoint holds torch's random state, so
     a run that was stopped and resumed ends, on a CPU, in the same weights bit by bit.
@@ -54,141 +83,309 @@ class MltmRun:
         folder: Path,
         model: MatchModel,
         tokenizer: CaptionTokenizer,
-        pairs: PairSource,
-        config: MltmConfig,
+        source: Source,
+        config: RunConfig,
         device: str = "cpu",
+        world: World | None = None,
+        validate: Validate | None = None,
+        tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self.folder, self.model, self.tokenizer = folder, model.to(device), tokenizer
-        self.pairs, self.config, self.device = pairs, config, device
-        self.objective = make_objective(config.objective, model.spec.ranking.cost_scale)
-        torch.manual_seed(config.seed)
-        groups: list[dict[str, Any]] = [
-            {"params": [*model.audio_head.parameters(), *model.text_head.parameters()]},
-            {"params": list(model.metric.parameters()), "weight_decay": 0.0},
-            {"params": list(model.text_tower.parameters())},
-        ]
-        self.peaks = (config.head_rate, config.metric_rate, config.tower_rate)
-        self.optimiser = torch.optim.AdamW(groups, weight_decay=config.weight_decay)
-        self.step = 0
-        self.average = {name: p.detach().clone() for name, p in self._trained().items()}
+        self.source, self.config, self.device = source, config, device
+        self.world, self.validate, self.tell = world or World(), validate, tell
+        if config.batch % self.world.size:
+            raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
+        self.objective = make_objective(config.objective)
+        metric = make_ground_metric(config.ground_metric, model.metric, config.metric_pull)
+        self.metric = metric.to(device)
+        self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
+        self.step, self.best, self.stale = 0, -math.inf, 0
         self._frozen: dict[str, Tensor] = {}
+        torch.manual_seed(config.seed + self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(asdict(config), indent=2), encoding="utf-8")
+        text = json.dumps(asdict(config), indent=2)
+        (folder / "config.json").write_text(text, encoding="utf-8")
+        self.average = {name: p.detach().clone() for name, p in self._trained().items()}
         if (folder / "checkpoint.pt").exists():
             self._resume()
         else:
             self._start()
 
     def run(self, watch: Callable[[int, float], None] = lambda step, loss: None) -> None:
-        """Train to the last step; ``watch(step, loss)`` may raise to stop, which saves."""
-        try:
-            while self.step < self.config.steps:
-                loss = self.train_step()
-                if self.step % 25 == 0:
-                    self.log({"event": "loss", "loss": round(loss, 5)})
-                if self.step % 200 == 0:
-                    self.save()
-                watch(self.step, loss)
-        finally:
+        """Train to the last step; ``watch(step, loss)`` may raise to stop, which saves.
+
+        :raises InputError: memory or disk ran out, or the loss became no number.
+        """
+        with told(self.folder):
+            try:
+                while self.step < self.config.steps and not self._is_stale():
+                    loss = self.train_step()
+                    if not math.isfinite(loss):
+                        raise InputError(
+                            f"the loss is {loss} at step {self.step}: lower the rates; "
+                            f"{self.folder} keeps the last good checkpoint"
+                        )
+                    if self.step % 25 == 0:
+                        self.log({"event": "loss", "loss": round(loss, 5)})
+                    if self.config.validate_every and self.step % self.config.validate_every == 0:
+                        self._validate()
+                    if self.step % 200 == 0:
+                        self.save()
+                    watch(self.step, loss)
+            except InputError:
+                raise
+            except BaseException:
+                self.save()
+                raise
             self.save()
-        save_file(self.averaged_weights(), self.folder / "matched.safetensors")
+            if self.world.leads and not (self.folder / "best.safetensors").exists():
+                save_file(self.averaged_weights(), self.folder / "matched.safetensors")
+            elif self.world.leads:
+                (self.folder / "best.safetensors").replace(self.folder / "matched.safetensors")
 
     def train_step(self) -> float:
         """Draw a batch, descend one step, return the loss."""
         config = self.config
         rng = np.random.default_rng((config.seed, self.step))
-        batch = self.pairs.draw(rng, config.batch, config.caption_share)
-        self.model.audio_head.train()
-        self.model.text_head.train()
-        u = self.model.map_features(self._noisy(batch.features.to(self.device), rng))
-        v = self.model.map_text_features(self._text_features(batch))
-        loss = self.objective(u, v, target_plan(batch.keys, self.device))
+        batch = self.source.draw(rng, config.batch, self.world.share(config.batch))
+        self.model.train()
+        self.model.audio_tower.eval()  # its batch statistics stay those of its own training
         factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
-        for group, peak in zip(self.optimiser.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * factor
+        for group in self.optimiser.param_groups:
+            group["lr"] = group["peak"] * factor
         self.optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.optimiser.step()
-        free = {
-            k: p
-            for k, p in self._trained().items()
-            if self._tower_is_free or not k.startswith("text_tower.")
-        }
-        update_average(self.average, free, config.average_decay, self.step)
+        loss = self._descend(batch)
+        if math.isfinite(loss):
+            self.optimiser.step()
+            self.metric.project()
+            free = {k: p for k, p in self._trained().items() if self._is_free(k)}
+            update_average(self.average, free, config.average_decay, self.step)
         self.step += 1
+        return loss
+
+    def _descend(self, batch: Batch) -> float:
+        """Leave the gradients of a batch; its plan spans all processes and micro-batches.
+
+        Several parts are embedded twice, first without a graph for the loss, then each with
+        one for its share of the gradient (Gao et al., *Scaling deep contrastive learning
+        batch size under memory limited setup*, RepL4NLP 2021).
+        """
+        parts = batch.split(self.config.micro_batch)
+        if len(parts) == 1 and self.world.size == 1:
+            loss = self._loss(*self._embed(parts[0]), batch.keys)
+            loss.backward()  # type: ignore[no-untyped-call]
+            return float(loss.detach())
+        states, embedded = [], []
+        with torch.no_grad():
+            for part in parts:
+                states.append(_random_state(self.device))
+                embedded.append(self._embed(part))
+        x, y = (torch.cat(side) for side in zip(*embedded, strict=True))
+        x, y = (self.world.gather(side).requires_grad_() for side in (x, y))
+        loss = self._loss(x, y, batch.keys)
+        loss.backward()  # type: ignore[no-untyped-call]
+        assert x.grad is not None and y.grad is not None
+        start = self.world.share(len(batch.keys)).start
+        for part, state in zip(parts, states, strict=True):
+            _set_random_state(state, self.device)
+            rows = slice(start, start := start + len(part.captions))
+            torch.autograd.backward(self._embed(part), (x.grad[rows], y.grad[rows]))
+        self.world.sum_gradients(self.model.parameters())
         return float(loss.detach())
 
-    def averaged_weights(self) -> dict[str, Tensor]:
-        """Return the model's weights without audio tower and bank, the trained ones averaged."""
-        unused = ("audio_tower.", "bank_")
-        state = {k: v for k, v in self.model.state_dict().items() if not k.startswith(unused)}
-        return {**state, **self.average}
+    def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
+        cost = self.metric.cost(x, y) / self.model.spec.ranking.cost_scale
+        return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
 
-    def _trained(self) -> dict[str, Tensor]:
-        named = self.model.named_parameters()
-        return {name: p for name, p in named if not name.startswith("audio_tower.")}
+    def _embed(self, part: Batch) -> tuple[Tensor, Tensor]:
+        """Return embeddings (b, d) of the sounds and the captions of a part."""
+        x = self.model.audio_head(self._noisy(self._audio_features(part)))
+        return x, self.model.text_head(self._text_features(part.captions))
 
-    @property
-    def _tower_is_free(self) -> bool:
-        return self.step >= self.config.steps - self.config.tower_steps
+    def _audio_features(self, part: Batch) -> Tensor:
+        if part.samples is None:
+            return part.audio.to(self.device)
+        with torch.no_grad():
+            log_mel = self.model.log_mel(part.audio.to(self.device))
+            log_mel = disguised(log_mel, self.model.spec.front_end, self.config.disguise)
+        front_end = self.model.spec.front_end
+        frames = torch.tensor([front_end.frames(int(n)) for n in part.samples], device=self.device)
+        free = self.config.rates.audio_tower > 0 and self._towers_are_free
+        with torch.set_grad_enabled(free and torch.is_grad_enabled()), self._autocast():
+            features: Tensor = self.model.audio_tower(log_mel, frames)
+        return features.float()
 
-    def _text_features(self, batch: Batch) -> Tensor:
-        if not self._tower_is_free:
-            return torch.stack([self._frozen[text] for text in batch.captions]).to(self.device)
-        return self._encode(batch.captions)
+    def _text_features(self, captions: list[str]) -> Tensor:
+        if self._is_free("text_tower."):
+            return self._encode(captions)
+        if all(text in self._frozen for text in captions):
+            return torch.stack([self._frozen[text] for text in captions]).to(self.device)
+        with torch.no_grad():
+            return self._encode(captions)
 
     def _encode(self, captions: list[str]) -> Tensor:
         ids, mask = self.tokenizer(captions)
-        kind = torch.device(self.device).type
-        with torch.autocast(kind, dtype=torch.bfloat16):
+        with self._autocast():
             features: Tensor = self.model.text_tower(ids.to(self.device), mask.to(self.device))
         return features.float()
 
-    def _noisy(self, features: Tensor, rng: np.random.Generator) -> Tensor:
-        noise = torch.from_numpy(rng.standard_normal(features.shape, dtype=np.float32))
-        scale = self.config.feature_noise * self.model.audio_head.deviation
-        return features + scale * noise.to(self.device)
+    def _autocast(self) -> torch.autocast:
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.config.mixed_precision)
+
+    def _noisy(self, features: Tensor) -> Tensor:
+        if not self.config.feature_noise:
+            return features
+        noise = torch.randn(features.shape).to(self.device)
+        return features + self.config.feature_noise * self.model.audio_head.deviation * noise
+
+    def averaged_weights(self) -> dict[str, Tensor]:
+        """Return what was trained, averaged, with everything else of heads, metric and text."""
+        state = {k: v for k, v in self.model.state_dict().items() if _is_kept(k)}
+        metric = copy.deepcopy(self.metric)
+        prefix = "ground_metric."
+        own = {k.removeprefix(prefix): v for k, v in self.average.items() if k.startswith(prefix)}
+        metric.load_state_dict(own, strict=False)
+        state |= {k: v for k, v in self.average.items() if not k.startswith(prefix)}
+        return {**state, "metric.factor": metric.factor().detach().clone()}
+
+    def finished_model(self) -> MatchModel:
+        """Return a copy of the model with averaged weights, in evaluation mode."""
+        model = copy.deepcopy(self.model)
+        model.load_state_dict(self.averaged_weights(), strict=False)
+        return model.eval().requires_grad_(False)
+
+    def log(self, event: Event) -> None:
+        """Append one event to ``log.jsonl`` and tell it."""
+        if not self.world.leads:
+            return
+        event = {"step": self.step, **event}
+        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(event) + "\n")
+        self.tell(event)
+
+    def save(self) -> None:
+        """Write the checkpoint, whole or not at all."""
+        if not self.world.leads:
+            return
+        state = {
+            "model": self.model.state_dict(),
+            "ground_metric": self.metric.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "progress": {"step": self.step, "best": self.best, "stale": self.stale},
+            "random": torch.get_rng_state(),
+        }
+        part = self.folder / "checkpoint.part"
+        try:
+            torch.save(state, part)
+            part.replace(self.folder / "checkpoint.pt")
+        finally:
+            part.unlink(missing_ok=True)
+
+    def _validate(self) -> None:
+        """Measure the averaged model, keep it if it is the best so far."""
+        if self.validate is not None and self.world.leads:
+            figures = self.validate(self.finished_model())
+            self.log({"event": "validation", **{k: round(v, 5) for k, v in figures.items()}})
+            self.stale += 1
+            if figures["score"] > self.best:
+                self.best, self.stale = figures["score"], 0
+                save_file(self.averaged_weights(), self.folder / "best.safetensors")
+        self.best, self.stale = self.world.agree((self.best, self.stale))
+
+    def _is_stale(self) -> bool:
+        return bool(self.config.patience) and self.stale >= self.config.patience
+
+    @property
+    def _towers_are_free(self) -> bool:
+        return self.step >= self.config.steps - self.config.tower_steps
+
+    def _is_free(self, name: str) -> bool:
+        """Whether a parameter learns at this step."""
+        if name.startswith("text_tower."):
+            return self._towers_are_free and self.config.rates.text_tower > 0
+        if name.startswith("audio_tower."):
+            return self._towers_are_free and self.config.rates.audio_tower > 0
+        return True
+
+    def _groups(self) -> list[dict[str, Any]]:
+        model, rates = self.model, self.config.rates
+        heads = [*model.audio_head.parameters(), *model.text_head.parameters()]
+        groups = [(heads, rates.heads, self.config.weight_decay)]
+        groups.append((list(self.metric.parameters()), rates.metric, 0.0))
+        for tower, rate in (
+            (model.text_tower, rates.text_tower),
+            (_audio(model), rates.audio_tower),
+        ):
+            groups.append(
+                (list(tower.parameters()) if rate else [], rate, self.config.weight_decay)
+            )
+        for parameters, rate, _ in groups:
+            for parameter in parameters:
+                parameter.requires_grad_(rate > 0)
+        return [
+            {"params": parameters, "peak": rate, "weight_decay": decay}
+            for parameters, rate, decay in groups
+            if parameters and rate
+        ]
+
+    def _trained(self) -> dict[str, nn.Parameter]:
+        """Return what learns in this run, by name."""
+        named = dict(self.model.named_parameters())
+        frozen = [t for t in ("text_tower", "audio_tower") if not getattr(self.config.rates, t)]
+        kept = {name: p for name, p in named.items() if not name.startswith(("metric.", *frozen))}
+        return kept | {f"ground_metric.{n}": p for n, p in self.metric.named_parameters()}
 
     def _start(self) -> None:
-        self.model.audio_head.standardise(self.pairs.pool.features.to(self.device))
         self._freeze()
-        frozen = torch.stack(list(self._frozen.values()))
-        self.model.text_head.standardise(frozen.to(self.device))
+        heads = self.model.audio_head, self.model.text_head
+        if bool((heads[0].deviation == 1).all()):  # heads that were never fitted to features
+            sample = self.source.sample(np.random.default_rng(self.config.seed))
+            with torch.no_grad():
+                features = torch.cat([self._audio_features(p) for p in sample.split(32)])
+            heads[0].standardise(features)
+            texts = [self._text_features([text]) for text in sample.captions]
+            frozen = list(self._frozen.values()) or [text[0].cpu() for text in texts]
+            heads[1].standardise(torch.stack(frozen).to(self.device))
 
     @torch.no_grad()
     def _freeze(self) -> None:
         """Encode every caption once with the first tower, for its steps and for scaling."""
-        if self._tower_is_free and self.step:
+        if self._is_free("text_tower.") and self.step:
             return
-        texts = sorted(self.pairs.texts, key=len)
+        texts = sorted(self.source.texts, key=len)
         for start in range(0, len(texts), 256):
             part = texts[start : start + 256]
             self._frozen.update(zip(part, self._encode(part).cpu(), strict=True))
 
-    def log(self, event: dict[str, Any]) -> None:
-        """Append one event to ``log.jsonl``."""
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps({"step": self.step, **event}) + "\n")
-
-    def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
-        state = {
-            "model": self.model.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-            "step": self.step,
-            "random": torch.get_rng_state(),
-        }
-        part = self.folder / "checkpoint.part"
-        torch.save(state, part)
-        part.replace(self.folder / "checkpoint.pt")
-
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"
         state = torch.load(path, weights_only=True, map_location=self.device)
-        self.step = state["step"]
+        for name, value in state["progress"].items():
+            setattr(self, name, value)
         self._freeze()  # before loading: the frozen features are those of the first tower
         self.model.load_state_dict(state["model"])
+        self.metric.load_state_dict(state["ground_metric"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
         torch.set_rng_state(state["random"].cpu())
+
+
+def _audio(model: MatchModel) -> nn.Module:
+    return model.audio_tower
+
+
+def _is_kept(name: str) -> bool:
+    return not name.startswith(("audio_tower.", "bank_", "metric."))
+
+
+def _random_state(device: str) -> tuple[Tensor, Tensor | None]:
+    cuda = torch.cuda.get_rng_state() if device.startswith("cuda") else None
+    return torch.get_rng_state(), cuda
+
+
+def _set_random_state(state: tuple[Tensor, Tensor | None], device: str) -> None:
+    torch.set_rng_state(state[0])
+    if state[1] is not None:
+        torch.cuda.set_rng_state(state[1])

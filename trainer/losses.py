@@ -1,8 +1,10 @@
 """The training objectives, with one interface.
 
-Every loss takes a batch's mapped audio vectors u (b, r), mapped text vectors v (b, r) and the
-target plan π̂ (b, b) of :func:`target_plan`, and returns a scalar; :func:`make_objective` gives
-them by name.  Repeated captions are negatives of each other in none of them.
+Every loss takes a batch's ground cost (b, b), sounds by captions, and the target plan π̂ (b, b)
+of :func:`target_plan`, and returns a scalar; :func:`make_objective` gives them by name.  The
+cost comes from :mod:`trainer.ground_metric`; the baselines turn it into a similarity,
+s = 1 − c²/2, which under the Euclidean metric is the cosine of two embeddings of length 1.
+Repeated captions are negatives of each other in none of them.
 
 The two transport losses have exact gradients without a graph through the iterations, so that
 memory is O(b²).
@@ -17,9 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.transport import PartialPlan, mahalanobis_cost, partial_sinkhorn, sinkhorn
+from engine.transport import PartialPlan, partial_sinkhorn, sinkhorn
 
-Objective = Callable[[Tensor, Tensor, Tensor], Tensor]
+Objective = Callable[[Tensor, Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -38,22 +40,18 @@ class ObjectiveConfig:
     max_iterations: int = 100
 
 
-def make_objective(config: ObjectiveConfig, cost_scale: float = 1.0) -> Objective:
+def make_objective(config: ObjectiveConfig) -> Objective:
     """Return the loss that ``config`` names.
 
     :raises KeyError: there is no loss of that name; there are :data:`OBJECTIVES`.
     """
-
-    def cost(u: Tensor, v: Tensor) -> Tensor:
-        return mahalanobis_cost(u, v) / cost_scale
-
     c, limit = config, {"max_iterations": config.max_iterations}
     return {
-        "mltm": lambda u, v, t: mltm_loss(cost(u, v), t, c.epsilon, **limit),
-        "partial": lambda u, v, t: partial_mltm_loss(cost(u, v), t, c.epsilon, c.mass, **limit),
-        "triplet": lambda u, v, t: triplet_loss(u, v, t, c.margin),
-        "contrastive": lambda u, v, t: contrastive_loss(u, v, t, c.temperature),
-        "entropic": lambda u, v, t: contrastive_loss(u, v, t, c.temperature, c.epsilon),
+        "mltm": lambda cost, t: mltm_loss(cost, t, c.epsilon, **limit),
+        "partial": lambda cost, t: partial_mltm_loss(cost, t, c.epsilon, c.mass, **limit),
+        "triplet": lambda cost, t: triplet_loss(cost, t, c.margin),
+        "contrastive": lambda cost, t: contrastive_loss(cost, t, c.temperature),
+        "entropic": lambda cost, t: contrastive_loss(cost, t, c.temperature, c.epsilon),
     }[config.name]
 
 
@@ -134,14 +132,15 @@ def partial_mltm_loss(
     return _with_gradient(cost, _divergence(target, solved.log_plan), gradient)
 
 
-def triplet_loss(u: Tensor, v: Tensor, target: Tensor, margin: float = 0.2) -> Tensor:
+def triplet_loss(cost: Tensor, target: Tensor, margin: float = 0.2) -> Tensor:
     """Return the triplet loss with the hardest negative of the batch, both ways.
 
-    Relation: mean of max(0, margin + max_k s(u_i, v_k) − s(u_i, v_i)) and its mirror image,
-    over cosine similarities s.
+    Inputs: as :func:`mltm_loss`; ``margin`` in units of similarity.
+    Relation: mean of max(0, margin + max_k s_ik − s_ii) and its mirror image, with the
+    similarities s = 1 − c²/2.
     Reference: Faghri et al., *VSE++*, BMVC 2018; the paper's baseline.
     """
-    similarity = _cosine(u, v)
+    similarity = _similarity(cost)
     own = similarity.diagonal()
     others = similarity.masked_fill(target > 0, -torch.inf)
     forward = (margin + others.max(1).values - own).clamp(min=0.0)
@@ -150,18 +149,19 @@ def triplet_loss(u: Tensor, v: Tensor, target: Tensor, margin: float = 0.2) -> T
 
 
 def contrastive_loss(
-    u: Tensor, v: Tensor, target: Tensor, temperature: float = 0.07, entropic: float = 0.0
+    cost: Tensor, target: Tensor, temperature: float = 0.07, entropic: float = 0.0
 ) -> Tensor:
     """Return the NT-Xent loss, both ways, with an optional entropic regularisation.
 
+    Inputs: as :func:`mltm_loss`; ``temperature`` τ in units of similarity.
     Relation: −(1/b) Σ log R_ii, rows and columns, where R is the softmax of s/τ over the own
     pair and the true negatives; plus ``entropic`` times the mean negative entropy of R.  The
     paper does not say which entropy of its ranking matrix it takes; like the regularisation of
     transport it is the negative one, which keeps R from becoming hard.
     Reference: the same paper, eq. 1 and 14; Chen et al., ICML 2020.
     """
-    logits = _cosine(u, v) / temperature
-    repeated = (target > 0) & ~torch.eye(len(u), dtype=torch.bool, device=u.device)
+    logits = _similarity(cost) / temperature
+    repeated = (target > 0) & ~torch.eye(len(cost), dtype=torch.bool, device=cost.device)
     logits = logits.masked_fill(repeated, -torch.inf)
     loss = logits.new_zeros(())
     for axis in (0, 1):
@@ -224,6 +224,6 @@ def _partial_multipliers(solved: PartialPlan, target: Tensor) -> Tensor:
     return total.to(target.dtype)
 
 
-def _cosine(u: Tensor, v: Tensor) -> Tensor:
-    normalise = torch.nn.functional.normalize
-    return normalise(u, dim=-1) @ normalise(v, dim=-1).T
+def _similarity(cost: Tensor) -> Tensor:
+    """Return 1 − c²/2: the cosine, where the cost is the distance of vectors of length 1."""
+    return 1.0 - 0.5 * cost.square()

@@ -1,6 +1,6 @@
-"""Pairs of sound and caption at the level of features.
+"""Pairs of sound and caption, drawn in batches; here at the level of features.
 
-Two sources feed one batch: labelled clips, whose caption is the label bare or in a sentence;
+Two kinds feed one batch: labelled clips, whose caption is the label bare or in a sentence;
 and captions that come with AudioSet labels but without their sound, which are paired with
 pool clips in which the teacher hears the same labels.  Those pairs are noisy, and many.
 """
@@ -8,8 +8,10 @@ pool clips in which the teacher hears the same labels.  Those pairs are noisy, a
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -17,6 +19,7 @@ from torch import Tensor
 
 from engine.errors import InputError
 
+ALL = slice(None)
 SENTENCE = "This is a sound of {label}."
 
 
@@ -30,7 +33,10 @@ class TaggedCaption:
 
 @dataclass(frozen=True)
 class Pool:
-    """Clips that stand for sounds: features (n, 384), tag probabilities (n, 527), labels."""
+    """Clips that stand for sounds: features (n, width), tag probabilities (n, 527), labels.
+
+    A clip without a label (an empty one) can only be drawn for a tagged caption.
+    """
 
     features: Tensor
     tag_probabilities: Tensor
@@ -39,11 +45,42 @@ class Pool:
 
 @dataclass(frozen=True)
 class Batch:
-    """Pairs: features (b, 384), their captions, and keys that are equal for equal meaning."""
+    """Pairs of one process: sounds, their captions, and keys that are equal for equal meaning.
 
-    features: Tensor
+    ``audio`` holds features (b, width); or, where ``samples`` (b,) says how many of each are
+    real, waveforms (b, longest).  ``keys`` are those of the whole batch, of every process.
+    """
+
+    audio: Tensor
     captions: list[str]
     keys: list[str]
+    samples: Tensor | None = None
+
+    def split(self, rows: int) -> list[Batch]:
+        """Return micro-batches of at most ``rows`` pairs; padding is cut to the longest."""
+        parts = []
+        for start in range(0, len(self.captions), rows):
+            part = slice(start, start + rows)
+            audio = self.audio[part]
+            samples = None if self.samples is None else self.samples[part]
+            if samples is not None:
+                audio = audio[:, : int(samples.max())]
+            parts.append(Batch(audio, self.captions[part], self.keys[part], samples))
+        return parts
+
+
+class Source(Protocol):
+    """Where batches come from."""
+
+    @property
+    def texts(self) -> list[str]:
+        """Captions that can be drawn, as far as they can be told beforehand."""
+
+    def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
+        """Return the pairs ``share`` of a batch of ``size``, which depends on ``rng`` alone."""
+
+    def sample(self, rng: np.random.Generator) -> Batch:
+        """Return pairs from which features can be standardised."""
 
 
 def read_tag_names(folder: Path) -> list[str]:
@@ -60,23 +97,40 @@ def read_tagged_captions(folder: Path, split: str) -> list[TaggedCaption]:
     ]
 
 
-class PairSource:
+class FeaturePairs:
     """Draws batches from a pool and from tagged captions matched to it.
 
-    A caption's candidates are the ``candidates`` pool clips whose tags agree best (cosine
-    between its labels and the square roots of the clips' tag probabilities); captions whose
-    best agreement is below ``least_agreement`` are left out.
+    ``caption_share`` of a batch comes from tagged captions.  A caption's candidates are the
+    ``candidates`` pool clips whose tags agree best (cosine between its labels and the square
+    roots of the clips' tag probabilities); captions whose best agreement is below
+    ``least_agreement`` are left out.
     """
 
     def __init__(
         self,
         pool: Pool,
-        captions: list[TaggedCaption],
-        tag_names: list[str],
+        captions: Sequence[TaggedCaption] = (),
+        tag_names: Sequence[str] = (),
+        caption_share: float = 0.35,
         candidates: int = 6,
         least_agreement: float = 0.5,
     ) -> None:
-        self.pool = pool
+        self.pool, self.caption_share = pool, caption_share
+        self._labelled = np.flatnonzero([bool(label) for label in pool.labels])
+        if not len(self._labelled):
+            raise InputError("there is no labelled sound to train on")
+        self._captions: list[tuple[str, int]] = []
+        if captions:
+            self._match(captions, tag_names, candidates, least_agreement)
+
+    def _match(
+        self,
+        captions: Sequence[TaggedCaption],
+        tag_names: Sequence[str],
+        candidates: int,
+        least_agreement: float,
+    ) -> None:
+        pool = self.pool
         sets = sorted({caption.tags for caption in captions}, key=sorted)
         row = {name: index for index, name in enumerate(tag_names)}
         wanted = torch.zeros(len(sets), len(tag_names))
@@ -95,14 +149,15 @@ class PairSource:
     @property
     def texts(self) -> list[str]:
         """Every caption that can be drawn."""
-        labels = sorted(set(self.pool.labels))
+        labels = sorted(set(self.pool.labels) - {""})
         sentences = [SENTENCE.format(label=label) for label in labels]
         return labels + sentences + sorted({text for text, _ in self._captions})
 
-    def draw(self, rng: np.random.Generator, size: int, caption_share: float) -> Batch:
-        """Return ``size`` pairs, ``caption_share`` of them from tagged captions."""
-        tagged = round(size * caption_share) if self._captions else 0
-        clips = [int(i) for i in rng.integers(len(self.pool.labels), size=size - tagged)]
+    def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
+        """Return the pairs ``share`` of a batch of ``size``."""
+        tagged = round(size * self.caption_share) if self._captions else 0
+        picks = rng.integers(len(self._labelled), size=size - tagged)
+        clips = [int(self._labelled[pick]) for pick in picks]
         captions, keys = [], []
         for clip in clips:
             label = self.pool.labels[clip]
@@ -115,7 +170,22 @@ class PairSource:
             clips.append(int(self._clips[tags, choice]))
             captions.append(text)
             keys.append(f"tags {tags}")
-        return Batch(self.pool.features[clips], captions, keys)
+        return Batch(self.pool.features[clips[share]], captions[share], keys)
+
+    def sample(self, rng: np.random.Generator) -> Batch:
+        """Return every labelled clip's features."""
+        labels = [self.pool.labels[clip] for clip in self._labelled]
+        return Batch(self.pool.features[self._labelled], labels, labels)
+
+
+def shuffled(captions: Sequence[str], ratio: float, seed: int) -> list[str]:
+    """Return the captions with a share ``ratio`` of them dealt out anew (paper section 5.2)."""
+    rng = np.random.default_rng(seed)
+    wrong = rng.permutation(len(captions))[: round(ratio * len(captions))]
+    dealt = list(captions)
+    for place, origin in zip(wrong, np.roll(wrong, 1), strict=True):
+        dealt[place] = captions[origin]
+    return dealt
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.weights import fill, load_checkpoint
+from trainer.cache import Cache
 from trainer.data import LabelledClip
 from trainer.pairs import Pool
-from trainer.spectra import Spectra
 
 _LONGEST_FRAMES = 1000
 
@@ -29,7 +29,7 @@ def load_teacher(checkpoint: Path) -> EfficientAt:
 
 
 @torch.no_grad()
-def clip_features(tower: EfficientAt | Compact, spectra: Spectra) -> Tensor:
+def clip_features(tower: EfficientAt | Compact, spectra: Cache) -> Tensor:
     """Return pooled features (clips, 384) of the first ten seconds of every clip."""
     tower.eval()
     features = []
@@ -40,7 +40,7 @@ def clip_features(tower: EfficientAt | Compact, spectra: Spectra) -> Tensor:
 
 
 def labelled_pool(
-    spectra: Spectra, clips: list[LabelledClip], teacher: EfficientAt, student: Compact | None
+    spectra: Cache, clips: list[LabelledClip], teacher: EfficientAt, student: Compact | None
 ) -> Pool:
     """Return the pool of labelled clips as the teacher (and the student, if any) hears them.
 

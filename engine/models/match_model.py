@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,13 +12,16 @@ import torch
 from torch import Tensor, nn
 
 from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.clap import Htsat
 from engine.models.frontend import LogMel
+from engine.models.panns import ResNet38
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer, TextTower
 from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text"]
+AudioTower = Compact | EfficientAt | ResNet38 | Htsat
 _TEXT_BATCH = 128
 _AUDIO_BATCH = 16
 
@@ -66,7 +69,7 @@ class Metric(nn.Module):
 class MatchModel(nn.Module):
     """Towers, projections and metric; a side that was not asked for has no weights."""
 
-    audio_tower: Compact | EfficientAt
+    audio_tower: AudioTower
     text_tower: TextTower
     bank_vectors: Tensor
     bank_potentials: Tensor
@@ -86,7 +89,7 @@ class MatchModel(nn.Module):
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
 
     def map_features(self, features: Tensor) -> Tensor:
-        """Return mapped audio vectors (..., rank) of pooled audio features (..., 384)."""
+        """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""
         u: Tensor = self.metric(self.audio_head(features))
         return u
 
@@ -126,7 +129,7 @@ class Listener:
 
     @torch.inference_mode()
     def features(self, log_mels: Sequence[Tensor]) -> Tensor:
-        """Return features (n, 384) of log-mels of any lengths; padding changes nothing.
+        """Return features (n, width) of log-mels of any lengths; padding changes nothing.
 
         Log-mels of like lengths are embedded together, so that little is padded.
         """
@@ -148,11 +151,15 @@ class Listener:
         return features
 
 
-def make_audio_tower(spec: ModelSpec) -> Compact | EfficientAt:
+def make_audio_tower(spec: ModelSpec) -> AudioTower:
     """Return an untrained audio tower of the kind that ``spec`` names."""
-    if spec.audio_tower == "compact":
-        return Compact(spec.front_end.mel_bands)
-    return EfficientAt()
+    makers: dict[str, Callable[[], AudioTower]] = {
+        "compact": lambda: Compact(spec.front_end.mel_bands),
+        "efficientat-mn04": EfficientAt,
+        "panns-resnet38": ResNet38,
+        "clap-htsat": lambda: Htsat(spec.tower_config),
+    }
+    return makers[spec.audio_tower]()
 
 
 def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> MatchModel:

@@ -11,14 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
 
 FORMAT = 1
-AUDIO_TOWERS = ("compact", "efficientat-mn04")
+AUDIO_TOWERS = ("compact", "efficientat-mn04", "panns-resnet38", "clap-htsat")
 FILES = ("weights.safetensors", "tokenizer.json")
 SHORTEST_SAMPLES = 1600  # reflect padding needs more than half an FFT frame
 
@@ -28,7 +29,10 @@ class FrontEnd:
     """What a log-mel front end does, with units in the names.
 
     Frames come out every ``hop_samples``; values are
-    ``(ln(power + log_offset) + shift) / scale`` of ``mel_bands`` bands.
+    ``(ln(power + log_offset) + shift) / scale`` of ``mel_bands`` bands, or, if ``clamped``,
+    ``(ln(max(power, log_offset)) + shift) / scale``.  ``mel_scale`` is ``kaldi``, ``slaney``
+    (bands of equal area) or ``htk``; the window is periodic if ``periodic``.  Sounds shorter
+    than ``fill_s`` seconds are repeated as often as they fit whole, then filled with silence.
     """
 
     rate_hz: int = 32000
@@ -42,10 +46,19 @@ class FrontEnd:
     log_offset: float = 1e-5
     shift: float = 4.5
     scale: float = 5.0
+    mel_scale: str = "kaldi"
+    clamped: bool = False
+    periodic: bool = False
+    fill_s: float = 0.0
 
-    def to_dict(self) -> dict[str, float | int]:
-        """Return the fields as plain numbers, for ``model.json``."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Return what an id is made of: fields that came later count where they are used."""
+        return _without_unused(self, _LATER_FRONT_END)
+
+    @property
+    def fewest_samples(self) -> int:
+        """How many samples a shorter sound is filled up to."""
+        return max(SHORTEST_SAMPLES, round(self.fill_s * self.rate_hz))
 
     @property
     def floor(self) -> float:
@@ -54,12 +67,18 @@ class FrontEnd:
 
     def frames(self, samples: int) -> int:
         """Return how many frames ``samples`` samples give."""
-        return 1 + (max(samples, SHORTEST_SAMPLES) - 1) // self.hop_samples
+        spare = 1 if self.preemphasis else 0
+        return 1 + (max(samples, self.fewest_samples) - spare) // self.hop_samples
 
 
 @dataclass(frozen=True)
 class TextEncoderSpec:
-    """The sizes of a BERT encoder, and how many tokens of a caption it reads."""
+    """The sizes of a BERT-class encoder, and how many tokens of a caption it reads.
+
+    ``pooling`` is ``mean`` (over real tokens), ``first`` (token) or ``pooler`` (BERT's dense
+    layer on the first token).  RoBERTa counts positions from ``first_position`` = 2 and has
+    one segment.
+    """
 
     vocabulary: int = 30522
     width: int = 384
@@ -68,10 +87,14 @@ class TextEncoderSpec:
     inner_width: int = 1536
     positions: int = 512
     longest_tokens: int = 64
+    pooling: str = "mean"
+    segments: int = 2
+    first_position: int = 0
+    norm_epsilon: float = 1e-12
 
-    def to_dict(self) -> dict[str, int]:
-        """Return the fields as plain numbers, for ``model.json``."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Return what an id is made of: fields that came later count where they are used."""
+        return _without_unused(self, _LATER_TEXT)
 
 
 @dataclass(frozen=True)
@@ -93,7 +116,11 @@ class Ranking:
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The contents of ``model.json``; lengths in seconds, widths in channels."""
+    """The contents of ``model.json``; lengths in seconds, widths in channels.
+
+    ``tower_config`` holds the sizes of a tower that has some to choose; ``base`` is the id of
+    the model that this one was trained from, if any.
+    """
 
     name: str
     audio_tower: str
@@ -111,6 +138,8 @@ class ModelSpec:
     licences: tuple[str, ...] = ()
     sha256: dict[str, str] = field(default_factory=dict)
     audio_sha256: str = ""
+    tower_config: dict[str, Any] = field(default_factory=dict)
+    base: str = ""
 
     @property
     def id(self) -> str:
@@ -123,7 +152,8 @@ class ModelSpec:
         return _digest([self.audio_sha256, self._before_features()])
 
     def _before_features(self) -> list[Any]:
-        return [self.audio_tower, self.front_end.to_dict(), self.window_s, self.hop_s]
+        parts = [self.audio_tower, self.front_end.to_dict(), self.window_s, self.hop_s]
+        return [*parts, self.tower_config] if self.tower_config else parts
 
     def _before_vectors(self) -> list[Any]:
         sizes = [self.features, self.hidden, self.dimensions, self.rank]
@@ -134,6 +164,18 @@ class ModelSpec:
         """Return a copy that records the hashes of the files in ``folder``."""
         hashes = {name: file_sha256(folder / name) for name in FILES}
         return replace(self, sha256=hashes, audio_sha256=audio_sha256)
+
+
+_LATER_FRONT_END = ("mel_scale", "clamped", "periodic", "fill_s")
+_LATER_TEXT = ("pooling", "segments", "first_position", "norm_epsilon")
+
+
+def _without_unused(part: FrontEnd | TextEncoderSpec, later: Sequence[str]) -> dict[str, Any]:
+    """Return the fields without those that came after format 1 and keep their default."""
+    unused = {
+        f.name for f in fields(part) if f.name in later and getattr(part, f.name) == f.default
+    }
+    return {name: value for name, value in asdict(part).items() if name not in unused}
 
 
 def write_spec(spec: ModelSpec, folder: Path) -> None:

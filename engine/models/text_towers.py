@@ -25,13 +25,15 @@ class BertEmbeddings(nn.Module):
         super().__init__()
         self.word_embeddings = nn.Embedding(spec.vocabulary, spec.width)
         self.position_embeddings = nn.Embedding(spec.positions, spec.width)
-        self.token_type_embeddings = nn.Embedding(2, spec.width)
-        self.LayerNorm = nn.LayerNorm(spec.width, eps=1e-12)
+        self.token_type_embeddings = nn.Embedding(spec.segments, spec.width)
+        self.LayerNorm = nn.LayerNorm(spec.width, eps=spec.norm_epsilon)
+        self.first_position = spec.first_position
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return (b, tokens, width) for token ids (b, tokens)."""
         x = self.word_embeddings(ids) + self.token_type_embeddings.weight[0]
-        x = x + self.position_embeddings.weight[: ids.shape[1]]
+        first = self.first_position
+        x = x + self.position_embeddings.weight[first : first + ids.shape[1]]
         normed: Tensor = self.LayerNorm(x)
         return normed
 
@@ -47,11 +49,11 @@ class BertLayer(nn.Module):
         self.attention = nn.ModuleDict(
             {
                 "self": nn.ModuleDict(projections),
-                "output": _output(width, width),
+                "output": _output(width, width, spec.norm_epsilon),
             }
         )
         self.intermediate = nn.ModuleDict({"dense": nn.Linear(width, spec.inner_width)})
-        self.output = _output(spec.inner_width, width)
+        self.output = _output(spec.inner_width, width, spec.norm_epsilon)
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         """Return (b, tokens, width); ``mask`` (b, 1, 1, tokens) is True on real tokens."""
@@ -72,9 +74,9 @@ class BertLayer(nn.Module):
         return _finish(self.output, inner, x)
 
 
-def _output(inputs: int, width: int) -> nn.ModuleDict:
+def _output(inputs: int, width: int, epsilon: float) -> nn.ModuleDict:
     return nn.ModuleDict(
-        {"dense": nn.Linear(inputs, width), "LayerNorm": nn.LayerNorm(width, eps=1e-12)}
+        {"dense": nn.Linear(inputs, width), "LayerNorm": nn.LayerNorm(width, eps=epsilon)}
     )
 
 
@@ -84,7 +86,7 @@ def _finish(output: Any, y: Tensor, residual: Tensor) -> Tensor:
 
 
 class TextTower(nn.Module):
-    """A BERT encoder with mean pooling over real tokens."""
+    """A BERT-class encoder with pooling over its tokens."""
 
     def __init__(self, spec: TextEncoderSpec) -> None:
         super().__init__()
@@ -92,6 +94,8 @@ class TextTower(nn.Module):
         self.embeddings = BertEmbeddings(spec)
         layers = [BertLayer(spec) for _ in range(spec.layers)]
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
+        if spec.pooling == "pooler":
+            self.pooler = nn.ModuleDict({"dense": nn.Linear(spec.width, spec.width)})
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return pooled features (b, width) of token ids (b, tokens) under a boolean mask."""
@@ -100,6 +104,12 @@ class TextTower(nn.Module):
         assert isinstance(layers, nn.ModuleList)
         for layer in layers:
             x = layer(x, mask[:, None, None, :])
+        if self.spec.pooling == "pooler":
+            dense: Tensor = self.pooler["dense"](x[:, 0])
+            return torch.tanh(dense)
+        if self.spec.pooling == "first":
+            first: Tensor = x[:, 0]
+            return first
         weight = mask.to(x.dtype)[:, :, None]
         pooled: Tensor = (x * weight).sum(1) / weight.sum(1)
         return pooled
@@ -111,7 +121,10 @@ class CaptionTokenizer:
     def __init__(self, tokenizer: Tokenizer, longest_tokens: int) -> None:
         self._tokenizer = tokenizer
         self._tokenizer.enable_truncation(longest_tokens)
-        self._tokenizer.enable_padding()
+        names = ("[PAD]", "<pad>")
+        known = {name: tokenizer.token_to_id(name) for name in names}
+        token = next((name for name in names if known[name] is not None), names[0])
+        self._tokenizer.enable_padding(pad_id=known[token] or 0, pad_token=token)
 
     @classmethod
     def from_bytes(cls, data: bytes, longest_tokens: int) -> CaptionTokenizer:

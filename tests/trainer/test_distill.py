@@ -12,7 +12,7 @@ from engine.models.audio_towers import EfficientAt
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
 from tests.conftest import tone
-from trainer import spectra
+from trainer import cache as caches
 from trainer.augment import Mixing, scenes
 from trainer.distill import DistillConfig, Distiller
 
@@ -20,9 +20,9 @@ QUIET = Mixing(0.0, 0.0, gain_db=(0.0, 0.0), filter_db=0.0, warp_probability=0.0
 
 
 @pytest.fixture
-def cache(tmp_path: Path, sounds: Path) -> spectra.Spectra:
-    spectra.build(tmp_path / "cache", sorted(sounds.rglob("*.wav")), FrontEnd())
-    return spectra.load(tmp_path / "cache")
+def cache(tmp_path: Path, sounds: Path) -> caches.Cache:
+    caches.build_spectra(tmp_path / "cache", sorted(sounds.rglob("*.wav")), FrontEnd())
+    return caches.load(tmp_path / "cache")
 
 
 def test_a_cache_holds_each_clips_log_mel(cache, sounds):
@@ -38,8 +38,10 @@ def test_long_files_keep_their_middle_and_broken_ones_are_told(tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"")
     told: list[str] = []
     paths = [tmp_path / "broken.wav", tmp_path / "long.wav"]
-    spectra.build(tmp_path / "c", paths, FrontEnd(), 1.0, skipped=lambda p, r: told.append(r))
-    (clip,) = (spectra.load(tmp_path / "c").clip(0),)
+    caches.build_spectra(
+        tmp_path / "c", paths, FrontEnd(), 1.0, skipped=lambda p, r: told.append(r)
+    )
+    (clip,) = (caches.load(tmp_path / "c").clip(0),)
     middle = LogMel(FrontEnd())(torch.from_numpy(tone(2000, 1.0)).float())
     assert len(clip) == 100
     assert abs(int(clip.mean(0).argmax()) - int(middle.mean(1).argmax())) <= 1
@@ -47,8 +49,8 @@ def test_long_files_keep_their_middle_and_broken_ones_are_told(tmp_path):
 
 
 def test_an_absent_cache_is_told(tmp_path):
-    with pytest.raises(InputError, match="is no spectra cache"):
-        spectra.load(tmp_path)
+    with pytest.raises(InputError, match="is no cache of spectra"):
+        caches.load(tmp_path)
 
 
 def test_an_unmixed_scene_is_a_crop(cache):

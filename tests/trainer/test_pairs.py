@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.pairs import PairSource, Pool, TaggedCaption, read_tag_names, read_tagged_captions
+from trainer.pairs import FeaturePairs, Pool, TaggedCaption, read_tag_names, read_tagged_captions
 
 TAGS = ["Dog", "Rain", "Door", "Speech"]
 
@@ -23,29 +23,29 @@ def captions() -> list[TaggedCaption]:
 
 
 def test_captions_meet_clips_in_which_their_labels_are_heard():
-    source = PairSource(pool(), captions(), TAGS, candidates=1)
-    batch = source.draw(np.random.default_rng(0), 64, 1.0)
-    for features, caption in zip(batch.features, batch.captions, strict=True):
+    source = FeaturePairs(pool(), captions(), TAGS, 1.0, candidates=1)
+    batch = source.draw(np.random.default_rng(0), 64)
+    for features, caption in zip(batch.audio, batch.captions, strict=True):
         expected = {"a dog barks": 0.0, "a dog barks in the rain": 3.0}[caption]
         assert features[0].item() == expected
 
 
 def test_captions_whose_labels_nobody_heard_are_left_out():
-    source = PairSource(pool(), captions(), TAGS, candidates=1)
+    source = FeaturePairs(pool(), captions(), TAGS, candidates=1)
     assert "someone talks" not in source.texts
     assert "a dog barks" in source.texts
     assert "This is a sound of c." in source.texts
 
 
 def test_a_batch_depends_on_its_seed_alone():
-    source = PairSource(pool(), captions(), TAGS)
-    one, two = (source.draw(np.random.default_rng((1, 7)), 32, 0.5) for _ in range(2))
+    source = FeaturePairs(pool(), captions(), TAGS)
+    one, two = (source.draw(np.random.default_rng((1, 7)), 32) for _ in range(2))
     assert one.captions == two.captions
-    assert torch.equal(one.features, two.features)
+    assert torch.equal(one.audio, two.audio)
 
 
 def test_equal_meanings_have_equal_keys():
-    batch = PairSource(pool(), captions(), TAGS).draw(np.random.default_rng(0), 200, 0.5)
+    batch = FeaturePairs(pool(), captions(), TAGS, 0.5).draw(np.random.default_rng(0), 200)
     keys: dict[str, set[str]] = {}
     for caption, key in zip(batch.captions, batch.keys, strict=True):
         keys.setdefault(caption.removeprefix("This is a sound of ").rstrip("."), set()).add(key)
@@ -55,9 +55,9 @@ def test_equal_meanings_have_equal_keys():
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])
 def test_the_share_of_tagged_captions_is_kept(share):
-    batch = PairSource(pool(), captions(), TAGS).draw(np.random.default_rng(0), 40, share)
+    batch = FeaturePairs(pool(), captions(), TAGS, share).draw(np.random.default_rng(0), 40)
     assert sum(key.startswith("tags") for key in batch.keys) == round(40 * share)
-    assert len(batch.features) == len(batch.captions) == 40
+    assert len(batch.audio) == len(batch.captions) == 40
 
 
 def test_real_captions_and_tags_are_read(data):

@@ -1,0 +1,133 @@
+"""PANNs' ResNet38, the paper's audio encoder.
+
+Kong et al., *PANNs: Large-Scale Pretrained Audio Neural Networks for Audio Pattern
+Recognition*, IEEE/ACM TASLP 2020.  Module names are those of its authors' checkpoint
+(``ResNet38_mAP=0.434.pth``), so that it loads unchanged; their copies of window and mel
+matrices are left out, because the front end makes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from engine.models.spec import FrontEnd
+
+FRONT_END = FrontEnd(
+    rate_hz=32000,
+    preemphasis=0.0,
+    fft_samples=1024,
+    window_samples=1024,
+    hop_samples=320,
+    mel_bands=64,
+    low_hz=50.0,
+    high_hz=14000.0,
+    log_offset=1e-10,
+    shift=0.0,
+    scale=0.2302585092994046,  # ln 10 / 10: values are decibels
+    mel_scale="slaney",
+    clamped=True,
+    periodic=True,
+)
+FEATURES = 2048
+UNUSED = ("spectrogram_extractor.", "logmel_extractor.")
+_DEPTHS = (3, 4, 6, 3)
+
+
+class ConvBlock(nn.Module):
+    """Two 3×3 convolutions with batch normalisation."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (b, outputs, t, f)."""
+        x = torch.relu(self.bn1(self.conv1(x)))
+        return torch.relu(self.bn2(self.conv2(x)))
+
+
+class BasicBlock(nn.Module):
+    """A residual block whose stride is an average pooling before its first convolution."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int) -> None:
+        super().__init__()
+        self.stride = stride
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.downsample = None
+        if stride != 1 or inputs != outputs:
+            pool = [nn.AvgPool2d(2)] if stride == 2 else []
+            project = nn.Conv2d(inputs, outputs, 1, bias=False)
+            self.downsample = nn.Sequential(*pool, project, nn.BatchNorm2d(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (b, outputs, t / stride, f / stride)."""
+        out = nn.functional.avg_pool2d(x, 2) if self.stride == 2 else x
+        out = torch.relu(self.bn1(self.conv1(out)))
+        out = nn.functional.dropout(out, 0.1, self.training)
+        out = self.bn2(self.conv2(out))
+        return torch.relu(out + (x if self.downsample is None else self.downsample(x)))
+
+
+class ResNet38(nn.Module):
+    """PANNs' ResNet38; features are its 2048-d embedding, after the first dense layer."""
+
+    def __init__(self, classes: int = 527) -> None:
+        super().__init__()
+        self.bn0 = nn.BatchNorm2d(FRONT_END.mel_bands)
+        self.conv_block1 = ConvBlock(1, 64)
+        stages = {}
+        inputs = 64
+        for number, depth in enumerate(_DEPTHS):
+            outputs = 64 << number
+            strides = [2 if number else 1] + [1] * (depth - 1)
+            blocks = []
+            for stride in strides:
+                blocks.append(BasicBlock(inputs, outputs, stride))
+                inputs = outputs
+            stages[f"layer{number + 1}"] = nn.Sequential(*blocks)
+        self.resnet = nn.ModuleDict(stages)
+        self.conv_block_after1 = ConvBlock(inputs, FEATURES)
+        self.fc1 = nn.Linear(FEATURES, FEATURES)
+        self.fc_audioset = nn.Linear(FEATURES, classes)
+
+    def forward(self, log_mel: Tensor, lengths: Tensor | None = None) -> Tensor:
+        """Return features (b, 2048) of log-mels (b, 64, frames).
+
+        Clips of unequal ``lengths`` (b,) go through the network length by length, so that
+        padding changes nothing.
+        """
+        return by_length(self._features, log_mel, lengths)
+
+    def _features(self, log_mel: Tensor) -> Tensor:
+        log_mel = nn.functional.pad(log_mel, (0, max(0, 64 - log_mel.shape[-1])), value=-100.0)
+        x = self.bn0(log_mel[:, :, :, None]).permute(0, 3, 2, 1)  # (b, 1, t, f)
+        x = nn.functional.avg_pool2d(self.conv_block1(x), 2)
+        x = nn.functional.dropout(x, 0.2, self.training)
+        for stage in self.resnet.values():
+            x = stage(x)
+        x = nn.functional.dropout(nn.functional.avg_pool2d(x, 2), 0.2, self.training)
+        x = nn.functional.dropout(self.conv_block_after1(x), 0.2, self.training)
+        x = x.mean(3)
+        x = x.amax(2) + x.mean(2)
+        return torch.relu(self.fc1(nn.functional.dropout(x, 0.5, self.training)))
+
+
+def by_length(tower: Callable[[Tensor], Tensor], log_mel: Tensor, lengths: Tensor | None) -> Tensor:
+    """Apply ``tower`` to clips of one length at a time; return features in their order."""
+    if lengths is None:
+        return tower(log_mel)
+    rows: list[Tensor | None] = [None] * len(log_mel)
+    for length in sorted(set(lengths.tolist())):
+        own = (lengths == length).nonzero()[:, 0].tolist()
+        for row, features in zip(own, tower(log_mel[own][..., :length]), strict=True):
+            rows[row] = features
+    return torch.stack([row for row in rows if row is not None])

@@ -1,0 +1,155 @@
+"""Sounds decoded once, on disk: as log-mel frames, or as samples.
+
+A cache is a folder with ``values`` (every clip's rows one after the other) and ``index.json``
+(what a row is, and each clip's path, first row and number of rows).  Log-mel rows are
+normalised frames (bands,) in float16: cheap enough to crop and mix for ever.  Sample rows are
+one sample each in int16, for towers that are trained end to end and hear through a front end
+on the device.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from engine.audio.decode import decode
+from engine.errors import AudioError, InputError
+from engine.models.frontend import LogMel
+from engine.models.spec import FrontEnd
+
+Rows = np.ndarray[Any, np.dtype[Any]]
+Kind = Literal["spectra", "samples"]
+Skipped = Callable[[Path, str], None]
+_TYPES: dict[str, Any] = {"spectra": np.float16, "samples": np.int16}
+
+
+@dataclass(frozen=True)
+class Cache:
+    """An open cache: ``values`` (n, width), mapped, and where each clip lies in it."""
+
+    values: Rows
+    starts: np.ndarray[Any, np.dtype[np.int64]]
+    lengths: np.ndarray[Any, np.dtype[np.int64]]
+    paths: tuple[str, ...]
+
+    def clip(self, index: int) -> Rows:
+        """Return the rows of one clip, shape (rows, width)."""
+        start = int(self.starts[index])
+        return self.values[start : start + int(self.lengths[index])]
+
+
+def build_spectra(
+    folder: Path,
+    paths: Iterable[Path],
+    front_end: FrontEnd,
+    longest_s: float = 60.0,
+    threads: int = 2,
+    skipped: Skipped = lambda path, reason: None,
+) -> None:
+    """Decode ``paths`` into a new cache of log-mel frames in ``folder``."""
+    log_mel = LogMel(front_end)
+
+    def hear(path: Path) -> Rows:
+        samples = torch.from_numpy(_middle(path, front_end.rate_hz, longest_s))
+        frames: Rows = log_mel(samples).T.contiguous().to(torch.float16).numpy()
+        return frames
+
+    _build(folder, paths, hear, "spectra", front_end.mel_bands, threads, skipped)
+
+
+def build_samples(
+    folder: Path,
+    paths: Iterable[Path],
+    rate_hz: int,
+    longest_s: float = 10.0,
+    threads: int = 2,
+    skipped: Skipped = lambda path, reason: None,
+) -> None:
+    """Decode ``paths`` into a new cache of samples at ``rate_hz`` in ``folder``."""
+
+    def hear(path: Path) -> Rows:
+        samples = _middle(path, rate_hz, longest_s).clip(-1.0, 1.0)
+        return np.round(samples * 32767.0).astype(np.int16)[:, None]
+
+    _build(folder, paths, hear, "samples", 1, threads, skipped)
+
+
+def _middle(path: Path, rate_hz: int, longest_s: float) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Return the middle ``longest_s`` seconds: hours of music shall not drown short sounds."""
+    samples = decode(path, rate_hz)
+    spare = max(0, len(samples) - int(longest_s * rate_hz))
+    return samples[spare // 2 : len(samples) - (spare - spare // 2)]
+
+
+def _build(
+    folder: Path,
+    paths: Iterable[Path],
+    hear: Callable[[Path], Rows],
+    kind: Kind,
+    width: int,
+    threads: int,
+    skipped: Skipped,
+) -> None:
+    """Write a cache; unreadable files go to ``skipped``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    clips: list[dict[str, Any]] = []
+    first = 0
+    with (folder / "values.part").open("wb") as file, ThreadPoolExecutor(threads) as pool:
+        for path, future in _ahead(pool, hear, paths, 4 * threads):
+            try:
+                rows = future.result()
+            except AudioError as error:
+                skipped(path, str(error))
+                continue
+            rows.tofile(file)
+            clips.append({"path": str(path), "start": first, "rows": len(rows)})
+            first += len(rows)
+    (folder / "values.part").replace(folder / "values")
+    index = {"kind": kind, "width": width, "clips": clips}
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def load(folder: Path, kind: Kind = "spectra") -> Cache:
+    """Open the cache in ``folder``, its values mapped and not read.
+
+    :raises InputError: there is no complete cache of that kind.
+    """
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        if index["kind"] != kind:
+            raise InputError(f"{folder} is a cache of {index['kind']}, not of {kind}")
+        values: Rows = np.memmap(folder / "values", dtype=_TYPES[kind], mode="r")
+        values = values.reshape(-1, int(index["width"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f"{folder} is no cache of {kind}: build it with `soundsift train {kind}`"
+        ) from error
+    clips = index["clips"]
+    return Cache(
+        values,
+        np.array([clip["start"] for clip in clips], np.int64),
+        np.array([clip["rows"] for clip in clips], np.int64),
+        tuple(clip["path"] for clip in clips),
+    )
+
+
+def _ahead(
+    pool: ThreadPoolExecutor,
+    work: Callable[[Path], Rows],
+    paths: Iterable[Path],
+    depth: int,
+) -> Iterator[tuple[Path, Future[Rows]]]:
+    """Run ``work`` over ``paths`` in order, at most ``depth`` results ahead of the reader."""
+    waiting: list[tuple[Path, Future[Rows]]] = []
+    for path in paths:
+        waiting.append((path, pool.submit(work, path)))
+        if len(waiting) >= depth:
+            yield waiting.pop(0)
+    yield from waiting
