@@ -235,6 +235,7 @@ def _distil(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
+    from engine.models.folder import write_model
     from engine.models.spec import ModelSpec
     from trainer import cache
     from trainer.export import (
@@ -242,7 +243,6 @@ def _export(options: argparse.Namespace) -> None:
         PROVENANCE,
         calibrate,
         reference_texts,
-        write_model,
     )
     from trainer.pairs import read_tag_names
     from trainer.teacher import clip_features, load_teacher

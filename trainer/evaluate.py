@@ -79,8 +79,8 @@ def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
     return rows
 
 
-def hear(listener: Listener, paths: Iterable[Path], control: Control) -> Heard:
-    """Embed files, all windows of each.
+def hear(listener: Listener, paths: Iterable[Path], control: Control, mapped: bool = True) -> Heard:
+    """Embed files, all windows of each; unless ``mapped``, vectors are plain features.
 
     :raises AudioError: a file cannot be decoded.
     """
@@ -92,7 +92,9 @@ def hear(listener: Listener, paths: Iterable[Path], control: Control) -> Heard:
         features[path] = torch.from_numpy(heard.features)
         control.report(Progress("listening", len(features), len(unique)))
     windows = torch.tensor([len(features[path]) for path in unique])
-    vectors = listener.model.map_features(torch.cat([features[path] for path in unique]))
+    vectors = torch.cat([features[path] for path in unique])
+    if mapped:
+        vectors = listener.model.map_features(vectors)
     return Heard(vectors, torch.repeat_interleave(windows), unique)
 
 

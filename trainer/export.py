@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,14 +14,13 @@ from torch import Tensor
 from engine.errors import InputError
 from engine.models.match_model import (
     Listener,
-    MatchModel,
     load_captioner,
     load_listener,
 )
 from engine.models.spec import Ranking, read_spec, write_spec
-from engine.models.weights import AUDIO_PREFIX, load_tensors, save_weights, tensors_sha256
+from engine.models.weights import load_tensors
 from engine.progress import Control
-from engine.transport import bank_potentials, library_potential, mahalanobis_cost
+from engine.transport import library_potential, mahalanobis_cost
 from trainer.data import LabelledClip
 from trainer.evaluate import Heard, hear, protocols
 from trainer.metrics import recall_and_map
@@ -45,7 +43,6 @@ LICENCES = {
     ),
 }
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_BANK_SAMPLE = 20000
 
 
 def reference_texts(folder: Path, tag_names: Sequence[str]) -> tuple[str, ...]:
@@ -58,33 +55,6 @@ def reference_texts(folder: Path, tag_names: Sequence[str]) -> tuple[str, ...]:
     names = [f"{row['Category']} {row['SubCategory']}".lower() for row in rows]
     explanations = [row["Explanations"].strip() for row in rows]
     return tuple(dict.fromkeys([*names, *filter(None, explanations), *tag_names]))
-
-
-def write_model(folder: Path, model: MatchModel, tokenizer: Path, pool: Tensor) -> None:
-    """Write a model folder: weights, tokenizer, bank vectors and potentials, ``model.json``.
-
-    :param model: both sides, trained; ``model.spec.bank`` holds the reference texts.
-    :param pool: features (n, 384) that the bank's first potentials are solved on.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(tokenizer, folder / "tokenizer.json")
-    model = model.eval()
-    _write(folder, model)
-    vectors = load_captioner(folder)(model.spec.bank)
-    ranking = model.spec.ranking
-    with torch.no_grad():
-        u = model.map_features(pool[:_BANK_SAMPLE])
-        cost = mahalanobis_cost(u, vectors) / ranking.cost_scale
-        model.bank_vectors.copy_(vectors)
-        model.bank_potentials.copy_(bank_potentials(cost, ranking.epsilon).g)
-    _write(folder, model)
-
-
-def _write(folder: Path, model: MatchModel) -> None:
-    tensors = dict(model.state_dict())
-    save_weights(tensors, folder / "weights.safetensors")
-    spec = model.spec.with_files(folder, tensors_sha256(tensors, AUDIO_PREFIX))
-    write_spec(spec, folder)
 
 
 def write_recipe(folder: Path, model: Path, shared: Path) -> None:

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
-from trainer.augment import Disguise, disguised
+from trainer.augment import Disguise
+from trainer.embedding import Embedder
 from trainer.ground_metric import make_ground_metric
 from trainer.losses import ObjectiveConfig, make_objective, target_plan
 from trainer.pairs import Batch, Source
@@ -90,7 +91,7 @@ class Run:
         validate: Validate | None = None,
         tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
-        self.folder, self.model, self.tokenizer = folder, model.to(device), tokenizer
+        self.folder, self.model = folder, model.to(device)
         self.source, self.config, self.device = source, config, device
         self.world, self.validate, self.tell = world or World(), validate, tell
         if config.batch % self.world.size:
@@ -100,7 +101,14 @@ class Run:
         self.metric = metric.to(device)
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
         self.step, self.best, self.stale = 0, -math.inf, 0
-        self._frozen: dict[str, Tensor] = {}
+        self.embedder = Embedder(
+            self.model,
+            tokenizer,
+            config.feature_noise,
+            config.disguise,
+            config.mixed_precision,
+            device,
+        )
         torch.manual_seed(config.seed + self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(asdict(config), indent=2)
@@ -148,6 +156,7 @@ class Run:
         config = self.config
         rng = np.random.default_rng((config.seed, self.step))
         batch = self.source.draw(rng, config.batch, self.world.share(config.batch))
+        self.embedder.free = {side for side in ("audio", "text") if self._is_free(f"{side}_tower.")}
         self.model.train()
         self.model.audio_tower.eval()  # its batch statistics stay those of its own training
         factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
@@ -172,14 +181,14 @@ class Run:
         """
         parts = batch.split(self.config.micro_batch)
         if len(parts) == 1 and self.world.size == 1:
-            loss = self._loss(*self._embed(parts[0]), batch.keys)
+            loss = self._loss(*self.embedder(parts[0]), batch.keys)
             loss.backward()  # type: ignore[no-untyped-call]
             return float(loss.detach())
         states, embedded = [], []
         with torch.no_grad():
             for part in parts:
                 states.append(_random_state(self.device))
-                embedded.append(self._embed(part))
+                embedded.append(self.embedder(part))
         x, y = (torch.cat(side) for side in zip(*embedded, strict=True))
         x, y = (self.world.gather(side).requires_grad_() for side in (x, y))
         loss = self._loss(x, y, batch.keys)
@@ -189,55 +198,13 @@ class Run:
         for part, state in zip(parts, states, strict=True):
             _set_random_state(state, self.device)
             rows = slice(start, start := start + len(part.captions))
-            torch.autograd.backward(self._embed(part), (x.grad[rows], y.grad[rows]))
+            torch.autograd.backward(self.embedder(part), (x.grad[rows], y.grad[rows]))
         self.world.sum_gradients(self.model.parameters())
         return float(loss.detach())
 
     def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
         cost = self.metric.cost(x, y) / self.model.spec.ranking.cost_scale
         return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
-
-    def _embed(self, part: Batch) -> tuple[Tensor, Tensor]:
-        """Return embeddings (b, d) of the sounds and the captions of a part."""
-        x = self.model.audio_head(self._noisy(self._audio_features(part)))
-        return x, self.model.text_head(self._text_features(part.captions))
-
-    def _audio_features(self, part: Batch) -> Tensor:
-        if part.samples is None:
-            return part.audio.to(self.device)
-        with torch.no_grad():
-            log_mel = self.model.log_mel(part.audio.to(self.device))
-            log_mel = disguised(log_mel, self.model.spec.front_end, self.config.disguise)
-        front_end = self.model.spec.front_end
-        frames = torch.tensor([front_end.frames(int(n)) for n in part.samples], device=self.device)
-        free = self.config.rates.audio_tower > 0 and self._towers_are_free
-        with torch.set_grad_enabled(free and torch.is_grad_enabled()), self._autocast():
-            features: Tensor = self.model.audio_tower(log_mel, frames)
-        return features.float()
-
-    def _text_features(self, captions: list[str]) -> Tensor:
-        if self._is_free("text_tower."):
-            return self._encode(captions)
-        if all(text in self._frozen for text in captions):
-            return torch.stack([self._frozen[text] for text in captions]).to(self.device)
-        with torch.no_grad():
-            return self._encode(captions)
-
-    def _encode(self, captions: list[str]) -> Tensor:
-        ids, mask = self.tokenizer(captions)
-        with self._autocast():
-            features: Tensor = self.model.text_tower(ids.to(self.device), mask.to(self.device))
-        return features.float()
-
-    def _autocast(self) -> torch.autocast:
-        kind = torch.device(self.device).type
-        return torch.autocast(kind, torch.bfloat16, enabled=self.config.mixed_precision)
-
-    def _noisy(self, features: Tensor) -> Tensor:
-        if not self.config.feature_noise:
-            return features
-        noise = torch.randn(features.shape).to(self.device)
-        return features + self.config.feature_noise * self.model.audio_head.deviation * noise
 
     def averaged_weights(self) -> dict[str, Tensor]:
         """Return what was trained, averaged, with everything else of heads, metric and text."""
@@ -314,10 +281,11 @@ class Run:
         heads = [*model.audio_head.parameters(), *model.text_head.parameters()]
         groups = [(heads, rates.heads, self.config.weight_decay)]
         groups.append((list(self.metric.parameters()), rates.metric, 0.0))
-        for tower, rate in (
+        towers: tuple[tuple[nn.Module, float], ...] = (
             (model.text_tower, rates.text_tower),
-            (_audio(model), rates.audio_tower),
-        ):
+            (model.audio_tower, rates.audio_tower),
+        )
+        for tower, rate in towers:
             groups.append(
                 (list(tower.parameters()) if rate else [], rate, self.config.weight_decay)
             )
@@ -338,42 +306,25 @@ class Run:
         return kept | {f"ground_metric.{n}": p for n, p in self.metric.named_parameters()}
 
     def _start(self) -> None:
-        self._freeze()
-        heads = self.model.audio_head, self.model.text_head
-        if bool((heads[0].deviation == 1).all()):  # heads that were never fitted to features
+        self.embedder.freeze(self.source.texts)
+        if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
             sample = self.source.sample(np.random.default_rng(self.config.seed))
-            with torch.no_grad():
-                features = torch.cat([self._audio_features(p) for p in sample.split(32)])
-            heads[0].standardise(features)
-            texts = [self._text_features([text]) for text in sample.captions]
-            frozen = list(self._frozen.values()) or [text[0].cpu() for text in texts]
-            heads[1].standardise(torch.stack(frozen).to(self.device))
-
-    @torch.no_grad()
-    def _freeze(self) -> None:
-        """Encode every caption once with the first tower, for its steps and for scaling."""
-        if self._is_free("text_tower.") and self.step:
-            return
-        texts = sorted(self.source.texts, key=len)
-        for start in range(0, len(texts), 256):
-            part = texts[start : start + 256]
-            self._frozen.update(zip(part, self._encode(part).cpu(), strict=True))
+            audio, text = self.embedder.features_of(sample)
+            self.model.audio_head.standardise(audio)
+            self.model.text_head.standardise(text)
 
     def _resume(self) -> None:
         path = self.folder / "checkpoint.pt"
         state = torch.load(path, weights_only=True, map_location=self.device)
         for name, value in state["progress"].items():
             setattr(self, name, value)
-        self._freeze()  # before loading: the frozen features are those of the first tower
+        if not (self._is_free("text_tower.") and self.step):
+            self.embedder.freeze(self.source.texts)  # before loading: by the first tower
         self.model.load_state_dict(state["model"])
         self.metric.load_state_dict(state["ground_metric"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
         torch.set_rng_state(state["random"].cpu())
-
-
-def _audio(model: MatchModel) -> nn.Module:
-    return model.audio_tower
 
 
 def _is_kept(name: str) -> bool:

@@ -7,6 +7,7 @@ import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -41,6 +42,7 @@ SOURCES = {
         shared="default",
     )
 }
+CLAP = "clap"
 _PREFERENCE = ("default-mn04", "default")
 
 
@@ -94,14 +96,19 @@ def preferred_model() -> str:
 
 
 def get_model(name: str, source_file: Path | None, control: Control) -> Path:
-    """Install a model whose audio tower comes from its authors; return its folder.
+    """Install a model whose parts come from its authors; return its folder.
 
-    :param source_file: the authors' file, if it is already here; else it is downloaded.
+    ``clap`` takes a folder of ``transformers.ClapModel`` as it is; what has a pinned hash is
+    downloaded, or taken from a file.
+
+    :param source_file: the authors' file (or folder), if it is already here.
     :raises InputError: no such model can be got.
     :raises ModelError: the file is not the expected one, or cannot be downloaded.
     """
+    if name == CLAP:
+        return _adopt_clap(source_file)
     if name not in SOURCES:
-        raise InputError(f"{name} cannot be got; these can: {', '.join(SOURCES)}")
+        raise InputError(f"{name} cannot be got; these can: {', '.join(SOURCES)}, {CLAP}")
     source = SOURCES[name]
     checkpoint = source_file or _download(name, source, control)
     found = file_sha256(checkpoint)
@@ -111,6 +118,36 @@ def get_model(name: str, source_file: Path | None, control: Control) -> Path:
             f"expected {source.sha256[:16]}…): nothing was installed"
         )
     return _assemble(name, find_model(source.shared), checkpoint)
+
+
+def _adopt_clap(folder: Path | None) -> Path:
+    """Make a model of a complete CLAP checkpoint, with the bank of our own model."""
+    if folder is None or not (folder / "tokenizer.json").is_file():
+        raise InputError(
+            "clap is taken from a folder with config.json, weights and tokenizer.json, such as a "
+            "copy of laion/clap-htsat-unfused: name it with --from FOLDER"
+        )
+    from engine.models.folder import write_model
+    from engine.models.foreign import load_clap
+
+    model = load_clap(folder, CLAP, read_spec(find_model("default")).bank)
+    target = installed_models() / CLAP
+    with _draft(target) as draft:
+        write_model(draft, model, folder / "tokenizer.json")
+    return target
+
+
+@contextmanager
+def _draft(target: Path) -> Iterator[Path]:
+    """Give a new folder that takes the place of ``target`` when it is complete."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
+        draft = Path(temporary) / target.name
+        draft.mkdir()
+        yield draft
+        if target.exists():
+            shutil.rmtree(target)
+        draft.replace(target)
 
 
 def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
@@ -135,17 +172,11 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
     spec = replace(spec, bank=shared_spec.bank)
     target = installed_models() / name
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        draft = Path(temporary) / name
-        draft.mkdir()
+    with _draft(target) as draft:
         shutil.copyfile(shared / "tokenizer.json", draft / "tokenizer.json")
         shutil.copyfile(recipe / "README.md", draft / "README.md")
         save_weights(tensors, draft / "weights.safetensors")
         write_spec(spec.with_files(draft, tensors_sha256(tensors, AUDIO_PREFIX)), draft)
-        if target.exists():
-            shutil.rmtree(target)
-        draft.replace(target)
     return target
 
 

@@ -78,6 +78,8 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path} does not exist") from None
     except Exception as error:  # torch.load raises many kinds for a damaged file
         raise ModelError(f"{path} is not a readable checkpoint of weights") from error
+    if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
+        state = state["model"]  # beside counters of the training, as PANNs' authors save it
     if not isinstance(state, Mapping) or not all(isinstance(t, Tensor) for t in state.values()):
         raise ModelError(f"{path} does not hold a plain set of weights")
     return dict(state)

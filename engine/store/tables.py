@@ -15,6 +15,7 @@ from sqlalchemy import (
     MetaData,
     String,
     Table,
+    UniqueConstraint,
 )
 
 metadata = MetaData()
@@ -71,4 +72,15 @@ settings = Table(
     metadata,
     Column("name", String, primary_key=True),
     Column("value", LargeBinary, nullable=False),
+)
+
+tags = Table(
+    "tags",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("sound_id", ForeignKey("sounds.id", ondelete="CASCADE"), nullable=False),
+    Column("label", String, nullable=False),
+    Column("state", String, nullable=False),  # suggested, accepted or rejected
+    Column("said_by", String, nullable=False),  # a model's id, "file" or "person"
+    UniqueConstraint("sound_id", "label"),
 )

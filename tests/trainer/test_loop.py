@@ -133,14 +133,14 @@ def test_micro_batches_keep_each_rows_dropout(start):
     """The second embedding of a part must draw what the first drew, or gradients are wrong."""
     run = start("dropout", replace(EXACT, micro_batch=3, feature_noise=0.3))
     embedded = []
-    inner = run._embed
+    inner = run.embedder
 
     def watch(part):
         x, y = inner(part)
         embedded.append((x.detach(), y.detach()))
         return x, y
 
-    run._embed = watch
+    run.embedder = watch
     run.train_step()
     first, second = embedded[:3], embedded[3:]
     for one, other in zip(first, second, strict=True):

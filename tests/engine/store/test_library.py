@@ -210,6 +210,6 @@ def test_the_known_revision_is_the_newest_migration():
 def test_an_older_library_is_copied_before_it_is_migrated(tmp_path, monkeypatch):
     path = tmp_path / "library.db"
     Library(path).close()
-    monkeypatch.setattr(store_connection, "REVISION", "0002")
+    monkeypatch.setattr(store_connection, "REVISION", "9999")
     Library(path).close()
-    assert (tmp_path / "library.db.before-0002").is_file()
+    assert (tmp_path / "library.db.before-9999").is_file()

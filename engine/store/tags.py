@@ -1,0 +1,39 @@
+"""Tags of sounds: what was suggested, and what a person made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from engine.store import tables
+from engine.store.library import Library
+
+PERSON = "person"
+
+
+def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
+    """Record (sound id, label) as accepted, whatever was said of them before."""
+    rows = [
+        {"sound_id": sound_id, "label": label, "state": "accepted", "said_by": said_by}
+        for sound_id, label in tags
+    ]
+    if not rows:
+        return
+    statement = upsert(tables.tags)
+    changed = {name: statement.excluded[name] for name in ("state", "said_by")}
+    statement = statement.on_conflict_do_update(index_elements=["sound_id", "label"], set_=changed)
+    with library.writing() as connection:
+        connection.execute(statement, rows)
+
+
+def accepted_tags(library: Library) -> dict[int, list[str]]:
+    """Return the accepted labels of every sound that has any, sorted."""
+    t = tables.tags.c
+    statement = select(t.sound_id, t.label).where(t.state == "accepted").order_by(t.label)
+    found: dict[int, list[str]] = {}
+    with library.reading() as connection:
+        for row in connection.execute(statement):
+            found.setdefault(row.sound_id, []).append(row.label)
+    return found

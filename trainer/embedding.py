@@ -1,0 +1,99 @@
+"""From a batch of sounds and captions to embeddings, with what training adds on the way."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from engine.models.match_model import MatchModel
+from engine.models.text_towers import CaptionTokenizer
+from trainer.augment import Disguise, disguised
+from trainer.pairs import Batch
+
+_TEXTS_AT_ONCE = 256
+_SOUNDS_AT_ONCE = 32
+
+
+class Embedder:
+    """Embeds pairs; a tower learns while its side is in ``free``.
+
+    The features of captions that a frozen text tower has read are kept.
+    """
+
+    def __init__(
+        self,
+        model: MatchModel,
+        tokenizer: CaptionTokenizer,
+        feature_noise: float,
+        disguise: Disguise,
+        mixed_precision: bool,
+        device: str,
+    ) -> None:
+        self.model, self.tokenizer, self.device = model, tokenizer, device
+        self.feature_noise, self.disguise = feature_noise, disguise
+        self.mixed_precision = mixed_precision
+        self.free: Collection[Literal["audio", "text"] | str] = ()
+        self._read: dict[str, Tensor] = {}
+
+    def __call__(self, part: Batch) -> tuple[Tensor, Tensor]:
+        """Return embeddings z (b, d) of the sounds and the captions of a part."""
+        x = self.model.audio_head(self._noisy(self._audio_features(part)))
+        y = self.model.text_head(self._text_features(part.captions))
+        return x, y
+
+    @torch.no_grad()
+    def freeze(self, texts: Collection[str]) -> None:
+        """Read captions once, with the text tower as it is."""
+        ordered = sorted(texts, key=len)
+        for start in range(0, len(ordered), _TEXTS_AT_ONCE):
+            part = ordered[start : start + _TEXTS_AT_ONCE]
+            self._read.update(zip(part, self._encode(part).cpu(), strict=True))
+
+    @torch.no_grad()
+    def features_of(self, sample: Batch) -> tuple[Tensor, Tensor]:
+        """Return features of both sides; of every caption that was read, if any was."""
+        audio = torch.cat([self._audio_features(part) for part in sample.split(_SOUNDS_AT_ONCE)])
+        if self._read:
+            return audio, torch.stack(list(self._read.values())).to(self.device)
+        return audio, torch.cat([self._encode(p.captions) for p in sample.split(_TEXTS_AT_ONCE)])
+
+    def _audio_features(self, part: Batch) -> Tensor:
+        if part.samples is None:
+            return part.audio.to(self.device)
+        front_end = self.model.spec.front_end
+        with torch.no_grad():
+            log_mel = self.model.log_mel(part.audio.to(self.device))
+            if self.model.training:
+                log_mel = disguised(log_mel, front_end, self.disguise)
+        frames = torch.tensor([front_end.frames(int(n)) for n in part.samples], device=self.device)
+        learns = "audio" in self.free and torch.is_grad_enabled()
+        with torch.set_grad_enabled(learns), self._autocast():
+            features: Tensor = self.model.audio_tower(log_mel, frames)
+        return features.float()
+
+    def _text_features(self, captions: list[str]) -> Tensor:
+        if "text" in self.free:
+            return self._encode(captions)
+        if all(text in self._read for text in captions):
+            return torch.stack([self._read[text] for text in captions]).to(self.device)
+        with torch.no_grad():
+            return self._encode(captions)
+
+    def _encode(self, captions: list[str]) -> Tensor:
+        ids, mask = self.tokenizer(captions)
+        with self._autocast():
+            features: Tensor = self.model.text_tower(ids.to(self.device), mask.to(self.device))
+        return features.float()
+
+    def _autocast(self) -> torch.autocast:
+        kind = torch.device(self.device).type
+        return torch.autocast(kind, torch.bfloat16, enabled=self.mixed_precision)
+
+    def _noisy(self, features: Tensor) -> Tensor:
+        if not self.feature_noise or not self.model.training:
+            return features
+        noise = torch.randn(features.shape).to(self.device)
+        return features + self.feature_noise * self.model.audio_head.deviation * noise

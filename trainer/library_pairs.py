@@ -1,0 +1,122 @@
+"""Pairs that a user's own library holds: what was heard, and what its files are called.
+
+A sound's captions are its accepted tags, the description in its header, and its file's name
+(or its folder's).  Names are noisy, which is what partial transport is for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from engine.errors import InputError
+from engine.metadata.captions import caption_of
+from engine.metadata.read import embedded_description
+from engine.progress import Control, Progress
+from engine.store import Library
+from engine.store.tags import accepted_tags
+from engine.store.windows import window_rows
+from trainer.pairs import ALL, Batch
+
+FEWEST_SOUNDS = 50
+_LONGEST_DESCRIPTION = 200  # characters
+
+
+@dataclass(frozen=True)
+class LibraryPairs:
+    """Captioned sounds at the level of features; a source of batches.
+
+    :param features: of all windows, (windows, width).
+    :param clip: (windows,) the clip that each window belongs to.
+    :param captions: every clip's captions, at least one each, the surest first.
+    """
+
+    features: Tensor
+    clip: Tensor
+    captions: tuple[tuple[str, ...], ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """Every caption."""
+        return sorted({text for texts in self.captions for text in texts})
+
+    def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
+        """Return pairs of a window of a sound and one of its captions."""
+        order = torch.argsort(self.clip, stable=True)
+        counts = torch.bincount(self.clip, minlength=len(self.captions)).numpy()
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        clips = rng.integers(len(self.captions), size=size)
+        windows = order[torch.from_numpy(starts[clips] + rng.integers(counts[clips]))]
+        texts = [self.captions[clip][rng.integers(len(self.captions[clip]))] for clip in clips]
+        return Batch(self.features[windows[share]], texts[share], texts)
+
+    def sample(self, rng: np.random.Generator) -> Batch:
+        """Return up to 4,096 pairs."""
+        return self.draw(rng, min(4096, len(self.captions)))
+
+    def part(self, clips: np.ndarray) -> LibraryPairs:
+        """Return the pairs of some clips."""
+        place = torch.full((len(self.captions),), -1)
+        place[torch.from_numpy(clips)] = torch.arange(len(clips))
+        kept = place[self.clip] >= 0
+        captions = tuple(self.captions[clip] for clip in clips)
+        return LibraryPairs(self.features[kept], place[self.clip[kept]], captions)
+
+    def split(self, share: float, seed: int) -> tuple[LibraryPairs, LibraryPairs]:
+        """Return (training, held out): takes of one recording, alike in name, stay together."""
+        names = sorted({texts[0] for texts in self.captions})
+        rng = np.random.default_rng(seed)
+        held = {names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]}
+        out = np.array([texts[0] in held for texts in self.captions])
+        return self.part(np.flatnonzero(~out)), self.part(np.flatnonzero(out))
+
+
+def read_pairs(library: Library, control: Control, descriptions: bool = True) -> LibraryPairs:
+    """Return the pairs of a library's present sounds.
+
+    :param descriptions: also read the headers of its files, which takes a while.
+    :raises InputError: fewer than 50 sounds have a caption, or all have the same.
+    """
+    tags = accepted_tags(library)
+    sounds = [sound for sound in library.sounds().values() if not sound.missing]
+    captions: dict[int, tuple[str, ...]] = {}
+    for number, sound in enumerate(sounds):
+        control.report(Progress("reading names", number, len(sounds)))
+        path = Path(sound.path)
+        texts = [", ".join(tags[sound.id])] if sound.id in tags else []
+        written = embedded_description(path) if descriptions else None
+        if written and written.isprintable():
+            texts.append(written[:_LONGEST_DESCRIPTION])
+        name = caption_of(path)
+        if name is not None:
+            texts.append(name)
+        if texts:
+            captions[sound.id] = tuple(dict.fromkeys(texts))
+    rows = window_rows(library, "sound_id", "features")
+    rows = [row for row in rows if row.sound_id in captions]
+    heard = sorted({row.sound_id for row in rows})
+    if len(heard) < FEWEST_SOUNDS:
+        raise InputError(
+            f"only {len(heard)} sounds of {library.path} have a name, tag or description to learn "
+            f"from, and {FEWEST_SOUNDS} are needed: index more, or tag some"
+        )
+    if len({captions[sound_id][0] for sound_id in heard}) < 2:
+        text = captions[heard[0]][0]
+        raise InputError(f'all sounds of {library.path} are called "{text}": nothing to tell apart')
+    place = {sound_id: index for index, sound_id in enumerate(heard)}
+    features = np.frombuffer(b"".join(row.features for row in rows), np.float16)
+    return LibraryPairs(
+        torch.from_numpy(features.reshape(len(rows), -1).astype(np.float32)),
+        torch.tensor([place[row.sound_id] for row in rows]),
+        tuple(captions[sound_id] for sound_id in heard),
+    )
+
+
+def with_captions(pairs: LibraryPairs, captions: Sequence[str]) -> LibraryPairs:
+    """Return the same sounds under other captions, one each."""
+    return LibraryPairs(pairs.features, pairs.clip, tuple((text,) for text in captions))
