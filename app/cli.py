@@ -24,10 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 for success, 1 for a problem, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
     if given[:1] == ["train"]:
-        from app.progress_bar import progress_bar
-        from trainer.cli import main as train
+        from app.training import train
 
-        return train(given[1:], progress_bar)
+        return train(given[1:])
     parser = make_parser()
     options = parser.parse_args(given)
     if not hasattr(options, "run"):

@@ -121,5 +121,30 @@ def figures(document: dict[str, Any], indent: str = "") -> str:
     return "\n".join(lines)
 
 
+def personal(event: dict[str, Any]) -> str:
+    """Return what training on a library came to: before and after, and what to do."""
+    rows = [
+        ("held-out sounds, found first", "r1"),
+        ("held-out sounds, among ten", "r10"),
+        ("held-out sounds, mAP@10", "map10"),
+        ("sounds of everything", "general"),
+    ]
+    lines = [
+        f"{event['sounds']} sounds to learn from, {event['held_out']} held out",
+        f"{'':<32}{event['base']:>14}{'trained':>14}",
+    ]
+    for name, key in rows:
+        before, after = event["before"][key], event["after"][key]
+        if before is not None:
+            lines.append(f"{name:<32}{before:>14.3f}{after:>14.3f}")
+    if event["model"] is None:
+        lines.append(f"No new model was made: {event['kept']}. The library stays as it is.")
+        return "\n".join(lines)
+    name = Path(event["model"]).name
+    lines.append(f"The new model is {name}. To use it, and to go back:")
+    lines += [f"  soundsift models use {used}" for used in (name, event["base"])]
+    return "\n".join(lines)
+
+
 def _plain(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)

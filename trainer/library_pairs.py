@@ -28,7 +28,7 @@ _LONGEST_DESCRIPTION = 200  # characters
 
 
 @dataclass(frozen=True)
-class LibraryPairs:
+class CaptionedFeatures:
     """Captioned sounds at the level of features; a source of batches.
 
     :param features: of all windows, (windows, width).
@@ -59,15 +59,15 @@ class LibraryPairs:
         """Return up to 4,096 pairs."""
         return self.draw(rng, min(4096, len(self.captions)))
 
-    def part(self, clips: np.ndarray) -> LibraryPairs:
+    def part(self, clips: np.ndarray) -> CaptionedFeatures:
         """Return the pairs of some clips."""
         place = torch.full((len(self.captions),), -1)
         place[torch.from_numpy(clips)] = torch.arange(len(clips))
         kept = place[self.clip] >= 0
         captions = tuple(self.captions[clip] for clip in clips)
-        return LibraryPairs(self.features[kept], place[self.clip[kept]], captions)
+        return CaptionedFeatures(self.features[kept], place[self.clip[kept]], captions)
 
-    def split(self, share: float, seed: int) -> tuple[LibraryPairs, LibraryPairs]:
+    def split(self, share: float, seed: int) -> tuple[CaptionedFeatures, CaptionedFeatures]:
         """Return (training, held out): takes of one recording, alike in name, stay together."""
         names = sorted({texts[0] for texts in self.captions})
         rng = np.random.default_rng(seed)
@@ -76,7 +76,7 @@ class LibraryPairs:
         return self.part(np.flatnonzero(~out)), self.part(np.flatnonzero(out))
 
 
-def read_pairs(library: Library, control: Control, descriptions: bool = True) -> LibraryPairs:
+def read_pairs(library: Library, control: Control, descriptions: bool = True) -> CaptionedFeatures:
     """Return the pairs of a library's present sounds.
 
     :param descriptions: also read the headers of its files, which takes a while.
@@ -110,13 +110,13 @@ def read_pairs(library: Library, control: Control, descriptions: bool = True) ->
         raise InputError(f'all sounds of {library.path} are called "{text}": nothing to tell apart')
     place = {sound_id: index for index, sound_id in enumerate(heard)}
     features = np.frombuffer(b"".join(row.features for row in rows), np.float16)
-    return LibraryPairs(
+    return CaptionedFeatures(
         torch.from_numpy(features.reshape(len(rows), -1).astype(np.float32)),
         torch.tensor([place[row.sound_id] for row in rows]),
         tuple(captions[sound_id] for sound_id in heard),
     )
 
 
-def with_captions(pairs: LibraryPairs, captions: Sequence[str]) -> LibraryPairs:
+def with_captions(pairs: CaptionedFeatures, captions: Sequence[str]) -> CaptionedFeatures:
     """Return the same sounds under other captions, one each."""
-    return LibraryPairs(pairs.features, pairs.clip, tuple((text,) for text in captions))
+    return CaptionedFeatures(pairs.features, pairs.clip, tuple((text,) for text in captions))

@@ -89,11 +89,13 @@ class Run:
         device: str = "cpu",
         world: World | None = None,
         validate: Validate | None = None,
+        rehearse: Callable[[MatchModel], Tensor] | None = None,
         tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         self.folder, self.model = folder, model.to(device)
         self.source, self.config, self.device = source, config, device
         self.world, self.validate, self.tell = world or World(), validate, tell
+        self.rehearse = rehearse
         if config.batch % self.world.size:
             raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
         self.objective = make_objective(config.objective)
@@ -164,6 +166,8 @@ class Run:
             group["lr"] = group["peak"] * factor
         self.optimiser.zero_grad()
         loss = self._descend(batch)
+        if self.rehearse is not None:
+            self.rehearse(self.model).backward()  # type: ignore[no-untyped-call]
         if math.isfinite(loss):
             self.optimiser.step()
             self.metric.project()
@@ -328,7 +332,7 @@ class Run:
 
 
 def _is_kept(name: str) -> bool:
-    return not name.startswith(("audio_tower.", "bank_", "metric."))
+    return not name.startswith(("audio_tower.", "bank_", "exemplars", "metric."))
 
 
 def _random_state(device: str) -> tuple[Tensor, Tensor | None]:

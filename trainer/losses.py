@@ -22,6 +22,7 @@ from torch import Tensor
 from engine.transport import PartialPlan, partial_sinkhorn, sinkhorn
 
 Objective = Callable[[Tensor, Tensor], Tensor]
+_RIDGE = 1e-9
 
 
 @dataclass(frozen=True)
@@ -218,8 +219,10 @@ def _partial_multipliers(solved: PartialPlan, target: Tensor) -> Tensor:
     active = torch.cat([full_rows, full_columns, full_rows.new_ones(1)])
     solution = torch.zeros_like(wanted)
     inner = system[active][:, active]
-    # With all rows and columns active the system is singular but solvable: the least-norm one.
-    solution[active] = torch.linalg.pinv(inner, hermitian=True) @ wanted[active]
+    # With all rows and columns active the system is singular, but what is wanted lies in its
+    # range: a ridge far below the float32 plan's own precision picks one of the solutions.
+    inner.diagonal().add_(_RIDGE * inner.diagonal().mean())
+    solution[active] = torch.linalg.solve(inner, wanted[active])
     total = solution[:n, None] + solution[None, n : n + m] + solution[-1]
     return total.to(target.dtype)
 

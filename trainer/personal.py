@@ -31,11 +31,12 @@ from engine.models.spec import Ranking
 from engine.progress import Control, Progress
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
 from trainer.evaluate import hear, read_manifest
-from trainer.library_pairs import LibraryPairs
+from trainer.library_pairs import CaptionedFeatures
 from trainer.loop import Rates, Run, RunConfig
 from trainer.losses import ObjectiveConfig
 from trainer.metrics import recall_and_map
 from trainer.pairs import SENTENCE
+from trainer.rehearsal import Rehearsal
 
 MAY_FORGET = 0.02  # of zero-shot R@1 on the general set
 _WAYS = (1.0, 0.75, 0.5, 0.25)  # shares of the way from the base to the trained weights
@@ -54,6 +55,7 @@ class PersonalConfig:
     mass: float = 0.85
     heads_rate: float = 3e-4
     metric_rate: float = 3e-5
+    rehearsal: float = 1.0
     seed: int = 1
 
     def run_config(self, sounds: int) -> RunConfig:
@@ -131,7 +133,7 @@ def hear_general_set(model: MatchModel, manifest: Path, control: Control) -> Gen
 
 def train_personal(
     base_folder: Path,
-    pairs: LibraryPairs,
+    pairs: CaptionedFeatures,
     run_folder: Path,
     config: PersonalConfig,
     control: Control,
@@ -150,7 +152,10 @@ def train_personal(
     training, test = pairs.split(_HELD_OUT, config.seed)
     model = copy.deepcopy(base).requires_grad_(True)
     settings = config.run_config(len(training.captions))
-    run = Run(run_folder, model, tokenizer, training, settings, tell=tell)
+    rehearsal = None
+    if base.spec.exemplars:
+        rehearsal = Rehearsal(base, tokenizer, config.rehearsal)
+    run = Run(run_folder, model, tokenizer, training, settings, rehearse=rehearsal, tell=tell)
     run.run(
         lambda step, loss: control.report(
             Progress("training", step, settings.steps, f"loss {loss:.3f}")
@@ -185,7 +190,7 @@ def train_personal(
 class _Exam:
     """Held-out sounds, looked for by their names, and the general set."""
 
-    def __init__(self, test: LibraryPairs, known: GeneralSet | None, seed: int) -> None:
+    def __init__(self, test: CaptionedFeatures, known: GeneralSet | None, seed: int) -> None:
         if len(test.captions) > _LARGEST_TEST:
             generator = torch.Generator().manual_seed(seed)
             kept = torch.randperm(len(test.captions), generator=generator)[:_LARGEST_TEST]
@@ -223,7 +228,7 @@ def _on_the_way(base: MatchModel, trained: dict[str, Tensor], way: float) -> Mat
 
 
 def write_personal(
-    folder: Path, base_folder: Path, model: MatchModel, outcome: Outcome, pairs: LibraryPairs
+    folder: Path, base_folder: Path, model: MatchModel, outcome: Outcome, pairs: CaptionedFeatures
 ) -> None:
     """Write a personal model as a folder of its own, whole or not at all.
 
@@ -253,7 +258,7 @@ def write_personal(
 
 @torch.inference_mode()
 def _moved_ranking(
-    base: MatchModel, model: MatchModel, base_folder: Path, pairs: LibraryPairs
+    base: MatchModel, model: MatchModel, base_folder: Path, pairs: CaptionedFeatures
 ) -> Ranking:
     """Return the base's ranking with the strength's zero where it was, among this library.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from torch import Tensor
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.weights import fill, load_checkpoint
 from trainer.cache import Cache
-from trainer.data import LabelledClip
 from trainer.pairs import Pool
 
 _LONGEST_FRAMES = 1000
@@ -29,29 +29,32 @@ def load_teacher(checkpoint: Path) -> EfficientAt:
 
 
 @torch.no_grad()
-def clip_features(tower: EfficientAt | Compact, spectra: Cache) -> Tensor:
+def clip_features(tower: EfficientAt | Compact, cache: Cache) -> Tensor:
     """Return pooled features (clips, 384) of the first ten seconds of every clip."""
     tower.eval()
     features = []
-    for index in range(len(spectra.lengths)):
-        frames = np.array(spectra.clip(index)[:_LONGEST_FRAMES])
+    for index in range(len(cache.lengths)):
+        frames = np.array(cache.clip(index)[:_LONGEST_FRAMES])
         features.append(tower(torch.from_numpy(frames).float().T[None])[0])
     return torch.stack(features)
 
 
-def labelled_pool(
-    spectra: Cache, clips: list[LabelledClip], teacher: EfficientAt, student: Compact | None
+def make_pool(
+    caches: Sequence[Cache],
+    labels: Mapping[str, str],
+    teacher: EfficientAt,
+    student: Compact | None = None,
 ) -> Pool:
-    """Return the pool of labelled clips as the teacher (and the student, if any) hears them.
+    """Return the pool of all clips as the teacher (and the student, if any) hears them.
 
-    With a student every clip stands in the pool twice, once in either tower's features,
-    under the teacher's tags: projections then fit both towers.
+    Clips without a label stand in for the sounds of captions only.  With a student every clip
+    stands in the pool twice, once in either tower's features, under the teacher's tags:
+    projections then fit both towers.
     """
-    label = {str(clip.path): clip.label for clip in clips}
-    labels = tuple(label[path] for path in spectra.paths)
-    features = clip_features(teacher, spectra)
+    names = tuple(labels.get(path, "") for cache in caches for path in cache.paths)
+    features = torch.cat([clip_features(teacher, cache) for cache in caches])
     tags = torch.sigmoid(teacher.logits(features))
     if student is None:
-        return Pool(features, tags, labels)
-    features = torch.cat([features, clip_features(student, spectra)])
-    return Pool(features, torch.cat([tags, tags]), labels + labels)
+        return Pool(features, tags, names)
+    heard = torch.cat([clip_features(student, cache) for cache in caches])
+    return Pool(torch.cat([features, heard]), torch.cat([tags, tags]), names + names)

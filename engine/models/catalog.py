@@ -167,7 +167,8 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
     tower = EfficientAt()
     fill(tower, load_checkpoint(checkpoint), "", checkpoint)
     tensors = load_weights(shared, shared_spec)
-    tensors = {n: t for n, t in tensors.items() if not n.startswith(AUDIO_PREFIX)}
+    unlike = (AUDIO_PREFIX, "exemplars")  # they belong to the other tower
+    tensors = {n: t for n, t in tensors.items() if not n.startswith(unlike)}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
     spec = replace(spec, bank=shared_spec.bank)

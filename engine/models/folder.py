@@ -42,6 +42,8 @@ def write_model(
 
 def _write(folder: Path, model: MatchModel) -> None:
     tensors = dict(model.state_dict())
+    if not model.spec.exemplars:
+        del tensors["exemplars"]
     save_weights(tensors, folder / "weights.safetensors")
     spec = model.spec.with_files(folder, tensors_sha256(tensors, AUDIO_PREFIX))
     write_spec(spec, folder)

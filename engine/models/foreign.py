@@ -26,6 +26,7 @@ from engine.models import clap, panns
 from engine.models.audio_towers import FEATURES
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd, ModelSpec, TextEncoderSpec
+from engine.models.text_towers import CaptionTokenizer, TextTower
 from engine.models.weights import fill, load_checkpoint, load_tensors
 
 _TEXT_KINDS = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
@@ -75,20 +76,34 @@ def text_spec(folder: Path) -> TextEncoderSpec:
     return _text_spec(_config(folder), folder)
 
 
-def load_text_tower(folder: Path, prefix: str = "") -> dict[str, Tensor]:
-    """Return the weights of a BERT-class encoder under our text tower's names.
+def load_text_encoder(
+    folder: Path,
+) -> tuple[TextEncoderSpec, CaptionTokenizer, dict[str, Tensor]]:
+    """Return sizes, tokenizer and weights of a BERT-class encoder, for mean pooling.
 
-    :raises ModelError: weights are missing or damaged.
+    :raises InputError: the folder lacks ``config.json`` or ``tokenizer.json``.
+    :raises ModelError: weights are missing, damaged or of another architecture.
     """
+    spec = text_spec(folder)
+    try:
+        tokenizer = (folder / "tokenizer.json").read_bytes()
+    except OSError as error:
+        raise InputError(f"{folder} is no text encoder: {error}") from None
+    weights = _text_weights(folder)
+    weights = {n: t for n, t in weights.items() if not n.startswith("pooler.")}
+    fill(TextTower(spec), weights, "", folder)
+    return spec, CaptionTokenizer.from_bytes(tokenizer, spec.longest_tokens), weights
+
+
+def _text_weights(folder: Path, prefix: str = "") -> dict[str, Tensor]:
+    """Return the weights of a BERT-class encoder under our text tower's names."""
     tensors = _folder_weights(folder)
     for start in (prefix, "bert.", "roberta.", ""):
         if any(name.startswith(f"{start}embeddings.word") for name in tensors):
             kept = (f"{start}embeddings.", f"{start}encoder.layer.", f"{start}pooler.")
             found = {n.removeprefix(start): t for n, t in tensors.items() if n.startswith(kept)}
-            found = {
-                n: t for n, t in found.items() if not n.endswith(("position_ids", "token_type_ids"))
-            }
-            return {_modern(n): t for n, t in found.items()}
+            unused = ("position_ids", "token_type_ids")
+            return {_modern(n): t for n, t in found.items() if not n.endswith(unused)}
     raise ModelError(f"{folder} holds no weights of a BERT-class encoder")
 
 
@@ -117,7 +132,7 @@ def load_clap(folder: Path, name: str, bank: tuple[str, ...] = ()) -> MatchModel
     )
     model = MatchModel(spec)
     load_audio_tower(model, folder)
-    fill(model.text_tower, load_text_tower(folder, "text_model."), "", folder)
+    fill(model.text_tower, _text_weights(folder, "text_model."), "", folder)
     tensors = _folder_weights(folder)
     for head, theirs in ((model.audio_head, "audio"), (model.text_head, "text")):
         state = {

@@ -73,6 +73,7 @@ class MatchModel(nn.Module):
     text_tower: TextTower
     bank_vectors: Tensor
     bank_potentials: Tensor
+    exemplars: Tensor
 
     def __init__(self, spec: ModelSpec, sides: Sequence[Side] = ("audio", "text")) -> None:
         super().__init__()
@@ -87,6 +88,8 @@ class MatchModel(nn.Module):
             self.text_head = Projection(spec.text_encoder.width, spec.hidden, spec.dimensions)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
+        if "audio" in sides and "text" in sides:  # only training looks at them
+            self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
 
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""
@@ -109,11 +112,16 @@ class Captioner:
     @torch.inference_mode()
     def __call__(self, captions: Sequence[str]) -> Tensor:
         """Return mapped vectors (captions, rank)."""
-        parts = []
+        return self.model.map_text_features(self.features(captions))
+
+    @torch.no_grad()
+    def features(self, captions: Sequence[str]) -> Tensor:
+        """Return pooled text features (captions, width)."""
+        parts = [torch.zeros(0, self.model.spec.text_encoder.width)]
         for start in range(0, len(captions), _TEXT_BATCH):
             ids, mask = self.tokenizer(captions[start : start + _TEXT_BATCH])
-            parts.append(self.model.map_text_features(self.model.text_tower(ids, mask)))
-        return torch.cat(parts) if parts else torch.zeros(0, self.model.spec.rank)
+            parts.append(self.model.text_tower(ids, mask))
+        return torch.cat(parts)
 
 
 @dataclass(frozen=True)
@@ -170,7 +178,11 @@ def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> Match
     spec = read_spec(folder)
     model = MatchModel(spec, sides)
     prefixes = ("metric.", "bank_", *(f"{side}_" for side in sides))
+    if len(sides) == 2 and spec.exemplars:
+        prefixes = (*prefixes, "exemplars")
     tensors = load_weights(folder, spec, prefixes)
+    if not spec.exemplars and len(sides) == 2:
+        tensors["exemplars"] = model.exemplars
     fill(model, tensors, "", folder / "weights.safetensors")
     return model.eval().requires_grad_(False)
 

@@ -119,7 +119,8 @@ class ModelSpec:
     """The contents of ``model.json``; lengths in seconds, widths in channels.
 
     ``tower_config`` holds the sizes of a tower that has some to choose; ``base`` is the id of
-    the model that this one was trained from, if any.
+    the model that this one was trained from, if any; ``exemplars`` counts the features that
+    stand for the sounds it was made with.
     """
 
     name: str
@@ -140,6 +141,7 @@ class ModelSpec:
     audio_sha256: str = ""
     tower_config: dict[str, Any] = field(default_factory=dict)
     base: str = ""
+    exemplars: int = 0
 
     @property
     def id(self) -> str:

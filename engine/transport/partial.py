@@ -9,6 +9,9 @@ from torch import Tensor
 
 from engine.transport.sinkhorn import _log_marginal
 
+_BLOCK = 10  # rounds between two looks at the result
+_PLAIN = 50.0  # spread of −C/ε up to which exp(−C/ε) and its products are safe in float32
+
 
 @dataclass(frozen=True)
 class PartialPlan:
@@ -62,24 +65,70 @@ def partial_sinkhorn(
         raise ValueError(f"mass must lie in (0, {most:.6g}], not {mass}")
     scaled = cost / -epsilon
     log_mass = torch.log(cost.new_tensor(mass))
-    u, v = torch.zeros_like(log_a), torch.zeros_like(log_b)
-    w = log_mass - torch.logsumexp(scaled.flatten(-2), -1)
-    violation = float("inf")
-    iterations = 0
-    while iterations < max_iterations:
-        iterations += 1
-        rows = torch.logsumexp(scaled + v[..., None, :], -1) + w[..., None]
-        u = torch.clamp(log_a - rows, max=0.0)
-        columns = torch.logsumexp(scaled + u[..., :, None], -2) + w[..., None]
-        v = torch.clamp(log_b - columns, max=0.0)
-        w = log_mass - torch.logsumexp(torch.logsumexp(scaled + u[..., :, None], -2) + v, -1)
+    spread = float((scaled.amax((-2, -1)) - scaled.amin((-2, -1))).max())
+    iterate = _scaling if spread < _PLAIN else _log_domain
+    u, v, w = torch.zeros_like(log_a), torch.zeros_like(log_b), cost.new_zeros(cost.shape[:-2])
+    violation, iterations = float("inf"), 0
+    while iterations < max_iterations and violation > tolerance:
+        block = min(_BLOCK, max_iterations - iterations)
+        u, v, w = iterate(scaled, log_a, log_b, log_mass, (u, v), block)
+        iterations += block
         log_plan = scaled + u[..., :, None] + v[..., None, :] + w[..., None, None]
         error_a = _violation(torch.logsumexp(log_plan, -1), log_a, u)
         error_b = _violation(torch.logsumexp(log_plan, -2), log_b, v)
         violation = float(torch.maximum(error_a, error_b).max()) / mass
-        if violation <= tolerance:
-            break
     return PartialPlan(log_plan, u, v, iterations, violation, violation <= tolerance)
+
+
+_Factors = tuple[Tensor, Tensor, Tensor]
+
+
+def _log_domain(
+    scaled: Tensor,
+    log_a: Tensor,
+    log_b: Tensor,
+    log_mass: Tensor,
+    start: tuple[Tensor, Tensor],
+    steps: int,
+) -> _Factors:
+    """Take ``steps`` rounds of projections; return log u, log v and log w."""
+    u, v = start
+    w = log_mass - _log_total(scaled, u, v)
+    for _ in range(steps):
+        rows = torch.logsumexp(scaled + v[..., None, :], -1) + w[..., None]
+        u = torch.clamp(log_a - rows, max=0.0)
+        columns = torch.logsumexp(scaled + u[..., :, None], -2) + w[..., None]
+        v = torch.clamp(log_b - columns, max=0.0)
+        w = log_mass - _log_total(scaled, u, v)
+    return u, v, w
+
+
+def _scaling(
+    scaled: Tensor,
+    log_a: Tensor,
+    log_b: Tensor,
+    log_mass: Tensor,
+    start: tuple[Tensor, Tensor],
+    steps: int,
+) -> _Factors:
+    """Do as :func:`_log_domain` by products with the kernel, which must not underflow."""
+    shift = scaled.amax((-2, -1))
+    kernel = torch.exp(scaled - shift[..., None, None])
+    transposed = kernel.transpose(-1, -2)
+    a, b, mass = log_a.exp()[..., None], log_b.exp()[..., None], log_mass.exp()
+    u, v = (x.exp()[..., None] for x in start)
+    column = torch.matmul(kernel, v)
+    w = mass / (u * column).sum((-2, -1), keepdim=True)
+    for _ in range(steps):
+        u = torch.clamp(a / (column * w), max=1.0)
+        v = torch.clamp(b / (torch.matmul(transposed, u) * w), max=1.0)
+        column = torch.matmul(kernel, v)
+        w = mass / (u * column).sum((-2, -1), keepdim=True)
+    return u.log()[..., 0], v.log()[..., 0], w.log()[..., 0, 0] - shift
+
+
+def _log_total(scaled: Tensor, u: Tensor, v: Tensor) -> Tensor:
+    return torch.logsumexp(torch.logsumexp(scaled + u[..., :, None], -2) + v, -1)
 
 
 def _violation(log_sums: Tensor, log_marginal: Tensor, factor: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ from engine.models.foreign import (
     audio_spec,
     load_audio_tower,
     load_clap,
-    load_text_tower,
+    load_text_encoder,
     text_spec,
 )
 from engine.models.frontend import LogMel
@@ -218,10 +218,10 @@ def test_any_bert_class_encoder_gives_what_transformers_gives(kind, pickled, tmp
         (tmp_path / "model.safetensors").unlink()
         state = {f"{kind}.{n}": t for n, t in theirs.state_dict().items()}
         torch.save(state, tmp_path / "pytorch_model.bin")
-    spec = text_spec(tmp_path)
-    weights = load_text_tower(tmp_path)
+    write_tokenizer(tmp_path / "tokenizer.json")
+    spec, _, weights = load_text_encoder(tmp_path)
     tower = TextTower(spec).eval()
-    tower.load_state_dict({n: t for n, t in weights.items() if not n.startswith("pooler.")})
+    tower.load_state_dict(weights)
     ids = torch.tensor([[2, 3, 4, 5], [6, 7, config.pad_token_id, config.pad_token_id]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]], dtype=torch.bool)
     with torch.no_grad():
