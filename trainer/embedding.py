@@ -20,7 +20,8 @@ _SOUNDS_AT_ONCE = 32
 class Embedder:
     """Embeds pairs; a tower learns while its side is in ``free``.
 
-    The features of captions that a frozen text tower has read are kept.
+    The features of captions that a frozen text tower has read are kept, in ``read`` if given:
+    runs that start from one text tower may share them.
     """
 
     def __init__(
@@ -31,12 +32,13 @@ class Embedder:
         disguise: Disguise,
         mixed_precision: bool,
         device: str,
+        read: dict[str, Tensor] | None = None,
     ) -> None:
         self.model, self.tokenizer, self.device = model, tokenizer, device
         self.feature_noise, self.disguise = feature_noise, disguise
         self.mixed_precision = mixed_precision
         self.free: Collection[Literal["audio", "text"] | str] = ()
-        self._read: dict[str, Tensor] = {}
+        self._read = {} if read is None else read
 
     def __call__(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Return embeddings z (b, d) of the sounds and the captions of a part."""
@@ -47,17 +49,17 @@ class Embedder:
     @torch.no_grad()
     def freeze(self, texts: Collection[str]) -> None:
         """Read captions once, with the text tower as it is."""
-        ordered = sorted(texts, key=len)
+        ordered = sorted(set(texts) - set(self._read), key=lambda text: (len(text), text))
         for start in range(0, len(ordered), _TEXTS_AT_ONCE):
             part = ordered[start : start + _TEXTS_AT_ONCE]
             self._read.update(zip(part, self._encode(part).cpu(), strict=True))
 
     @torch.no_grad()
-    def features_of(self, sample: Batch) -> tuple[Tensor, Tensor]:
-        """Return features of both sides; of every caption that was read, if any was."""
+    def features_of(self, sample: Batch, texts: Collection[str]) -> tuple[Tensor, Tensor]:
+        """Return features of a sample's sounds, and of ``texts`` (if none, of its captions)."""
         audio = torch.cat([self._audio_features(part) for part in sample.split(_SOUNDS_AT_ONCE)])
-        if self._read:
-            return audio, torch.stack(list(self._read.values())).to(self.device)
+        if texts:
+            return audio, torch.stack([self._read[text] for text in texts]).to(self.device)
         return audio, torch.cat([self._encode(p.captions) for p in sample.split(_TEXTS_AT_ONCE)])
 
     def _audio_features(self, part: Batch) -> Tensor:

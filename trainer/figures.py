@@ -78,16 +78,19 @@ def draw_space(u: Tensor, v: Tensor, relevant: Tensor, target: Path) -> None:
     from matplotlib import pyplot
     from sklearn.manifold import TSNE
 
-    first = relevant.float().argmax(1)
-    u, first = u[:_POINTS], first[:_POINTS]
-    both = torch.cat([u, v[first.unique()]])
+    first = relevant.float().argmax(1)[:_POINTS]
+    named = sorted(set(first.tolist()))
+    u = u[:_POINTS]
+    both = torch.cat([u, v[named]])
     perplexity = float(min(30, max(2, (len(both) - 1) // 3)))
     places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(both.numpy())
     figure, axes = pyplot.subplots(figsize=(7, 6))
-    sounds, captions = places[: len(u)].T, places[len(u) :].T
-    axes.scatter(*sounds, s=8, c=first.numpy(), cmap="hsv", label="sounds")
-    own = first.unique().numpy()
-    axes.scatter(*captions, s=60, marker="*", edgecolors="k", c=own, cmap="hsv", label="captions")
+    x, y = places.T
+    axes.scatter(x[: len(u)], y[: len(u)], s=8, c=first.tolist(), cmap="hsv", label="sounds")
+    rest = slice(len(u), None)
+    axes.scatter(
+        x[rest], y[rest], s=60, c=named, cmap="hsv", marker="*", edgecolors="k", label="captions"
+    )
     axes.legend()
     axes.set(xticks=[], yticks=[])
     figure.tight_layout()

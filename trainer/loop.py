@@ -91,6 +91,7 @@ class Run:
         validate: Validate | None = None,
         rehearse: Callable[[MatchModel], Tensor] | None = None,
         tell: Callable[[Event], None] = lambda event: None,
+        texts_read: dict[str, Tensor] | None = None,
     ) -> None:
         self.folder, self.model = folder, model.to(device)
         self.source, self.config, self.device = source, config, device
@@ -110,6 +111,7 @@ class Run:
             config.disguise,
             config.mixed_precision,
             device,
+            texts_read,
         )
         torch.manual_seed(config.seed + self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
@@ -313,7 +315,7 @@ class Run:
         self.embedder.freeze(self.source.texts)
         if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
             sample = self.source.sample(np.random.default_rng(self.config.seed))
-            audio, text = self.embedder.features_of(sample)
+            audio, text = self.embedder.features_of(sample, self.source.texts)
             self.model.audio_head.standardise(audio)
             self.model.text_head.standardise(text)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -103,7 +103,8 @@ class FeaturePairs:
     ``caption_share`` of a batch comes from tagged captions.  A caption's candidates are the
     ``candidates`` pool clips whose tags agree best (cosine between its labels and the square
     roots of the clips' tag probabilities); captions whose best agreement is below
-    ``least_agreement`` are left out.
+    ``least_agreement`` are left out.  A share ``wrong`` of labels and of captions is dealt
+    out anew.
     """
 
     def __init__(
@@ -114,8 +115,16 @@ class FeaturePairs:
         caption_share: float = 0.35,
         candidates: int = 6,
         least_agreement: float = 0.5,
+        wrong: float = 0.0,
+        wrong_seed: int = 0,
     ) -> None:
         self.pool, self.caption_share = pool, caption_share
+        if wrong:
+            labels = tuple(shuffled(pool.labels, wrong, wrong_seed))
+            self.pool = pool = replace(pool, labels=labels)
+            texts = shuffled([caption.text for caption in captions], wrong, wrong_seed)
+            pairs = zip(captions, texts, strict=True)
+            captions = [replace(caption, text=text) for caption, text in pairs]
         self._labelled = np.flatnonzero([bool(label) for label in pool.labels])
         if not len(self._labelled):
             raise InputError("there is no labelled sound to train on")
