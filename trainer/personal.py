@@ -40,6 +40,7 @@ from trainer.rehearsal import Rehearsal
 
 MAY_FORGET = 0.02  # of zero-shot R@1 on the general set
 _WAYS = (1.0, 0.75, 0.5, 0.25)  # shares of the way from the base to the trained weights
+_SURE = 2.0  # standard errors by which a way must be better
 _HELD_OUT = 0.15
 _LARGEST_TEST = 1000  # sounds
 _QUERIES, _WINDOWS = 500, 4000  # for moving the match strength's zero
@@ -170,7 +171,7 @@ def train_personal(
         candidate = _on_the_way(base, trained, way)
         standing, precisions = exam.grade(Captioner(candidate, tokenizer))
         gain = precisions - base_precisions
-        surely = float(gain.mean()) > float(gain.std()) / len(gain) ** 0.5
+        surely = float(gain.mean()) > _SURE * float(gain.std()) / len(gain) ** 0.5
         forgets = (
             standing.general is not None
             and before.general is not None

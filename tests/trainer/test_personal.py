@@ -1,0 +1,179 @@
+"""Training on a library, on made-up features whose truth is known."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from engine.errors import InputError
+from engine.metadata.captions import caption_of, caption_of_name
+from engine.models.match_model import load_captioner, load_model
+from engine.models.spec import read_spec
+from engine.progress import Control
+from engine.store import Library, StoredWindow
+from engine.store.records import FileFacts
+from engine.store.tags import accept_tags, accepted_tags
+from trainer.library_pairs import CaptionedFeatures, read_pairs, with_captions
+from trainer.pairs import shuffled
+from trainer.personal import PersonalConfig, train_personal, write_personal
+
+NOUNS = ["door", "rain", "bell", "wind", "dog", "cat", "tone", "sound"]
+CONFIG = PersonalConfig(steps=150, batch=64, heads_rate=3e-3, metric_rate=1e-4)
+
+
+def facts(path: str) -> FileFacts:
+    return FileFacts(path, 1, 1, path, 1.0, 32000, 1, 16, "wav")
+
+
+def window(features: np.ndarray) -> StoredWindow:
+    half = features.astype(np.float16).tobytes()
+    return StoredWindow(0.0, 1.0, half, np.zeros(32, np.float16).tobytes(), 0.0)
+
+
+@pytest.fixture
+def pairs() -> CaptionedFeatures:
+    """Sounds of every pair of nouns, whose features are the sum of the nouns' directions."""
+    generator = torch.Generator().manual_seed(0)
+    directions = torch.randn(len(NOUNS), 384, generator=generator)
+    features, captions = [], []
+    for first in range(len(NOUNS)):
+        for second in range(len(NOUNS)):
+            for _ in range(6):
+                noise = 0.5 * torch.randn(384, generator=generator)
+                features.append(directions[first] + 0.7 * directions[second] + noise)
+                captions.append((f"{NOUNS[first]} {NOUNS[second]}",))
+    return CaptionedFeatures(torch.stack(features), torch.arange(len(captions)), tuple(captions))
+
+
+@pytest.mark.parametrize(
+    ("name", "caption"),
+    [
+        ("Door_Creak_01.wav", "door creak"),
+        ("DOORWood_Cabin Door Creak_ABC_XYZ.wav", "cabin door creak"),
+        ("HeavyRain-Take3_Stereo_48kHz.wav", "heavy rain"),
+        ("ZOOM0001.wav", None),
+        ("a1.wav", None),
+        ("Türquietschen 2.flac", "türquietschen"),
+    ],
+)
+def test_names_say_what_they_say(tmp_path, name, caption):
+    assert caption_of_name(tmp_path / name) == caption
+
+
+def test_a_folder_speaks_for_a_name_that_says_nothing(tmp_path):
+    assert caption_of(tmp_path / "Doors" / "ZOOM0001.wav") == "doors"
+
+
+def test_a_librarys_pairs_are_its_tags_and_names_in_that_order(tmp_path):
+    with Library(tmp_path / "library.db") as library:
+        rows = [
+            (facts(f"/x/{noun}/Zoom_{n}.wav"), [window(np.full(384, n))])
+            for n in range(10)
+            for noun in NOUNS
+        ]
+        library.put_sounds(rows)
+        accept_tags(library, [(1, "squeak"), (1, "hinge")])
+        accept_tags(library, [(1, "squeak")])
+        assert accepted_tags(library) == {1: ["hinge", "squeak"]}
+        library.set_missing([2], True)
+        found = read_pairs(library, Control())
+    assert found.captions[0] == ("hinge, squeak", "door")
+    assert len(found.captions) == 69  # one is missing, and ten are only called "sound"
+    assert found.features[1].mean() == 0.0
+
+
+def test_too_small_a_library_and_one_of_a_single_name_are_told(tmp_path):
+    with Library(tmp_path / "small.db") as library:
+        library.put_sounds([(facts("/x/door.wav"), [window(np.zeros(384))])])
+        with pytest.raises(InputError, match=r"only 1 sounds of .* and 50 are needed"):
+            read_pairs(library, Control())
+    with Library(tmp_path / "same.db") as library:
+        rows = [(facts(f"/x/Door_{n}.wav"), [window(np.zeros(384))]) for n in range(60)]
+        library.put_sounds(rows)
+        with pytest.raises(InputError, match='are called "door": nothing to tell apart'):
+            read_pairs(library, Control())
+
+
+def test_takes_of_one_name_are_never_split(pairs):
+    training, test = pairs.split(0.2, 0)
+    assert not {t[0] for t in training.captions} & {t[0] for t in test.captions}
+    assert len(training.captions) + len(test.captions) == len(pairs.captions)
+
+
+def test_a_part_keeps_sounds_and_captions_together(pairs):
+    part = pairs.part(np.array([7, 3]))
+    assert part.captions == (pairs.captions[7], pairs.captions[3])
+    first = part.features[part.clip == 0]
+    assert torch.equal(first, pairs.features[pairs.clip == 7])
+
+
+def test_training_helps_on_sounds_that_were_held_out(model_folder, pairs, tmp_path):
+    told: list[dict] = []
+    model, outcome = train_personal(
+        model_folder, pairs, tmp_path / "run", CONFIG, Control(), tell=told.append
+    )
+    assert outcome.way > 0
+    assert outcome.after.map10 > outcome.before.map10 + 0.2
+    assert outcome.before.general is None
+    assert {event["event"] for event in told} >= {"loss", "way"}
+    target = tmp_path / "models" / "mine"
+    write_personal(target, model_folder, model, outcome, pairs)
+    spec = read_spec(target)
+    assert (spec.name, spec.base) == ("mine", read_spec(model_folder).id)
+    assert spec.audio_id == read_spec(model_folder).audio_id
+    again = load_model(target)
+    mapped = again.map_features(pairs.features[:5])
+    assert torch.allclose(mapped, model.map_features(pairs.features[:5]), atol=1e-2)
+    assert load_captioner(target)(["door rain"]).isfinite().all()
+    with pytest.raises(InputError, match="is there already"):
+        write_personal(target, model_folder, model, outcome, pairs)
+
+
+def test_names_that_mean_nothing_leave_the_base_as_it_is(model_folder, pairs, tmp_path):
+    wrong = with_captions(pairs, shuffled([t[0] for t in pairs.captions], 1.0, 3))
+    model, outcome = train_personal(model_folder, wrong, tmp_path / "run", CONFIG, Control())
+    assert outcome.way == 0.0
+    assert outcome.after == outcome.before
+    assert "held-out" in outcome.kept
+    base = load_model(model_folder)
+    assert torch.equal(model.metric.factor, base.metric.factor)
+
+
+def test_half_of_the_names_wrong_is_not_worse_than_no_training(model_folder, pairs, tmp_path):
+    names = [t[0] for t in pairs.captions]
+    half = with_captions(pairs, shuffled(names, 0.5, 0))
+    model, _ = train_personal(model_folder, half, tmp_path / "run", CONFIG, Control())
+    base, tokenizer = load_model(model_folder), load_captioner(model_folder).tokenizer
+    from engine.models.match_model import Captioner
+
+    def right(m) -> float:
+        texts = sorted(set(names))
+        cost = torch.cdist(m.map_features(pairs.features), Captioner(m, tokenizer)(texts))
+        wanted = torch.tensor([texts.index(name) for name in names])
+        return float((cost.argmin(1) == wanted).float().mean())
+
+    assert right(model) >= right(base)
+
+
+def test_what_would_be_forgotten_elsewhere_stops_it_unless_insisted(
+    model_folder, pairs, tmp_path, monkeypatch
+):
+    from trainer import personal
+
+    class Known:
+        """A general set on which only the base's metric does well."""
+
+        def figure(self, captioner) -> float:
+            base = load_model(model_folder).metric.factor
+            return 0.9 if torch.equal(captioner.model.metric.factor, base) else 0.5
+
+    monkeypatch.setattr(personal, "hear_general_set", lambda *ignored: Known())
+    general = tmp_path / "general.csv"
+    arguments = (model_folder, pairs, tmp_path / "run", CONFIG, Control(), general)
+    _, outcome = train_personal(*arguments)
+    assert outcome.way == 0.0
+    assert "cost too much" in outcome.kept
+    _, insisted = train_personal(*arguments, insist=True)
+    assert insisted.way > 0
+    assert json.dumps(insisted.to_dict())
