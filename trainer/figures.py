@@ -53,7 +53,8 @@ def draw_curves(log: Path, target: Path) -> None:
     """Draw loss and validation of a run's log over its steps."""
     from matplotlib import pyplot
 
-    events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
+    lines = log.read_text(encoding="utf-8").splitlines() if log.is_file() else []
+    events = [json.loads(line) for line in lines]
     losses = [(e["step"], e["loss"]) for e in events if e["event"] == "loss"]
     checks = [e for e in events if e["event"] == "validation"]
     figure, axes = pyplot.subplots(1, 2 if checks else 1, figsize=(10 if checks else 5, 4))

@@ -137,7 +137,7 @@ class Run:
                             f"the loss is {loss} at step {self.step}: lower the rates; "
                             f"{self.folder} keeps the last good checkpoint"
                         )
-                    if self.step % 25 == 0:
+                    if self.step % 25 == 0 or self.step in (1, self.config.steps):
                         self.log({"event": "loss", "loss": round(loss, 5)})
                     if self.config.validate_every and self.step % self.config.validate_every == 0:
                         self._validate()
@@ -205,7 +205,8 @@ class Run:
             _set_random_state(state, self.device)
             rows = slice(start, start := start + len(part.captions))
             torch.autograd.backward(self.embedder(part), (x.grad[rows], y.grad[rows]))
-        self.world.sum_gradients(self.model.parameters())
+        named = self.model.named_parameters()  # the metric's gradient is whole on every process
+        self.world.sum_gradients(p for n, p in named if not n.startswith("metric."))
         return float(loss.detach())
 
     def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
@@ -292,16 +293,14 @@ class Run:
             (model.audio_tower, rates.audio_tower),
         )
         for tower, rate in towers:
-            groups.append(
-                (list(tower.parameters()) if rate else [], rate, self.config.weight_decay)
-            )
+            groups.append((list(tower.parameters()), rate, self.config.weight_decay))
         for parameters, rate, _ in groups:
             for parameter in parameters:
                 parameter.requires_grad_(rate > 0)
         return [
             {"params": parameters, "peak": rate, "weight_decay": decay}
             for parameters, rate, decay in groups
-            if parameters and rate
+            if rate
         ]
 
     def _trained(self) -> dict[str, nn.Parameter]:

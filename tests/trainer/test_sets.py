@@ -1,0 +1,145 @@
+"""Data sets in the layouts that their users have on disk."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from engine.errors import InputError
+from trainer.sets import read_set
+
+
+def sound(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, np.zeros(320), 32000)
+    return path
+
+
+def table(path: Path, *rows: tuple) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows(rows)
+
+
+def test_audiocaps_as_the_papers_users_have_it(tmp_path):
+    table(tmp_path / "train.csv", ("file_name", "caption"), ("Ya.wav", "A dog"), ("Yb.wav", "Rain"))
+    five = ("file_name", *(f"caption_{n}" for n in range(1, 6)))
+    table(tmp_path / "val.csv", five, ("Yc.wav", "one", "two", "three", "four", "five"))
+    for name in ("Ya", "Yb"):
+        sound(tmp_path / "waveforms" / "train" / f"{name}.wav")
+    sound(tmp_path / "waveforms" / "val" / "Yc.wav")
+    train = read_set(f"audiocaps:{tmp_path}", "train")
+    assert [(s.path.name, s.captions) for s in train] == [
+        ("Ya.wav", ("A dog",)),
+        ("Yb.wav", ("Rain",)),
+    ]
+    (valid,) = read_set(f"audiocaps:{tmp_path}", "val")
+    assert valid.captions == ("one", "two", "three", "four", "five")
+
+
+def test_audiocaps_as_its_authors_publish_it(tmp_path):
+    header = ("audiocap_id", "youtube_id", "start_time", "caption")
+    table(
+        tmp_path / "test.csv",
+        header,
+        (1, "abc", 30, "a bell"),
+        (2, "abc", 30, "a bell rings"),
+        (3, "gone", 0, "silence"),
+    )
+    sound(tmp_path / "test" / "abc_30.wav")
+    missing: list[Path] = []
+    (found,) = read_set(f"audiocaps:{tmp_path}", "test", lambda path, why: missing.append(path))
+    assert found.captions == ("a bell", "a bell rings")
+    assert [path.stem for path in missing] == ["gone"]
+
+
+def test_clotho_as_its_authors_publish_it(tmp_path):
+    header = ("file_name", *(f"caption_{n}" for n in range(1, 6)))
+    name = "clotho_captions_development.csv"
+    table(tmp_path / name, header, ("Santa Motor.wav", "a", "b", "c", "d", "e"))
+    sound(tmp_path / "development" / "Santa Motor.wav")
+    (found,) = read_set(f"clotho:{tmp_path}", "train")
+    assert found.captions == ("a", "b", "c", "d", "e")
+
+
+def test_esc50_by_folds(tmp_path):
+    rows = [(f"{fold}-1-A-0.wav", fold, 0, "crying_baby") for fold in (1, 2, 5)]
+    table(tmp_path / "meta" / "esc50.csv", ("filename", "fold", "target", "category"), *rows)
+    for name, *_ in rows:
+        sound(tmp_path / "audio" / name)
+    found = read_set(f"esc50:{tmp_path}", "1,5")
+    assert [s.path.name[0] for s in found] == ["1", "5"]
+    assert found[0].captions == ("crying baby",)
+    with pytest.raises(InputError, match="no fold 9"):
+        read_set(f"esc50:{tmp_path}", "9")
+
+
+def test_urbansound8k_by_folds(tmp_path):
+    header = ("slice_file_name", "fold", "class")
+    table(tmp_path / "metadata" / "UrbanSound8K.csv", header, ("x.wav", 3, "dog_bark"))
+    sound(tmp_path / "audio" / "fold3" / "x.wav")
+    (found,) = read_set(f"urbansound8k:{tmp_path}", "3")
+    assert found.captions == ("dog bark",)
+
+
+def test_a_folder_whose_names_are_captions(tmp_path):
+    sound(tmp_path / "sub" / "Heavy_Door-01.wav")
+    sound(tmp_path / "ZOOM0001.wav")
+    told: list[str] = []
+    (found,) = read_set(f"folder:{tmp_path}", tell=lambda path, why: told.append(path.name))
+    assert found.captions == ("heavy door",)
+    assert told == ["ZOOM0001.wav"]
+
+
+def test_a_manifest_with_missing_files_and_empty_captions_goes_on_and_tells(tmp_path):
+    sound(tmp_path / "a.wav")
+    sound(tmp_path / "b.wav")
+    path = tmp_path / "m.csv"
+    table(path, ("path", "caption"), ("a.wav", "a door"), ("b.wav", " "), ("c.wav", "a dog"))
+    told: dict[str, str] = {}
+    (found,) = read_set(f"csv:{path}", tell=lambda p, why: told.update({p.name: why}))
+    assert found.captions == ("a door",)
+    assert told == {"b.wav": "its caption is empty", "c.wav": "there is no such file"}
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("nonsense", "names no data set: write KIND:FOLDER"),
+        ("imagenet:/x", "names no data set"),
+        ("clotho:/no/such/folder", "where is the clotho data"),
+    ],
+)
+def test_what_is_no_data_set_is_told(name, sentence):
+    with pytest.raises(InputError, match=sentence):
+        read_set(name)
+
+
+def test_a_set_of_which_nothing_is_there_is_told(tmp_path):
+    path = tmp_path / "m.csv"
+    table(path, ("path", "caption"), ("gone.wav", "a door"))
+    with pytest.raises(InputError, match="has no sound with a caption"):
+        read_set(f"csv:{path}")
+    table(path, ("file", "text"), ("gone.wav", "a door"))
+    with pytest.raises(InputError, match="needs the columns path and caption"):
+        read_set(f"csv:{path}")
+
+
+def test_the_projects_own_data(data):
+    found = read_set(f"soundsift:{data}", "valid")
+    assert len(found) == 412
+    assert all(len(s.captions) == 1 for s in found)
+
+
+def test_the_papers_caption_files_are_read(data, tmp_path):
+    import shutil
+
+    for split in ("train", "val", "test"):
+        shutil.copy(data / "text" / f"audiocaps_{split}.csv", tmp_path / f"{split}.csv")
+    with (tmp_path / "test.csv").open(encoding="utf-8", newline="") as file:
+        first = next(csv.DictReader(file))
+    sound(tmp_path / "waveforms" / "test" / first["file_name"])
+    (found,) = read_set(f"audiocaps:{tmp_path}", "test")
+    assert len(found.captions) == 5

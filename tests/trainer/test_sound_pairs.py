@@ -1,0 +1,97 @@
+import numpy as np
+import pytest
+import soundfile
+import torch
+
+from engine.errors import InputError
+from engine.models.frontend import LogMel, mel_power, normalised
+from engine.models.panns import FRONT_END as PANNS
+from engine.models.spec import FrontEnd
+from tests.conftest import tone
+from trainer import cache as caches
+from trainer.augment import Disguise, disguised
+from trainer.sound_pairs import Crops, SoundPairs
+
+RATE = 32000
+
+
+@pytest.fixture
+def cache(tmp_path):
+    paths = []
+    for number, seconds in enumerate((0.03, 0.5, 1.0, 2.0)):
+        path = tmp_path / f"{number}.wav"
+        soundfile.write(path, tone(300 * (number + 1), seconds), RATE)
+        paths.append(path)
+    caches.build_samples(tmp_path / "cache", paths, RATE)
+    return caches.load(tmp_path / "cache", "samples")
+
+
+CAPTIONS = [("a",), ("b", "bee"), ("c",), ("d",)]
+
+
+def test_samples_come_back_as_they_were(cache):
+    expected = tone(900, 1.0).astype(np.float32)
+    assert np.allclose(cache.clip(2)[:, 0] / 32767, expected, atol=1e-4)
+
+
+def test_a_cache_of_one_kind_is_not_another(tmp_path, cache):
+    with pytest.raises(InputError, match="a cache of samples, not of spectra"):
+        caches.load(tmp_path / "cache", "spectra")
+
+
+def test_pairs_stay_together_and_stand_by_length(cache):
+    source = SoundPairs(cache, CAPTIONS, RATE, Crops(shift=False))
+    batch = source.draw(np.random.default_rng(0), 4)
+    lengths = batch.samples.tolist()
+    assert lengths == sorted(lengths) == [1600, 16000, 32000, 64000]
+    assert [c[0] for c in batch.captions] == list("abcd")
+    assert batch.keys == batch.captions
+    parts = batch.split(2)
+    assert [p.audio.shape[1] for p in parts] == [16000, 64000]
+
+
+def test_a_process_gets_its_share_of_the_same_batch(cache):
+    source = SoundPairs(cache, CAPTIONS, RATE, Crops(longest_s=0.25, mix=0.5))
+    whole = source.draw(np.random.default_rng(3), 4)
+    halves = [source.draw(np.random.default_rng(3), 4, share) for share in (slice(2), slice(2, 4))]
+    assert halves[0].captions + halves[1].captions == whole.captions
+    assert halves[0].keys == halves[1].keys == whole.keys
+    for half, rows in zip(halves, (slice(2), slice(2, 4)), strict=True):
+        width = half.audio.shape[1]
+        assert torch.equal(half.audio, whole.audio[rows, :width])
+
+
+def test_two_sounds_at_once_have_both_captions(cache):
+    source = SoundPairs(cache, CAPTIONS, RATE, Crops(mix=1.0, shift=False))
+    batch = source.draw(np.random.default_rng(0), 4)
+    assert all(" and " in caption for caption in batch.captions)
+    spectrum = torch.fft.rfft(batch.audio[-1, : RATE // 2]).abs()
+    assert int((spectrum > 0.05 * spectrum.max()).nonzero().max()) < 1300  # two tones, no more
+
+
+def test_a_sound_without_caption_is_never_drawn(cache):
+    source = SoundPairs(cache, [("a",), (), (), ()], RATE, Crops())
+    assert set(source.draw(np.random.default_rng(0), 16).captions) == {"a"}
+    with pytest.raises(InputError, match="no sound with a caption"):
+        SoundPairs(cache, [(), (), (), ()], RATE, Crops())
+
+
+@pytest.mark.parametrize("front_end", [FrontEnd(), PANNS])
+def test_power_and_log_mel_undo_each_other(front_end):
+    log_mel = LogMel(front_end)(torch.from_numpy(tone(440, 0.5)).float())
+    again = normalised(mel_power(log_mel, front_end), front_end)
+    assert torch.allclose(again, log_mel, atol=1e-3 * log_mel.abs().max())
+
+
+def test_gain_and_filter_move_levels_and_masks_silence_them():
+    front_end = FrontEnd()
+    log_mel = LogMel(front_end)(torch.randn(4, 16000) * 0.1)
+    assert torch.equal(disguised(log_mel, front_end, Disguise(0, 0, 0, 0)), log_mel)
+    louder = disguised(log_mel, front_end, Disguise(6.0, 0, 0, 0))
+    db = (louder - log_mel) * front_end.scale * 10 / np.log(10)
+    assert db.abs().max() <= 6.01
+    assert db.mean((1, 2)).std() > 0.1  # another gain for every sound
+    masked = disguised(log_mel, front_end, Disguise(0, 0, 40, 20))
+    silent = masked == front_end.floor
+    assert silent.any()
+    assert torch.equal(masked[~silent], log_mel[~silent])
