@@ -39,6 +39,8 @@ def train(arguments: Sequence[str]) -> int:
             return
         if event["event"] == "personal" and not as_json:
             print(report.personal(event))
+        elif event["event"] == "table":
+            print(event["markdown"])
         else:
             print(json.dumps(event, ensure_ascii=False, indent=1 if as_json else None))
 

@@ -58,9 +58,9 @@ def pots(
     cost: Callable[[Tensor, Tensor, Tensor], Tensor], iterations: int, threshold: float
 ) -> Loss:
     """Return the loss that back-propagates through POT's solver."""
-    weights = torch.full((BATCH,), 1.0 / BATCH)
 
     def loss(audio: Tensor, text: Tensor, factor: Tensor) -> Tensor:
+        weights = torch.full((len(audio),), 1.0 / len(audio))
         plan = ot.bregman.sinkhorn_log(
             weights,
             weights,
@@ -70,7 +70,7 @@ def pots(
             stopThr=threshold,
             warn=False,
         )
-        return -plan.diagonal().log().mean() - torch.log(torch.tensor(float(BATCH)))
+        return -plan.diagonal().log().mean() - torch.log(torch.tensor(float(len(audio))))
 
     return loss
 

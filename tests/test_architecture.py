@@ -49,7 +49,7 @@ def test_arrows_point_at_the_engine(path):
         assert not [m for m in used if within(m, ("app", "trainer", "PySide6", "sounddevice"))]
     if name.startswith("trainer"):
         assert not [m for m in used if within(m, ("app", "PySide6"))]
-    if name.startswith("app") and name not in ("app.cli", "app.commands"):
+    if name.startswith("app") and name not in ("app.commands", "app.training"):
         assert not [m for m in used if within(m, ("trainer",))]
 
 

@@ -31,7 +31,7 @@ from trainer.losses import ObjectiveConfig
 from trainer.metrics import modality_gap, recall_and_map
 from trainer.pairs import SENTENCE, FeaturePairs, Pool, read_tag_names, read_tagged_captions
 
-STEPS = 600
+STEPS = 400
 _FIRST_SOURCE = "OLPC Berklee (Tonejs/audio)"  # of table 9: the largest source, and the rest
 _SPLITS = ("train", "valid", "esc50_dev")
 
@@ -59,7 +59,10 @@ class SmallData:
         self.text, self.tokenizer, self.text_weights = load_text_encoder(text_folder)
         self.tag_names = read_tag_names(self.data)
         self.captions = read_tagged_captions(self.data, "train")
+        self.read_file = folder / "texts.pt"
         self.read: dict[str, Tensor] = {}
+        if self.read_file.is_file():
+            self.read = torch.load(self.read_file, weights_only=True)
 
     def figures(self, arm: Arm, test: str, seed: int) -> dict[str, float]:
         """Train one arm with one seed and measure it."""
@@ -76,8 +79,10 @@ class SmallData:
             seed=seed,
         )
         with tempfile.TemporaryDirectory() as folder:
-            pairs = self._pairs(arm, seed)
+            pairs, known = self._pairs(arm, seed), len(self.read)
             run = Run(Path(folder), model, self.tokenizer, pairs, config, texts_read=self.read)
+            if len(self.read) > known:
+                torch.save(self.read, self.read_file)
             run.run(lambda step, loss: self._check())
             finished = run.finished_model()
         return self._measure(finished, arm.encoder, test)
