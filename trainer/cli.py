@@ -10,7 +10,6 @@ and what the shipped models are made with:
 ``spectra``   decode sounds once into a cache of log-mels
 ``match``     m-LTM training of projections, metric and text tower on teacher features
 ``distil``    distillation of the compact audio tower
-``tune``      m-LTM fine-tuning of the compact audio tower, end to end
 ``export``    make a model folder of the results, calibrated on validation clips
 ``manifest``  write a split of the data folder as a manifest for `soundsift evaluate`
 ``recipe``    make what joins a foreign audio tower with a model's shared parts
@@ -125,11 +124,11 @@ def _parser() -> argparse.ArgumentParser:
     spectra.add_argument("--longest", type=float, default=30.0, help="seconds kept of a file")
     _add_match(command("match", "m-LTM training on teacher features"))
     _add_distil(command("distil", "distil the compact audio tower"))
-    _add_tune(command("tune", "fine-tune the compact audio tower end to end"))
     export = command("export", "make a model folder")
     export.add_argument("model", type=Path, help="the model folder to write")
     export.add_argument("--match", type=Path, required=True, help="folder of the match run")
     export.add_argument("--spectra", type=Path, required=True, help="cache of the train split")
+    export.add_argument("--more", type=Path, nargs="*", default=[], help="caches without labels")
     export.add_argument("--student", type=Path, help="compact tower; without it, the teacher")
     export.add_argument("--text-encoder", type=Path)
     export.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")
@@ -215,14 +214,3 @@ def _add_distil(distil: argparse.ArgumentParser) -> None:
     distil.add_argument("--match", type=Path, help="a match run, whose embedding is a target too")
     distil.add_argument("--device", default="cpu", help="cpu or cuda")
     distil.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")
-
-
-def _add_tune(tune: argparse.ArgumentParser) -> None:
-    tune.add_argument("folder", type=Path, help="the run's folder")
-    tune.add_argument("--match", type=Path, required=True, help="run whose heads and text stay")
-    tune.add_argument("--spectra", type=Path, required=True, help="cache of the train split")
-    tune.add_argument("--student", type=Path, required=True, help="compact tower to start from")
-    tune.add_argument("--minutes", type=float, default=20.0)
-    tune.add_argument("--rate", type=float, default=1e-4)
-    tune.add_argument("--device", default="cpu", help="cpu or cuda")
-    tune.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")

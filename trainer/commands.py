@@ -168,10 +168,12 @@ def distil(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Make a calibrated model folder."""
+    import torch
+
     from engine.models.folder import write_model
     from engine.models.spec import ModelSpec
     from trainer import cache as caches
-    from trainer.export import LICENCES, PROVENANCE, calibrate, reference_texts
+    from trainer.export import EXEMPLARS, LICENCES, PROVENANCE, calibrate, centres, reference_texts
     from trainer.pairs import read_tag_names
     from trainer.teacher import clip_features
 
@@ -185,10 +187,13 @@ def export(options: argparse.Namespace) -> None:
         bank=reference_texts(options.data, read_tag_names(options.data)),
         provenance=PROVENANCE[name],
         licences=LICENCES[name],
+        exemplars=EXEMPLARS,
     )
     model = matched(options.match, spec)
     model.audio_tower.load_state_dict(tower.state_dict())
     pool = clip_features(tower, caches.load(options.spectra))
+    more = [clip_features(tower, caches.load(path)) for path in options.more]
+    model.exemplars.copy_(centres(torch.cat([pool, *more]), EXEMPLARS))
     tokenizer = text_encoder(options.text_encoder) / "tokenizer.json"
     write_model(options.model, model, tokenizer, pool)
     valid = labelled_clips(options.data, "valid")

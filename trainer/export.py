@@ -42,6 +42,7 @@ LICENCES = {
         "Everything else: as the model `default`.",
     ),
 }
+EXEMPLARS = 1024
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -57,6 +58,20 @@ def reference_texts(folder: Path, tag_names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*names, *filter(None, explanations), *tag_names]))
 
 
+def centres(features: Tensor, count: int) -> Tensor:
+    """Return ``count`` centres (count, width) of features (n, width), by k-means.
+
+    Distances are in deviations of each feature; of fewer features some centres coincide.
+    """
+    from sklearn.cluster import MiniBatchKMeans
+
+    mean, deviation = features.mean(0), features.std(0).clamp(min=1e-3)
+    scaled = ((features - mean) / deviation).numpy()
+    found = MiniBatchKMeans(min(count, len(scaled)), random_state=0, n_init=1, batch_size=4096)
+    wanted = torch.arange(count) % min(count, len(scaled))
+    return torch.from_numpy(found.fit(scaled).cluster_centers_).float()[wanted] * deviation + mean
+
+
 def write_recipe(folder: Path, model: Path, shared: Path) -> None:
     """Write what is needed to join a foreign audio tower with the shared parts of a model.
 
@@ -66,9 +81,9 @@ def write_recipe(folder: Path, model: Path, shared: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     spec = read_spec(model)
     write_spec(replace(spec, bank=(), sha256={}, audio_sha256=""), folder)
-    potentials = load_tensors(model / "weights.safetensors", ("bank_potentials",))
+    own = load_tensors(model / "weights.safetensors", ("bank_potentials", "exemplars"))
     save_file(
-        potentials,
+        {name: tensor.half() if name == "exemplars" else tensor for name, tensor in own.items()},
         folder / "potentials.safetensors",
         metadata={"shared_id": read_spec(shared).id},
     )

@@ -17,7 +17,7 @@ from engine.models.catalog import models
 from engine.models.spec import ModelSpec, read_spec
 from engine.progress import Control, Progress
 from engine.store import Library, StoredWindow
-from engine.store.windows import forget_windows, remap_windows, sample_vectors, window_rows
+from engine.store.windows import forget_windows, remap_windows, sample_features, window_rows
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -77,49 +77,45 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
     model = load_model(model_folder, ("audio",))
     settings = _settings_for(spec, model, model_folder)
     if library.setting("audio_id") in (None, spec.audio_id.encode()):
+        if library.statistics().windows >= FEWEST_TO_SOLVE:
+            settings |= _solved(library, model, control)
         _remap(library, model, settings, control)
-        if _is_due(library):
-            _solve(library, model, control)
     else:
         forget_windows(library, settings)
 
 
 def refresh_potentials(library: Library, model_folder: Path, control: Control) -> None:
     """Solve the bank's potentials for this library, if it has grown or shrunk enough."""
-    if not _is_due(library):
+    windows = library.statistics().windows
+    solved = int(library.setting("solved_windows") or b"0")
+    if windows < FEWEST_TO_SOLVE or abs(windows - solved) <= _GROWTH * solved:
         return
     from engine.models.match_model import load_model
 
-    _solve(library, load_model(model_folder, ("audio",)), control)
+    model = load_model(model_folder, ("audio",))
+    _remap(library, model, _solved(library, model, control), control)
 
 
-def _is_due(library: Library) -> bool:
-    windows = library.statistics().windows
-    solved = int(library.setting("solved_windows") or b"0")
-    return windows >= FEWEST_TO_SOLVE and abs(windows - solved) > _GROWTH * solved
-
-
-def _solve(library: Library, model: MatchModel, control: Control) -> None:
+def _solved(library: Library, model: MatchModel, control: Control) -> dict[str, bytes]:
+    """Return the settings that hold the bank's potentials for this library's windows."""
     import torch
 
     from engine.transport import bank_potentials
 
     control.report(Progress("solving potentials", 0))
-    sample = sample_vectors(library, _SAMPLE)
-    u = torch.from_numpy(np.frombuffer(sample, np.float16).reshape(-1, model.spec.rank).copy())
+    sample = np.frombuffer(sample_features(library, _SAMPLE), np.float16).astype(np.float32)
     with torch.inference_mode():
+        u = model.map_features(torch.from_numpy(sample.reshape(-1, model.spec.features)))
         solved = bank_potentials(
-            _bank_cost(model, u.float()),
+            _bank_cost(model, u.half().float()),
             model.spec.ranking.epsilon,
             tolerance=1e-3,
             max_iterations=100,
         )
-    windows = library.statistics().windows
-    settings = {
+    return {
         "bank_potentials": solved.g.numpy().astype(np.float32).tobytes(),
-        "solved_windows": str(windows).encode(),
+        "solved_windows": str(library.statistics().windows).encode(),
     }
-    _remap(library, model, settings, control)
 
 
 def _remap(

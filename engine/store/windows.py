@@ -21,23 +21,24 @@ def window_rows(library: Library, *columns: str, present: bool = True) -> list[R
         return list(connection.execute(statement))
 
 
-def sample_vectors(library: Library, count: int) -> bytes:
-    """Return the vectors of ``count`` evenly spread windows, in an order set by content.
+def sample_features(library: Library, count: int) -> bytes:
+    """Return the features of ``count`` evenly spread windows, in an order set by content.
 
     The order does not depend on when a sound was indexed, so that an interrupted run
     samples what an undisturbed one does.
     """
     w = tables.windows.c
-    statement = (
-        select(w.vector)
+    ordered = (
+        select(w.id)
         .join(tables.sounds)
         .where(tables.sounds.c.missing == 0)
         .order_by(tables.sounds.c.content_hash, tables.sounds.c.path, w.start_s)
     )
+    one = select(w.features).where(w.id == bindparam("window"))
     with library.reading() as connection:
-        vectors = list(connection.scalars(statement))
-    step = max(1, -(-len(vectors) // count))
-    return b"".join(vectors[::step])
+        ids = list(connection.scalars(ordered))
+        step = max(1, -(-len(ids) // count))
+        return b"".join(connection.execute(one, {"window": i}).scalar_one() for i in ids[::step])
 
 
 def remap_windows(
