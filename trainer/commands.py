@@ -29,6 +29,7 @@ _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 def from_library(options: argparse.Namespace) -> None:
     """Train on the user's own library."""
     from engine.models.catalog import find_model
+    from engine.models.spec import read_spec
     from engine.paths import data_folder, default_library, installed_models
     from engine.store import Library
     from trainer.library_pairs import read_pairs
@@ -46,7 +47,7 @@ def from_library(options: argparse.Namespace) -> None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
         base = find_model(stored.decode())
         pairs = read_pairs(library, control)
-        run = data_folder() / "runs" / target.name
+        run = data_folder() / "runs" / f"{target.name}-{pairs.digest(read_spec(base).id)}"
         model, outcome = train_personal(
             base, pairs, run, config, control, options.general, options.insist, options.show
         )
@@ -54,6 +55,7 @@ def from_library(options: argparse.Namespace) -> None:
             control.report(Progress("writing", 0))
             outcome = replace(outcome, model=str(target))
             write_personal(target, base, model, outcome, pairs)
+        (run / "checkpoint.pt").unlink(missing_ok=True)  # it has come to its end
     options.show({"event": "personal", "base": base.name, **outcome.to_dict()})
 
 

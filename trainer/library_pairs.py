@@ -6,6 +6,7 @@ A sound's captions are its accepted tags, the description in its header, and its
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,6 +59,11 @@ class CaptionedFeatures:
     def sample(self, rng: np.random.Generator) -> Batch:
         """Return up to 4,096 pairs."""
         return self.draw(rng, min(4096, len(self.captions)))
+
+    def digest(self, *more: str) -> str:
+        """Return twelve hexadecimal digits that change with captions, features or ``more``."""
+        told = repr([*more, self.captions, float(self.features.sum())])
+        return hashlib.sha256(told.encode()).hexdigest()[:12]
 
     def part(self, clips: np.ndarray) -> CaptionedFeatures:
         """Return the pairs of some clips."""

@@ -115,8 +115,7 @@ class Run:
         )
         torch.manual_seed(config.seed + self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(asdict(config), indent=2)
-        (folder / "config.json").write_text(text, encoding="utf-8")
+        self._claim_folder()
         self.average = {name: p.detach().clone() for name, p in self._trained().items()}
         if (folder / "checkpoint.pt").exists():
             self._resume()
@@ -309,6 +308,20 @@ class Run:
         frozen = [t for t in ("text_tower", "audio_tower") if not getattr(self.config.rates, t)]
         kept = {name: p for name, p in named.items() if not name.startswith(("metric.", *frozen))}
         return kept | {f"ground_metric.{n}": p for n, p in self.metric.named_parameters()}
+
+    def _claim_folder(self) -> None:
+        """Write the configuration down; a run goes on only under the one it began with."""
+        path, own = self.folder / "config.json", json.dumps(asdict(self.config), indent=2)
+        if (self.folder / "checkpoint.pt").exists() and path.exists():
+            before = json.loads(path.read_text(encoding="utf-8"))
+            now = json.loads(own)
+            changed = [name for name in now if before.get(name) != now[name]]
+            if changed:
+                raise InputError(
+                    f"{self.folder} holds a run with another {' and '.join(changed)}: go on with "
+                    "the options it began with, or choose another folder"
+                )
+        path.write_text(own, encoding="utf-8")
 
     def _start(self) -> None:
         self.embedder.freeze(self.source.texts)

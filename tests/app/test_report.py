@@ -47,3 +47,22 @@ def test_columns_stand_below_one_another():
 )
 def test_durations_read_as_people_write_them(seconds, text):
     assert report.clock(seconds) == text
+
+
+def test_training_on_a_library_shows_before_and_after_and_how_to_go_back():
+    standing = {"r1": 0.1, "r10": 0.3, "map10": 0.2, "general": 0.6}
+    event = {
+        "base": "default",
+        "before": standing,
+        "after": {**standing, "r1": 0.4},
+        "sounds": 85,
+        "held_out": 15,
+        "kept": "",
+        "model": "/home/me/models/mine",
+    }
+    text = report.personal(event)
+    assert "held-out sounds, found first             0.100         0.400" in text
+    assert "soundsift models use mine" in text
+    assert "soundsift models use default" in text
+    refused = report.personal({**event, "model": None, "kept": "nothing was better"})
+    assert "No new model was made: nothing was better." in refused

@@ -238,3 +238,12 @@ def test_a_full_disk_leaves_the_old_checkpoint(start, monkeypatch):
         run.run()
     assert (run.folder / "checkpoint.pt").read_bytes() == before
     assert not (run.folder / "checkpoint.part").exists()
+
+
+def test_a_run_goes_on_only_under_the_settings_it_began_with(start):
+    run = start("changed")
+    run.train_step()
+    run.save()
+    with pytest.raises(InputError, match="another steps and objective: go on with"):
+        start("changed", replace(CONFIG, steps=99, objective=ObjectiveConfig("triplet")))
+    assert start("changed").step == 1
