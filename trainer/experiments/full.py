@@ -39,7 +39,10 @@ class FullData:
             )
         self.options, self.folder, self.control = options, folder, control
         self.steps: int | None = getattr(options, "steps", None)
-        self.signature = f"full, {options.audiocaps}, {options.clotho}, {self.steps}"
+
+    def signature(self, arm: Arm) -> str:
+        """Return what else a run's figures depend on."""
+        return f"full, {self.options.audiocaps}, {self.options.clotho}, {self.steps}"
 
     def figures(self, arm: Arm, test: str, seed: int) -> dict[str, float]:
         """Train one arm with one seed, end to end, and measure it on the test splits."""

@@ -34,7 +34,7 @@ def run_experiment(options: argparse.Namespace) -> None:
             for seed in range(1, options.seeds + 1):
                 at = number * options.seeds + seed - 1
                 control.report(Progress(f"{options.name}", at, total, arm.loss))
-                figures = _kept(folder, arm, test, seed, data.signature, data.figures)
+                figures = _kept(folder, arm, test, seed, data.signature(arm), data.figures)
                 done.setdefault((arm, test), []).append(figures)
     results = [_result(row, done[row.arm, row.test], table.columns) for row in table.rows]
     document = {"table": options.name, "scale": options.scale, "protocol": data.protocol}

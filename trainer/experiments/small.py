@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.models.catalog import find_model
 from engine.models.foreign import audio_spec, load_audio_tower, load_text_encoder
 from engine.models.match_model import Captioner, Listener, MatchModel, load_listener
-from engine.models.spec import ModelSpec
+from engine.models.spec import ModelSpec, read_spec
 from engine.progress import Control
 from engine.transport import mahalanobis_cost
 from trainer.commands import TEACHER, text_encoder
@@ -39,7 +39,6 @@ _SPLITS = ("train", "valid", "esc50_dev")
 class SmallData:
     """Features of the data folder's sounds under both encoders, and how to train on them."""
 
-    signature = f"small, {STEPS} steps"
     protocol = (
         f"Small: {STEPS} steps of 256 pairs from the train split, frozen encoders, mean ± "
         "deviation over seeds, per cent; retrieval is `plain` on valid, zero-shot per clip on "
@@ -51,8 +50,10 @@ class SmallData:
         self.control = control
         self.clips = {split: labelled_clips(self.data, split) for split in _SPLITS}
         self.source_of = _sources(self.data)
+        self.compact_id = read_spec(find_model("default")).audio_id
+        places = {"first": "features-first.pt", "second": f"features-{self.compact_id}.pt"}
         self.features = {
-            name: _features(folder / f"features-{name}.pt", listener, self.clips, control)
+            name: _features(folder / places[name], listener, self.clips, control)
             for name, listener in (("first", self._teacher()), ("second", None))
         }
         text_folder = text_encoder(None)
@@ -63,6 +64,11 @@ class SmallData:
         self.read: dict[str, Tensor] = {}
         if self.read_file.is_file():
             self.read = torch.load(self.read_file, weights_only=True)
+
+    def signature(self, arm: Arm) -> str:
+        """Return what else a run's figures depend on."""
+        encoder = self.compact_id if arm.encoder == "second" else TEACHER
+        return f"small, {STEPS} steps, {encoder}"
 
     def figures(self, arm: Arm, test: str, seed: int) -> dict[str, float]:
         """Train one arm with one seed and measure it."""
