@@ -75,7 +75,7 @@ def fit_model(options: argparse.Namespace) -> None:
 def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
     batch = min(options.batch, sounds)
     steps = options.steps or max(1, round(options.epochs * sounds / batch))
-    rate = 0.0 if options.frozen else options.tower_rate
+    text, audio = (0.0, 0.0) if options.frozen else (options.text_rate, options.audio_rate)
     return RunConfig(
         steps=steps,
         tower_steps=0 if options.frozen else steps,
@@ -84,10 +84,10 @@ def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
         objective=ObjectiveConfig(options.loss, options.epsilon, options.mass),
         ground_metric=options.metric,
         metric_pull=options.pull,
-        rates=Rates(options.head_rate, options.head_rate / 10, rate, rate),
+        rates=Rates(options.head_rate, options.metric_rate, text, audio),
         validate_every=max(1, sounds // batch) if options.validation else 0,
         patience=options.patience if options.validation else 0,
-        mixed_precision=options.device != "cpu" or options.frozen,
+        mixed_precision=options.device != "cpu" or options.frozen or options.bf16,
         seed=options.seed,
     )
 

@@ -50,13 +50,14 @@ def make_objective(config: ObjectiveConfig) -> Objective:
     return {
         "mltm": lambda cost, t: mltm_loss(cost, t, c.epsilon, **limit),
         "partial": lambda cost, t: partial_mltm_loss(cost, t, c.epsilon, c.mass, **limit),
+        "selective": lambda cost, t: selective_mltm_loss(cost, t, c.epsilon, c.mass, **limit),
         "triplet": lambda cost, t: triplet_loss(cost, t, c.margin),
         "contrastive": lambda cost, t: contrastive_loss(cost, t, c.temperature),
         "entropic": lambda cost, t: contrastive_loss(cost, t, c.temperature, c.epsilon),
     }[config.name]
 
 
-OBJECTIVES = ("mltm", "partial", "triplet", "contrastive", "entropic")
+OBJECTIVES = ("mltm", "partial", "selective", "triplet", "contrastive", "entropic")
 
 
 def target_plan(captions: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:
@@ -131,6 +132,38 @@ def partial_mltm_loss(
         multipliers = _partial_multipliers(solved, target)
         gradient = (target - solved.plan * multipliers) / epsilon
     return _with_gradient(cost, _divergence(target, solved.log_plan), gradient)
+
+
+def selective_mltm_loss(
+    cost: Tensor,
+    target: Tensor,
+    epsilon: float = 0.05,
+    mass: float = 0.85,
+    *,
+    tolerance: float = 1e-5,
+    max_iterations: int = 1000,
+) -> Tensor:
+    """Return the m-LTM loss of the pairs that partial transport keeps.
+
+    Inputs: as :func:`partial_mltm_loss`; the share ``mass`` of pairs is kept.
+    Relation: in KL(π̂ ‖ π_s) every pair, right or wrong, still pulls with its full 1/b: only
+    the push of the others changes.  Here the plan π_s chooses.  A sound's trust is the share
+    of its mass that π_s sends to its own captions; the most trusted pairs make a batch of
+    their own, π̂ is their (incomplete) matching, and the loss is :func:`mltm_loss`.
+    Reference: section 3.3 of the same paper, whose aim is the incomplete matching; choosing
+    by small loss, Han et al., *Co-teaching*, NeurIPS 2018.
+    """
+    with torch.no_grad():
+        a, b = target.sum(-1), target.sum(-2)
+        plan = partial_sinkhorn(
+            cost.detach(), epsilon, mass, a, b, tolerance=1e-4, max_iterations=max_iterations
+        ).plan
+        trust = (plan * (target > 0)).sum(1) / a
+        kept = trust.topk(max(2, round(mass * len(cost)))).indices.sort().values
+        same = (target[kept][:, kept] > 0).to(target)
+        own = same / same.sum(1, keepdim=True) / len(kept)
+    inner = cost[kept][:, kept]
+    return mltm_loss(inner, own, epsilon, tolerance=tolerance, max_iterations=max_iterations)
 
 
 def triplet_loss(cost: Tensor, target: Tensor, margin: float = 0.2) -> Tensor:

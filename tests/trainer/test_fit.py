@@ -52,7 +52,7 @@ def test_a_model_is_trained_end_to_end_with_pictures_and_broken_sounds_are_told(
     done = train(
         *("fit", run, "--set", f"csv:{manifest}", "--base", model_folder),
         *("--validation", f"csv:{manifest}", "--steps", 6, "--batch", 8, "--micro-batch", 3),
-        *("--mix", 0.3, "--head-rate", 3e-3, "--tower-rate", 1e-4),
+        *("--mix", 0.3, "--head-rate", 3e-3, "--audio-rate", 1e-4),
     )
     told = events(done)
     assert {e["event"] for e in told} >= {"progress", "validation", "done"}

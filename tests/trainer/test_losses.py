@@ -14,6 +14,7 @@ from trainer.losses import (
     make_objective,
     mltm_loss,
     partial_mltm_loss,
+    selective_mltm_loss,
     target_plan,
     triplet_loss,
 )
@@ -189,3 +190,25 @@ def test_triplets_are_satisfied_beyond_the_margin():
     assert triplet_loss(mahalanobis_cost(u, u), target).item() == 0.0
     swapped = triplet_loss(mahalanobis_cost(u, u[[1, 0, 2]]), target)
     assert swapped.item() == pytest.approx(2 * (1.2 + 1.2 + 0.0) / 3)
+
+
+def test_selection_leaves_wrong_pairs_alone_where_the_partial_loss_pulls_them():
+    cost = cost_of(8) * 0.2 + 1.0
+    cost -= torch.diag(torch.full((8,), 0.8, dtype=torch.float64))
+    cost[2, 2] = cost[5, 5] = 2.0  # two pairs that do not belong together
+    target = target_plan(range(8)).double()
+    selective, partial = cost.clone().requires_grad_(), cost.clone().requires_grad_()
+    selective_mltm_loss(selective, target, 0.1, 0.75).backward()
+    partial_mltm_loss(partial, target, 0.1, 0.75).backward()
+    for row in (2, 5):
+        assert selective.grad[row].abs().sum() == 0
+        assert partial.grad[row, row] > 0.5 / 8 / 0.1
+    assert selective.grad[0, 0] > 0
+
+
+def test_with_all_of_the_mass_selection_is_the_balanced_loss():
+    target = target_plan(["a", "b", "a", "c", "d"]).double()
+    one, other = cost_of(5).requires_grad_(), cost_of(5).requires_grad_()
+    mltm_loss(one, target, 0.2).backward()
+    selective_mltm_loss(other, target, 0.2, 1.0).backward()
+    assert torch.allclose(one.grad, other.grad, atol=1e-6)
