@@ -163,7 +163,7 @@ def train_personal(
         )
     )
     control.report(Progress("comparing", 0, len(_WAYS)))
-    exam = _Exam(test, known, config.seed)
+    exam = exam_of(test, known, config.seed)
     before, base_precisions = exam.grade(Captioner(base, tokenizer))
     trained = run.averaged_weights()
     best, kept = (0.0, base, before), "no way was better on the held-out sounds"
@@ -188,18 +188,14 @@ def train_personal(
     return chosen, Outcome(before, after, way, "" if way else kept, *sizes)
 
 
-class _Exam:
+@dataclass(frozen=True)
+class Exam:
     """Held-out sounds, looked for by their names, and the general set."""
 
-    def __init__(self, test: CaptionedFeatures, known: GeneralSet | None, seed: int) -> None:
-        if len(test.captions) > _LARGEST_TEST:
-            generator = torch.Generator().manual_seed(seed)
-            kept = torch.randperm(len(test.captions), generator=generator)[:_LARGEST_TEST]
-            test = test.part(kept.sort().values.numpy())
-        self.test, self.known = test, known
-        names = [texts[0] for texts in test.captions]
-        self.queries = sorted(set(names))
-        self.relevant = torch.tensor([[n == query for n in names] for query in self.queries])
+    test: CaptionedFeatures
+    known: GeneralSet | None
+    queries: tuple[str, ...]
+    relevant: Tensor
 
     def grade(self, captioner: Captioner) -> tuple[Standing, Tensor]:
         """Return a model's standing, and each query's reciprocal rank."""
@@ -215,6 +211,18 @@ class _Exam:
             general = None if self.known is None else self.known.figure(captioner)
         standing = Standing(figures["r1"], figures["r10"], figures["map"], general)
         return standing, 1.0 / rank
+
+
+def exam_of(test: CaptionedFeatures, known: GeneralSet | None, seed: int) -> Exam:
+    """Return the exam on held-out pairs, at most 1,000 of them."""
+    if len(test.captions) > _LARGEST_TEST:
+        generator = torch.Generator().manual_seed(seed)
+        kept = torch.randperm(len(test.captions), generator=generator)[:_LARGEST_TEST]
+        test = test.part(kept.sort().values.numpy())
+    names = [texts[0] for texts in test.captions]
+    queries = tuple(sorted(set(names)))
+    relevant = torch.tensor([[name == query for name in names] for query in queries])
+    return Exam(test, known, queries, relevant)
 
 
 def _on_the_way(base: MatchModel, trained: dict[str, Tensor], way: float) -> MatchModel:
