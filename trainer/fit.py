@@ -65,7 +65,7 @@ def fit_model(options: argparse.Namespace) -> None:
         if processes.leads:
             from trainer.figures import draw_run
 
-            finished = run.finished_model().to("cpu")
+            finished = run.result()
             pool = source.features if isinstance(source, CaptionedFeatures) else None
             write_model(options.folder / "model", finished, tokenizer_file, pool)
             draw_run(options.folder, finished, tokenizer, validation, options.show)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from engine.errors import InputError
@@ -228,6 +228,12 @@ class Run:
         model.load_state_dict(self.averaged_weights(), strict=False)
         return model.eval().requires_grad_(False)
 
+    def result(self) -> MatchModel:
+        """Return the model that a finished run left, in evaluation mode, on the CPU."""
+        model = copy.deepcopy(self.model).to("cpu")
+        model.load_state_dict(load_file(self.folder / "matched.safetensors"), strict=False)
+        return model.eval().requires_grad_(False)
+
     def log(self, event: Event) -> None:
         """Append one event to ``log.jsonl`` and tell it."""
         if not self.world.leads:
@@ -324,6 +330,7 @@ class Run:
         path.write_text(own, encoding="utf-8")
 
     def _start(self) -> None:
+        (self.folder / "best.safetensors").unlink(missing_ok=True)
         self.embedder.freeze(self.source.texts)
         if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
             sample = self.source.sample(np.random.default_rng(self.config.seed))

@@ -185,6 +185,7 @@ def test_validation_keeps_the_best_and_stops_when_nothing_gets_better(start):
     assert run.step == 8  # two validations after the best one
     weights = load_file(run.folder / "matched.safetensors")
     assert torch.equal(weights["audio_head.layers.0.weight"], kept[1])
+    assert torch.equal(run.result().audio_head.layers[0].weight, kept[1])
 
 
 def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
