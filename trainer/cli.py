@@ -205,6 +205,7 @@ def _add_objective(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--loss", choices=OBJECTIVES, default="mltm", help="the objective")
     parser.add_argument("--mass", type=float, default=0.85, help="mass of --loss partial")
     parser.add_argument("--epsilon", type=float, default=0.05, help="regularisation of the plan")
+    parser.add_argument("--squared", action="store_true", help="c²/2 in place of the cost c")
 
 
 def _add_distil(distil: argparse.ArgumentParser) -> None:

@@ -112,7 +112,9 @@ def match(options: argparse.Namespace) -> None:
     pairs = tagged_pairs(options)
     model = MatchModel(spec)
     model.text_tower.load_state_dict(weights)
-    objective = ObjectiveConfig(options.loss, epsilon=options.epsilon, mass=options.mass)
+    objective = ObjectiveConfig(
+        options.loss, options.epsilon, options.mass, squared=options.squared
+    )
     config = RunConfig(objective=objective, seed=options.seed)
     if options.steps is not None:
         config = replace(config, steps=options.steps)

@@ -81,7 +81,9 @@ def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
         tower_steps=0 if options.frozen else steps,
         batch=batch,
         micro_batch=batch if options.frozen else options.micro_batch,
-        objective=ObjectiveConfig(options.loss, options.epsilon, options.mass),
+        objective=ObjectiveConfig(
+            options.loss, options.epsilon, options.mass, squared=options.squared
+        ),
         ground_metric=options.metric,
         metric_pull=options.pull,
         rates=Rates(options.head_rate, options.metric_rate, text, audio),

@@ -30,7 +30,8 @@ class ObjectiveConfig:
     """Which loss, and its numbers; defaults are the paper's.
 
     ``epsilon`` is in units of the cost, ``mass`` a share of 1, ``margin`` and ``temperature``
-    in units of cosine similarity.
+    in units of cosine similarity.  ``squared`` gives the transport losses c²/2 instead of the
+    paper's c: then pairs that are close already are pulled less, as in the contrastive loss.
     """
 
     name: str = "mltm"
@@ -39,6 +40,7 @@ class ObjectiveConfig:
     margin: float = 0.2
     temperature: float = 0.07
     max_iterations: int = 100
+    squared: bool = False
 
 
 def make_objective(config: ObjectiveConfig) -> Objective:
@@ -47,10 +49,16 @@ def make_objective(config: ObjectiveConfig) -> Objective:
     :raises KeyError: there is no loss of that name; there are :data:`OBJECTIVES`.
     """
     c, limit = config, {"max_iterations": config.max_iterations}
+
+    def ground(cost: Tensor) -> Tensor:
+        return 0.5 * cost.square() if c.squared else cost
+
     return {
-        "mltm": lambda cost, t: mltm_loss(cost, t, c.epsilon, **limit),
-        "partial": lambda cost, t: partial_mltm_loss(cost, t, c.epsilon, c.mass, **limit),
-        "selective": lambda cost, t: selective_mltm_loss(cost, t, c.epsilon, c.mass, **limit),
+        "mltm": lambda cost, t: mltm_loss(ground(cost), t, c.epsilon, **limit),
+        "partial": lambda cost, t: partial_mltm_loss(ground(cost), t, c.epsilon, c.mass, **limit),
+        "selective": lambda cost, t: selective_mltm_loss(
+            ground(cost), t, c.epsilon, c.mass, **limit
+        ),
         "triplet": lambda cost, t: triplet_loss(cost, t, c.margin),
         "contrastive": lambda cost, t: contrastive_loss(cost, t, c.temperature),
         "entropic": lambda cost, t: contrastive_loss(cost, t, c.temperature, c.epsilon),

@@ -85,6 +85,7 @@ class FullData:
             loss=arm.loss,
             mass=arm.mass,
             epsilon=arm.epsilon,
+            squared=arm.squared,
             metric=arm.metric,
             rank=None,
             pull=0.0,

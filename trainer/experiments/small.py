@@ -79,7 +79,7 @@ class SmallData:
         config = RunConfig(
             steps=STEPS,
             tower_steps=0,
-            objective=ObjectiveConfig(arm.loss, arm.epsilon, arm.mass),
+            objective=ObjectiveConfig(arm.loss, arm.epsilon, arm.mass, squared=arm.squared),
             ground_metric=arm.metric,
             rates=Rates(text_tower=0.0),
             seed=seed,

@@ -21,6 +21,7 @@ class Arm:
     noise: float = 0.0
     encoder: str = "first"
     domain: str = "all"
+    squared: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,6 +177,8 @@ TABLES = {
             ),
             *(Row(f"{m}, ε = 0.05", Arm(metric=m)) for m in ("diagonal", "projected")),
             Row("what the paper's code does", Arm(metric="paper_code")),
+            Row("full, c²/2 for c, ε = 0.07", Arm(epsilon=0.07, squared=True)),
+            Row("euclidean, c²/2 for c, ε = 0.07", Arm("mltm", 0.07, "euclidean", squared=True)),
         ],
     ),
     "table7": Table(
