@@ -34,11 +34,26 @@ def prepare_torchaudio() -> None:
 
 
 def set_threads(threads: int | None = None) -> int:
-    """Let torch use ``threads`` threads (default: every core), and return how many."""
+    """Let torch use ``threads`` threads, and return how many.
+
+    The default is ``OMP_NUM_THREADS``, or every core that this process may use: more threads
+    than cores wait for one another most of the time.
+    """
     import torch
 
-    torch.set_num_threads(threads or os.cpu_count() or 1)
+    torch.set_num_threads(threads or _wished_threads() or _cores())
     return torch.get_num_threads()
+
+
+def _wished_threads() -> int:
+    wish = os.environ.get("OMP_NUM_THREADS", "")
+    return int(wish) if wish.isdigit() else 0
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):  # not on macOS or Windows
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _extension_loads() -> bool:
