@@ -44,7 +44,7 @@ def main() -> None:
     standing, _ = exam.grade(Captioner(base, tokenizer))
     rows.append(_row("base model", standing, 0.0))
     for wrong in _WRONG:
-        for weight in _WEIGHTS if not wrong else (0.5,):
+        for weight in _WEIGHTS if not wrong else (1.0,):
             began = time.perf_counter()
             names = [texts[0] for texts in training.captions]
             noisy = with_captions(training, shuffled(names, wrong, 0)) if wrong else training

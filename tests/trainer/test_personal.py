@@ -177,3 +177,13 @@ def test_what_would_be_forgotten_elsewhere_stops_it_unless_insisted(
     _, insisted = train_personal(*arguments, insist=True)
     assert insisted.way > 0
     assert json.dumps(insisted.to_dict())
+
+
+def test_threads_are_those_that_the_process_may_use(monkeypatch):
+    from engine.torch_setup import set_threads
+
+    before = torch.get_num_threads()
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert set_threads() == 1
+    assert set_threads(2) == 2
+    torch.set_num_threads(before)
