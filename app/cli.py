@@ -23,10 +23,10 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0 for success, 1 for a problem, 2 for wrong usage."""
     given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] == ["train"]:
+    if given[:1] in (["train"], ["experiment"]):
         from app.training import train
 
-        return train(given[1:])
+        return train(given[1:] if given[0] == "train" else given)
     parser = make_parser()
     options = parser.parse_args(given)
     if not hasattr(options, "run"):
@@ -84,6 +84,7 @@ def make_parser() -> argparse.ArgumentParser:
     _add_models(command("models", "list, show, get and use models"))
     _add_evaluate(command("evaluate", "measure a model on a manifest of sounds"))
     commands.add_parser("train", help="train models (see `soundsift train --help`)")
+    commands.add_parser("experiment", help="repeat a table of the paper")
     return parser
 
 

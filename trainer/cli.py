@@ -108,7 +108,9 @@ def _parser() -> argparse.ArgumentParser:
     experiment = command("experiment", "a table or figure of the paper")
     experiment.add_argument("name", choices=EXPERIMENTS)
     experiment.add_argument("--scale", choices=("small", "full"), default="small")
-    experiment.add_argument("--runs", type=Path, help="folder of runs (default: beside the data)")
+    experiment.add_argument(
+        "--runs", type=Path, help="folder of runs (default: beside your libraries)"
+    )
     experiment.add_argument("--seeds", type=int, default=3)
     experiment.add_argument("--audiocaps", metavar="FOLDER", help="for --scale full")
     experiment.add_argument("--clotho", metavar="FOLDER", help="for --scale full")
@@ -117,6 +119,8 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--htsat", type=Path, help="a CLAP folder, for --scale full")
     experiment.add_argument("--bert", type=Path, help="folder of bert-base-uncased")
     experiment.add_argument("--device", default="cpu")
+    for option, kind in (("--data", Path), ("--threads", int)):  # after the command, too
+        experiment.add_argument(option, type=kind, default=argparse.SUPPRESS)
     spectra = command("spectra", "decode sounds once into a cache of log-mels")
     spectra.add_argument("cache", type=Path)
     spectra.add_argument("folders", type=Path, nargs="*", help="folders of sounds")

@@ -107,3 +107,9 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tmp_path, library, ge
     first = next(e["done"] for e in steps if e.get("stage") == "training")
     assert first > 20
     assert not (run / "checkpoint.pt").exists()
+
+
+def test_an_experiment_without_its_data_is_told(tmp_path):
+    done = soundsift("experiment", "table3", "--data", tmp_path, "--runs", tmp_path / "runs")
+    assert_problem(done, "there is no sounds manifest")
+    assert soundsift("experiment", "table99").returncode == 2

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from engine.paths import data_folder
 from engine.progress import Progress
 from trainer.experiments.full import FullData
 from trainer.experiments.small import SmallData
@@ -22,7 +23,7 @@ Figures = dict[str, float]
 def run_experiment(options: argparse.Namespace) -> None:
     """Run one table at one scale and show it, as Markdown and as JSON in the runs' folder."""
     table = TABLES[options.name]
-    folder: Path = options.runs or options.data.parent / "experiments"
+    folder: Path = options.runs or data_folder() / "experiments"
     folder = folder / options.scale
     folder.mkdir(parents=True, exist_ok=True)
     with options.watch() as control:
