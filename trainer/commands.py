@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -47,9 +47,12 @@ def from_library(options: argparse.Namespace) -> None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
         base = find_model(stored.decode())
         pairs = read_pairs(library, control)
+        general = options.general
+        if general is None and options.make_general is not None:
+            general = options.make_general(control)
         run = data_folder() / "runs" / f"{target.name}-{pairs.digest(read_spec(base).id)}"
         model, outcome = train_personal(
-            base, pairs, run, config, control, options.general, options.insist, options.show
+            base, pairs, run, config, control, general, options.insist, options.show
         )
         if outcome.way:
             control.report(Progress("writing", 0))
@@ -93,9 +96,8 @@ def spectra(options: argparse.Namespace) -> None:
     if not paths:
         raise InputError("there is no sound to decode: name folders or a --split")
     with options.watch() as control:
-        counted = _counted(paths, control)
-        threads = options.threads or 2
-        caches.build_spectra(options.cache, counted, FrontEnd(), options.longest, threads, skipped)
+        given, threads = counted(paths, control), options.threads or 2
+        caches.build_spectra(options.cache, given, FrontEnd(), options.longest, threads, skipped)
 
 
 def match(options: argparse.Namespace) -> None:
@@ -103,7 +105,7 @@ def match(options: argparse.Namespace) -> None:
     from engine.models.foreign import load_text_encoder
     from engine.models.match_model import MatchModel
     from engine.models.spec import ModelSpec
-    from trainer.loop import Run, RunConfig
+    from trainer.loop import Run, RunConfig, reporting
     from trainer.losses import ObjectiveConfig
 
     set_threads(options.threads)
@@ -122,7 +124,7 @@ def match(options: argparse.Namespace) -> None:
         config = replace(config, tower_steps=options.tower_steps)
     with options.watch() as control:
         run = Run(options.folder, model, tokenizer, pairs, config, options.device)
-        run.run(_counting("matching", config.steps, control))
+        run.run(reporting("matching", config.steps, control))
 
 
 def distil(options: argparse.Namespace) -> None:
@@ -276,13 +278,6 @@ def skipped(path: Path, reason: str) -> None:
     print(f"skipped {path}: {reason}", file=sys.stderr)
 
 
-def _counting(stage: str, steps: int, control: Control) -> Any:
-    def watch(step: int, loss: float) -> None:
-        control.report(Progress(stage, step, steps, f"loss {loss:.3f}"))
-
-    return watch
-
-
 def _teacher(options: argparse.Namespace) -> Any:
     from trainer.teacher import load_teacher
 
@@ -317,12 +312,8 @@ def _free_name(home: Path, name: str | None) -> Path:
     return home / free
 
 
-def _counted(paths: list[Path], control: Control) -> Iterator[Path]:
+def counted(paths: list[Path], control: Control) -> Iterator[Path]:
+    """Give paths one by one, and report how many were given."""
     for number, path in enumerate(paths, start=1):
         control.report(Progress("decoding", number, len(paths)))
         yield path
-
-
-def shown(figures: Mapping[str, float]) -> dict[str, float]:
-    """Return figures rounded for people and logs."""
-    return {name: round(value, 5) for name, value in figures.items()}

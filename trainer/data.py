@@ -48,6 +48,18 @@ def labelled_clips(folder: Path, split: str) -> list[LabelledClip]:
     ]
 
 
+def csv_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV file with a header.
+
+    :raises InputError: it cannot be read.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return list(csv.DictReader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from None
+
+
 def write_manifest(path: Path, clips: Sequence[LabelledClip], column: str) -> None:
     """Write clips and their labels as a manifest (path, ``column``), paths relative to it.
 

@@ -13,15 +13,15 @@ from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.folder import write_model
 from engine.models.foreign import audio_spec, load_audio_tower, load_text_encoder
-from engine.models.match_model import Listener, MatchModel, load_captioner, load_model
+from engine.models.match_model import Listener, MatchModel, load_model, load_tokenizer
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer
-from engine.progress import Control, Progress
+from engine.progress import Control
 from trainer import cache as caches
-from trainer.commands import skipped, text_encoder
+from trainer.commands import counted, skipped, text_encoder
 from trainer.evaluate import hear
 from trainer.library_pairs import CaptionedFeatures
-from trainer.loop import Rates, Run, RunConfig
+from trainer.loop import Rates, Run, RunConfig, reporting
 from trainer.losses import ObjectiveConfig
 from trainer.pairs import Source, shuffled
 from trainer.parallel import world
@@ -57,11 +57,7 @@ def fit_model(options: argparse.Namespace) -> None:
             validation,
             tell=options.show,
         )
-        run.run(
-            lambda step, loss: control.report(
-                Progress("training", step, config.steps, f"loss {loss:.3f}")
-            )
-        )
+        run.run(reporting("training", config.steps, control))
         if processes.leads:
             from trainer.figures import draw_run
 
@@ -102,7 +98,7 @@ def _start(options: argparse.Namespace) -> tuple[MatchModel, CaptionTokenizer, P
         spec = read_spec(folder)
         model = load_model(folder)
         model.spec = replace(spec, name=options.folder.name, base=spec.id)
-        return model, load_captioner(folder).tokenizer, folder / "tokenizer.json"
+        return model, load_tokenizer(folder), folder / "tokenizer.json"
     spec = audio_spec(options.encoder, options.weights)
     text_folder = text_encoder(options.text_encoder)
     text, tokenizer, weights = load_text_encoder(text_folder)
@@ -139,13 +135,8 @@ def _source(
     folder = options.folder / "samples"
     if not (folder / "index.json").is_file():
         paths = [sound.path for sound in sounds]
-
-        def counted() -> object:
-            for number, path in enumerate(paths):
-                control.report(Progress("decoding", number, len(paths)))
-                yield path
-
-        caches.build_samples(folder, counted(), rate_hz, 3 * options.longest, 2, skipped)  # type: ignore[arg-type]
+        given = counted(paths, control)
+        caches.build_samples(folder, given, rate_hz, 3 * options.longest, 2, skipped)
     cache = caches.load(folder, "samples")
     crops = Crops(options.longest, options.mix)
     return SoundPairs(cache, [captions.get(path, ()) for path in cache.paths], rate_hz, crops)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,13 @@ class CaptionedFeatures:
     clip: Tensor
     captions: tuple[tuple[str, ...], ...]
 
+    @cached_property
+    def _windows(self) -> tuple[Tensor, np.ndarray, np.ndarray]:
+        """Windows clip by clip, where each clip's begin in them, and how many it has."""
+        counts = torch.bincount(self.clip, minlength=len(self.captions)).numpy()
+        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        return torch.argsort(self.clip, stable=True), starts, counts
+
     @property
     def texts(self) -> list[str]:
         """Every caption."""
@@ -48,9 +56,7 @@ class CaptionedFeatures:
 
     def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
         """Return pairs of a window of a sound and one of its captions."""
-        order = torch.argsort(self.clip, stable=True)
-        counts = torch.bincount(self.clip, minlength=len(self.captions)).numpy()
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        order, starts, counts = self._windows
         clips = rng.integers(len(self.captions), size=size)
         windows = order[torch.from_numpy(starts[clips] + rng.integers(counts[clips]))]
         texts = [self.captions[clip][rng.integers(len(self.captions[clip]))] for clip in clips]

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
+from engine.progress import Control, Progress
 from trainer.augment import Disguise
 from trainer.embedding import Embedder
 from trainer.ground_metric import make_ground_metric
@@ -350,6 +351,15 @@ class Run:
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
         torch.set_rng_state(state["random"].cpu())
+
+
+def reporting(stage: str, steps: int, control: Control) -> Callable[[int, float], None]:
+    """Return a watcher of :meth:`Run.run` that reports steps, and stops when asked to."""
+
+    def watch(step: int, loss: float) -> None:
+        control.report(Progress(stage, step, steps, f"loss {loss:.3f}"))
+
+    return watch
 
 
 def _is_kept(name: str) -> bool:

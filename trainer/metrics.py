@@ -28,6 +28,19 @@ def recall_and_map(scores: Tensor, relevant: Tensor, depth: int | None = 10) -> 
     return {**result, "map": float(average.mean())}
 
 
+def retrieval(cost: Tensor, relevant: Tensor) -> tuple[dict[str, float], dict[str, float]]:
+    """Return :func:`recall_and_map` of text→audio and of audio→text.
+
+    Each caption of each sound is a query of its own; for a sound any of its captions counts.
+
+    :param cost: (sounds, captions), lower is better.
+    :param relevant: (sounds, captions) boolean.
+    """
+    asked = relevant.nonzero()[:, 1]
+    forward = recall_and_map(-cost.T[asked], relevant.T[asked])
+    return forward, recall_and_map(-cost, relevant)
+
+
 def modality_gap(audio: Tensor, text: Tensor) -> float:
     """Return ‖mean of audio embeddings − mean of text embeddings‖ (paper section 5.1)."""
     return float((audio.mean(0) - text.mean(0)).norm())

@@ -7,7 +7,6 @@ pool clips in which the teacher hears the same labels.  Those pairs are noisy, a
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
+from trainer.data import csv_rows
 
 ALL = slice(None)
 SENTENCE = "This is a sound of {label}."
@@ -85,14 +85,14 @@ class Source(Protocol):
 
 def read_tag_names(folder: Path) -> list[str]:
     """Return the names of AudioSet's 527 classes, in the order of the teacher's logits."""
-    return [row["display_name"] for row in _rows(folder / "text" / "class_labels_indices.csv")]
+    return [row["display_name"] for row in csv_rows(folder / "text" / "class_labels_indices.csv")]
 
 
 def read_tagged_captions(folder: Path, split: str) -> list[TaggedCaption]:
     """Return the captions of one split that come with AudioSet labels."""
     return [
         TaggedCaption(row["caption"], frozenset(row["audioset_labels"].split("; ")))
-        for row in _rows(folder / "text" / "audiocaps_labels.csv")
+        for row in csv_rows(folder / "text" / "audiocaps_labels.csv")
         if row["split"] == split
     ]
 
@@ -195,11 +195,3 @@ def shuffled(captions: Sequence[str], ratio: float, seed: int) -> list[str]:
     for place, origin in zip(wrong, np.roll(wrong, 1), strict=True):
         dealt[place] = captions[origin]
     return dealt
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None

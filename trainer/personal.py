@@ -9,7 +9,6 @@ are found best, and no farther than a general set of sounds allows.
 from __future__ import annotations
 
 import copy
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -19,20 +18,21 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
+from engine.models.catalog import draft_of
 from engine.models.folder import write_model
 from engine.models.match_model import (
     Captioner,
     Listener,
     MatchModel,
-    load_captioner,
     load_model,
+    load_tokenizer,
 )
 from engine.models.spec import Ranking
 from engine.progress import Control, Progress
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
 from trainer.evaluate import hear, read_manifest
 from trainer.library_pairs import CaptionedFeatures
-from trainer.loop import Rates, Run, RunConfig
+from trainer.loop import Rates, Run, RunConfig, reporting
 from trainer.losses import ObjectiveConfig
 from trainer.metrics import recall_and_map
 from trainer.pairs import SENTENCE
@@ -148,7 +148,7 @@ def train_personal(
     :param insist: take what is best on the held-out sounds, whatever is forgotten.
     """
     base = load_model(base_folder)
-    tokenizer = load_captioner(base_folder).tokenizer
+    tokenizer = load_tokenizer(base_folder)
     known = None if general is None else hear_general_set(base, general, control)
     training, test = pairs.split(_HELD_OUT, config.seed)
     model = copy.deepcopy(base).requires_grad_(True)
@@ -157,11 +157,7 @@ def train_personal(
     if base.spec.exemplars:
         rehearsal = Rehearsal(base, tokenizer, config.rehearsal)
     run = Run(run_folder, model, tokenizer, training, settings, rehearse=rehearsal, tell=tell)
-    run.run(
-        lambda step, loss: control.report(
-            Progress("training", step, settings.steps, f"loss {loss:.3f}")
-        )
-    )
+    run.run(reporting("training", settings.steps, control))
     control.report(Progress("comparing", 0, len(_WAYS)))
     exam = exam_of(test, known, config.seed)
     before, base_precisions = exam.grade(Captioner(base, tokenizer))
@@ -255,12 +251,9 @@ def write_personal(
     )
     model.spec = spec
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            draft = Path(temporary) / folder.name
+        with draft_of(folder) as draft:
             write_model(draft, model, base_folder / "tokenizer.json", pairs.features)
             (draft / "README.md").write_text(_card(spec.name, base.spec.name, outcome))
-            draft.replace(folder)
     except OSError as error:
         raise InputError(f"{folder} cannot be written: {error.strerror}") from None
 
@@ -274,7 +267,7 @@ def _moved_ranking(
     The zero moves as the median evidence of reference texts for the library's best sounds
     moves, and for sounds that of their nearest neighbours.
     """
-    tokenizer = load_captioner(base_folder).tokenizer
+    tokenizer = load_tokenizer(base_folder)
     step = max(1, len(pairs.features) // _WINDOWS)
     windows = pairs.features[::step]
     texts = model.spec.bank[:: max(1, len(model.spec.bank) // _QUERIES)]

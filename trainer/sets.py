@@ -16,7 +16,6 @@ A set is named ``KIND:FOLDER``; every kind gives captioned sounds:
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +23,7 @@ from pathlib import Path
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
-from trainer.data import labelled_clips
+from trainer.data import csv_rows, labelled_clips
 
 Tell = Callable[[Path, str], None]
 _SPLITS = {"train": "development", "val": "validation", "test": "evaluation"}
@@ -87,7 +86,7 @@ def _captioned(folder: Path, split: str, prefix: str) -> list[Captioned]:
     ]
     homes = [home for home in dict.fromkeys(homes) if home.is_dir()]
     captions: dict[Path, list[str]] = {}
-    for row in _rows(table):
+    for row in csv_rows(table):
         path = _sound_of(row, homes, table)
         texts = [v.strip() for k, v in row.items() if k and k.startswith("caption") and v]
         captions.setdefault(path, []).extend(filter(None, texts))
@@ -136,7 +135,7 @@ def _urbansound8k(folder: Path, split: str) -> list[Captioned]:
 
 def _of_folds(table: Path, split: str) -> list[dict[str, str]]:
     folds = {part.strip() for part in split.split(",")}
-    rows = _rows(table)
+    rows = csv_rows(table)
     if split in _SPLITS:
         return rows
     if unknown := folds - {row["fold"] for row in rows}:
@@ -145,7 +144,7 @@ def _of_folds(table: Path, split: str) -> list[dict[str, str]]:
 
 
 def _csv(path: Path, split: str) -> list[Captioned]:
-    rows = _rows(path)
+    rows = csv_rows(path)
     column = next((name for name in ("caption", "label") if rows and name in rows[0]), None)
     if column is None or "path" not in rows[0]:
         raise InputError(f"{path} needs the columns path and caption")
@@ -177,14 +176,6 @@ _READERS: dict[str, Callable[[Path, str], list[Captioned]]] = {
     "folder": _folder,
     "soundsift": _soundsift,
 }
-
-
-def _rows(path: Path) -> list[dict[str, str]]:
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from None
 
 
 def _first(paths: Iterable[Path]) -> Path | None:

@@ -13,7 +13,7 @@ from engine.models.match_model import Captioner, Listener, MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
 from engine.transport import mahalanobis_cost
-from trainer.metrics import modality_gap, recall_and_map
+from trainer.metrics import modality_gap, retrieval
 from trainer.sets import Captioned
 
 
@@ -54,8 +54,7 @@ class Validation:
         u, v = self.embed(model)
         cost = mahalanobis_cost(u, v)
         asked = self.relevant.nonzero()
-        forward = recall_and_map(-cost.T[asked[:, 1]], self.relevant.T[asked[:, 1]])
-        backward = recall_and_map(-cost, self.relevant)
+        forward, backward = retrieval(cost, self.relevant)
         return {
             "score": (forward["r1"] + backward["r1"]) / 2,
             "text_to_audio_r1": forward["r1"],

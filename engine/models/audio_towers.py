@@ -15,6 +15,7 @@ real frames only.  Padding and batch composition therefore never change an embed
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -47,6 +48,18 @@ def pooled_features(
     mask = None if lengths is None else frame_mask(lengths, log_mel.shape[-1])
     maps, mask = tower.maps(log_mel, mask)
     return masked_mean(maps[-1], mask)
+
+
+def by_length(tower: Callable[[Tensor], Tensor], log_mel: Tensor, lengths: Tensor | None) -> Tensor:
+    """Apply ``tower`` to clips of one length at a time; return features in their order."""
+    if lengths is None:
+        return tower(log_mel)
+    rows: list[Tensor | None] = [None] * len(log_mel)
+    for length in sorted(set(lengths.tolist())):
+        own = (lengths == length).nonzero()[:, 0].tolist()
+        for row, features in zip(own, tower(log_mel[own][..., :length]), strict=True):
+            rows[row] = features
+    return torch.stack([row for row in rows if row is not None])
 
 
 class ConvNorm(nn.Sequential):

@@ -132,13 +132,13 @@ def _adopt_clap(folder: Path | None) -> Path:
 
     model = load_clap(folder, CLAP, read_spec(find_model("default")).bank)
     target = installed_models() / CLAP
-    with _draft(target) as draft:
+    with draft_of(target) as draft:
         write_model(draft, model, folder / "tokenizer.json")
     return target
 
 
 @contextmanager
-def _draft(target: Path) -> Iterator[Path]:
+def draft_of(target: Path) -> Iterator[Path]:
     """Give a new folder that takes the place of ``target`` when it is complete."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
@@ -173,7 +173,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
     spec = replace(spec, bank=shared_spec.bank)
     target = installed_models() / name
-    with _draft(target) as draft:
+    with draft_of(target) as draft:
         shutil.copyfile(shared / "tokenizer.json", draft / "tokenizer.json")
         shutil.copyfile(recipe / "README.md", draft / "README.md")
         save_weights(tensors, draft / "weights.safetensors")

@@ -7,32 +7,18 @@ end is that of its feature extractor without fusion.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.models.panns import by_length
-from engine.models.spec import FrontEnd
+from engine.models import panns
+from engine.models.audio_towers import by_length
 from engine.torch_setup import prepare_torchaudio
 
-FRONT_END = FrontEnd(
-    rate_hz=48000,
-    preemphasis=0.0,
-    fft_samples=1024,
-    window_samples=1024,
-    hop_samples=480,
-    mel_bands=64,
-    low_hz=50.0,
-    high_hz=14000.0,
-    log_offset=1e-10,
-    shift=0.0,
-    scale=0.2302585092994046,  # ln 10 / 10: values are decibels
-    mel_scale="slaney",
-    clamped=True,
-    periodic=True,
-    fill_s=10.0,
-)
+# Decibels of slaney's bands, as PANNs hears, at 48 kHz; short sounds are repeated.
+FRONT_END = replace(panns.FRONT_END, rate_hz=48000, hop_samples=480, fill_s=10.0)
 
 
 class Htsat(nn.Module):

@@ -29,7 +29,7 @@ from engine.models.spec import FrontEnd, ModelSpec, TextEncoderSpec
 from engine.models.text_towers import CaptionTokenizer, TextTower
 from engine.models.weights import fill, load_checkpoint, load_tensors
 
-_TEXT_KINDS = ("bert", "roberta", "xlm-roberta", "camembert", "electra")
+_TEXT_KINDS = ("bert", "roberta", "xlm-roberta", "camembert")
 _LONGEST_TOKENS = 64
 
 
@@ -150,10 +150,10 @@ def _text_spec(config: Mapping[str, Any], folder: Path) -> TextEncoderSpec:
     kind = (
         str(config.get("model_type", "bert")).removesuffix("_text_model").replace("clap", "roberta")
     )
-    if kind not in _TEXT_KINDS[:4]:
+    if kind not in _TEXT_KINDS:
         raise InputError(
             f"{folder} holds a text encoder of kind {kind}; these can be read: "
-            + ", ".join(_TEXT_KINDS[:4])
+            + ", ".join(_TEXT_KINDS)
         )
     if config.get("hidden_act", "gelu") != "gelu":
         raise InputError(f"{folder} has the activation {config['hidden_act']}, not gelu")

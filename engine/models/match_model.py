@@ -197,13 +197,19 @@ def load_listener(folder: Path) -> Listener:
     return Listener(model)
 
 
+def load_tokenizer(folder: Path) -> CaptionTokenizer:
+    """Load only a model's tokenizer.
+
+    :raises ModelError: the folder is no model, or its tokenizer is damaged.
+    """
+    data = (folder / "tokenizer.json").read_bytes()
+    return CaptionTokenizer.from_bytes(data, read_spec(folder).text_encoder.longest_tokens)
+
+
 def load_captioner(folder: Path) -> Captioner:
     """Load only what turns captions into vectors.
 
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("text",))
-    data = (folder / "tokenizer.json").read_bytes()
-    return Captioner(
-        model, CaptionTokenizer.from_bytes(data, model.spec.text_encoder.longest_tokens)
-    )
+    return Captioner(model, load_tokenizer(folder))

@@ -8,11 +8,10 @@ matrices are left out, because the front end makes its own.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
+from engine.models.audio_towers import by_length
 from engine.models.spec import FrontEnd
 
 FRONT_END = FrontEnd(
@@ -119,15 +118,3 @@ class ResNet38(nn.Module):
         x = x.mean(3)
         x = x.amax(2) + x.mean(2)
         return torch.relu(self.fc1(nn.functional.dropout(x, 0.5, self.training)))
-
-
-def by_length(tower: Callable[[Tensor], Tensor], log_mel: Tensor, lengths: Tensor | None) -> Tensor:
-    """Apply ``tower`` to clips of one length at a time; return features in their order."""
-    if lengths is None:
-        return tower(log_mel)
-    rows: list[Tensor | None] = [None] * len(log_mel)
-    for length in sorted(set(lengths.tolist())):
-        own = (lengths == length).nonzero()[:, 0].tolist()
-        for row, features in zip(own, tower(log_mel[own][..., :length]), strict=True):
-            rows[row] = features
-    return torch.stack([row for row in rows if row is not None])

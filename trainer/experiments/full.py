@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from engine.errors import InputError
-from engine.models.match_model import Captioner, Listener, load_captioner, load_model
+from engine.models.match_model import Captioner, Listener, load_model, load_tokenizer
 from engine.progress import Control
 from engine.transport import mahalanobis_cost
 from trainer.commands import skipped
 from trainer.evaluate import hear
 from trainer.experiments.tables import Arm
 from trainer.fit import fit_model
-from trainer.metrics import modality_gap, recall_and_map
+from trainer.metrics import modality_gap, recall_and_map, retrieval
 from trainer.pairs import SENTENCE
 from trainer.sets import read_set
 from trainer.validation import Validation
@@ -49,7 +49,7 @@ class FullData:
         name = f"{arm.encoder}-{arm.loss}-{arm.metric}-{arm.epsilon}-{arm.mass}-{arm.noise}"
         run = self.folder / f"{name}-{arm.domain}-{seed}"
         fit_model(self._options(arm, run, seed))
-        model, tokenizer = load_model(run / "model"), load_captioner(run / "model").tokenizer
+        model, tokenizer = load_model(run / "model"), load_tokenizer(run / "model")
         sounds = read_set(self._set(test), "test", skipped)
         listener = Listener(model)
         exam = Validation(listener, tokenizer, sounds, 10.0, self.control)
@@ -131,8 +131,7 @@ def _retrieval(u: torch.Tensor, v: torch.Tensor, relevant: torch.Tensor) -> dict
     """Return retrieval both ways: each caption is a query, a sound's captions all count."""
     cost = mahalanobis_cost(u, v)
     asked = relevant.nonzero()
-    forward = recall_and_map(-cost.T[asked[:, 1]], relevant.T[asked[:, 1]])
-    backward = recall_and_map(-cost, relevant)
+    forward, backward = retrieval(cost, relevant)
     return {
         **{f"t2a R@{k}": forward[f"r{k}"] for k in (1, 5, 10)},
         **{f"a2t R@{k}": backward[f"r{k}"] for k in (1, 5, 10)},

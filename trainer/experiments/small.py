@@ -8,7 +8,6 @@ matched to clips (docs/training.md).  Wrong pairs are made of both.
 from __future__ import annotations
 
 import argparse
-import csv
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,15 @@ from engine.models.catalog import find_model
 from engine.models.foreign import audio_spec, load_audio_tower, load_text_encoder
 from engine.models.match_model import Captioner, Listener, MatchModel, load_listener
 from engine.models.spec import ModelSpec, read_spec
-from engine.progress import Control
+from engine.progress import Cancelled, Control
 from engine.transport import mahalanobis_cost
 from trainer.commands import TEACHER, text_encoder
-from trainer.data import LabelledClip, labelled_clips
+from trainer.data import LabelledClip, csv_rows, labelled_clips
 from trainer.evaluate import hear
 from trainer.experiments.tables import Arm
 from trainer.loop import Rates, Run, RunConfig
 from trainer.losses import ObjectiveConfig
-from trainer.metrics import modality_gap, recall_and_map
+from trainer.metrics import modality_gap, recall_and_map, retrieval
 from trainer.pairs import SENTENCE, FeaturePairs, Pool, read_tag_names, read_tagged_captions
 
 STEPS = 400
@@ -95,8 +94,6 @@ class SmallData:
 
     def _check(self) -> None:
         if self.control.cancel():
-            from engine.progress import Cancelled
-
             raise Cancelled
 
     def _pairs(self, arm: Arm, seed: int) -> FeaturePairs:
@@ -126,9 +123,7 @@ class SmallData:
         labels = [self.clips["valid"][row].label for row in rows]
         u = model.map_features(self.features[encoder]["valid"][rows])
         to_text, relevant, gap = _compared(captioner, u, labels, "{label}")
-        asked = relevant.nonzero()[:, 1]
-        forward = recall_and_map(-to_text.T[asked], relevant.T[asked])
-        backward = recall_and_map(-to_text, relevant)
+        forward, backward = retrieval(to_text, relevant)
         labels = [clip.label for clip in self.clips["esc50_dev"]]
         u = model.map_features(self.features[encoder]["esc50_dev"])
         cost, relevant, zero_gap = _compared(captioner, u, labels, SENTENCE)
@@ -183,5 +178,4 @@ def _features(
 
 def _sources(data: Path) -> dict[Path, str]:
     manifest = data / "sounds" / "manifest.csv"
-    with manifest.open(encoding="utf-8", newline="") as file:
-        return {manifest.parent / row["path"]: row["source"] for row in csv.DictReader(file)}
+    return {manifest.parent / row["path"]: row["source"] for row in csv_rows(manifest)}
