@@ -204,7 +204,9 @@ class Run:
         for part, state in zip(parts, states, strict=True):
             _set_random_state(state, self.device)
             rows = slice(start, start := start + len(part.captions))
-            torch.autograd.backward(self.embedder(part), (x.grad[rows], y.grad[rows]))
+            sides = zip(self.embedder(part), (x.grad[rows], y.grad[rows]), strict=True)
+            learning = [(z, gradient) for z, gradient in sides if z.requires_grad]
+            torch.autograd.backward(*zip(*learning, strict=True))
         named = self.model.named_parameters()  # the metric's gradient is whole on every process
         self.world.sum_gradients(p for n, p in named if not n.startswith("metric."))
         return float(loss.detach())

@@ -129,6 +129,16 @@ def test_micro_batches_change_memory_not_the_result(start):
         assert torch.allclose(one, other, atol=2e-5), name
 
 
+def test_micro_batches_where_one_side_learns_nothing(start):
+    rates = Rates(heads=0.0, metric=0.0, text_tower=1e-3)
+    run = start("text only", replace(EXACT, micro_batch=3, rates=rates))
+    before = {name: p.clone() for name, p in run.model.named_parameters()}
+    run.train_step()
+    moved = {n for n, p in run.model.named_parameters() if not torch.equal(p, before[n])}
+    assert moved
+    assert all(name.startswith("text_tower.") for name in moved)
+
+
 def test_micro_batches_keep_each_rows_dropout(start):
     """The second embedding of a part must draw what the first drew, or gradients are wrong."""
     run = start("dropout", replace(EXACT, micro_batch=3, feature_noise=0.3))
