@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -82,6 +83,22 @@ def model_folder(make_model: Callable[..., Path]) -> Path:
 def tone(frequency_hz: float, duration_s: float, rate_hz: int = 32000) -> np.ndarray:
     t = np.arange(round(duration_s * rate_hz)) / rate_hz
     return 0.5 * np.sin(2 * np.pi * frequency_hz * t)
+
+
+def encode(path: Path, codec: str, rate_hz: int = 48000, duration_s: float = 2.0) -> Path:
+    """Write a stereo tone of 440 Hz with one of FFmpeg's encoders."""
+    samples = np.stack([tone(440, duration_s, rate_hz)] * 2).astype(np.float32)
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream(codec, rate=rate_hz, layout="stereo")
+        audio.bit_rate = 128_000
+        size = audio.codec_context.frame_size or 1024
+        for start in range(0, samples.shape[1] - size, size):
+            block = np.ascontiguousarray(samples[:, start : start + size])
+            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
+            frame.sample_rate, frame.pts = rate_hz, start
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+    return path
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from torch import Tensor
 
 from engine.errors import InputError
 from engine.metadata.captions import caption_of
-from engine.metadata.read import embedded_description
 from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.tags import accepted_tags
@@ -88,10 +87,9 @@ class CaptionedFeatures:
         return self.part(np.flatnonzero(~out)), self.part(np.flatnonzero(out))
 
 
-def read_pairs(library: Library, control: Control, descriptions: bool = True) -> CaptionedFeatures:
-    """Return the pairs of a library's present sounds.
+def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
+    """Return the pairs of a library's sounds: tags, descriptions in headers, names.
 
-    :param descriptions: also read the headers of its files, which takes a while.
     :raises InputError: fewer than 50 sounds have a caption, or all have the same.
     """
     tags = accepted_tags(library)
@@ -101,7 +99,7 @@ def read_pairs(library: Library, control: Control, descriptions: bool = True) ->
         control.report(Progress("reading names", number, len(sounds)))
         path = Path(sound.path)
         texts = [", ".join(tags[sound.id])] if sound.id in tags else []
-        written = embedded_description(path) if descriptions else None
+        written = sound.description
         if written and written.isprintable():
             texts.append(written[:_LONGEST_DESCRIPTION])
         name = caption_of(path)

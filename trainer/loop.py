@@ -206,7 +206,7 @@ class Run:
             rows = slice(start, start := start + len(part.captions))
             sides = zip(self.embedder(part), (x.grad[rows], y.grad[rows]), strict=True)
             learning = [(z, gradient) for z, gradient in sides if z.requires_grad]
-            torch.autograd.backward(*zip(*learning, strict=True))
+            torch.autograd.backward([z for z, _ in learning], [g for _, g in learning])
         named = self.model.named_parameters()  # the metric's gradient is whole on every process
         self.world.sum_gradients(p for n, p in named if not n.startswith("metric."))
         return float(loss.detach())

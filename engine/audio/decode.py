@@ -7,6 +7,7 @@ Channels are mixed down to their mean.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,10 @@ _BITS = {
     "ALAW": 8,
 }
 _BLOCK_S = 10.0
+_WARM_UP_S = 1.0  # the resampler's memory, when a stream begins inside a file
+_HIGHEST_RATE_HZ, _MOST_CHANNELS = 384_000, 128
+_LONG_S = 600.0
+_FEWEST_BYTES_A_SECOND = 100.0  # even FLAC spends more on silence
 EXTENSIONS = frozenset(
     {".wav", ".wave", ".bwf", ".rf64", ".w64", ".aif", ".aiff", ".aifc", ".au", ".snd", ".caf"}
     | {".flac", ".ogg", ".oga", ".opus", ".mp3", ".m4a", ".m4b", ".aac", ".mp4", ".wma", ".wv"}
@@ -60,29 +65,41 @@ def probe(path: Path) -> AudioFacts:
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
-        return _probe_with_ffmpeg(path)
-    return AudioFacts(
-        duration_s=info.frames / info.samplerate,
-        rate_hz=int(info.samplerate),
-        channels=int(info.channels),
-        bits=_BITS.get(info.subtype),
-        format=str(info.format).lower(),
-    )
+        facts = _probe_with_ffmpeg(path)
+    else:
+        facts = AudioFacts(
+            duration_s=info.frames / max(1, info.samplerate),
+            rate_hz=int(info.samplerate),
+            channels=int(info.channels),
+            bits=_BITS.get(info.subtype),
+            format=str(info.format).lower(),
+        )
+    _refuse_absurd(path, facts)
+    return facts
 
 
-def stream(path: Path, rate_hz: int) -> Iterator[Samples]:
+def stream(path: Path, rate_hz: int, start_s: float = 0.0) -> Iterator[Samples]:
     """Yield ``path`` as consecutive blocks of mono samples at ``rate_hz``, each about 10 s.
+
+    Channels are mixed down to their mean.  ``start_s``, whole seconds, is where to begin.
 
     :raises AudioError: the file cannot be decoded, or holds samples that are not numbers.
     """
     _refuse_unreadable(path)
+    early_s = min(_WARM_UP_S, start_s)
     try:
         file = soundfile.SoundFile(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
         blocks, source_hz = _blocks_with_ffmpeg(path)
+        before_s = start_s
     else:
-        blocks, source_hz = _blocks_with_soundfile(file), int(file.samplerate)
-    for block in _resampled(blocks, source_hz, rate_hz):
+        source_hz = int(file.samplerate)
+        before_s = early_s if start_s and file.seekable() else start_s
+        if before_s < start_s:
+            file.seek(min(file.frames, round((start_s - before_s) * source_hz)))
+        blocks = _blocks_with_soundfile(file)
+    converted = resampled(blocks, source_hz, rate_hz)
+    for block in _without_first(converted, round(before_s * rate_hz)):
         if not np.isfinite(block).all():
             raise AudioError(f"{path.name} holds samples that are not numbers (NaN or infinite)")
         yield block
@@ -113,6 +130,33 @@ def _refuse_unreadable(path: Path) -> None:
         raise AudioError(f"{path.name} may not be read: permission denied") from None
     except OSError as error:
         raise AudioError(f"{path.name} cannot be read: {error.strerror or error}") from None
+
+
+def _refuse_absurd(path: Path, facts: AudioFacts) -> None:
+    """Refuse what no recording is: it would cost hours or all memory, and be no sound."""
+    name = path.name
+    if not 0 < facts.rate_hz <= _HIGHEST_RATE_HZ:
+        most = _HIGHEST_RATE_HZ // 1000
+        raise AudioError(f"{name} says {facts.rate_hz} samples a second; {most} kHz is the most")
+    if not 0 < facts.channels <= _MOST_CHANNELS:
+        raise AudioError(f"{name} says {facts.channels} channels; 1 to {_MOST_CHANNELS} are read")
+    if not (math.isfinite(facts.duration_s) and facts.duration_s >= 0):
+        raise AudioError(f"{name} says no length that can be: its header is damaged")
+    if facts.duration_s > _LONG_S:
+        rate = path.stat().st_size / facts.duration_s
+        if rate < _FEWEST_BYTES_A_SECOND:
+            hours = facts.duration_s / 3600
+            raise AudioError(
+                f"{name} says {hours:.0f} hours in {rate:.0f} bytes a second: its header is "
+                "damaged, or it holds nothing"
+            )
+
+
+def _without_first(blocks: Iterator[Samples], samples: int) -> Iterator[Samples]:
+    for block in blocks:
+        if samples < len(block):
+            yield block[samples:]
+        samples = max(0, samples - len(block))
 
 
 def _blocks_with_soundfile(file: soundfile.SoundFile) -> Iterator[Samples]:
@@ -184,7 +228,7 @@ def _blocks_with_ffmpeg(path: Path) -> tuple[Iterator[Samples], int]:
     return blocks(), source_hz
 
 
-def _resampled(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
+def resampled(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
     """Convert the rate of a stream of mono blocks with FFmpeg's band-limited resampler."""
     if source_hz == rate_hz:
         yield from blocks

@@ -20,9 +20,15 @@ class Window:
 
 
 def windows(
-    blocks: Iterable[Samples], rate_hz: int, window_s: float, hop_s: float
+    blocks: Iterable[Samples],
+    rate_hz: int,
+    window_s: float,
+    hop_s: float,
+    start_s: float = 0.0,
 ) -> Iterator[Window]:
     """Yield windows of ``window_s`` seconds every ``hop_s`` seconds.
+
+    ``start_s`` is where in the file the blocks begin, a multiple of the hop.
 
     A sound no longer than one window is one window.  Of a longer one the last window may be
     shorter, but is always longer than the hop: every moment is heard, and none alone in a
@@ -30,7 +36,7 @@ def windows(
     """
     width, hop = round(window_s * rate_hz), round(hop_s * rate_hz)
     held = np.zeros(0, np.float32)
-    start = 0
+    start = round(start_s * rate_hz)
     for block in blocks:
         held = np.concatenate([held, block]) if len(held) else block
         while len(held) > width:

@@ -1,4 +1,4 @@
-"""Bring a library in step with folders: scan, compare, listen, commit.
+"""Bring a library in step with folders: scan, compare, read headers, listen, commit.
 
 Work is committed every few hundred files, and what is done is found done: a killed run that
 is started again ends in the library that an undisturbed run would have made.
@@ -7,27 +7,27 @@ is started again ends in the library that an undisturbed run would have made.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from engine.errors import AudioError, LibraryError
-from engine.index.listen import HeardFile, content_hash, listen
-from engine.index.mapping import adopt_model, refresh_potentials, windows_of
-from engine.index.scan import Difference, FoundFile, difference, roots_of, scan
-from engine.paths import is_under
+from engine.errors import AudioError, InputError, LibraryError
+from engine.index.drives import is_away, note_drives, refuse_vanished
+from engine.index.headers import read_headers
+from engine.index.hear import hear, to_hear
+from engine.index.mapping import adopt_model, refresh_potentials
+from engine.index.moves import follow_moves
+from engine.index.scan import FoundFile, difference, roots_of, scan
+from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
-from engine.store import FileFacts, Known, Library, Skipped, StoredWindow
+from engine.store import FileFacts, Header, Library, Skipped
+from engine.store.places import count_under, set_state_under
+from engine.store.tables import MISSING, OFFLINE, PRESENT
 
-if TYPE_CHECKING:
-    from engine.models.match_model import Listener
-
-_COMMIT_S = 5.0
-_COMMIT_FILES = 256
+_HEADERS_AT_ONCE = 512  # in one transaction
 
 
 @dataclass(frozen=True)
@@ -50,43 +50,53 @@ class IndexReport:
 
 
 def index_folders(
-    library: Library, model_folder: Path, paths: Sequence[Path], control: Control, threads: int = 2
+    library: Library,
+    model_folder: Path,
+    paths: Sequence[Path],
+    control: Control,
+    threads: int = 2,
+    remember: bool = True,
 ) -> IndexReport:
     """Index ``paths`` (folders or files) into ``library`` with the model in ``model_folder``.
 
-    Sounds that vanished under ``paths`` are marked missing, not erased.
+    Headers of all new files are read first: they can be found by their words at once.  Sounds
+    that vanished under ``paths`` are marked missing, not erased; those of a whole folder that
+    is away are offline.
 
+    :param remember: add ``paths`` to the library's folders.
     :raises InputError: a path does not exist.
-    :raises LibraryError: the library cannot be written, or another index run holds it.
+    :raises LibraryError: the library cannot be written, another index run holds it, or a
+        folder went away meanwhile.
     :raises Cancelled: the user asked to stop; what was done is kept.
     """
     began = time.monotonic()
-    roots = roots_of(paths)
     with _alone(library):
+        roots = _present_roots(library, paths)
         adopt_model(library, model_folder, control)
         found = scan(roots, control)
-        for root in roots:
-            library.add_folder(root)
+        if remember:
+            for root in roots:
+                library.add_folder(root)
         known = library.known(roots)
         skipped = {row.path: row for row in library.skipped() if is_under(row.path, roots)}
         plan = difference(found, known, skipped)
-        library.set_missing(plan.back, False)
-        library.set_missing(plan.gone, True)
+        library.set_state(plan.back, PRESENT)
+        library.set_state(plan.gone, MISSING)
         library.drop_skipped(plan.skipped_gone)
         library.put_skipped(found.refused)
-        to_hear, moved = _follow_moves(library, plan, known, control)
-        heard = _Heard(0, 0, 0.0)
-        if to_hear:
-            heard = _hear(library, model_folder, to_hear, control, threads)
+        to_read, moved = follow_moves(library, plan.to_read, known, control)
+        refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
+        refused += _read(library, to_read, roots, control, threads)
+        heard = hear(library, model_folder, to_hear(library, roots), roots, control, threads)
         refresh_potentials(library, model_folder, control)
     return IndexReport(
         found=len(found.files),
-        unchanged=len(plan.unchanged),
+        unchanged=len(plan.unchanged) + len(plan.to_describe),
         heard=heard.files,
         moved=moved,
         back=len(plan.back),
         missing=len(plan.gone) - moved,
-        skipped=plan.skipped_again + len(found.refused) + heard.skipped,
+        skipped=plan.skipped_again + len(found.refused) + refused + heard.skipped,
         audio_s=heard.audio_s,
         took_s=time.monotonic() - began,
     )
@@ -123,114 +133,57 @@ def _alone(library: Library) -> Iterator[None]:
         lock.release()
 
 
-def _follow_moves(
-    library: Library, plan: Difference, known: Mapping[str, Known], control: Control
-) -> tuple[list[FoundFile], int]:
-    """Recognise moved, renamed and merely touched files by their content.
-
-    Only files as large as a missing or changed sound are hashed here.
-    """
-    candidates = library.missing_by_hash()
-    sizes = {sound.size for sound in candidates.values()}
-    to_hear, moved = [], 0
-    for number, file in enumerate(plan.to_hear):
-        control.report(Progress("comparing", number, len(plan.to_hear)))
-        own = known.get(file.path)
-        if file.size not in sizes and (own is None or own.size != file.size):
-            to_hear.append(file)
-            continue
-        try:
-            digest = content_hash(Path(file.path))
-        except AudioError:
-            to_hear.append(file)
-            continue
-        if own is not None and own.content_hash == digest:
-            library.touch_sound(own.id, file.mtime_ns)
-        elif own is None and digest in candidates:
-            library.move_sound(candidates.pop(digest).id, file.path, file.mtime_ns)
-            moved += 1
-        else:
-            to_hear.append(file)
-    return to_hear, moved
+def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
+    """Return what to index; tell which known folder is away, whose sounds are then offline."""
+    for path in paths:
+        root = spelled_out(path)
+        if is_away(root) and (count_under(library, root, PRESENT) or _is_offline(library, root)):
+            set_state_under(library, root, PRESENT, OFFLINE)
+            count = count_under(library, root, OFFLINE)
+            raise InputError(
+                f"{path} does not exist, or is an empty place: its {count} sounds are offline "
+                "until its drive is connected; if they moved, run `soundsift relink`"
+            )
+    note_drives(library)
+    return roots_of(paths)
 
 
-@dataclass(frozen=True)
-class _Heard:
-    files: int
-    skipped: int
-    audio_s: float
+def _is_offline(library: Library, root: str) -> bool:
+    return count_under(library, root, OFFLINE) > 0
 
 
-def _hear(
+def _read(
     library: Library,
-    model_folder: Path,
     files: Sequence[FoundFile],
+    roots: Sequence[str],
     control: Control,
     threads: int,
-) -> _Heard:
-    """Listen to ``files`` and commit as it goes, also when cancelled."""
-    from engine.models.match_model import load_listener
+    unchanged: bool = False,
+) -> int:
+    """Read headers and commit as it goes, also when cancelled; return how many are refused."""
+    read: list[tuple[FileFacts, Header]] = []
+    refused: list[Skipped] = []
+    count = 0
 
-    control.report(Progress("loading the model", 0, len(files)))
-    listener = load_listener(model_folder)
-    batch = _Batch(library, listener)
-    found = {file.path: file for file in files}
+    def commit() -> None:
+        library.put_headers(read, unchanged)
+        library.put_skipped(refused)
+        read.clear()
+        refused.clear()
+
     try:
-        for number, (path, heard) in enumerate(
-            listen(listener, (Path(file.path) for file in files), threads)
-        ):
-            batch.add(found[str(path)], heard)
-            control.report(Progress("listening", number + 1, len(files), f"{batch.audio_s:.0f} s"))
+        for number, (file, outcome) in enumerate(read_headers(files, threads)):
+            if not isinstance(outcome, AudioError):
+                read.append(outcome)
+            elif Path(file.path).exists():
+                row = (file.path, file.size, file.mtime_ns, file.ctime_ns)
+                refused.append(Skipped(*row, reason=str(outcome)))
+                count += 1
+            else:
+                refuse_vanished(library, roots)
+            if len(read) + len(refused) >= _HEADERS_AT_ONCE:
+                commit()
+            control.report(Progress("reading headers", number + 1, len(files)))
     finally:
-        batch.commit()
-    return _Heard(batch.files, batch.skipped, batch.audio_s)
-
-
-class _Batch:
-    """Heard files that wait for their transaction."""
-
-    def __init__(self, library: Library, listener: Listener) -> None:
-        self._library, self._listener = library, listener
-        self._potentials = library.setting("bank_potentials") or b""
-        self._heard: list[tuple[FileFacts, list[StoredWindow]]] = []
-        self._skipped: list[Skipped] = []
-        self._since = time.monotonic()
-        self.files, self.skipped, self.audio_s = 0, 0, 0.0
-
-    def add(self, file: FoundFile, heard: HeardFile | AudioError) -> None:
-        """Take one file, and commit if it is time."""
-        if isinstance(heard, AudioError):
-            reason = str(heard)
-            self._skipped.append(
-                Skipped(file.path, file.size, file.mtime_ns, file.ctime_ns, reason)
-            )
-            self.skipped += 1
-        else:
-            stored = windows_of(self._listener, heard, self._potentials)
-            self._heard.append((_facts(file, heard), stored))
-            self.files += 1
-            self.audio_s += heard.duration_s
-        waited_s = time.monotonic() - self._since
-        if len(self._heard) + len(self._skipped) >= _COMMIT_FILES or waited_s > _COMMIT_S:
-            self.commit()
-
-    def commit(self) -> None:
-        """Write what waits."""
-        self._library.put_sounds(self._heard)
-        self._library.put_skipped(self._skipped)
-        self._heard, self._skipped = [], []
-        self._since = time.monotonic()
-
-
-def _facts(file: FoundFile, heard: HeardFile) -> FileFacts:
-    return FileFacts(
-        path=file.path,
-        size=file.size,
-        mtime_ns=file.mtime_ns,
-        content_hash=heard.content_hash,
-        duration_s=heard.duration_s,
-        rate_hz=heard.facts.rate_hz,
-        channels=heard.facts.channels,
-        bits=heard.facts.bits,
-        format=heard.facts.format,
-    )
+        commit()
+    return count

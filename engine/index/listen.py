@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.audio.decode import AudioFacts, probe, stream
+from engine.audio.decode import Samples, probe, stream
 from engine.audio.windows import windows
 from engine.errors import AudioError
 from engine.models.spec import ModelSpec
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 _QUEUE = 96  # windows decoded but not yet embedded
 _BATCH = 48  # windows embedded at once
 _POLL_S = 0.2
+_SILENCE = 10 ** (-70 / 20)  # the loudest sample of a window that is not worth hearing
 
 
 @dataclass(frozen=True)
 class HeardFile:
-    """What was heard in a file: features (windows, 384) and each window's seconds."""
+    """What was heard in a file, or in a part of it, silence left out.
+
+    ``features`` (windows, 384) and each window's seconds; ``heard_s`` is where the next part
+    begins, or of the last part, which has the ``content_hash``, the file's true duration.
+    """
 
     features: Floats
     times_s: tuple[tuple[float, float], ...]
-    facts: AudioFacts
     content_hash: str
-
-    @property
-    def duration_s(self) -> float:
-        """How long the decoded sound is; headers may say something else."""
-        return self.times_s[-1][1]
+    heard_s: float
 
 
 @dataclass(frozen=True)
@@ -56,10 +56,10 @@ class _Window:
 
 @dataclass(frozen=True)
 class _End:
-    """The end of a file: its facts and hash, or the reason why it cannot be heard."""
+    """The end of a file: its hash and duration, or the reason why it cannot be heard."""
 
     path: Path
-    outcome: tuple[AudioFacts, str] | AudioError
+    outcome: tuple[str, float] | AudioError
 
 
 @dataclass
@@ -68,6 +68,14 @@ class _Hearing:
 
     features: list[Floats] = field(default_factory=list)
     times_s: list[tuple[float, float]] = field(default_factory=list)
+    has_earlier: bool = False
+
+    def part(self, content_hash: str, heard_s: float, width: int) -> HeardFile:
+        """Return what waits, and begin the next part."""
+        features = np.stack(self.features) if self.features else np.zeros((0, width), np.float32)
+        part = HeardFile(features, tuple(self.times_s), content_hash, heard_s)
+        self.features, self.times_s, self.has_earlier = [], [], True
+        return part
 
 
 _Item = _Window | _End | None  # None: a thread has no more files
@@ -86,20 +94,30 @@ def content_hash(path: Path) -> str:
 
 
 def listen(
-    listener: Listener, paths: Iterable[Path], threads: int = 2
+    listener: Listener,
+    paths: Iterable[Path],
+    threads: int = 2,
+    starts_s: Mapping[Path, float] | None = None,
+    part_windows: int | None = None,
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
-    """Yield each path, as it is finished, with its features or the reason why there are none."""
+    """Yield each path, as it is finished, with its features or the reason why there are none.
+
+    :param starts_s: where to begin in files that were heard in part, multiples of the hop.
+    :param part_windows: yield files longer than this in parts, as they are heard.
+    """
     queue: Queue[_Item] = Queue(_QUEUE)
     stop = threading.Event()
     source = _Source(paths)
     workers = [
-        threading.Thread(target=_decode, args=(listener, source, queue, stop), daemon=True)
+        threading.Thread(
+            target=_decode, args=(listener, source, starts_s or {}, queue, stop), daemon=True
+        )
         for _ in range(threads)
     ]
     for worker in workers:
         worker.start()
     try:
-        yield from _embed(listener, queue, threads)
+        yield from _embed(listener, queue, threads, starts_s or {}, part_windows)
     finally:
         stop.set()
         for worker in workers:
@@ -118,15 +136,22 @@ class _Source:
 
 
 def _decode(
-    listener: Listener, source: _Source, queue: Queue[_Item], stop: threading.Event
+    listener: Listener,
+    source: _Source,
+    starts_s: Mapping[Path, float],
+    queue: Queue[_Item],
+    stop: threading.Event,
 ) -> None:
     """Push the windows and the end of one file after the other."""
     while not stop.is_set() and (path := source.take()) is not None:
         try:
-            facts = probe(path)
-            for window in _windows_of(listener, path):
+            probe(path)
+            cutting = _Cutting(listener, path, starts_s.get(path, 0.0))
+            for window in cutting.windows():
                 _put(queue, window, stop)
-            outcome: tuple[AudioFacts, str] | AudioError = (facts, content_hash(path))
+                if stop.is_set():
+                    return
+            outcome: tuple[str, float] | AudioError = (content_hash(path), cutting.end_s)
         except AudioError as error:
             outcome = error
         except Exception as error:  # whatever a broken file does to a decoder: one skipped file
@@ -135,12 +160,27 @@ def _decode(
     _put(queue, None, stop)
 
 
-def _windows_of(listener: Listener, path: Path) -> Iterator[_Window]:
-    spec: ModelSpec = listener.model.spec
-    rate = spec.front_end.rate_hz
-    for window in windows(stream(path, rate), rate, spec.window_s, spec.hop_s):
-        log_mel = listener.log_mel(window.samples)
-        yield _Window(path, log_mel, (window.start_s, window.end_s))
+class _Cutting:
+    """The windows of a file from a moment on, and how long it turned out to be."""
+
+    def __init__(self, listener: Listener, path: Path, start_s: float) -> None:
+        self._listener, self._path, self._start_s = listener, path, start_s
+        self.end_s = start_s
+
+    def windows(self) -> Iterator[_Window]:
+        """Yield the windows that are not silent."""
+        spec: ModelSpec = self._listener.model.spec
+        rate = spec.front_end.rate_hz
+        blocks = self._counted(rate)
+        for window in windows(blocks, rate, spec.window_s, spec.hop_s, self._start_s):
+            if np.abs(window.samples).max(initial=0.0) > _SILENCE:
+                log_mel = self._listener.log_mel(window.samples)
+                yield _Window(self._path, log_mel, (window.start_s, window.end_s))
+
+    def _counted(self, rate_hz: int) -> Iterator[Samples]:
+        for block in stream(self._path, rate_hz, self._start_s):
+            self.end_s += len(block) / rate_hz
+            yield block
 
 
 def _put(queue: Queue[_Item], item: _Item, stop: threading.Event) -> None:
@@ -154,9 +194,14 @@ def _put(queue: Queue[_Item], item: _Item, stop: threading.Event) -> None:
 
 
 def _embed(
-    listener: Listener, queue: Queue[_Item], threads: int
+    listener: Listener,
+    queue: Queue[_Item],
+    threads: int,
+    starts_s: Mapping[Path, float],
+    part_windows: int | None,
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
     hearing: dict[Path, _Hearing] = {}
+    spec = listener.model.spec
     while threads:
         items = _take(queue)
         heard = [item for item in items if isinstance(item, _Window)]
@@ -166,9 +211,14 @@ def _embed(
                 part = hearing.setdefault(window.path, _Hearing())
                 part.features.append(feature)
                 part.times_s.append(window.times_s)
+        for path, part in hearing.items():
+            if part_windows is not None and len(part.features) >= part_windows:
+                yield path, part.part("", part.times_s[-1][0] + spec.hop_s, spec.features)
         for item in items:
             if isinstance(item, _End):
-                yield item.path, _finished(item, hearing.pop(item.path, _Hearing()))
+                part = hearing.pop(item.path, _Hearing())
+                part.has_earlier |= item.path in starts_s
+                yield item.path, _finished(item, part, spec.features)
             elif item is None:
                 threads -= 1
 
@@ -184,10 +234,11 @@ def _take(queue: Queue[_Item]) -> list[_Item]:
     return items
 
 
-def _finished(end: _End, hearing: _Hearing) -> HeardFile | AudioError:
+def _finished(end: _End, hearing: _Hearing, width: int) -> HeardFile | AudioError:
     if isinstance(end.outcome, AudioError):
         return end.outcome
-    if not hearing.features:
-        return AudioError(f"{end.path.name} holds no samples")
-    facts, digest = end.outcome
-    return HeardFile(np.stack(hearing.features), tuple(hearing.times_s), facts, digest)
+    digest, duration_s = end.outcome
+    if not hearing.features and not hearing.has_earlier:
+        what = "only silence" if duration_s else "no samples"
+        return AudioError(f"{end.path.name} holds {what}")
+    return hearing.part(digest, duration_s, width)

@@ -32,6 +32,8 @@ _CHUNK = 20000
 
 def windows_of(listener: Listener, heard: HeardFile, bank_potentials: bytes) -> list[StoredWindow]:
     """Return the windows of a heard file as they are stored."""
+    if not heard.times_s:
+        return []
     vectors, potentials = map_features(listener.model, heard.features, bank_potentials)
     features = heard.features.astype(np.float16)
     return [

@@ -13,6 +13,7 @@ from engine.errors import InputError
 from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
 from engine.store import Known, Skipped
+from engine.store.tables import MISSING, PRESENT
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ class Difference:
     """What has to be done to bring the library in step with the disk."""
 
     unchanged: tuple[FoundFile, ...]
-    back: tuple[int, ...]  # ids of sounds that were missing and are there again, unchanged
-    to_hear: tuple[FoundFile, ...]
+    back: tuple[int, ...]  # ids of sounds that were away and are there again, unchanged
+    to_read: tuple[FoundFile, ...]  # new or changed
+    to_describe: tuple[FoundFile, ...]  # unchanged, but their headers were never read
     gone: tuple[int, ...]  # ids of sounds that are no longer there
     skipped_again: int
     skipped_gone: tuple[str, ...]
@@ -85,24 +87,32 @@ def difference(
     found: Scan, known: Mapping[str, Known], skipped: Mapping[str, Skipped]
 ) -> Difference:
     """Compare a scan with what the library knows under the same roots."""
-    unchanged, back, to_hear = [], [], []
+    unchanged, back, to_read, to_describe = [], [], [], []
     skipped_again = 0
     for file in found.files:
         sound, refusal = known.get(file.path), skipped.get(file.path)
         if refusal is not None and _same_refusal(file, refusal):
             skipped_again += 1
         elif sound is None or (sound.size, sound.mtime_ns) != (file.size, file.mtime_ns):
-            to_hear.append(file)
-        elif sound.missing:
+            to_read.append(file)
+        elif not sound.has_header:
+            to_describe.append(file)
+        elif sound.state != PRESENT:
             back.append(sound.id)
         else:
             unchanged.append(file)
     there = {file.path for file in found.files}
-    gone = [sound.id for path, sound in known.items() if path not in there and not sound.missing]
+    gone = [s.id for path, s in known.items() if path not in there and s.state != MISSING]
     refused = {row.path for row in found.refused}
     vanished = [path for path in skipped if path not in there and path not in refused]
     return Difference(
-        tuple(unchanged), tuple(back), tuple(to_hear), tuple(gone), skipped_again, tuple(vanished)
+        tuple(unchanged),
+        tuple(back),
+        tuple(to_read),
+        tuple(to_describe),
+        tuple(gone),
+        skipped_again,
+        tuple(vanished),
     )
 
 

@@ -1,4 +1,4 @@
-"""Rank windows for one query, and sounds by their best window: arrays in, arrays out.
+"""Rank sounds by their best windows, and say how strong a match is: arrays in, arrays out.
 
 The formulas are those of :mod:`engine.transport.potentials`, in numpy, because a search
 must not wait for anything heavier.
@@ -7,58 +7,52 @@ must not wait for anything heavier.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from engine.models.spec import Ranking
-from engine.store.vectors import Floats, Integers, WindowVectors
+from engine.store.vectors import Floats, Integers
 
-_FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
+WORDS_WEIGHT = 10.0  # what all words of a query are worth, in units of ε (docs/decisions/0009)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The best sounds: each one's best window (an index), score and strength."""
+    """The best sounds: each one's best window (a place in what was ranked), score, strength."""
 
-    windows: Integers
+    places: Integers
     scores: Floats
     strengths: Floats
 
 
-def costs(queries: Floats, windows: WindowVectors, cost_scale: float) -> Floats:
-    """Return each window's cost to the nearest of ``queries`` (m, rank): shape (n,)."""
-    best = None
-    for query in queries:
-        square = windows.squares + float(query @ query) - 2.0 * (windows.vectors @ query)
-        best = square if best is None else np.minimum(best, square)
-    assert best is not None
-    cost: Floats = np.sqrt(np.maximum(best, _FLOOR)) / np.float32(cost_scale)
-    return cost
-
-
 def rank(
     cost: Floats,
-    windows: WindowVectors,
+    potentials: Floats,
+    sound_ids: Integers,
     ranking: Ranking,
     query_potential: float,
     limit: int,
+    bonus: Floats | None = None,
 ) -> Ranked:
-    """Return the ``limit`` best sounds by s = (λ f − C)/ε, best first.
+    """Return the ``limit`` best sounds by s = (λ f − C)/ε + bonus, best first.
 
-    :param cost: (n,) of the query to every window.
+    :param cost: (n,) of the query to windows of the sounds ``sound_ids`` (n,) with
+        ``potentials`` (n,).
     :param query_potential: g_q of the strength, in units of the cost.
+    :param bonus: (n,) what the words of a window's sound add; see :func:`words_bonus`.
     """
-    score = (ranking.blend * windows.potentials - cost) / ranking.epsilon
-    if not len(score):
-        nothing: Any = np.zeros(0)
-        return Ranked(nothing.astype(np.int64), nothing.astype(np.float32), nothing)
-    first = np.flatnonzero(np.diff(windows.sound_ids, prepend=windows.sound_ids[0] - 1))
-    best = np.maximum.reduceat(score, first)
-    limit = min(limit, len(best))
-    top = np.argpartition(-best, limit - 1)[:limit]
-    top = top[np.argsort(-best[top], kind="stable")]
-    ends = np.append(first[1:], len(score))
-    chosen = np.array([first[i] + int(score[first[i] : ends[i]].argmax()) for i in top], np.int64)
-    evidence = (query_potential + windows.potentials[chosen] - cost[chosen]) / ranking.epsilon
-    return Ranked(chosen, score[chosen], 1.0 / (1.0 + np.exp(-evidence)))
+    score = (ranking.blend * potentials - cost) / ranking.epsilon
+    if bonus is not None:
+        score = score + bonus
+    order = np.argsort(-score, kind="stable")
+    _, first = np.unique(sound_ids[order], return_index=True)
+    places = order[np.sort(first)[:limit]]
+    evidence = (query_potential + potentials[places] - cost[places]) / ranking.epsilon
+    strengths = 1.0 / (1.0 + np.exp(-np.clip(evidence, -60.0, 60.0)))
+    return Ranked(places, score[places].astype(np.float32), strengths.astype(np.float32))
+
+
+def words_bonus(coverage: Floats) -> Floats:
+    """Return what a share of the query's words adds to a score: its square counts."""
+    bonus: Floats = np.float32(WORDS_WEIGHT) * np.square(coverage)
+    return bonus

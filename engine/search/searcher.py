@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,25 +12,34 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.audio.decode import stream
-from engine.audio.windows import windows
-from engine.errors import AudioError, InputError, LibraryError
+from engine.errors import InputError, LibraryError
 from engine.models.spec import read_spec
 from engine.paths import spelled_out
-from engine.search.rank import Ranked, costs, rank
+from engine.search.grammar import Query, parse
+from engine.search.nearest import Nearest
+from engine.search.query_sound import QuerySound, hear
+from engine.search.rank import Ranked, rank, words_bonus
 from engine.store import Library, SoundRow
-from engine.store.names import match_names
-from engine.store.vectors import Floats, load_vectors
+from engine.store.conditions import Condition, sounds_where
+from engine.store.keywords import KeywordHits, find_words, match_words
+from engine.store.places import sound_at
+from engine.store.tags import accepted_tags
+from engine.store.vectors import Booleans, Floats, Integers, load_vectors
 
 if TYPE_CHECKING:
     from engine.models.match_model import Captioner, Listener
 
-_KEYWORD_LIMIT = 10000
+_CANDIDATES = 200  # windows that are ranked at least
+_MOST_NAMED = 2000  # sounds that hold words of the query, which are ranked beside the nearest
+_TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/decisions/0009)
 
 
 @dataclass(frozen=True)
 class Match:
-    """One result: the sound, its best moment in seconds, score, strength in [0, 1]."""
+    """One result: the sound, its best moment in seconds, score, strength in [0, 1].
+
+    ``keyword_match``: all words of the query stand in its name, folders, header or tags.
+    """
 
     sound: SoundRow
     score: float
@@ -37,13 +47,14 @@ class Match:
     start_s: float
     end_s: float
     keyword_match: bool
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
     """The best results: first the ``strong`` ones above the divider, then the weak ones.
 
-    Either part is ordered by score.
+    Either part is ordered by score.  A sound that holds all words of the query is strong.
     """
 
     query: str
@@ -54,7 +65,7 @@ class Answer:
 
 
 class Searcher:
-    """Answers queries on a library as it was when this was made.
+    """Answers queries on a library as it was when this was made or last refreshed.
 
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
     """
@@ -63,23 +74,32 @@ class Searcher:
         self._library, self._folder = library, model_folder
         self.spec = read_spec(model_folder)
         _refuse_other_model(library, self.spec.id, self.spec.name)
-        self._windows = load_vectors(library, self.spec.rank)
-        if not len(self._windows.sound_ids):
-            raise LibraryError(
-                f"the library {library.path} holds no sounds yet: run `soundsift index FOLDER`"
-            )
+        _refuse_empty(library)
+        self._beside = ThreadPoolExecutor(1, "words")
+        self.refresh()
 
-    def search_text(self, text: str, limit: int = 20) -> Answer:
-        """Return the sounds that sound like ``text``.
+    def refresh(self) -> None:
+        """See what was indexed since."""
+        vectors = load_vectors(self._library, self.spec.rank)
+        self._nearest = Nearest(vectors, self.spec.ranking.cost_scale)
 
-        :raises InputError: the text is empty.
+    def search_text(self, text: str | Query, limit: int = 20) -> Answer:
+        """Return the sounds that ``text`` describes, in the grammar of :mod:`.grammar`.
+
+        Sounds count by what they sound like and by the words of names, headers and tags.
+
+        :raises InputError: the text makes no sense as a query.
         """
         began = time.perf_counter()
-        if not text.strip():
-            raise InputError('the search is empty: describe a sound, like "heavy door creaking"')
-        query: Floats = self._captioner([text.strip()]).numpy()
+        query = parse(text) if isinstance(text, str) else text
+        if not query.groups:
+            return _listed(self._library, query, limit, began, self.spec.name)
+        named = self._beside.submit(find_words, self._library, query.keywords)
+        vectors: Floats = self._captioner(query.descriptions).numpy()
         potential = self.spec.ranking.query_potential
-        return self._answer(text, query, potential, limit, began, self._named(text))
+        among = self._among(query.conditions)
+        found = self._found(vectors, potential, limit, among, named.result())
+        return self._counted(query.text, found, began)
 
     def search_sound(
         self,
@@ -87,19 +107,61 @@ class Searcher:
         start_s: float | None = None,
         end_s: float | None = None,
         limit: int = 20,
+        plus: str = "",
+        minus: str = "",
     ) -> Answer:
         """Return the sounds that are like a file, or like a part of it; not the file itself.
 
         :raises AudioError: the file cannot be heard.
         :raises InputError: the part lies outside the file.
         """
+        return self.search_sounds([QuerySound(path, start_s, end_s)], limit, plus, minus)
+
+    def search_sounds(
+        self, sounds: Sequence[QuerySound], limit: int = 20, plus: str = "", minus: str = ""
+    ) -> Answer:
+        """Return the sounds that are like all of ``sounds``, which are not among them.
+
+        Several sounds count by their barycentre in the mapped space; ``plus`` and ``minus`` are
+        texts that move it towards what they describe, or away.  Conditions of the grammar may
+        stand in ``plus``.
+
+        :raises AudioError: a file cannot be heard.
+        :raises InputError: there is no sound, or a part lies outside its file.
+        """
         began = time.perf_counter()
-        query = self._hear(path, start_s, end_s)
+        if not sounds:
+            raise InputError("like which sound? Name a file")
+        vectors = [self._vectors_of(sound) for sound in sounds]
+        more = parse(plus) if plus.strip() else None
+        queries = vectors[0]
+        if len(vectors) > 1 or (more and more.groups) or minus.strip():
+            queries = np.mean([part.mean(0) for part in vectors], axis=0, keepdims=True)
+            queries = queries + _TEXT_SHARE * self._direction(more.descriptions if more else [])
+            queries = queries - _TEXT_SHARE * self._direction([minus] if minus.strip() else [])
         potential = self.spec.ranking.audio_query_potential
-        answer = self._answer(path.name, query, potential, limit + 1, began, frozenset())
-        own = spelled_out(path)
-        kept = [match for match in answer.matches if match.sound.path != own][:limit]
-        return self._counted(answer.query, kept, began)
+        own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
+        among = self._among(more.conditions if more else ())
+        found = self._found(queries.astype(np.float32), potential, limit + len(own), among, None)
+        kept = [match for match in found if match.sound.path not in own][:limit]
+        signed = [("+", plus), ("-", minus)]
+        shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
+        return self._counted(" ".join(shown), kept, began)
+
+    def warm_up(self) -> None:
+        """Load the text side and the vectors, so that the first search is as fast as the next."""
+        vectors: Floats = self._captioner(["warm"]).numpy()
+        self._nearest.best(vectors, self.spec.ranking.blend, 1, None)
+
+    def text_vectors(self, texts: Sequence[str]) -> Floats:
+        """Return mapped vectors (texts, rank)."""
+        vectors: Floats = self._captioner(list(texts)).numpy()
+        return vectors
+
+    @property
+    def nearest(self) -> Nearest:
+        """Return what finds windows near to vectors."""
+        return self._nearest
 
     @cached_property
     def _captioner(self) -> Captioner:
@@ -113,81 +175,104 @@ class Searcher:
 
         return load_listener(self._folder)
 
-    def warm_up(self) -> None:
-        """Load the text side, so that the first search is as fast as the next."""
-        self._captioner(["warm"])
+    def _direction(self, texts: Sequence[str]) -> Floats:
+        """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
+        if not texts:
+            return np.zeros((1, self.spec.rank), np.float32)
+        middle = self._captioner.model.bank_vectors.mean(0, keepdim=True).numpy()
+        direction: Floats = self.text_vectors(texts).mean(0, keepdims=True) - middle
+        return direction
 
-    def _named(self, text: str) -> frozenset[int]:
-        hits = match_names(self._library, text, _KEYWORD_LIMIT)
-        return frozenset(hit.sound_id for hit in hits)
+    def _vectors_of(self, sound: QuerySound) -> Floats:
+        """Return mapped vectors (windows, rank): the library's own of a whole known file."""
+        if sound.path is not None and sound.is_whole:
+            known = sound_at(self._library, spelled_out(sound.path))
+            windows = self._nearest.windows
+            rows = np.flatnonzero(windows.sound_ids == (-1 if known is None else known))
+            if len(rows):
+                own: Floats = np.asarray(windows.vectors[rows]).astype(np.float32)
+                return own
+        return hear(self._listener, sound)
 
-    def _hear(self, path: Path, start_s: float | None, end_s: float | None) -> Floats:
-        rate = self.spec.front_end.rate_hz
-        samples = np.concatenate([*stream(path, rate), np.zeros(0, np.float32)])
-        first, last = _part(len(samples), rate, start_s, end_s, path)
-        cut = windows([samples[first:last]], rate, self.spec.window_s, self.spec.hop_s)
-        log_mels = [self._listener.log_mel(window.samples) for window in cut]
-        if not log_mels:
-            raise AudioError(f"{path.name} holds no samples")
-        features = self._listener.features(log_mels)
-        vectors: Floats = self._listener.model.map_features(features).numpy()
-        return vectors
+    def _among(self, conditions: Sequence[Condition]) -> Booleans | None:
+        """Return which windows are of sounds that fulfil the conditions; None: all may."""
+        if not conditions:
+            return None
+        return _is_of(self._nearest.windows.sound_ids, sounds_where(self._library, conditions))
 
-    def _answer(
+    def _found(
         self,
-        shown: str,
         queries: Floats,
         query_potential: float,
         limit: int,
-        began: float,
-        named: frozenset[int],
-    ) -> Answer:
-        ranking = self.spec.ranking
-        cost = costs(queries, self._windows, ranking.cost_scale)
-        ranked = rank(cost, self._windows, ranking, query_potential, limit)
-        return self._counted(shown, self._matches(ranked, named), began)
+        among: Booleans | None,
+        named: KeywordHits | None,
+    ) -> list[Match]:
+        windows, ranking = self._nearest.windows, self.spec.ranking
+        rows = self._candidates(queries, limit, among)
+        bonus = None
+        if named is not None and len(named.sound_ids):
+            rows = np.union1d(rows, self._rows_named(named, among))
+            bonus = words_bonus(_coverage_of(windows.sound_ids[rows], named))
+        cost = self._nearest.costs(queries, rows)
+        ids = windows.sound_ids[rows]
+        ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
+        return self._matches(rows, ranked, named.complete if named else frozenset())
 
-    def _matches(self, ranked: Ranked, named: frozenset[int]) -> list[Match]:
-        ids = [int(i) for i in self._windows.sound_ids[ranked.windows]]
-        sounds = self._library.sounds(ids)
+    def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
+        """Return windows that include the best of at least ``limit`` sounds, if there are."""
+        windows, blend = self._nearest.windows, self.spec.ranking.blend
+        count, last = max(_CANDIDATES, 2 * limit), -1
+        while True:
+            rows = self._nearest.best(queries, blend, count, among)
+            enough = len(np.unique(windows.sound_ids[rows])) >= limit
+            if enough or len(rows) in (last, len(windows.sound_ids)):
+                return rows
+            count, last = 8 * count, len(rows)
+
+    def _rows_named(self, named: KeywordHits, among: Booleans | None) -> Integers:
+        windows = self._nearest.windows
+        order = np.argsort(-named.coverage, kind="stable")[:_MOST_NAMED]
+        may = _is_of(windows.sound_ids, named.sound_ids[order]) & windows.present
+        rows: Integers = np.flatnonzero(may if among is None else may & among)
+        return rows
+
+    def _matches(self, rows: Integers, ranked: Ranked, complete: frozenset[int]) -> list[Match]:
+        windows = self._nearest.windows
+        chosen = rows[ranked.places]
+        ids = [int(i) for i in windows.sound_ids[chosen]]
+        sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
         return [
             Match(
                 sound=sounds[sound_id],
                 score=float(score),
                 strength=float(strength),
-                start_s=float(self._windows.starts_s[window]),
-                end_s=float(self._windows.ends_s[window]),
-                keyword_match=sound_id in named,
+                start_s=float(windows.starts_s[window]),
+                end_s=float(windows.ends_s[window]),
+                keyword_match=sound_id in complete,
+                tags=tuple(tags.get(sound_id, ())),
             )
             for sound_id, window, score, strength in zip(
-                ids, ranked.windows, ranked.scores, ranked.strengths, strict=True
+                ids, chosen, ranked.scores, ranked.strengths, strict=True
             )
             if sound_id in sounds
         ]
 
     def _counted(self, shown: str, matches: Sequence[Match], began: float) -> Answer:
         divider = self.spec.ranking.divider
-        strong = [match for match in matches if match.strength >= divider]
-        weak = [match for match in matches if match.strength < divider]
+        is_strong = [match.strength >= divider or match.keyword_match for match in matches]
+        strong = [match for match, above in zip(matches, is_strong, strict=True) if above]
+        weak = [match for match, above in zip(matches, is_strong, strict=True) if not above]
         took_ms = 1000 * (time.perf_counter() - began)
         return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms)
 
 
 def search_names(library: Library, text: str, limit: int = 20) -> Answer:
-    """Return the sounds whose names hold every word of ``text``; no model is loaded.
+    """Return the sounds that hold every word of ``text``; no model is loaded.
 
-    :raises InputError: the text holds no word.
+    :raises InputError: the text makes no sense as a query.
     """
-    began = time.perf_counter()
-    if not any(character.isalnum() for character in text):
-        raise InputError("the search holds no word: type a word of the file's name")
-    hits = match_names(library, text, limit)
-    sounds = library.sounds([hit.sound_id for hit in hits])
-    matches = tuple(
-        Match(sounds[h.sound_id], h.score, 1.0, 0.0, sounds[h.sound_id].duration_s, True)
-        for h in hits
-    )
-    return Answer(text, "names", matches, len(matches), 1000 * (time.perf_counter() - began))
+    return _listed(library, parse(text), limit, time.perf_counter(), "names")
 
 
 def to_dict(answer: Answer) -> dict[str, Any]:
@@ -202,7 +287,7 @@ def to_dict(answer: Answer) -> dict[str, Any]:
             "end_s": match.end_s,
             "keyword_match": match.keyword_match,
             "duration_s": match.sound.duration_s,
-            "tags": [],
+            "tags": list(match.tags),
         }
         for number, match in enumerate(answer.matches, start=1)
     ]
@@ -215,17 +300,51 @@ def to_dict(answer: Answer) -> dict[str, Any]:
     }
 
 
-def _part(
-    samples: int, rate_hz: int, start_s: float | None, end_s: float | None, path: Path
-) -> tuple[int, int]:
-    first = round((start_s or 0.0) * rate_hz)
-    last = samples if end_s is None else round(end_s * rate_hz)
-    if not 0 <= first < min(last, samples):
-        raise InputError(
-            f"the part from {start_s or 0:g} s to {last / rate_hz:g} s does not lie in "
-            f"{path.name}, which is {samples / rate_hz:g} s long"
+def _listed(library: Library, query: Query, limit: int, began: float, model: str) -> Answer:
+    """Return the sounds that hold all words and fulfil the conditions; nothing is heard."""
+    hits = match_words(library, query.groups, query.conditions, limit)
+    ids = [sound_id for sound_id, _ in hits]
+    sounds, tags = library.sounds(ids), accepted_tags(library, ids)
+    matches = tuple(
+        Match(
+            sounds[sound_id],
+            score,
+            1.0,
+            0.0,
+            sounds[sound_id].duration_s,
+            keyword_match=True,
+            tags=tuple(tags.get(sound_id, ())),
         )
-    return first, min(last, samples)
+        for sound_id, score in hits
+        if sound_id in sounds
+    )
+    took_ms = 1000 * (time.perf_counter() - began)
+    return Answer(query.text, model, matches, len(matches), took_ms)
+
+
+def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:
+    """Return which windows are of wanted sounds: a table look-up, not a search."""
+    highest = max(int(sound_ids.max(initial=0)), int(wanted.max(initial=0)))
+    table = np.zeros(highest + 1, bool)
+    table[wanted] = True
+    found: Booleans = table[sound_ids]
+    return found
+
+
+def _coverage_of(sound_ids: Integers, named: KeywordHits) -> Floats:
+    """Return the coverage of each window's sound, 0 where no word occurs."""
+    places = np.searchsorted(named.sound_ids, sound_ids).clip(max=len(named.sound_ids) - 1)
+    coverage: Floats = np.where(
+        named.sound_ids[places] == sound_ids, named.coverage[places], np.float32(0)
+    )
+    return coverage
+
+
+def _refuse_empty(library: Library) -> None:
+    if not library.has_sounds():
+        raise LibraryError(
+            f"the library {library.path} holds no sounds yet: run `soundsift index FOLDER`"
+        )
 
 
 def _refuse_other_model(library: Library, model_id: str, name: str) -> None:

@@ -3,6 +3,8 @@
 from engine.store.library import Library
 from engine.store.records import (
     FileFacts,
+    Header,
+    HeardPart,
     KeywordHit,
     Known,
     Skipped,
@@ -13,6 +15,8 @@ from engine.store.records import (
 
 __all__ = [
     "FileFacts",
+    "Header",
+    "HeardPart",
     "KeywordHit",
     "Known",
     "Library",

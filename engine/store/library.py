@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -17,7 +19,6 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -29,17 +30,21 @@ from engine.store.connection import reading as connection_for_reading
 from engine.store.connection import writing as connection_for_writing
 from engine.store.records import (
     FileFacts,
+    Header,
     Known,
     Skipped,
     SoundRow,
     Statistics,
     StoredWindow,
 )
-from engine.store.words import search_words
+from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT
+from engine.store.words import index_words
 
 _CHUNK = 500  # bound parameters in one statement
-_KNOWN = select(
-    *(tables.sounds.c[n] for n in ("path", "id", "size", "mtime_ns", "content_hash", "missing"))
+_KNOWN: Select[Any] = select(
+    *(tables.sounds.c[n] for n in ("path", "id", "size", "mtime_ns", "content_hash", "state")),
+    tables.sounds.c.heard_s,
+    tables.sounds.c.details.is_not(None).label("has_header"),
 )
 
 
@@ -112,9 +117,10 @@ class Library:
             return {row.path: _known(row) for row in rows if is_under(row.path, roots)}
 
     def missing_by_hash(self) -> dict[str, Known]:
-        """Return the missing sounds by content hash."""
+        """Return the missing sounds that were wholly heard, by content hash."""
+        s = tables.sounds.c
         with self.reading() as connection:
-            rows = connection.execute(_KNOWN.where(tables.sounds.c.missing == 1))
+            rows = connection.execute(_KNOWN.where(s.state == MISSING, s.content_hash != ""))
             return {row.content_hash: _known(row) for row in rows}
 
     def put_sounds(self, heard: Sequence[tuple[FileFacts, Sequence[StoredWindow]]]) -> None:
@@ -129,6 +135,20 @@ class Library:
             paths = [facts.path for facts, _ in heard]
             _delete_skipped(connection, paths)
 
+    def put_headers(
+        self, read: Sequence[tuple[FileFacts, Header]], unchanged: bool = False
+    ) -> None:
+        """Store what headers say; sounds lose their windows unless their files are unchanged."""
+        if not read:
+            return
+        with self.writing() as connection:
+            for facts, header in read:
+                if unchanged:
+                    _describe(connection, facts.path, header)
+                else:
+                    _put_row(connection, {**asdict(facts), **_columns(header), "heard_s": 0.0})
+            _delete_skipped(connection, [facts.path for facts, _ in read])
+
     def move_sound(self, sound_id: int, path: str, mtime_ns: int) -> None:
         """Give a sound its new path, with everything that is known of it."""
         with self.writing() as connection:
@@ -136,9 +156,9 @@ class Library:
             connection.execute(
                 update(tables.sounds)
                 .where(tables.sounds.c.id == sound_id)
-                .values(path=path, mtime_ns=mtime_ns, missing=0)
+                .values(path=path, mtime_ns=mtime_ns, state=PRESENT)
             )
-            _index_name(connection, sound_id, path)
+            index_words(connection, [sound_id])
             _delete_skipped(connection, [path])
 
     def touch_sound(self, sound_id: int, mtime_ns: int) -> None:
@@ -147,18 +167,18 @@ class Library:
             connection.execute(
                 update(tables.sounds)
                 .where(tables.sounds.c.id == sound_id)
-                .values(mtime_ns=mtime_ns, missing=0)
+                .values(mtime_ns=mtime_ns, state=PRESENT)
             )
 
-    def set_missing(self, sound_ids: Iterable[int], missing: bool) -> None:
-        """Mark sounds as missing from disk, or as there again; nothing is erased."""
+    def set_state(self, sound_ids: Iterable[int], state: int) -> None:
+        """Mark sounds as missing, offline, or there again; nothing is erased."""
         ids = list(sound_ids)
         if not ids:
             return
         statement = (
             update(tables.sounds)
             .where(tables.sounds.c.id == bindparam("sound"))
-            .values(missing=int(missing))
+            .values(state=state)
         )
         with self.writing() as connection:
             connection.execute(statement, [{"sound": sound_id} for sound_id in ids])
@@ -166,18 +186,24 @@ class Library:
     def sounds(self, ids: Collection[int] | None = None) -> dict[int, SoundRow]:
         """Return sounds by id; all of them if ``ids`` is None."""
         s = tables.sounds.c
-        columns = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.missing)
+        facts = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.state)
+        columns = (*facts, s.description, s.category)
         found = {}
         with self.reading() as connection:
-            for statement in _in_chunks(select(*columns), s.id, ids):
+            for statement in in_chunks(select(*columns), s.id, ids):
                 for row in connection.execute(statement):
                     found[row.id] = _sound(row)
         return found
 
+    def has_sounds(self) -> bool:
+        """Return whether any sound is known."""
+        with self.reading() as connection:
+            return connection.scalar(select(tables.sounds.c.id).limit(1)) is not None
+
     # Skipped files
 
     def put_skipped(self, rows: Sequence[Skipped]) -> None:
-        """Record files that could not be heard; what was known of them is marked missing."""
+        """Record files that could not be heard; sounds that were known become broken."""
         if not rows:
             return
         with self.writing() as connection:
@@ -186,7 +212,7 @@ class Library:
             statement = statement.on_conflict_do_update(index_elements=["path"], set_=changes)
             connection.execute(statement, [asdict(row) for row in rows])
             gone = update(tables.sounds).where(tables.sounds.c.path == bindparam("gone"))
-            connection.execute(gone.values(missing=1), [{"gone": row.path} for row in rows])
+            connection.execute(gone.values(state=BROKEN), [{"gone": row.path} for row in rows])
 
     def drop_skipped(self, paths: Iterable[str]) -> None:
         """Forget skipped files that are no longer there."""
@@ -204,35 +230,50 @@ class Library:
     def statistics(self) -> Statistics:
         """Count what is in the library."""
         s, w = tables.sounds.c, tables.windows.c
-        present = select(func.count(), func.coalesce(func.sum(s.duration_s), 0.0)).where(
-            s.missing == 0
-        )
-        there = select(s.id).where(s.missing == 0)
+        counted = select(s.state, func.count(), func.coalesce(func.sum(s.duration_s), 0.0))
+        there = select(s.id).where(s.state == PRESENT)
+        wholly = select(func.count()).where(s.state == PRESENT, s.content_hash != "")
         with self.reading() as connection:
-            sounds, seconds = connection.execute(present).one()
-            count = select(func.count(), func.count(w.sound_id.distinct()))
-            windows, embedded = connection.execute(count.where(w.sound_id.in_(there))).one()
-            missing = connection.scalar(select(func.count()).where(s.missing == 1)) or 0
-            skipped = connection.scalar(select(func.count()).select_from(tables.skipped)) or 0
-        return Statistics(sounds, windows, embedded, missing, skipped, seconds / 3600)
+            states = {row[0]: row[1:] for row in connection.execute(counted.group_by(s.state))}
+            windows = select(func.count()).where(w.sound_id.in_(there))
+            skipped = select(func.count()).select_from(tables.skipped)
+            sounds, seconds = states.get(PRESENT, (0, 0.0))
+            return Statistics(
+                sounds=sounds,
+                windows=connection.scalar(windows) or 0,
+                embedded=connection.scalar(wholly) or 0,
+                missing=states.get(MISSING, (0, 0.0))[0],
+                offline=states.get(OFFLINE, (0, 0.0))[0],
+                skipped=connection.scalar(skipped) or 0,
+                hours=seconds / 3600,
+            )
 
 
 def _put_sound(connection: Connection, facts: FileFacts) -> int:
-    values = {**asdict(facts), "missing": 0}
-    statement = upsert(tables.sounds).values(values)
+    return _put_row(connection, {**asdict(facts), "heard_s": facts.duration_s})
+
+
+def _columns(header: Header) -> dict[str, Any]:
+    values = asdict(header)
+    values["details"] = json.dumps(dict(values.pop("fields")), ensure_ascii=False)
+    return values
+
+
+def _describe(connection: Connection, path: str, header: Header) -> None:
+    s = tables.sounds.c
+    statement = update(tables.sounds).where(s.path == path).returning(s.id)
+    values = {**_columns(header), "state": PRESENT}
+    index_words(connection, connection.scalars(statement.values(values)).all())
+
+
+def _put_row(connection: Connection, values: dict[str, Any]) -> int:
+    values = {**values, "state": PRESENT}
+    statement = upsert(tables.sounds).values({**values, "added_ns": time.time_ns()})
     statement = statement.on_conflict_do_update(index_elements=["path"], set_=values)
-    sound_id = connection.execute(statement.returning(tables.sounds.c.id)).scalar_one()
+    sound_id = int(connection.execute(statement.returning(tables.sounds.c.id)).scalar_one())
     connection.execute(delete(tables.windows).where(tables.windows.c.sound_id == sound_id))
-    _index_name(connection, sound_id, facts.path)
-    return int(sound_id)
-
-
-def _index_name(connection: Connection, sound_id: int, path: str) -> None:
-    connection.execute(text("DELETE FROM names WHERE rowid = :id"), {"id": sound_id})
-    connection.execute(
-        text("INSERT INTO names (rowid, words) VALUES (:id, :words)"),
-        {"id": sound_id, "words": search_words(Path(path).stem)},
-    )
+    index_words(connection, [sound_id])
+    return sound_id
 
 
 def write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
@@ -248,9 +289,10 @@ def _delete_skipped(connection: Connection, paths: Sequence[str]) -> None:
     connection.execute(statement, [{"gone": path} for path in paths])
 
 
-def _in_chunks(
+def in_chunks(
     statement: Select[Any], column: Any, ids: Collection[int] | None
 ) -> Iterator[Select[Any]]:
+    """Yield the statement for some ids at a time, or once for all if ``ids`` is None."""
     if ids is None:
         yield statement
         return
@@ -260,7 +302,15 @@ def _in_chunks(
 
 
 def _known(row: Row[Any]) -> Known:
-    return Known(row.id, row.size, row.mtime_ns, row.content_hash, bool(row.missing))
+    return Known(
+        row.id,
+        row.size,
+        row.mtime_ns,
+        row.content_hash,
+        row.state,
+        row.heard_s,
+        bool(row.has_header),
+    )
 
 
 def _sound(row: Row[Any]) -> SoundRow:
@@ -272,5 +322,8 @@ def _sound(row: Row[Any]) -> SoundRow:
         row.channels,
         row.bits,
         row.format,
-        bool(row.missing),
+        missing=row.state == MISSING,
+        offline=row.state == OFFLINE,
+        description=row.description,
+        category=row.category,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,31 @@ class FileFacts:
 
 
 @dataclass(frozen=True)
+class Header:
+    """What a file says about its sound, beside the facts of :class:`FileFacts`.
+
+    ``fields`` are all texts found, by name such as ``bext.Description``; ``category`` is a UCS
+    CatID and ``category_words`` the words that stand for it.
+    """
+
+    description: str | None = None
+    category: str | None = None
+    category_words: str = ""
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class HeardPart:
+    """Windows of one sound, up to ``heard_s``; of the last part the hash and true duration."""
+
+    sound_id: int
+    windows: Sequence[StoredWindow]
+    heard_s: float
+    content_hash: str = ""
+    duration_s: float | None = None
+
+
+@dataclass(frozen=True)
 class StoredWindow:
     """A window of a sound: seconds, features and mapped vector as float16 bytes, potential."""
 
@@ -33,13 +59,15 @@ class StoredWindow:
 
 @dataclass(frozen=True)
 class Known:
-    """What the library knows of a path it has seen."""
+    """What the library knows of a path it has seen; without a hash it is not wholly heard."""
 
     id: int
     size: int
     mtime_ns: int
     content_hash: str
-    missing: bool
+    state: int
+    heard_s: float
+    has_header: bool
 
 
 @dataclass(frozen=True)
@@ -65,14 +93,18 @@ class SoundRow:
     bits: int | None
     format: str
     missing: bool
+    offline: bool = False
+    description: str | None = None
+    category: str | None = None
 
 
 @dataclass(frozen=True)
 class KeywordHit:
-    """A sound whose name matches, and how well (higher is better)."""
+    """A sound whose words match, how well (higher is better), and whether all words do."""
 
     sound_id: int
     score: float
+    all_words: bool
 
 
 @dataclass(frozen=True)
@@ -83,5 +115,6 @@ class Statistics:
     windows: int
     embedded: int
     missing: int
+    offline: int
     skipped: int
     hours: float

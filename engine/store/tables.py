@@ -18,6 +18,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
+# A sound's state; offline: its whole drive is away; broken: it is among the skipped files.
+PRESENT, MISSING, OFFLINE, BROKEN = 0, 1, 2, 3
+
 metadata = MetaData()
 
 folders = Table(
@@ -40,8 +43,15 @@ sounds = Table(
     Column("channels", Integer, nullable=False),
     Column("bits", Integer),
     Column("format", String, nullable=False),
-    Column("missing", Integer, nullable=False, default=0),
+    Column("state", Integer, nullable=False, default=0),  # PRESENT, MISSING, OFFLINE or BROKEN
+    Column("added_ns", Integer, nullable=False),  # when the library first saw it
+    Column("heard_s", Float, nullable=False, default=0.0),  # how far it has been listened to
+    Column("description", String),
+    Column("category", String),  # UCS CatID
+    Column("category_words", String),
+    Column("details", String),  # JSON of what the header says; null: not read yet
     Index("sounds_content_hash", "content_hash"),
+    Index("sounds_state", "state"),
 )
 
 windows = Table(
@@ -55,6 +65,7 @@ windows = Table(
     Column("vector", LargeBinary, nullable=False),
     Column("potential", Float, nullable=False),
     Index("windows_sound_id", "sound_id"),
+    sqlite_autoincrement=True,  # the vectors' cache relies on ids that never come twice
 )
 
 skipped = Table(
@@ -83,4 +94,11 @@ tags = Table(
     Column("state", String, nullable=False),  # suggested, accepted or rejected
     Column("said_by", String, nullable=False),  # a model's id, "file" or "person"
     UniqueConstraint("sound_id", "label"),
+)
+
+interest = Table(
+    "interest",
+    metadata,
+    Column("folder", String, primary_key=True),
+    Column("searches", Integer, nullable=False),
 )

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from sqlalchemy import select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
-from engine.store.library import Library
+from engine.store.library import Library, in_chunks
+from engine.store.words import index_words
 
 PERSON = "person"
 
 
 def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
     """Record (sound id, label) as accepted, whatever was said of them before."""
+    listed = list(tags)
     rows = [
         {"sound_id": sound_id, "label": label, "state": "accepted", "said_by": said_by}
-        for sound_id, label in tags
+        for sound_id, label in listed
     ]
     if not rows:
         return
@@ -26,14 +28,16 @@ def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str 
     statement = statement.on_conflict_do_update(index_elements=["sound_id", "label"], set_=changed)
     with library.writing() as connection:
         connection.execute(statement, rows)
+        index_words(connection, {sound_id for sound_id, _ in listed})
 
 
-def accepted_tags(library: Library) -> dict[int, list[str]]:
-    """Return the accepted labels of every sound that has any, sorted."""
+def accepted_tags(library: Library, ids: Collection[int] | None = None) -> dict[int, list[str]]:
+    """Return the accepted labels of every sound (of ``ids``) that has any, sorted."""
     t = tables.tags.c
-    statement = select(t.sound_id, t.label).where(t.state == "accepted").order_by(t.label)
+    chosen = select(t.sound_id, t.label).where(t.state == "accepted").order_by(t.label)
     found: dict[int, list[str]] = {}
     with library.reading() as connection:
-        for row in connection.execute(statement):
+        rows = (r for part in in_chunks(chosen, t.sound_id, ids) for r in connection.execute(part))
+        for row in rows:
             found.setdefault(row.sound_id, []).append(row.label)
     return found

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import Row, bindparam, delete, insert, select, update
 
 from engine.store import tables
 from engine.store.library import Library, write_settings
+from engine.store.records import HeardPart
+from engine.store.tables import PRESENT
 
 
 def window_rows(library: Library, *columns: str, present: bool = True) -> list[Row[Any]]:
@@ -16,9 +20,25 @@ def window_rows(library: Library, *columns: str, present: bool = True) -> list[R
     chosen = [tables.windows.c[name] for name in columns]
     statement = select(*chosen).order_by(tables.windows.c.id)
     if present:
-        statement = statement.join(tables.sounds).where(tables.sounds.c.missing == 0)
+        statement = statement.join(tables.sounds).where(tables.sounds.c.state == PRESENT)
     with library.reading() as connection:
         return list(connection.execute(statement))
+
+
+def put_heard(library: Library, parts: Sequence[HeardPart]) -> None:
+    """Store what was heard of sounds, whole ones or the next part of long ones."""
+    if not parts:
+        return
+    s = tables.sounds.c
+    with library.writing() as connection:
+        for part in parts:
+            rows = [{"sound_id": part.sound_id, **asdict(window)} for window in part.windows]
+            if rows:
+                connection.execute(insert(tables.windows), rows)
+            values: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
+            if part.duration_s is not None:
+                values["duration_s"] = part.duration_s
+            connection.execute(update(tables.sounds).where(s.id == part.sound_id).values(values))
 
 
 def sample_features(library: Library, count: int) -> bytes:
@@ -31,7 +51,7 @@ def sample_features(library: Library, count: int) -> bytes:
     ordered = (
         select(w.id)
         .join(tables.sounds)
-        .where(tables.sounds.c.missing == 0)
+        .where(tables.sounds.c.state == PRESENT)
         .order_by(tables.sounds.c.content_hash, tables.sounds.c.path, w.start_s)
     )
     one = select(w.features).where(w.id == bindparam("window"))
@@ -46,7 +66,10 @@ def remap_windows(
     rows: Iterable[tuple[int, bytes, float]],
     settings: Mapping[str, bytes],
 ) -> None:
-    """Replace (id, vector, potential) of windows, and settings, in one transaction."""
+    """Replace (id, vector, potential) of windows, and settings, in one transaction.
+
+    The setting ``mapping`` becomes another one, which tells caches of vectors that all changed.
+    """
     statement = (
         update(tables.windows)
         .where(tables.windows.c.id == bindparam("window"))
@@ -56,13 +79,13 @@ def remap_windows(
     with library.writing() as connection:
         if values:
             connection.execute(statement, values)
-        write_settings(connection, settings)
+        write_settings(connection, {**settings, "mapping": secrets.token_bytes(8)})
 
 
 def forget_windows(library: Library, settings: Mapping[str, bytes]) -> None:
     """Drop all windows, so that every sound is heard anew, and write settings."""
     with library.writing() as connection:
         connection.execute(delete(tables.windows))
-        connection.execute(update(tables.sounds).values(mtime_ns=-1, content_hash=""))
+        connection.execute(update(tables.sounds).values(heard_s=0.0, content_hash=""))
         connection.execute(delete(tables.skipped))
         write_settings(connection, settings)

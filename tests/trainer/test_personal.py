@@ -13,6 +13,7 @@ from engine.models.spec import read_spec
 from engine.progress import Control
 from engine.store import Library, StoredWindow
 from engine.store.records import FileFacts
+from engine.store.tables import MISSING
 from engine.store.tags import accept_tags, accepted_tags
 from trainer.library_pairs import CaptionedFeatures, read_pairs, with_captions
 from trainer.pairs import shuffled
@@ -76,7 +77,7 @@ def test_a_librarys_pairs_are_its_tags_and_names_in_that_order(tmp_path):
         accept_tags(library, [(1, "squeak"), (1, "hinge")])
         accept_tags(library, [(1, "squeak")])
         assert accepted_tags(library) == {1: ["hinge", "squeak"]}
-        library.set_missing([2], True)
+        library.set_state([2], MISSING)
         found = read_pairs(library, Control())
     assert found.captions[0] == ("hinge, squeak", "door")
     assert len(found.captions) == 69  # one is missing, and ten are only called "sound"

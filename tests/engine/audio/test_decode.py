@@ -1,14 +1,14 @@
 import itertools
+import struct
 from pathlib import Path
 
-import av
 import numpy as np
 import pytest
 import soundfile
 
 from engine.audio.decode import decode, probe, stream
 from engine.errors import AudioError
-from tests.conftest import tone
+from tests.conftest import encode, tone
 
 FORMATS = [
     ("wav", "PCM_U8"),
@@ -35,21 +35,6 @@ def write(path: Path, samples: np.ndarray, rate_hz: int, subtype: str) -> Path:
     return path
 
 
-def write_with_ffmpeg(path: Path, codec: str, rate_hz: int = 48000) -> Path:
-    samples = np.stack([tone(440, 2.0, rate_hz)] * 2).astype(np.float32)
-    with av.open(str(path), "w") as container:
-        audio = container.add_stream(codec, rate=rate_hz, layout="stereo")
-        audio.bit_rate = 128_000
-        size = audio.codec_context.frame_size or 1024
-        for start in range(0, samples.shape[1] - size, size):
-            block = np.ascontiguousarray(samples[:, start : start + size])
-            frame = av.AudioFrame.from_ndarray(block, format="fltp", layout="stereo")
-            frame.sample_rate, frame.pts = rate_hz, start
-            container.mux(audio.encode(frame))
-        container.mux(audio.encode(None))
-    return path
-
-
 def loudest_hz(samples: np.ndarray, rate_hz: int) -> float:
     spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
     return float(spectrum.argmax()) * rate_hz / len(samples)
@@ -73,7 +58,7 @@ def test_every_format_is_heard_at_one_rate_in_mono(tmp_path, extension, subtype)
 
 @pytest.mark.parametrize(("name", "codec"), [("x.m4a", "aac"), ("x.wma", "wmav2")])
 def test_what_soundfile_cannot_read_is_read_by_ffmpeg(tmp_path, name, codec):
-    path = write_with_ffmpeg(tmp_path / name, codec)
+    path = encode(tmp_path / name, codec)
     samples = decode(path, 32000)
     assert len(samples) == pytest.approx(64000, abs=4000)
     assert loudest_hz(samples, 32000) == pytest.approx(440, abs=3)
@@ -183,3 +168,58 @@ def test_decoding_leaves_the_file_as_it_was(tmp_path):
     decode(path, 32000)
     assert path.read_bytes() == before
     assert path.stat().st_mtime_ns == facts.st_mtime_ns
+
+
+def test_a_stream_may_begin_inside_a_file(tmp_path):
+    for name, codec in (("x.wav", None), ("x.flac", None), ("x.m4a", "aac")):
+        path = tmp_path / name
+        if codec is None:
+            soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 44100 * 30), 44100)
+        else:
+            encode(path, codec, 44100, duration_s=30.0)
+        whole = decode(path, 32000)
+        rest = np.concatenate(list(stream(path, 32000, start_s=15.0)))
+        assert len(rest) == len(whole) - 15 * 32000
+        assert np.allclose(rest, whole[15 * 32000 :], atol=1e-4)
+        assert list(stream(path, 32000, start_s=40.0)) == []
+
+
+def header(rate_hz: int = 48000, channels: int = 1, size: int = 96, bits: int = 16) -> bytes:
+    frame = channels * bits // 8
+    form = struct.pack("<HHIIHH", 1, channels, rate_hz, rate_hz * frame % 2**32, frame, bits)
+    body = b"WAVEfmt " + struct.pack("<I", 16) + form + b"data" + struct.pack("<I", size)
+    return b"RIFF" + struct.pack("<I", 36 + size) + body + bytes(96)
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        (header(rate_hz=768_000), "768000 samples a second"),
+        (header(rate_hz=0), "damaged|a second|sound"),
+        (header(channels=0), "damaged|channels|sound"),
+        (header(channels=600), "channels|damaged|sound"),
+    ],
+    ids=["768 kHz", "0 Hz", "0 channels", "600 channels"],
+)
+def test_absurd_headers_are_told(tmp_path, contents, words):
+    (tmp_path / "x.wav").write_bytes(contents)
+    with pytest.raises(AudioError, match=words):
+        probe(tmp_path / "x.wav")
+
+
+def test_a_size_that_is_larger_than_the_file_costs_nothing(tmp_path):
+    (tmp_path / "x.wav").write_bytes(header(size=0x7FFFFFF0))
+    try:
+        assert probe(tmp_path / "x.wav").duration_s < 1.0
+    except AudioError as error:
+        assert "x.wav" in str(error)
+
+
+def test_hours_of_nothing_in_a_few_bytes_are_refused(tmp_path):
+    path = tmp_path / "bomb.flac"
+    with soundfile.SoundFile(path, "w", 8000, 1, "PCM_16") as file:
+        silence = np.zeros(8000 * 600, np.int16)
+        for _ in range(30):
+            file.write(silence)
+    with pytest.raises(AudioError, match=r"5 hours in .* bytes a second"):
+        probe(path)

@@ -2,6 +2,7 @@ import os
 import random
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 from dataclasses import replace
@@ -178,6 +179,8 @@ def test_two_runs_at_once_are_refused(library, model_folder, sounds):
 def test_a_full_disk_ends_in_a_sentence_and_a_library_that_still_opens(
     library, model_folder, sounds
 ):
+    library._engine.dispose()
+    sqlite3.connect(library.path).execute("VACUUM").connection.close()  # leaves no free pages
     with library._engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
 

@@ -61,10 +61,10 @@ def test_files_are_heard_as_if_alone(listener, sounds):
 
 
 def test_whatever_a_decoder_raises_is_one_skipped_file(listener, sounds, monkeypatch):
-    def burst(path: Path, rate_hz: int):
+    def burst(path: Path, rate_hz: int, start_s: float):
         if path.name == "Sound_03.wav":
             raise MemoryError("absurd size")
-        return real(path, rate_hz)
+        return real(path, rate_hz, start_s)
 
     real = listening.stream
     monkeypatch.setattr(listening, "stream", burst)

@@ -7,6 +7,7 @@ from engine.errors import InputError
 from engine.index.scan import FoundFile, Scan, difference, roots_of, scan
 from engine.progress import Control
 from engine.store import Known, Skipped
+from engine.store.tables import MISSING, OFFLINE, PRESENT
 
 
 def touch(path: Path) -> Path:
@@ -61,14 +62,23 @@ def test_folders_inside_others_are_not_walked_twice(tmp_path):
     assert sorted(Path(root).name for root in roots) == ["sub", "subway"]
 
 
+def known_sound(number: int, size: int, state: int = PRESENT, has_header: bool = True) -> Known:
+    return Known(number, size, 5, "h", state, 1.0, has_header)
+
+
 def test_the_difference_is_what_has_to_be_done():
-    files = [FoundFile(f"/s/{n}.wav", 10, 5, 5) for n in ("same", "grown", "new", "bad", "back")]
+    files = [
+        FoundFile(f"/s/{n}.wav", 10, 5, 5)
+        for n in ("same", "grown", "new", "bad", "back", "offline", "old")
+    ]
     known = {
-        "/s/same.wav": Known(1, 10, 5, "h", False),
-        "/s/grown.wav": Known(2, 9, 5, "h", False),
-        "/s/back.wav": Known(3, 10, 5, "h", True),
-        "/s/gone.wav": Known(4, 10, 5, "h", False),
-        "/s/gone before.wav": Known(5, 10, 5, "h", True),
+        "/s/same.wav": known_sound(1, 10),
+        "/s/grown.wav": known_sound(2, 9),
+        "/s/back.wav": known_sound(3, 10, MISSING),
+        "/s/offline.wav": known_sound(6, 10, OFFLINE),
+        "/s/old.wav": known_sound(7, 10, PRESENT, has_header=False),
+        "/s/gone.wav": known_sound(4, 10),
+        "/s/gone before.wav": known_sound(5, 10, MISSING),
     }
     skipped = {
         "/s/bad.wav": Skipped("/s/bad.wav", 10, 5, 5, "is empty"),
@@ -76,12 +86,13 @@ def test_the_difference_is_what_has_to_be_done():
     }
     plan = difference(Scan(files), known, skipped)
     assert [file.path for file in plan.unchanged] == ["/s/same.wav"]
-    assert [file.path for file in plan.to_hear] == ["/s/grown.wav", "/s/new.wav"]
-    assert (plan.back, plan.gone) == ((3,), (4,))
+    assert [file.path for file in plan.to_read] == ["/s/grown.wav", "/s/new.wav"]
+    assert (plan.back, plan.gone) == ((3, 6), (4,))
+    assert [file.path for file in plan.to_describe] == ["/s/old.wav"]
     assert (plan.skipped_again, plan.skipped_gone) == (1, ("/s/bad and gone.wav",))
 
 
 def test_a_refused_file_is_tried_again_when_its_rights_change():
     refusal = Skipped("/s/x.wav", 10, 5, 5, "permission denied")
     changed = FoundFile("/s/x.wav", 10, 5, ctime_ns=6)
-    assert difference(Scan([changed]), {}, {"/s/x.wav": refusal}).to_hear == (changed,)
+    assert difference(Scan([changed]), {}, {"/s/x.wav": refusal}).to_read == (changed,)

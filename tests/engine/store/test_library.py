@@ -10,8 +10,8 @@ from alembic.script import ScriptDirectory
 from engine.errors import LibraryError
 from engine.store import FileFacts, Library, Skipped, StoredWindow
 from engine.store import connection as store_connection
-from engine.store.names import match_names
-from engine.store.tables import metadata
+from engine.store.keywords import match_words
+from engine.store.tables import MISSING, metadata
 from engine.store.windows import window_rows
 from engine.store.words import search_words
 
@@ -48,7 +48,7 @@ def test_putting_a_sound_again_replaces_its_windows(library):
 def test_missing_sounds_are_kept_but_not_ranked(library):
     library.put_sounds([(facts("/a/x.wav"), [window()]), (facts("/a/y.wav"), [window()])])
     first = min(library.sounds())
-    library.set_missing([first], True)
+    library.set_state([first], MISSING)
     assert len(window_rows(library, "id")) == 1
     assert len(window_rows(library, "id", present=False)) == 2
     counts = library.statistics()
@@ -60,8 +60,8 @@ def test_a_moved_sound_keeps_its_windows_and_finds_its_new_name(library):
     (sound_id,) = library.sounds()
     library.move_sound(sound_id, "/b/creaking door.wav", 9)
     assert library.sounds()[sound_id].path == "/b/creaking door.wav"
-    assert [hit.sound_id for hit in match_names(library, "door", 5)] == [sound_id]
-    assert match_names(library, "old", 5) == []
+    assert match_words(library, [["door"]]) == [(sound_id, 1.0)]
+    assert match_words(library, [["old"]]) == []
     assert len(window_rows(library, "id")) == 1
 
 
@@ -76,7 +76,8 @@ def test_names_match_whole_words_only(library):
     paths = {i: s.path for i, s in library.sounds().items()}
 
     def found(words: str) -> set[str]:
-        return {Path(paths[hit.sound_id]).name for hit in match_names(library, words, 10)}
+        hits = match_words(library, [[word] for word in words.split()])
+        return {Path(paths[sound_id]).name for sound_id, _ in hits}
 
     assert found("room") == {"RoomTone01.wav"}
     assert found("tone 01") == {"RoomTone01.wav"}
@@ -197,7 +198,7 @@ def test_the_migrations_make_the_tables_that_the_code_uses(library):
         found = [
             change
             for change in compare_metadata(context, metadata)
-            if not str(getattr(change[-1], "name", "")).startswith("names")
+            if not str(getattr(change[-1], "name", "")).startswith("words")
         ]
     assert found == []
 

@@ -1,0 +1,76 @@
+"""Drives that come and go: the sounds of a folder that is away are offline, not missing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from engine.errors import InputError, LibraryError
+from engine.paths import is_under, spelled_out
+from engine.store import Library
+from engine.store.places import change_root, count_under, paths_under, set_state_under
+from engine.store.tables import MISSING, OFFLINE, PRESENT
+
+
+def is_away(root: str) -> bool:
+    """Return whether an indexed folder or file is not there, or an empty place of a drive."""
+    path = Path(root)
+    try:
+        if not path.is_dir():
+            return not path.exists()
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
+def note_drives(library: Library) -> list[str]:
+    """Mark sounds of indexed folders that are away offline, and of those that are back present.
+
+    Return the folders that are away.  An empty folder counts as away where sounds were known:
+    so looks the place of a drive that is not mounted.
+    """
+    away = [folder for folder in library.folders() if is_away(folder)]
+    for folder in library.folders():
+        before, after = (PRESENT, OFFLINE) if folder in away else (OFFLINE, PRESENT)
+        if count_under(library, folder, before):
+            set_state_under(library, folder, before, after)
+    return [folder for folder in away if count_under(library, folder, OFFLINE)]
+
+
+def refuse_vanished(library: Library, roots: Sequence[str]) -> None:
+    """Stop a run of which a folder went away, and mark its sounds offline.
+
+    :raises LibraryError: one of ``roots`` is away.
+    """
+    for root in roots:
+        if is_away(root):
+            set_state_under(library, root, PRESENT, OFFLINE)
+            raise LibraryError(
+                f"{root} went away while it was indexed: what was done is kept; connect its "
+                "drive and run the same command again"
+            )
+
+
+def relink(library: Library, old: Path, new: Path) -> int:
+    """Tell the library that everything under ``old`` is now under ``new``; return how much.
+
+    :raises InputError: nothing is known under ``old``, or less than half of it is in ``new``.
+    """
+    before, after = spelled_out(old), spelled_out(new)
+    if is_under(after, [before]) or is_under(before, [after]):
+        raise InputError(f"{old} and {new} lie inside one another: index {new} instead")
+    known = paths_under(library, before)
+    if not known:
+        raise InputError(f"the library knows no sounds under {old}: see its folders in `status`")
+    there = sum(Path(after + path[len(before) :]).is_file() for path in known)
+    if there < len(known) / 2:
+        raise InputError(
+            f"only {there} of the {len(known)} sounds known under {old} are in {new}: "
+            "name the folder that now holds them in the same order"
+        )
+    change_root(library, before, after)
+    set_state_under(library, after, OFFLINE, PRESENT)
+    set_state_under(library, after, MISSING, PRESENT)
+    return len(known)

@@ -1,0 +1,149 @@
+"""Listen to the sounds that were not yet heard, and commit as it goes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.errors import AudioError
+from engine.index.drives import refuse_vanished
+from engine.index.listen import HeardFile, listen
+from engine.index.mapping import windows_of
+from engine.progress import Control, Progress
+from engine.store import HeardPart, Known, Library, Skipped
+from engine.store.interest import folder_interest
+from engine.store.tables import MISSING, PRESENT
+from engine.store.windows import put_heard
+
+if TYPE_CHECKING:
+    from engine.models.match_model import Listener
+
+_COMMIT_S = 5.0
+_COMMIT_FILES = 256
+_PART_WINDOWS = 60  # of a long file, after which it can be resumed
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What was heard: files, files that could not be, and seconds of audio."""
+
+    files: int
+    skipped: int
+    audio_s: float
+
+
+def to_hear(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
+    """Return the present sounds under ``roots`` that were not wholly heard, in order.
+
+    Sounds begun go first, then those of the most searched folders, then the newest.
+    """
+    interest = folder_interest(library)
+
+    def order(item: tuple[str, Known]) -> tuple[bool, int, int, str]:
+        path, sound = item
+        searched = max((n for folder, n in interest.items() if folder in path), default=0)
+        return (not sound.heard_s, -searched, -sound.mtime_ns, path)
+
+    waiting = (
+        (path, sound)
+        for path, sound in library.known(roots).items()
+        if not sound.content_hash and sound.state == PRESENT
+    )
+    return sorted(waiting, key=order)
+
+
+def hear(
+    library: Library,
+    model_folder: Path,
+    waiting: Sequence[tuple[str, Known]],
+    roots: Sequence[str],
+    control: Control,
+    threads: int,
+) -> Heard:
+    """Listen to sounds and commit as it goes, also when cancelled.
+
+    :raises LibraryError: one of ``roots`` went away; its sounds are marked offline.
+    """
+    if not waiting:
+        return Heard(0, 0, 0.0)
+    from engine.models.match_model import load_listener
+
+    control.report(Progress("loading the model", 0, len(waiting)))
+    listener = load_listener(model_folder)
+    batch = _Batch(library, listener, {Path(path): sound for path, sound in waiting}, roots)
+    paths = [Path(path) for path, _ in waiting]
+    starts_s = {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s}
+    try:
+        for path, heard in listen(listener, paths, threads, starts_s, _PART_WINDOWS):
+            batch.add(path, heard)
+            done = batch.files + batch.skipped
+            control.report(Progress("listening", done, len(waiting), f"{batch.audio_s:.0f} s"))
+    finally:
+        batch.commit()
+    return Heard(batch.files, batch.skipped, batch.audio_s)
+
+
+class _Batch:
+    """What was heard and waits for its transaction."""
+
+    def __init__(
+        self,
+        library: Library,
+        listener: Listener,
+        sounds: dict[Path, Known],
+        roots: Sequence[str],
+    ) -> None:
+        self._library, self._listener = library, listener
+        self._sounds, self._roots = sounds, roots
+        self._potentials = library.setting("bank_potentials") or b""
+        self._heard: list[HeardPart] = []
+        self._skipped: list[Skipped] = []
+        self._since = time.monotonic()
+        self._until_s = {path: sound.heard_s for path, sound in sounds.items()}
+        self.files, self.skipped, self.audio_s = 0, 0, 0.0
+
+    def add(self, path: Path, heard: HeardFile | AudioError) -> None:
+        """Take a file or a part of one, and commit if it is time."""
+        if isinstance(heard, AudioError):
+            self._refuse(path, heard)
+        else:
+            stored = windows_of(self._listener, heard, self._potentials)
+            finished = bool(heard.content_hash)
+            self._heard.append(
+                HeardPart(
+                    self._sounds[path].id,
+                    stored,
+                    heard.heard_s,
+                    heard.content_hash,
+                    heard.heard_s if finished else None,
+                )
+            )
+            self.files += finished
+            self.audio_s += heard.heard_s - self._until_s[path]
+            self._until_s[path] = heard.heard_s
+        waited_s = time.monotonic() - self._since
+        if len(self._heard) + len(self._skipped) >= _COMMIT_FILES or waited_s > _COMMIT_S:
+            self.commit()
+
+    def _refuse(self, path: Path, reason: AudioError) -> None:
+        """Record why a file cannot be heard, unless it, or its whole drive, is away."""
+        try:
+            facts = path.stat()
+        except OSError:
+            self.commit()
+            refuse_vanished(self._library, self._roots)
+            self._library.set_state([self._sounds[path].id], MISSING)
+            return
+        row = Skipped(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, str(reason))
+        self._skipped.append(row)
+        self.skipped += 1
+
+    def commit(self) -> None:
+        """Write what waits."""
+        put_heard(self._library, self._heard)
+        self._library.put_skipped(self._skipped)
+        self._heard, self._skipped = [], []
+        self._since = time.monotonic()

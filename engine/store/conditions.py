@@ -1,0 +1,148 @@
+"""What a sound must fulfil to be found: conditions, and their translation into SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    not_,
+    select,
+    text,
+)
+
+from engine.store import tables
+from engine.store.library import Library
+from engine.store.tables import PRESENT
+from engine.store.words import search_words
+
+Field = Literal["duration_s", "rate_hz", "channels", "bits", "added_ns"]
+
+
+@dataclass(frozen=True)
+class Range:
+    """A number between two bounds (None: unbounded), which belong to it unless ``open_*``."""
+
+    field: Field
+    low: float | None = None
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file format by its name or extension, such as ``wav``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Category:
+    """A UCS CatID; with ``prefix`` all CatIDs that begin so."""
+
+    name: str
+    prefix: bool = False
+
+
+@dataclass(frozen=True)
+class Tag:
+    """An accepted tag; None: any."""
+
+    label: str | None
+
+
+@dataclass(frozen=True)
+class Words:
+    """One of several phrases of whole words, in one column of the words or in any.
+
+    A phrase that ends in ``*`` matches words that begin so.
+    """
+
+    phrases: tuple[str, ...]
+    column: Literal["name", "folders"] | None = None
+
+
+@dataclass(frozen=True)
+class Not:
+    """The opposite of a condition."""
+
+    condition: Plain
+
+
+Plain = Range | Format | Category | Tag | Words
+Condition = Plain | Not
+
+
+def sounds_where(library: Library, conditions: Sequence[Condition]) -> np.ndarray:
+    """Return the ids of present sounds that fulfil every condition, sorted, as int64."""
+    s = tables.sounds.c
+    where = and_(s.state == PRESENT, *(_clause(condition) for condition in conditions))
+    with library.reading() as connection:
+        ids = connection.scalars(select(s.id).where(where)).all()
+    return np.sort(np.array(ids, np.int64))
+
+
+def match_expression(phrases: Sequence[str]) -> str:
+    """Return an FTS5 expression for any of several phrases; empty if none holds a word."""
+    terms = []
+    for phrase in phrases:
+        words = search_words(phrase)
+        if words:
+            terms.append(f'"{words}"' + (" *" if phrase.endswith("*") else ""))
+    return " OR ".join(terms)
+
+
+def _clause(condition: Condition) -> ColumnElement[bool]:
+    s = tables.sounds.c
+    if isinstance(condition, Not):
+        return not_(func.coalesce(_clause(condition.condition), False))
+    if isinstance(condition, Range):
+        return _within(condition)
+    if isinstance(condition, Format):
+        name = condition.name.lower().lstrip(".")
+        ending = func.lower(s.path).endswith("." + name, autoescape=True)
+        return (func.lower(s.format) == name) | ending
+    if isinstance(condition, Category):
+        if condition.prefix:
+            return func.lower(s.category).startswith(condition.name.lower(), autoescape=True)
+        return func.lower(s.category) == condition.name.lower()
+    if isinstance(condition, Tag):
+        t = tables.tags.c
+        tagged = exists().where(t.sound_id == s.id, t.state == "accepted")
+        if condition.label is None:
+            return tagged
+        return tagged.where(func.lower(t.label) == condition.label.lower())
+    return _matching(condition)
+
+
+def _within(condition: Range) -> ColumnElement[bool]:
+    column = tables.sounds.c[condition.field]
+    bounds: list[ColumnElement[bool]] = [column.is_not(None)]
+    if condition.low is not None:
+        low = condition.low
+        bounds.append(column > low if condition.open_low else column >= low)
+    if condition.high is not None:
+        high = condition.high
+        bounds.append(column < high if condition.open_high else column <= high)
+    return and_(*bounds)
+
+
+def _matching(condition: Words) -> ColumnElement[bool]:
+    expression = match_expression(condition.phrases)
+    if condition.column is not None:
+        expression = f"{{{condition.column}}} : ({expression})"
+    found: Select[Any] = select(literal_column("rowid")).select_from(text("words"))
+    bound: BindParameter[str] = bindparam("expression", expression, unique=True)
+    matched = text("words MATCH :expression").bindparams(bound)
+    return tables.sounds.c.id.in_(found.where(matched))

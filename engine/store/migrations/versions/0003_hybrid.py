@@ -1,0 +1,67 @@
+"""What headers say, states of sounds, searchable words by field, window ids that never recur."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Change the tables; words of names are indexed anew, headers when next indexed."""
+    op.execute("ALTER TABLE sounds RENAME COLUMN missing TO state")
+    for column in (
+        sa.Column("added_ns", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("heard_s", sa.Float, nullable=False, server_default="0"),
+        sa.Column("description", sa.String),
+        sa.Column("category", sa.String),
+        sa.Column("category_words", sa.String),
+        sa.Column("details", sa.String),
+    ):
+        op.add_column("sounds", column)
+    op.execute("UPDATE sounds SET added_ns = mtime_ns, heard_s = duration_s")
+    op.create_index("sounds_state", "sounds", ["state"])
+    op.create_table(
+        "interest",
+        sa.Column("folder", sa.String, primary_key=True),
+        sa.Column("searches", sa.Integer, nullable=False),
+    )
+    _recreate_windows()
+    op.execute(
+        "CREATE VIRTUAL TABLE words USING fts5(name, folders, details, category, tags, "
+        "tokenize='porter unicode61 remove_diacritics 2')"
+    )
+    op.execute(
+        "INSERT INTO words (rowid, name, folders, details, category, tags) "
+        "SELECT rowid, words, '', '', '', '' FROM names"
+    )
+    op.execute("DROP TABLE names")
+
+
+def _recreate_windows() -> None:
+    op.drop_index("windows_sound_id", "windows")
+    op.rename_table("windows", "windows_before")
+    op.create_table(
+        "windows",
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column(
+            "sound_id",
+            sa.Integer,
+            sa.ForeignKey("sounds.id", ondelete="CASCADE"),
+            nullable=False,
+        ),
+        sa.Column("start_s", sa.Float, nullable=False),
+        sa.Column("end_s", sa.Float, nullable=False),
+        sa.Column("features", sa.LargeBinary, nullable=False),
+        sa.Column("vector", sa.LargeBinary, nullable=False),
+        sa.Column("potential", sa.Float, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    op.execute("INSERT INTO windows SELECT * FROM windows_before")
+    op.drop_table("windows_before")
+    op.create_index("windows_sound_id", "windows", ["sound_id"])
+
+
+def downgrade() -> None:
+    """Take nothing back: the library was copied before it was migrated."""
+    raise NotImplementedError("use the copy that was made before the migration")

@@ -1,0 +1,71 @@
+"""Folders of a library: the sounds below one, their states, and where it is."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+
+from engine.store import tables
+from engine.store.library import Library
+from engine.store.words import index_words
+
+
+def sound_at(library: Library, path: str) -> int | None:
+    """Return the id of the sound at a path, or None."""
+    with library.reading() as connection:
+        return connection.scalar(select(tables.sounds.c.id).where(tables.sounds.c.path == path))
+
+
+def set_state_under(library: Library, root: str, before: int, after: int) -> int:
+    """Change the state of every sound at or below ``root``; return how many there were."""
+    s = tables.sounds.c
+    statement = update(tables.sounds).where(_is_at(s.path, root), s.state == before)
+    with library.writing() as connection:
+        return connection.execute(statement.values(state=after)).rowcount
+
+
+def count_under(library: Library, root: str, state: int) -> int:
+    """Count the sounds at or below ``root`` that are in a state."""
+    s = tables.sounds.c
+    with library.reading() as connection:
+        counted = select(func.count()).where(_is_at(s.path, root), s.state == state)
+        return connection.scalar(counted) or 0
+
+
+def paths_under(library: Library, root: str) -> list[str]:
+    """Return the paths of all sounds at or below ``root``."""
+    s = tables.sounds.c
+    with library.reading() as connection:
+        return list(connection.scalars(select(s.path).where(_is_at(s.path, root))))
+
+
+def change_root(library: Library, old: str, new: str) -> None:
+    """Rewrite the paths of sounds, skipped files and folders under ``old`` in one transaction.
+
+    A sound that the library already knows at a new path gives way to the one that moves there.
+    """
+    s, f, k = tables.sounds.c, tables.folders.c, tables.skipped.c
+    with library.writing() as connection:
+        rows = connection.execute(select(s.id, s.path).where(_is_at(s.path, old))).all()
+        moves = [{"sound": row.id, "to": new + row.path[len(old) :]} for row in rows]
+        connection.execute(
+            delete(tables.sounds).where(s.path == bindparam("to"), s.id != bindparam("sound")),
+            moves,
+        )
+        moved = update(tables.sounds).where(s.id == bindparam("sound"))
+        connection.execute(moved.values(path=bindparam("to")), moves)
+        index_words(connection, [row.id for row in rows])
+        connection.execute(delete(tables.skipped).where(_is_at(k.path, old)))
+        for row in connection.execute(select(f.id, f.path).where(_is_at(f.path, old))).all():
+            path = new + row.path[len(old) :]
+            connection.execute(delete(tables.folders).where(f.path == path))
+            connection.execute(update(tables.folders).where(f.id == row.id).values(path=path))
+
+
+def _is_at(column: Any, root: str) -> ColumnElement[bool]:
+    """Return whether a path is ``root`` or below it, compared byte by byte."""
+    inside = root.rstrip(os.sep) + os.sep
+    after = inside[:-1] + chr(ord(os.sep) + 1)
+    return or_(column == root, and_(column >= inside, column < after))

@@ -1,0 +1,91 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from engine.search import nearest as module
+from engine.search.nearest import Nearest
+from engine.store.vectors import WindowVectors
+
+RANK = 16
+
+
+def make(n: int, seed: int = 0, path=None) -> WindowVectors:
+    random = np.random.default_rng(seed)
+    vectors = random.normal(0, 0.25, (n, RANK)).astype(np.float16)
+    nothing = np.zeros(n, np.float32)
+    return WindowVectors(
+        vectors,
+        random.normal(0, 0.1, n).astype(np.float32),
+        np.arange(n, dtype=np.int64),
+        nothing,
+        nothing,
+        random.random(n) > 0.1,
+        path,
+    )
+
+
+def exact_best(windows: WindowVectors, queries, blend, count, scale, among=None) -> set[int]:
+    vectors = windows.vectors.astype(np.float64)
+    distance = np.linalg.norm(vectors[None] - queries[:, None].astype(np.float64), axis=2).min(0)
+    score = blend * windows.potentials - distance / scale
+    score[~windows.present] = -np.inf
+    if among is not None:
+        score[~among] = -np.inf
+    order = np.argsort(-score)[:count]
+    return set(order[np.isfinite(score[order])].tolist())
+
+
+@pytest.mark.parametrize("exact_up_to", [10**6, 0], ids=["exact", "codes"])
+@given(
+    seed=st.integers(0, 50),
+    blend=st.sampled_from([0.0, 0.25, 1.0]),
+    queries=st.integers(1, 3),
+    share=st.sampled_from([None, 0.02, 0.5]),
+)
+@settings(deadline=None, max_examples=25)
+def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, share):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EXACT_UP_TO", exact_up_to)
+        patch.setattr(module, "_GATHERED", 100)
+        patch.setattr(module, "_FIRST", 40)
+        windows = make(3000, seed)
+        random = np.random.default_rng(seed + 1)
+        query = random.normal(0, 0.25, (queries, RANK)).astype(np.float32)
+        among = None if share is None else random.random(3000) < share
+        rows = Nearest(windows, 1.3).best(query, blend, 20, among)
+    assert exact_best(windows, query, blend, 20, 1.3, among) <= set(rows.tolist())
+    assert windows.present[rows].all()
+    assert among is None or among[rows].all()
+
+
+def test_costs_are_distances_to_the_nearest_query():
+    windows = make(50)
+    queries = np.asarray(windows.vectors[[3, 7]]).astype(np.float32)
+    cost = Nearest(windows, 2.0).costs(queries, np.arange(50))
+    assert cost[[3, 7]] == pytest.approx(0.0, abs=2e-3)
+    far = np.linalg.norm(windows.vectors[9].astype(float) - queries, axis=1).min() / 2
+    assert cost[9] == pytest.approx(far, abs=1e-4)
+
+
+def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "EXACT_UP_TO", 0)
+    query = np.zeros((1, RANK), np.float32)
+    grown = make(2000, path=tmp_path / "codes")
+    parts = [
+        getattr(grown, name)[:1500]
+        for name in WindowVectors.__dataclass_fields__
+        if name != "codes"
+    ]
+    Nearest(WindowVectors(*parts, grown.codes), 1.0).best(query, 0.0, 5, None)
+    before = (tmp_path / "codes" / "index.faiss").stat().st_size
+    rows = Nearest(grown, 1.0).best(query, 0.0, 5, None)
+    assert (tmp_path / "codes" / "index.faiss").stat().st_size > before
+    assert exact_best(grown, query, 0.0, 5, 1.0) <= set(rows.tolist())
+    (tmp_path / "codes" / "index.faiss").write_bytes(b"half a file")
+    rows = Nearest(grown, 1.0).best(query, 0.0, 5, None)
+    assert exact_best(grown, query, 0.0, 5, 1.0) <= set(rows.tolist())
+
+
+def test_an_empty_library_has_no_windows():
+    assert len(Nearest(make(0), 1.0).best(np.zeros((1, RANK), np.float32), 0.5, 5, None)) == 0
