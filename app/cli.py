@@ -12,10 +12,12 @@ from pathlib import Path
 from engine.errors import SoundsiftError
 from engine.progress import Cancelled
 
+_GRAMMAR = 'words, "exact words", -word, OR, word*, and filters like dur:<2s in:"Boom Library"'
 EXAMPLES = """\
 examples:
   soundsift index ~/Sounds
   soundsift search "heavy wooden door creaking"
+  soundsift search 'door OR gate -wood dur:<2s sr:>=96k'
   soundsift similar door.wav --start 1.5 --end 3
 """
 
@@ -68,17 +70,26 @@ def make_parser() -> argparse.ArgumentParser:
     index = command("index", "listen to folders of sounds and keep what was heard")
     index.add_argument("paths", type=Path, nargs="+", metavar="PATH")
     index.add_argument("--model", help="name or folder (default: the library's, or the best)")
+    index.add_argument("--watch", action="store_true", help="go on, and keep up with changes")
     search = command("search", "find sounds by a description")
-    search.add_argument("text", nargs="+", metavar="TEXT")
-    search.add_argument("--names", action="store_true", help="search file names only")
-    similar = command("similar", "find sounds like a file, or like a part of it")
-    similar.add_argument("file", type=Path, metavar="FILE")
+    search.add_argument("text", nargs="+", metavar="TEXT", help=_GRAMMAR)
+    search.add_argument("--names", action="store_true", help="search words only, not sounds")
+    similar = command("similar", "find sounds like a file, a part of it, or several files")
+    similar.add_argument("files", type=Path, nargs="+", metavar="FILE")
     similar.add_argument("--start", type=float, metavar="S", help="where the part begins, in s")
     similar.add_argument("--end", type=float, metavar="S", help="where the part ends, in s")
+    similar.add_argument("--plus", default="", metavar="TEXT", help="but more like this")
+    similar.add_argument("--minus", default="", metavar="TEXT", help="but less like this")
     for found in (search, similar):
         found.add_argument("-n", type=_positive, default=20, dest="limit", help="how many results")
     demo = command("demo", "make the demo sounds, to have something to search")
     demo.add_argument("folder", type=Path, nargs="?", help="where (default: with the library)")
+    _add_cues(command("cues", "find a different clip for every line of a cue sheet"))
+    duplicates = command("duplicates", "list files that hold the same sound")
+    duplicates.add_argument("--exact", action="store_true", help="only files equal byte by byte")
+    relink = command("relink", "tell the library that a folder moved")
+    relink.add_argument("old", type=Path, metavar="OLD")
+    relink.add_argument("new", type=Path, metavar="NEW")
     command("status", "count what is in the library")
     command("skipped", "list the files that could not be heard, and why")
     _add_models(command("models", "list, show, get and use models"))
@@ -86,6 +97,14 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("train", help="train models (see `soundsift train --help`)")
     commands.add_parser("experiment", help="repeat a table of the paper")
     return parser
+
+
+def _add_cues(cues: argparse.ArgumentParser) -> None:
+    cues.add_argument("sheet", type=Path, metavar="SHEET.csv", help="one description a line")
+    cues.add_argument("--alternates", type=_positive, default=1, help="clips for each line")
+    cues.add_argument(
+        "--per-file", type=_positive, default=1, help="clips that one file may give in all"
+    )
 
 
 def _add_models(models: argparse.ArgumentParser) -> None:

@@ -20,21 +20,31 @@ from engine.store import Library
 
 def index(options: argparse.Namespace) -> None:
     """Index folders."""
-    from engine.index.build import index_folders
+    from engine.index.build import IndexReport, index_folders
     from engine.index.scan import roots_of
 
     # Neither a wrong path nor a wrong model must leave a new, empty library behind.
-    roots_of(options.paths)
+    if not _library_path(options).is_file():
+        roots_of(options.paths)
     find_model(options.model or preferred_model())
     with Library(_library_path(options)) as library:
         folder = _model_to_index_with(library, options.model)
-        with progress_bar() as control:
-            done = index_folders(library, folder, options.paths, control)
         name = read_spec(folder).name
-        if options.json:
-            _print_json({"library": str(library.path), "model": name, **done.to_dict()})
-        else:
-            print(report.indexed(done, name))
+
+        def show(done: IndexReport) -> None:
+            if options.json:
+                _print_json({"library": str(library.path), "model": name, **done.to_dict()})
+            else:
+                print(report.indexed(done, name), flush=True)
+
+        with progress_bar() as control:
+            if options.watch:
+                from engine.index.watch import watch_folders
+
+                print("watching; Ctrl-C ends it", file=sys.stderr)
+                watch_folders(library, folder, options.paths, control, show)
+            else:
+                show(index_folders(library, folder, options.paths, control))
 
 
 def demo(options: argparse.Namespace) -> None:
@@ -52,30 +62,88 @@ def demo(options: argparse.Namespace) -> None:
 
 def search(options: argparse.Namespace) -> None:
     """Search by text."""
+    from engine.index.drives import note_drives
+    from engine.search.grammar import parse
     from engine.search.searcher import Searcher, search_names
+    from engine.store.interest import note_interest
 
-    text = " ".join(options.text)
+    query = parse(" ".join(options.text))
     with _existing_library(options) as library:
+        note_drives(library)
         if options.names:
-            answer = search_names(library, text, options.limit)
+            answer = search_names(library, query, options.limit)
         else:
-            answer = Searcher(library, _model_of(library)).search_text(text, options.limit)
-    _print_answer(options, answer)
+            answer = Searcher(library, _model_of(library)).search_text(query, options.limit)
+        _print_answer(options, answer)
+        note_interest(library, query.folders)
 
 
 def similar(options: argparse.Namespace) -> None:
     """Search by sound."""
+    from engine.index.drives import note_drives
+    from engine.search import QuerySound, Searcher
+
+    if len(options.files) > 1 and (options.start is not None or options.end is not None):
+        raise InputError("--start and --end name a part of one file: give one, or leave them out")
+    sounds = [QuerySound(path, options.start, options.end) for path in options.files]
+    with _existing_library(options) as library:
+        note_drives(library)
+        searcher = Searcher(library, _model_of(library))
+        answer = searcher.search_sounds(sounds, options.limit, options.plus, options.minus)
+    _print_answer(options, answer)
+
+
+def cues(options: argparse.Namespace) -> None:
+    """Solve a cue sheet."""
+    from engine.index.drives import note_drives
+    from engine.search.cue_sheet import cues_to_dict, read_cue_sheet, solve_cues
+    from engine.search.cues import CueRules
     from engine.search.searcher import Searcher
 
+    wanted = read_cue_sheet(options.sheet)
     with _existing_library(options) as library:
+        note_drives(library)
         searcher = Searcher(library, _model_of(library))
-        answer = searcher.search_sound(options.file, options.start, options.end, options.limit)
-    _print_answer(options, answer)
+        rules = CueRules(options.alternates, options.per_file)
+        answers = solve_cues(library, searcher, wanted, rules)
+    if options.json:
+        _print_json(cues_to_dict(answers))
+    else:
+        print(report.cues(answers))
+
+
+def duplicates(options: argparse.Namespace) -> None:
+    """List files that hold the same sound."""
+    from engine.search.duplicates import find_duplicates
+
+    with _existing_library(options) as library, progress_bar() as control:
+        rank = read_spec(_model_of(library)).rank
+        groups = find_duplicates(library, rank, control, options.exact)
+    if options.json:
+        rows = [{"exact": g.exact, "paths": [sound.path for sound in g.sounds]} for g in groups]
+        _print_json({"groups": rows})
+    else:
+        print(report.duplicates(groups))
+
+
+def relink(options: argparse.Namespace) -> None:
+    """Tell the library that a folder moved."""
+    from engine.index.drives import relink as change
+
+    with _existing_library(options) as library:
+        count = change(library, options.old, options.new)
+    if options.json:
+        _print_json({"relinked": count})
+    else:
+        print(f"{count} sounds are now under {options.new}")
 
 
 def status(options: argparse.Namespace) -> None:
     """Count what is in the library."""
+    from engine.index.drives import note_drives
+
     with _existing_library(options) as library:
+        away = note_drives(library)
         counts = library.statistics()
         model = (library.setting("model_name") or b"").decode()
         path = library.path
@@ -86,7 +154,7 @@ def status(options: argparse.Namespace) -> None:
         "windows": counts.windows,
         "embedded": counts.embedded,
         "missing": counts.missing,
-        "offline": 0,
+        "offline": counts.offline,
         "skipped": counts.skipped,
         "hours": counts.hours,
     }
@@ -94,6 +162,8 @@ def status(options: argparse.Namespace) -> None:
         _print_json(document)
     else:
         print(report.table(document))
+        for folder in away:
+            print(f"{folder} is away: connect its drive, or tell where it moved: soundsift relink")
 
 
 def skipped(options: argparse.Namespace) -> None:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
     from engine.search import Answer, Match
+    from engine.search.cue_sheet import CueAnswer
+    from engine.search.duplicates import Group
 
 _BAR_CELLS = 8
 _NAME_CELLS = 60  # longer names break the column rather than being cut
@@ -18,7 +20,7 @@ _NAME_CELLS = 60  # longer names break the column rather than being cut
 def answer(found: Answer) -> str:
     """Return results as lines, weak ones under a divider."""
     if not found.matches:
-        return f"nothing is named like that: {found.query}"
+        return f"nothing here fits: {found.query}"
     lines = []
     if not found.strong:
         lines.append("nothing here sounds quite like that; the nearest are:")
@@ -28,6 +30,35 @@ def answer(found: Answer) -> str:
             lines.append("    ── weaker matches " + "─" * 40)
         lines.append(_result(number, match, width))
     lines.append(f"{found.took_ms:.0f} ms, model {found.model}")
+    return "\n".join(lines)
+
+
+def cues(answers: Sequence[CueAnswer]) -> str:
+    """Return every cue with its clips under it."""
+    lines = []
+    for answer in answers:
+        lines.append(f"{answer.cue.line:3d}  {answer.cue.text}")
+        for clip in answer.assigned:
+            cells = round(clip.strength * _BAR_CELLS)
+            bar = "█" * cells + "·" * (_BAR_CELLS - cells)
+            path = Path(clip.sound.path)
+            moment = f" at {clock(clip.start_s)}" if clip.start_s else ""
+            lines.append(f"     {bar} {path.name}{moment}  {_short(path.parent)}")
+        if not answer.assigned:
+            lines.append("     nothing here sounds like that")
+    empty = sum(not answer.assigned for answer in answers)
+    lines.append(f"{len(answers) - empty} of {len(answers)} cues have a clip")
+    return "\n".join(lines)
+
+
+def duplicates(groups: Sequence[Group]) -> str:
+    """Return groups of equal or like sounds."""
+    if not groups:
+        return "no two files hold the same sound"
+    lines = []
+    for group in groups:
+        lines.append("the same file:" if group.exact else "the same sound, or nearly:")
+        lines += [f"    {sound.path}" for sound in group.sounds]
     return "\n".join(lines)
 
 

@@ -1,1 +1,15 @@
-"""The engine hears, stores and ranks; it knows no window and prints nothing."""
+"""Hear, store and rank sounds; what the window, the command line and scripts stand on.
+
+::
+
+    from engine import open_library
+
+    with open_library("~/sounds.db") as library:
+        library.index("~/Sounds")
+        for match in library.search("heavy door creaking dur:<5s"):
+            print(match.sound.path, match.start_s, match.strength)
+"""
+
+from engine.session import Session, open_library
+
+__all__ = ["Session", "open_library"]

@@ -19,6 +19,7 @@ EXACT_UP_TO = 200_000  # windows
 _GATHERED = 20_000  # windows of a narrow filter, which are read one by one
 _FIRST, _GROWTH, _MOST = 1000, 4, 64_000  # windows that are ranked again
 _BLOCK = 50_000
+_QUERIES = 32  # of which all costs are held at once
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
 _CODE_ERROR = 0.02  # of a distance, by coding; far above what is measured
 
@@ -46,6 +47,21 @@ class Nearest:
             nearest: Integers = np.argpartition(-score, count)[:count]
             return nearest
         return self._scanned(queries, blend, count, allowed, among is not None)
+
+    def best_each(self, queries: Floats, blend: float, count: int) -> list[Integers]:
+        """Return for each of ``queries`` (m, rank) what :meth:`best` returns for it alone."""
+        n = len(self.windows.present)
+        if n > EXACT_UP_TO or n <= max(count, _GATHERED):
+            return [self.best(query[None], blend, count, None) for query in queries]
+        vectors, squares = self._exact
+        away, found = ~self.windows.present, []
+        for start in range(0, len(queries), _QUERIES):
+            part = queries[start : start + _QUERIES]
+            cost = self._cost(squares - 2.0 * (part @ vectors.T) + _lengths(part)[:, None])
+            cost -= np.float32(blend) * self.windows.potentials
+            cost[:, away] = np.inf
+            found += list(np.argpartition(cost, count, axis=1)[:, :count])
+        return found
 
     def costs(self, queries: Floats, rows: Integers) -> Floats:
         """Return the costs (n,) of some windows to the nearest of ``queries``."""

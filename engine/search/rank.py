@@ -47,9 +47,17 @@ def rank(
     order = np.argsort(-score, kind="stable")
     _, first = np.unique(sound_ids[order], return_index=True)
     places = order[np.sort(first)[:limit]]
-    evidence = (query_potential + potentials[places] - cost[places]) / ranking.epsilon
-    strengths = 1.0 / (1.0 + np.exp(-np.clip(evidence, -60.0, 60.0)))
+    strengths = strengths_of(cost[places], potentials[places], ranking, query_potential)
     return Ranked(places, score[places].astype(np.float32), strengths.astype(np.float32))
+
+
+def strengths_of(
+    cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
+) -> Floats:
+    """Return match strengths in (0, 1): how much better the query explains than the bank."""
+    evidence = (np.float32(query_potential) + potentials - cost) / np.float32(ranking.epsilon)
+    strengths: Floats = 1.0 / (1.0 + np.exp(-np.clip(evidence, -15.0, 15.0)))
+    return strengths
 
 
 def words_bonus(coverage: Floats) -> Floats:

@@ -97,8 +97,8 @@ class Searcher:
         named = self._beside.submit(find_words, self._library, query.keywords)
         vectors: Floats = self._captioner(query.descriptions).numpy()
         potential = self.spec.ranking.query_potential
-        among = self._among(query.conditions)
-        found = self._found(vectors, potential, limit, among, named.result())
+        fitting = self._fitting(query.conditions)
+        found = self._found(vectors, potential, limit, fitting, named.result())
         return self._counted(query.text, found, began)
 
     def search_sound(
@@ -141,8 +141,8 @@ class Searcher:
             queries = queries - _TEXT_SHARE * self._direction([minus] if minus.strip() else [])
         potential = self.spec.ranking.audio_query_potential
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
-        among = self._among(more.conditions if more else ())
-        found = self._found(queries.astype(np.float32), potential, limit + len(own), among, None)
+        fitting = self._fitting(more.conditions if more else ())
+        found = self._found(queries.astype(np.float32), potential, limit + len(own), fitting, None)
         kept = [match for match in found if match.sound.path not in own][:limit]
         signed = [("+", plus), ("-", minus)]
         shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
@@ -194,30 +194,34 @@ class Searcher:
                 return own
         return hear(self._listener, sound)
 
-    def _among(self, conditions: Sequence[Condition]) -> Booleans | None:
-        """Return which windows are of sounds that fulfil the conditions; None: all may."""
-        if not conditions:
-            return None
-        return _is_of(self._nearest.windows.sound_ids, sounds_where(self._library, conditions))
+    def _fitting(self, conditions: Sequence[Condition]) -> Integers | None:
+        """Return the ids of the sounds that fulfil the conditions; None: all may be found."""
+        return sounds_where(self._library, conditions) if conditions else None
 
     def _found(
         self,
         queries: Floats,
         query_potential: float,
         limit: int,
-        among: Booleans | None,
+        fitting: Integers | None,
         named: KeywordHits | None,
     ) -> list[Match]:
         windows, ranking = self._nearest.windows, self.spec.ranking
+        among = None if fitting is None else _is_of(windows.sound_ids, fitting)
         rows = self._candidates(queries, limit, among)
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
-            bonus = words_bonus(_coverage_of(windows.sound_ids[rows], named))
+            bonus = words_bonus(coverage_of(windows.sound_ids[rows], named))
         cost = self._nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
-        return self._matches(rows, ranked, named.complete if named else frozenset())
+        matches = self._matches(rows, ranked, named.complete if named else frozenset())
+        if named is not None:
+            least = min((match.score for match in matches), default=0.0)
+            matches += self._unheard(named, fitting, least)
+            matches.sort(key=lambda match: -match.score)
+        return matches[:limit]
 
     def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
         """Return windows that include the best of at least ``limit`` sounds, if there are."""
@@ -258,6 +262,31 @@ class Searcher:
             if sound_id in sounds
         ]
 
+    def _unheard(self, named: KeywordHits, fitting: Integers | None, least: float) -> list[Match]:
+        """Return sounds that hold words of the query and wait to be listened to.
+
+        They stand where their words put them, above the least of the sounds that were ranked.
+        """
+        order = np.argsort(-named.coverage, kind="stable")[:_MOST_NAMED]
+        places = order[~np.isin(named.sound_ids[order], self._nearest.windows.sound_ids)]
+        if fitting is not None:
+            places = places[np.isin(named.sound_ids[places], fitting)]
+        ids = named.sound_ids[places].tolist()
+        sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        return [
+            Match(
+                sound=sounds[sound_id],
+                score=least + float(bonus),
+                strength=0.0,
+                start_s=0.0,
+                end_s=sounds[sound_id].duration_s,
+                keyword_match=sound_id in named.complete,
+                tags=tuple(tags.get(sound_id, ())),
+            )
+            for sound_id, bonus in zip(ids, words_bonus(named.coverage[places]), strict=True)
+            if not (sounds[sound_id].missing or sounds[sound_id].offline)
+        ]
+
     def _counted(self, shown: str, matches: Sequence[Match], began: float) -> Answer:
         divider = self.spec.ranking.divider
         is_strong = [match.strength >= divider or match.keyword_match for match in matches]
@@ -267,12 +296,14 @@ class Searcher:
         return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms)
 
 
-def search_names(library: Library, text: str, limit: int = 20) -> Answer:
+def search_names(library: Library, text: str | Query, limit: int = 20) -> Answer:
     """Return the sounds that hold every word of ``text``; no model is loaded.
 
     :raises InputError: the text makes no sense as a query.
     """
-    return _listed(library, parse(text), limit, time.perf_counter(), "names")
+    began = time.perf_counter()
+    query = parse(text) if isinstance(text, str) else text
+    return _listed(library, query, limit, began, "names")
 
 
 def to_dict(answer: Answer) -> dict[str, Any]:
@@ -331,8 +362,10 @@ def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:
     return found
 
 
-def _coverage_of(sound_ids: Integers, named: KeywordHits) -> Floats:
+def coverage_of(sound_ids: Integers, named: KeywordHits) -> Floats:
     """Return the coverage of each window's sound, 0 where no word occurs."""
+    if not len(named.sound_ids):
+        return np.zeros(len(sound_ids), np.float32)
     places = np.searchsorted(named.sound_ids, sound_ids).clip(max=len(named.sound_ids) - 1)
     coverage: Floats = np.where(
         named.sound_ids[places] == sound_ids, named.coverage[places], np.float32(0)

@@ -322,7 +322,7 @@ def _sound(row: Row[Any]) -> SoundRow:
         row.channels,
         row.bits,
         row.format,
-        missing=row.state == MISSING,
+        missing=row.state in (MISSING, BROKEN),
         offline=row.state == OFFLINE,
         description=row.description,
         category=row.category,

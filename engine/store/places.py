@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select
 
 from engine.store import tables
 from engine.store.library import Library
+from engine.store.tables import PRESENT
 from engine.store.words import index_words
 
 
@@ -16,6 +17,17 @@ def sound_at(library: Library, path: str) -> int | None:
     """Return the id of the sound at a path, or None."""
     with library.reading() as connection:
         return connection.scalar(select(tables.sounds.c.id).where(tables.sounds.c.path == path))
+
+
+def same_content(library: Library) -> dict[str, list[int]]:
+    """Return the ids of present sounds by the hash of their files."""
+    s = tables.sounds.c
+    known = select(s.content_hash, s.id).where(s.state == PRESENT, s.content_hash != "")
+    found: dict[str, list[int]] = {}
+    with library.reading() as connection:
+        for digest, sound_id in connection.execute(known.order_by(s.path)):
+            found.setdefault(digest, []).append(sound_id)
+    return found
 
 
 def set_state_under(library: Library, root: str, before: int, after: int) -> int:

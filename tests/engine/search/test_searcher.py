@@ -7,7 +7,7 @@ import soundfile
 from engine.errors import AudioError, InputError, LibraryError
 from engine.index.build import index_folders
 from engine.progress import Control
-from engine.search import Searcher, search_names
+from engine.search import QuerySound, Searcher, search_names
 from engine.store import Library
 from tests.conftest import tone
 
@@ -103,3 +103,100 @@ def test_names_are_searched_beside_it(library):
     answer = search_names(library, "sound 05")
     assert [Path(match.sound.path).name for match in answer.matches] == ["Sound_05.wav"]
     assert answer.matches[0].keyword_match
+
+
+def test_words_and_sound_count_together(library, model_folder, sounds):
+    searcher = Searcher(library, model_folder)
+    answer = searcher.search_text("sound 07", 12)
+    assert Path(answer.matches[0].sound.path).name == "Sound_07.wav"
+    assert answer.matches[0].keyword_match
+    assert answer.strong >= 1
+    assert len(answer.matches) == 12
+
+
+def test_filters_narrow_what_is_ranked(library, model_folder):
+    searcher = Searcher(library, model_folder)
+    answer = searcher.search_text("tone in:noises dur:<0.7s", 20)
+    assert answer.matches
+    for match in answer.matches:
+        assert "noises" in match.sound.path
+        assert match.sound.duration_s < 0.7
+    excluded = searcher.search_text("tone -noises", 20)
+    assert {Path(m.sound.path).parent.name for m in excluded.matches} == {"tones"}
+    assert searcher.search_text("tone dur:>1h").matches == ()
+    listed = searcher.search_text("in:tones", 20)
+    assert len(listed.matches) == 6
+
+
+def test_either_description_will_do(library, model_folder):
+    searcher = Searcher(library, model_folder)
+    door, rain, either = (
+        {match.sound.id: match.score for match in searcher.search_text(text, 12).matches}
+        for text in ("door", "rain", "door OR rain")
+    )
+    for sound_id, score in either.items():
+        assert score == pytest.approx(max(door[sound_id], rain[sound_id]), abs=1e-3)
+
+
+def test_several_sounds_count_by_their_barycentre(library, model_folder, sounds):
+    searcher = Searcher(library, model_folder)
+    files = [sounds / "tones" / f"Sound_{n:02d}.wav" for n in (1, 3, 5)]
+    answer = searcher.search_sounds([QuerySound(path) for path in files], 20)
+    assert not {str(path) for path in files} & {match.sound.path for match in answer.matches}
+    windows = searcher.nearest.windows
+    ids = {sound.path: i for i, sound in library.sounds().items()}
+    rows = [int(np.flatnonzero(windows.sound_ids == ids[str(path)])[0]) for path in files]
+    middle = np.asarray(windows.vectors[rows]).astype(float).mean(0)
+    cost = np.linalg.norm(np.asarray(windows.vectors).astype(float) - middle, axis=1)
+    ranking = searcher.spec.ranking
+    score = (ranking.blend * windows.potentials - cost / ranking.cost_scale) / ranking.epsilon
+    order = [int(windows.sound_ids[row]) for row in np.argsort(-score) if row not in rows]
+    found = sorted(answer.matches, key=lambda match: -match.score)
+    assert [match.sound.id for match in found] == order
+
+
+def test_texts_are_added_to_a_sound_and_subtracted(library, model_folder, sounds):
+    searcher = Searcher(library, model_folder)
+    path = sounds / "tones" / "Sound_01.wav"
+
+    def order(**texts: str) -> list[int]:
+        matches = searcher.search_sound(path, limit=20, **texts).matches
+        return [match.sound.id for match in sorted(matches, key=lambda match: -match.score)]
+
+    plain, plus, minus = order(), order(plus="rain"), order(minus="rain")
+    assert set(plain) == set(plus) == set(minus)
+    assert plain != plus or plain != minus
+    assert order(plus="rain", minus="rain") == plain
+    filtered = searcher.search_sound(path, limit=20, plus="in:tones")
+    assert {Path(m.sound.path).parent.name for m in filtered.matches} == {"tones"}
+
+
+def test_a_recording_can_be_searched_with(library, model_folder, sounds):
+    searcher = Searcher(library, model_folder)
+    samples, rate = soundfile.read(sounds / "tones" / "Sound_05.wav", dtype="float32")
+    doubled = np.repeat(samples, 2)  # at twice the rate the same sound
+    answer = searcher.search_sounds([QuerySound(samples=doubled, rate_hz=2 * rate)], 1)
+    assert Path(answer.matches[0].sound.path).name == "Sound_05.wav"
+
+
+def test_a_sound_that_was_not_yet_heard_is_found_by_its_words(library, model_folder, tmp_path):
+    from engine.store import FileFacts, Header
+
+    facts = FileFacts("/new/squeaky hinge.wav", 1, 1, "", 2.0, 48000, 1, 16, "wav")
+    library.put_headers([(facts, Header(description="rusty"))])
+    searcher = Searcher(library, model_folder)
+    best = searcher.search_text("squeaky hinge", 5).matches[0]
+    assert best.sound.path == "/new/squeaky hinge.wav"
+    assert best.keyword_match
+    assert (best.start_s, best.end_s) == (0.0, 2.0)
+    assert searcher.search_text("squeaky hinge dur:<3s").matches[0] == best
+    assert best not in searcher.search_text("squeaky hinge dur:<1s", 50).matches
+
+
+def test_what_is_indexed_later_is_seen_after_a_refresh(library, model_folder, sounds):
+    searcher = Searcher(library, model_folder)
+    soundfile.write(sounds / "later.wav", tone(777, 0.5), 32000)
+    index_folders(library, model_folder, [sounds], Control())
+    assert len(searcher.search_text("tone", 50).matches) == 12
+    searcher.refresh()
+    assert len(searcher.search_text("tone", 50).matches) == 13

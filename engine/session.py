@@ -1,0 +1,102 @@
+"""A library with its model, for scripts: index it and search it in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from engine.paths import default_library
+from engine.progress import Control
+
+if TYPE_CHECKING:
+    from engine.index.build import IndexReport
+    from engine.search import Match, Searcher
+    from engine.search.cue_sheet import CueAnswer
+    from engine.store import Library
+
+Paths = str | Path | Iterable[str | Path]
+
+
+def open_library(path: str | Path | None = None, model: str | None = None) -> Session:
+    """Open a library, or make it.
+
+    :param path: the database; the library of this user if None.
+    :param model: name or folder of the model for a new library; the best there is if None.
+    :raises LibraryError: it cannot be opened; ModelError: there is no such model.
+    """
+    from engine.models.catalog import find_model, preferred_model
+    from engine.store import Library
+
+    library = Library(Path(path).expanduser() if path is not None else default_library())
+    stored = library.setting("model_folder")
+    return Session(library, find_model(stored.decode() if stored else model or preferred_model()))
+
+
+class Session:
+    """An open library and its model; the model is loaded when it is first needed.
+
+    Every method raises a :class:`engine.errors.SoundsiftError` whose text says what to do.
+    """
+
+    def __init__(self, library: Library, model_folder: Path) -> None:
+        self.library, self.model_folder = library, model_folder
+        self._searcher: Searcher | None = None
+
+    def __enter__(self) -> Session:
+        """Give the session."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Close the library."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the library."""
+        self.library.close()
+
+    def index(self, paths: Paths, control: Control | None = None) -> IndexReport:
+        """Bring the library in step with folders or files; return what was done."""
+        from engine.index.build import index_folders
+
+        report = index_folders(
+            self.library, self.model_folder, _listed(paths), control or Control()
+        )
+        if self._searcher is not None:
+            self._searcher.refresh()
+        return report
+
+    def search(self, text: str, limit: int = 20) -> Sequence[Match]:
+        """Return the sounds that ``text`` describes, in the grammar of the search bar."""
+        return self.searcher.search_text(text, limit).matches
+
+    def similar(
+        self, paths: Paths, limit: int = 20, plus: str = "", minus: str = ""
+    ) -> Sequence[Match]:
+        """Return the sounds that are like a file, or like several together."""
+        from engine.search import QuerySound
+
+        sounds = [QuerySound(path) for path in _listed(paths)]
+        return self.searcher.search_sounds(sounds, limit, plus, minus).matches
+
+    def cues(self, texts: Sequence[str], alternates: int = 1) -> list[CueAnswer]:
+        """Return different clips for each of ``texts``."""
+        from engine.search.cue_sheet import Cue, solve_cues
+        from engine.search.cues import CueRules
+
+        cues = [Cue(line, text) for line, text in enumerate(texts, start=1)]
+        return solve_cues(self.library, self.searcher, cues, CueRules(alternates))
+
+    @property
+    def searcher(self) -> Searcher:
+        """Return what answers queries, as the library was when last indexed from here."""
+        from engine.search import Searcher
+
+        if self._searcher is None:
+            self._searcher = Searcher(self.library, self.model_folder)
+        return self._searcher
+
+
+def _listed(paths: Paths) -> list[Path]:
+    several = [paths] if isinstance(paths, str | Path) else list(paths)
+    return [Path(path).expanduser() for path in several]
