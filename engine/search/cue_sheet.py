@@ -154,7 +154,7 @@ def _locked(library: Library, searcher: Searcher, cue: Cue) -> tuple[int, int]:
     """Return (window, sound) that a cue keeps: the first window of its file."""
     assert cue.locked is not None
     sound = sound_at(library, spelled_out(Path(cue.locked)))
-    windows = np.flatnonzero(searcher.nearest.windows.sound_ids == (-1 if sound is None else sound))
+    windows = searcher.nearest.rows_of(np.array([-1 if sound is None else sound]))
     if sound is None or not len(windows):
         raise InputError(f"line {cue.line} is locked to {cue.locked}, which is not in the library")
     return int(windows[0]), sound
@@ -170,9 +170,7 @@ def _pairs(
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
     rows, gains, strengths = [], [], []
-    for query, cue, own in zip(
-        queries, cues, nearest.best_each(queries, ranking.blend, offered), strict=True
-    ):
+    for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
         cost = nearest.costs(query[None], own)
         strength = strengths_of(cost, windows.potentials[own], ranking, ranking.query_potential)
         logit = np.log(strength) - np.log1p(-strength)

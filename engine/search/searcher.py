@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -25,12 +26,14 @@ from engine.store.keywords import KeywordHits, find_words, match_words
 from engine.store.places import sound_at
 from engine.store.tags import accepted_tags
 from engine.store.vectors import Booleans, Floats, Integers, load_vectors
+from engine.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from engine.models.match_model import Captioner, Listener
 
-_CANDIDATES = 200  # windows that are ranked at least
+_CANDIDATES = 40  # windows that are ranked at least
 _MOST_NAMED = 2000  # sounds that hold words of the query, which are ranked beside the nearest
+_FEW_TEXTS = 8
 _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/decisions/0009)
 
 
@@ -81,7 +84,7 @@ class Searcher:
     def refresh(self) -> None:
         """See what was indexed since."""
         vectors = load_vectors(self._library, self.spec.rank)
-        self._nearest = Nearest(vectors, self.spec.ranking.cost_scale)
+        self._nearest = Nearest(vectors, self.spec.ranking)
 
     def search_text(self, text: str | Query, limit: int = 20) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of :mod:`.grammar`.
@@ -95,7 +98,7 @@ class Searcher:
         if not query.groups:
             return _listed(self._library, query, limit, began, self.spec.name)
         named = self._beside.submit(find_words, self._library, query.keywords)
-        vectors: Floats = self._captioner(query.descriptions).numpy()
+        vectors = self.text_vectors(query.descriptions)
         potential = self.spec.ranking.query_potential
         fitting = self._fitting(query.conditions)
         found = self._found(vectors, potential, limit, fitting, named.result())
@@ -150,12 +153,14 @@ class Searcher:
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
-        vectors: Floats = self._captioner(["warm"]).numpy()
-        self._nearest.best(vectors, self.spec.ranking.blend, 1, None)
+        vectors = self.text_vectors(["warm"])
+        self._nearest.best(vectors, 1, None)
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return mapped vectors (texts, rank)."""
-        vectors: Floats = self._captioner(list(texts)).numpy()
+        few = len(texts) <= _FEW_TEXTS
+        with one_thread() if few else nullcontext():
+            vectors: Floats = self._captioner(list(texts)).numpy()
         return vectors
 
     @property
@@ -187,10 +192,9 @@ class Searcher:
         """Return mapped vectors (windows, rank): the library's own of a whole known file."""
         if sound.path is not None and sound.is_whole:
             known = sound_at(self._library, spelled_out(sound.path))
-            windows = self._nearest.windows
-            rows = np.flatnonzero(windows.sound_ids == (-1 if known is None else known))
+            rows = self._nearest.rows_of(np.array([-1 if known is None else known]))
             if len(rows):
-                own: Floats = np.asarray(windows.vectors[rows]).astype(np.float32)
+                own: Floats = np.asarray(self._nearest.windows.vectors[rows]).astype(np.float32)
                 return own
         return hear(self._listener, sound)
 
@@ -225,21 +229,20 @@ class Searcher:
 
     def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
         """Return windows that include the best of at least ``limit`` sounds, if there are."""
-        windows, blend = self._nearest.windows, self.spec.ranking.blend
+        windows = self._nearest.windows
         count, last = max(_CANDIDATES, 2 * limit), -1
         while True:
-            rows = self._nearest.best(queries, blend, count, among)
+            rows = self._nearest.best(queries, count, among)
             enough = len(np.unique(windows.sound_ids[rows])) >= limit
             if enough or len(rows) in (last, len(windows.sound_ids)):
                 return rows
             count, last = 8 * count, len(rows)
 
     def _rows_named(self, named: KeywordHits, among: Booleans | None) -> Integers:
-        windows = self._nearest.windows
         order = np.argsort(-named.coverage, kind="stable")[:_MOST_NAMED]
-        may = _is_of(windows.sound_ids, named.sound_ids[order]) & windows.present
-        rows: Integers = np.flatnonzero(may if among is None else may & among)
-        return rows
+        rows = self._nearest.rows_of(named.sound_ids[order])
+        may = self._nearest.windows.present[rows]
+        return rows[may if among is None else may & among[rows]]
 
     def _matches(self, rows: Integers, ranked: Ranked, complete: frozenset[int]) -> list[Match]:
         windows = self._nearest.windows
@@ -268,7 +271,7 @@ class Searcher:
         They stand where their words put them, above the least of the sounds that were ranked.
         """
         order = np.argsort(-named.coverage, kind="stable")[:_MOST_NAMED]
-        places = order[~np.isin(named.sound_ids[order], self._nearest.windows.sound_ids)]
+        places = order[~self._nearest.has_windows(named.sound_ids[order])]
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
         ids = named.sound_ids[places].tolist()

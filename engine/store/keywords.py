@@ -14,7 +14,10 @@ from engine.store.library import Library
 from engine.store.vectors import Floats, Integers
 
 _COMMON = 20_000  # sounds with a word, above which it is only looked for beside the others
-_FIND = text("SELECT rowid FROM words WHERE words MATCH :expression LIMIT :limit")
+_FIND = text(  # as one text: much faster than a row for each
+    "SELECT group_concat(id) FROM "
+    "(SELECT rowid AS id FROM words WHERE words MATCH :expression LIMIT :limit)"
+)
 _COUNT = text("SELECT count(*) FROM words WHERE words MATCH :expression")
 _ALL = text("SELECT count(*) FROM sounds")
 
@@ -80,8 +83,8 @@ def match_words(
 
 
 def _find(connection: Connection, expression: str, limit: int) -> Integers:
-    rows = connection.execute(_FIND, {"expression": expression, "limit": limit})
-    return np.fromiter(rows.scalars(), np.int64)
+    ids = connection.scalar(_FIND, {"expression": expression, "limit": limit})
+    return np.fromstring(ids or "", np.int64, sep=",")
 
 
 def _count(connection: Connection, expression: str) -> int:

@@ -83,7 +83,7 @@ def test_offers_of_many_cues_are_those_of_each_alone(library, model_folder, monk
     monkeypatch.setattr("engine.search.nearest._GATHERED", 3)
     monkeypatch.setattr("engine.search.nearest._QUERIES", 2)
     queries = searcher.text_vectors(["door", "rain", "a bell", "dog", "cat"])
-    together = searcher.nearest.best_each(queries, 0.25, 4)
+    together = searcher.nearest.best_each(queries, 4)
     for query, found in zip(queries, together, strict=True):
-        alone = searcher.nearest.best(query[None], 0.25, 4, None)
+        alone = searcher.nearest.best(query[None], 4, None)
         assert np.array_equal(np.sort(alone), np.sort(found))

@@ -3,11 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engine.models.spec import Ranking
 from engine.search import nearest as module
 from engine.search.nearest import Nearest
 from engine.store.vectors import WindowVectors
 
 RANK = 16
+RANKING = Ranking()
 
 
 def make(n: int, seed: int = 0, path=None) -> WindowVectors:
@@ -53,7 +55,7 @@ def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, s
         random = np.random.default_rng(seed + 1)
         query = random.normal(0, 0.25, (queries, RANK)).astype(np.float32)
         among = None if share is None else random.random(3000) < share
-        rows = Nearest(windows, 1.3).best(query, blend, 20, among)
+        rows = Nearest(windows, Ranking(cost_scale=1.3, blend=blend)).best(query, 20, among)
     assert exact_best(windows, query, blend, 20, 1.3, among) <= set(rows.tolist())
     assert windows.present[rows].all()
     assert among is None or among[rows].all()
@@ -62,7 +64,7 @@ def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, s
 def test_costs_are_distances_to_the_nearest_query():
     windows = make(50)
     queries = np.asarray(windows.vectors[[3, 7]]).astype(np.float32)
-    cost = Nearest(windows, 2.0).costs(queries, np.arange(50))
+    cost = Nearest(windows, Ranking(cost_scale=2.0)).costs(queries, np.arange(50))
     assert cost[[3, 7]] == pytest.approx(0.0, abs=2e-3)
     far = np.linalg.norm(windows.vectors[9].astype(float) - queries, axis=1).min() / 2
     assert cost[9] == pytest.approx(far, abs=1e-4)
@@ -77,15 +79,24 @@ def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
         for name in WindowVectors.__dataclass_fields__
         if name != "codes"
     ]
-    Nearest(WindowVectors(*parts, grown.codes), 1.0).best(query, 0.0, 5, None)
+    Nearest(WindowVectors(*parts, grown.codes), RANKING).best(query, 5, None)
     before = (tmp_path / "codes" / "index.faiss").stat().st_size
-    rows = Nearest(grown, 1.0).best(query, 0.0, 5, None)
+    rows = Nearest(grown, RANKING).best(query, 5, None)
     assert (tmp_path / "codes" / "index.faiss").stat().st_size > before
-    assert exact_best(grown, query, 0.0, 5, 1.0) <= set(rows.tolist())
+    assert exact_best(grown, query, 0.5, 5, 1.0) <= set(rows.tolist())
     (tmp_path / "codes" / "index.faiss").write_bytes(b"half a file")
-    rows = Nearest(grown, 1.0).best(query, 0.0, 5, None)
-    assert exact_best(grown, query, 0.0, 5, 1.0) <= set(rows.tolist())
+    rows = Nearest(grown, RANKING).best(query, 5, None)
+    assert exact_best(grown, query, 0.5, 5, 1.0) <= set(rows.tolist())
 
 
 def test_an_empty_library_has_no_windows():
-    assert len(Nearest(make(0), 1.0).best(np.zeros((1, RANK), np.float32), 0.5, 5, None)) == 0
+    assert len(Nearest(make(0), RANKING).best(np.zeros((1, RANK), np.float32), 5, None)) == 0
+
+
+def test_windows_of_sounds_are_found_in_any_order():
+    windows = make(12)
+    ids = np.array([5, 3, 5, 1, 3, 3, 9, 1, 5, 7, 7, 2])
+    parts = (windows.vectors, windows.potentials, ids, *[windows.potentials] * 2, windows.present)
+    nearest = Nearest(WindowVectors(*parts), RANKING)
+    assert sorted(nearest.rows_of(np.array([3, 7, 4])).tolist()) == [1, 4, 5, 9, 10]
+    assert nearest.has_windows(np.array([3, 4, 9])).tolist() == [True, False, True]

@@ -1,0 +1,109 @@
+"""Libraries of any size that look like real ones: words by Zipf's law, vectors of real sounds.
+
+Features are mixtures of the shipped model's exemplars (features of the sounds it was made
+with), mapped by the model; names are made of UCS words.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from sqlalchemy import insert, text
+
+from engine.index.mapping import adopt_model, map_features
+from engine.metadata.ucs_names import categories
+from engine.models.match_model import MatchModel, load_model
+from engine.progress import Control
+from engine.store import Library, tables
+
+_BLOCK = 50_000
+
+
+def vocabulary() -> list[str]:
+    """Return UCS synonyms, in an order that has nothing to do with meaning."""
+    words = sorted({word for c in categories().values() for word in c.synonyms if word.isalpha()})
+    return [str(word) for word in np.random.default_rng(0).permutation(words)]
+
+
+def mixtures(model: MatchModel, count: int, seed: int) -> np.ndarray:
+    """Return features (count, 384), each between two exemplars and a little beside them."""
+    random = np.random.default_rng(seed)
+    exemplars = model.exemplars.numpy()
+    first, second = (exemplars[random.integers(len(exemplars), size=count)] for _ in range(2))
+    share = random.random((count, 1), np.float32)
+    noise = random.normal(0, 0.1, (count, exemplars.shape[1])).astype(np.float32)
+    return np.asarray(share * first + (1 - share) * second + noise * exemplars.std(0))
+
+
+def blocks(
+    model: MatchModel, potentials: bytes, count: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield (first number, features, vectors, potentials), all but potentials float16."""
+    for start in range(0, count, _BLOCK):
+        features = mixtures(model, min(_BLOCK, count - start), start).astype(np.float16)
+        vectors, own = map_features(model, features, potentials)
+        yield start, features, vectors, own
+
+
+def fill(library: Library, model_folder: Path, count: int) -> None:
+    """Fill an empty library with ``count`` sounds of one window each."""
+    adopt_model(library, model_folder, Control())
+    model, words = load_model(model_folder), vocabulary()
+    potentials = library.setting("bank_potentials") or b""
+    random = np.random.default_rng(1)
+    for start, features, vectors, own in blocks(model, potentials, count):
+        picked = np.minimum(random.zipf(1.3, (len(features), 3)) - 1, len(words) - 1)
+        names = ["_".join(words[i] for i in row) for row in picked]
+        numbers = range(start + 1, start + len(features) + 1)
+        with library.writing() as connection:
+            connection.execute(insert(tables.sounds), list(_sounds(numbers, names)))
+            connection.execute(
+                insert(tables.windows),
+                [
+                    {
+                        "sound_id": number,
+                        "start_s": 0.0,
+                        "end_s": 5.0,
+                        "features": feature.tobytes(),
+                        "vector": vector.tobytes(),
+                        "potential": float(potential),
+                    }
+                    for number, feature, vector, potential in zip(
+                        numbers, features, vectors, own, strict=True
+                    )
+                ],
+            )
+            connection.execute(
+                text(
+                    "INSERT INTO words (rowid, name, folders, details, category, tags) "
+                    "VALUES (:id, :name, 'sounds', '', '', '')"
+                ),
+                [
+                    {"id": number, "name": name.replace("_", " ")}
+                    for number, name in zip(numbers, names, strict=True)
+                ],
+            )
+
+
+def _sounds(numbers: range, names: list[str]) -> Iterator[dict[str, object]]:
+    now = time.time_ns()
+    for number, name in zip(numbers, names, strict=True):
+        yield {
+            "id": number,
+            "path": f"/sounds/{number // 1000}/{name}_{number}.wav",
+            "size": 1,
+            "mtime_ns": 1,
+            "content_hash": str(number),
+            "duration_s": 5.0 + number % 60,
+            "rate_hz": 48000 if number % 10 else 96000,
+            "channels": 2,
+            "bits": 24,
+            "format": "wav",
+            "state": 0,
+            "added_ns": now,
+            "heard_s": 5.0,
+            "details": "{}",
+        }
