@@ -179,7 +179,8 @@ def _open_with_ffmpeg(path: Path) -> tuple[Any, Any]:
         container = av.open(str(path), mode="r")
     except (av.error.FFmpegError, OSError, ValueError):
         raise AudioError(f"{path.name} is not a sound file, or its header is damaged") from None
-    if not container.streams.audio or not container.streams.audio[0].rate:
+    # A stream whose codec is unknown has no rate at all.
+    if not container.streams.audio or not getattr(container.streams.audio[0], "rate", None):
         container.close()
         raise AudioError(f"{path.name} holds no sound")
     return container, container.streams.audio[0]

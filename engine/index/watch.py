@@ -76,7 +76,7 @@ def _watch_while_there(
     index: Callable[[Sequence[Path], bool], None],
 ) -> None:
     """Index what changes, until a folder goes away or comes back, or the user wants to stop."""
-    index([Path(root) for root in there], True)
+    everything = True  # at first: what changed before the watch began is seen by a scan
     looked = time.time()
     for changes in watch(
         *there,
@@ -91,8 +91,10 @@ def _watch_while_there(
             return
         if time.time() - looked > _ASLEEP_S + _LOOK_MS / 1000:
             return  # and begin with a scan of everything
-        if changes:
-            index(_changed(changes, there), False)
+        if everything or changes:
+            folders = [Path(root) for root in there] if everything else _changed(changes, there)
+            index(folders, everything)
+        everything = False
         looked = time.time()
 
 

@@ -127,13 +127,16 @@ class Library:
         """Store sounds with their windows in one transaction, replacing earlier ones."""
         if not heard:
             return
+        values = [{**asdict(facts), "heard_s": facts.duration_s} for facts, _ in heard]
         with self.writing() as connection:
-            for facts, stored in heard:
-                sound_id = _put_sound(connection, facts)
-                rows = [{"sound_id": sound_id, **asdict(window)} for window in stored]
+            ids = _put_rows(connection, values)
+            rows = [
+                {"sound_id": ids[facts.path], **asdict(window)}
+                for facts, stored in heard
+                for window in stored
+            ]
+            if rows:
                 connection.execute(insert(tables.windows), rows)
-            paths = [facts.path for facts, _ in heard]
-            _delete_skipped(connection, paths)
 
     def put_headers(
         self, read: Sequence[tuple[FileFacts, Header]], unchanged: bool = False
@@ -142,12 +145,13 @@ class Library:
         if not read:
             return
         with self.writing() as connection:
-            for facts, header in read:
-                if unchanged:
-                    _describe(connection, facts.path, header)
-                else:
-                    _put_row(connection, {**asdict(facts), **_columns(header), "heard_s": 0.0})
-            _delete_skipped(connection, [facts.path for facts, _ in read])
+            if unchanged:
+                _describe(connection, {facts.path: header for facts, header in read})
+                return
+            _put_rows(
+                connection,
+                [{**asdict(facts), **_columns(header), "heard_s": 0.0} for facts, header in read],
+            )
 
     def move_sound(self, sound_id: int, path: str, mtime_ns: int) -> None:
         """Give a sound its new path, with everything that is known of it."""
@@ -249,31 +253,43 @@ class Library:
             )
 
 
-def _put_sound(connection: Connection, facts: FileFacts) -> int:
-    return _put_row(connection, {**asdict(facts), "heard_s": facts.duration_s})
-
-
 def _columns(header: Header) -> dict[str, Any]:
     values = asdict(header)
     values["details"] = json.dumps(dict(values.pop("fields")), ensure_ascii=False)
     return values
 
 
-def _describe(connection: Connection, path: str, header: Header) -> None:
+def _describe(connection: Connection, headers: Mapping[str, Header]) -> None:
+    statement = update(tables.sounds).where(tables.sounds.c.path == bindparam("of"))
+    columns: dict[str, Any] = {name: bindparam(name) for name in _columns(Header())}
+    values = [{"of": path, **_columns(header)} for path, header in headers.items()]
+    connection.execute(statement.values(**columns, state=PRESENT), values)
+    index_words(connection, _ids(connection, list(headers)).values())
+
+
+def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """Insert or replace sounds, without their windows; return their ids by path."""
+    now = time.time_ns()
+    statement = upsert(tables.sounds)
+    changed = {name: statement.excluded[name] for name in (*values[0], "state")}
+    statement = statement.on_conflict_do_update(index_elements=["path"], set_=changed)
+    rows = [{**row, "state": PRESENT, "added_ns": now} for row in values]
+    connection.execute(statement, rows)
+    ids = _ids(connection, [row["path"] for row in values])
+    w = tables.windows.c
+    old = [{"sound": sound_id} for sound_id in ids.values()]
+    connection.execute(delete(tables.windows).where(w.sound_id == bindparam("sound")), old)
+    index_words(connection, ids.values())
+    _delete_skipped(connection, list(ids))
+    return ids
+
+
+def _ids(connection: Connection, paths: Sequence[str]) -> dict[str, int]:
     s = tables.sounds.c
-    statement = update(tables.sounds).where(s.path == path).returning(s.id)
-    values = {**_columns(header), "state": PRESENT}
-    index_words(connection, connection.scalars(statement.values(values)).all())
-
-
-def _put_row(connection: Connection, values: dict[str, Any]) -> int:
-    values = {**values, "state": PRESENT}
-    statement = upsert(tables.sounds).values({**values, "added_ns": time.time_ns()})
-    statement = statement.on_conflict_do_update(index_elements=["path"], set_=values)
-    sound_id = int(connection.execute(statement.returning(tables.sounds.c.id)).scalar_one())
-    connection.execute(delete(tables.windows).where(tables.windows.c.sound_id == sound_id))
-    index_words(connection, [sound_id])
-    return sound_id
+    found: dict[str, int] = {}
+    for statement in in_chunks(select(s.path, s.id), s.path, paths):
+        found |= {row.path: row.id for row in connection.execute(statement)}
+    return found
 
 
 def write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
@@ -290,13 +306,13 @@ def _delete_skipped(connection: Connection, paths: Sequence[str]) -> None:
 
 
 def in_chunks(
-    statement: Select[Any], column: Any, ids: Collection[int] | None
+    statement: Select[Any], column: Any, ids: Collection[int] | Collection[str] | None
 ) -> Iterator[Select[Any]]:
-    """Yield the statement for some ids at a time, or once for all if ``ids`` is None."""
+    """Yield the statement for some ids (or paths) at a time; once for all if None."""
     if ids is None:
         yield statement
         return
-    listed = list(ids)
+    listed: list[Any] = list(ids)
     for start in range(0, len(listed), _CHUNK):
         yield statement.where(column.in_(listed[start : start + _CHUNK]))
 

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterable
 from pathlib import PurePath
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, select, text
+from sqlalchemy import BindParameter, Connection, bindparam, select, text
 
 from engine.store import tables
 
@@ -24,24 +25,38 @@ def search_words(name: str) -> str:
 def index_words(connection: Connection, sound_ids: Iterable[int]) -> None:
     """Write the full-text rows of sounds anew, from their paths, headers and accepted tags."""
     s, t = tables.sounds.c, tables.tags.c
-    one = select(s.path, s.details, s.category_words).where(s.id == bindparam("sound"))
-    labels = select(t.label).where(t.sound_id == bindparam("sound"), t.state == "accepted")
-    for sound_id in sound_ids:
-        known = {"sound": sound_id}
-        path, details, category = connection.execute(one, known).one()
-        fields = json.loads(details) if details else {}
-        row = {
-            "id": sound_id,
-            "name": search_words(PurePath(path).stem),
-            "folders": search_words(" ".join(PurePath(path).parts[1:-1])),
-            "details": search_words(" ".join(map(str, fields.values()))),
-            "category": search_words(category or ""),
-            "tags": search_words(" ".join(connection.scalars(labels, known))),
-        }
-        connection.execute(text("DELETE FROM words WHERE rowid = :id"), {"id": sound_id})
-        connection.execute(_INSERT, row)
+    chosen: BindParameter[Any] = bindparam("chosen", expanding=True)
+    known = select(s.id, s.path, s.details, s.category_words).where(s.id.in_(chosen))
+    labels = select(t.sound_id, t.label).where(t.sound_id.in_(chosen), t.state == "accepted")
+    listed = list(sound_ids)
+    for start in range(0, len(listed), _AT_ONCE):
+        some = {"chosen": listed[start : start + _AT_ONCE]}
+        tags: dict[int, list[str]] = {}
+        for row in connection.execute(labels, some):
+            tags.setdefault(row.sound_id, []).append(row.label)
+        rows = [
+            {
+                "id": row.id,
+                "name": search_words(PurePath(row.path).stem),
+                "folders": search_words(" ".join(PurePath(row.path).parts[1:-1])),
+                "details": search_words(" ".join(map(str, _values(row.details)))),
+                "category": search_words(row.category_words or ""),
+                "tags": search_words(" ".join(tags.get(row.id, ()))),
+            }
+            for row in connection.execute(known, some)
+        ]
+        if rows:
+            connection.execute(_DELETE, [{"id": row["id"]} for row in rows])
+            connection.execute(_INSERT, rows)
 
 
+def _values(details: str | None) -> Iterable[object]:
+    values: Iterable[object] = json.loads(details).values() if details else ()
+    return values
+
+
+_AT_ONCE = 500  # bound parameters in one statement
+_DELETE = text("DELETE FROM words WHERE rowid = :id")
 _INSERT = text(
     "INSERT INTO words (rowid, name, folders, details, category, tags) "
     "VALUES (:id, :name, :folders, :details, :category, :tags)"

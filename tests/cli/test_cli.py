@@ -2,10 +2,12 @@
 
 import json
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -248,3 +250,80 @@ def test_demo_sounds_are_made_once_and_are_a_manifest(tmp_path):
     assert made["made"] >= 30
     assert document("demo", tmp_path / "demo")["made"] == 0
     assert (tmp_path / "demo" / "descriptions.csv").is_file()
+
+
+def test_the_grammar_works_and_teaches(library):
+    found = document("search", "tone", "in:noises", "dur:<0.7s", "-n", 20, "--library", library)
+    assert found["results"]
+    assert all("noises" in r["path"] and r["duration_s"] < 0.7 for r in found["results"])
+    assert_problem(soundsift("search", "door dur:soon", "--library", library), "write dur:<2s")
+    assert_problem(soundsift("search", "door OR", "--library", library), "OR stands between")
+    listed = document("search", "--names", "-Sound_05 fmt:wav", "--library", library)
+    assert len(listed["results"]) == 11
+
+
+def test_several_files_and_texts_are_searched_with(library, sounds):
+    files = [sounds / "tones" / f"Sound_{n:02d}.wav" for n in (1, 3)]
+    found = document("similar", *files, "--plus", "rain", "--minus", "door", "--library", library)
+    paths = {result["path"] for result in found["results"]}
+    assert not paths & {str(file) for file in files}
+    done = soundsift("similar", *files, "--start", "0.1", "--library", library)
+    assert_problem(done, "--start and --end name a part of one file")
+
+
+def test_a_cue_sheet_is_solved(library, tmp_path):
+    sheet = tmp_path / "sheet.csv"
+    sheet.write_text("cue\ndoor\nrain\n")
+    cues = document("cues", sheet, "--alternates", 2, "--library", library)["cues"]
+    assert [(cue["line"], cue["text"]) for cue in cues] == [(2, "door"), (3, "rain")]
+    for cue in cues:
+        assert cue["unmatched"] == (not cue["assigned"])
+        for clip in cue["assigned"]:
+            assert set(clip) == {"path", "score", "strength", "start_s", "end_s"}
+    assert "of 2 cues have a clip" in soundsift("cues", sheet, "--library", library).stdout
+    none = soundsift("cues", tmp_path / "none.csv", "--library", library)
+    assert_problem(none, "none.csv cannot be read")
+
+
+def test_duplicates_relink_and_offline_folders(library, sounds, tmp_path):
+    shutil.copy(sounds / "tones" / "Sound_01.wav", sounds / "tones" / "copy.wav")
+    assert document("index", sounds, "--library", library)["heard"] == 1
+    groups = document("duplicates", "--exact", "--library", library)["groups"]
+    assert [sorted(Path(p).name for p in g["paths"]) for g in groups] == [
+        ["Sound_01.wav", "copy.wav"]
+    ]
+    moved = tmp_path / "moved"
+    sounds.rename(moved)
+    status = document("status", "--library", library)
+    assert (status["sounds"], status["offline"], status["missing"]) == (0, 13, 0)
+    assert "is away" in soundsift("status", "--library", library).stdout
+    assert_problem(soundsift("index", sounds, "--library", library), "13 sounds are offline")
+    assert document("relink", sounds, moved, "--library", library) == {"relinked": 13}
+    assert document("status", "--library", library)["sounds"] == 13
+
+
+def test_watching_is_ended_by_ctrl_c(tmp_path, sounds, model_folder):
+    path = tmp_path / "library.db"
+    command = ["index", sounds, "--watch", "--library", path, "--model", model_folder]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "app.cli", *map(str, command)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    lines: queue.Queue[str] = queue.Queue()
+    reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout])
+    reader.start()
+    try:
+        assert "12 heard" in lines.get(timeout=60)
+        shutil.copy(sounds / "tones" / "Sound_01.wav", sounds / "tones" / "copy.wav")
+        assert "1 heard" in lines.get(timeout=60)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) in (0, 1)
+        assert "Traceback" not in process.stderr.read()
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
+        process.stderr.close()

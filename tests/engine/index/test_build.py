@@ -1,3 +1,4 @@
+import contextlib
 import os
 import random
 import shutil
@@ -242,35 +243,87 @@ def test_a_large_enough_library_gets_potentials_of_its_own(
 RUN = """
 import os, signal, sys, threading
 from pathlib import Path
-from engine.index import build
+from engine.index import build, hear
 from engine.progress import Control
 from engine.store import Library
 from engine.store.windows import window_rows
-build._COMMIT_FILES = 2
-if len(sys.argv) > 4:
-    killer = threading.Timer(float(sys.argv[4]), os.kill, (os.getpid(), signal.SIGKILL))
-    killer.daemon = True
-    killer.start()
+hear._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
+left = int(sys.argv[4]) if len(sys.argv) > 4 else 10**9
+def count(progress):
+    global left
+    left -= 1
+    if left == 0:
+        threading.Timer(float(sys.argv[5]), os.kill, (os.getpid(), signal.SIGKILL)).start()
 with Library(Path(sys.argv[1])) as library:
-    build.index_folders(library, Path(sys.argv[2]), [Path(sys.argv[3])], Control())
+    build.index_folders(library, Path(sys.argv[2]), [Path(sys.argv[3])], Control(count))
 """
 
 
 def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, model_folder, sounds):
-    for number in range(5):
+    for number in range(12):
         shutil.copytree(sounds / "tones", sounds / f"more {number}")
     path = tmp_path / "killed.db"
     command = [sys.executable, "-c", RUN, str(path), str(model_folder), str(sounds)]
     chance = random.Random(0)
     kills = 0
-    for delay_s in (0.02, 0.1, *(chance.uniform(0.3, 2.5) for _ in range(5))):
-        done = subprocess.run([*command, str(delay_s)], check=False)
+    for _ in range(20):  # somewhere after some report of progress, so in the midst of work
+        moment = [str(chance.randint(1, 8)), str(chance.choice((0.0, 0.001, 0.005, 0.02)))]
+        done = subprocess.run([*command, *moment], check=False)
         kills += done.returncode == -signal.SIGKILL
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     subprocess.run(command, check=True)
-    assert kills >= 2
+    assert kills >= 10
     with Library(tmp_path / "calm.db") as calm, Library(path) as killed:
         index_folders(calm, model_folder, [sounds], Control())
         assert_same(calm, killed)
         mine, theirs = calm.statistics(), killed.statistics()
         assert mine.hours == pytest.approx(theirs.hours)
         assert replace(mine, hours=0.0) == replace(theirs, hours=0.0)
+
+
+SEARCH = """
+import sys
+from pathlib import Path
+from engine.errors import LibraryError
+from engine.search import Searcher
+from engine.store import Library
+with Library(Path(sys.argv[1])) as library:
+    seen, over = 0, False
+    while not over:
+        over = Path(sys.argv[3]).exists()
+        try:
+            searcher = Searcher(library, Path(sys.argv[2]))
+        except LibraryError as error:
+            assert "holds no sounds yet" in str(error), error
+            continue
+        found = searcher.search_text("tone sound", 100).matches
+        assert len(found) >= seen, (len(found), seen)
+        assert len({match.sound.id for match in found}) == len(found)
+        seen = len(found)
+print(seen)
+"""
+
+
+def test_two_searching_programs_and_an_indexing_one_share_a_library(tmp_path, model_folder, sounds):
+    for number in range(4):
+        shutil.copytree(sounds / "tones", sounds / f"more {number}")
+    path = tmp_path / "shared.db"
+    Library(path).close()
+    over = tmp_path / "over"
+    search = [sys.executable, "-c", SEARCH, str(path), str(model_folder), str(over)]
+    searching = [
+        subprocess.Popen(search, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    index = [sys.executable, "-c", RUN, str(path), str(model_folder), str(sounds)]
+    subprocess.run(index, check=True)
+    over.touch()
+    for process in searching:
+        out, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert int(out) == 36
+    with Library(path) as library:
+        counts = library.statistics()
+    assert (counts.sounds, counts.windows, counts.embedded) == (36, 36, 36)
