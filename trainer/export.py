@@ -12,8 +12,9 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.errors import InputError
+from engine.models.familiar import Familiar
 from engine.models.match_model import (
-    Listener,
+    MatchModel,
     load_captioner,
     load_listener,
 )
@@ -44,6 +45,7 @@ LICENCES = {
 }
 EXEMPLARS = 1024
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
+FAMILIAR = 0.5  # chosen on valid (docs/decisions/0006)
 
 
 def reference_texts(folder: Path, tag_names: Sequence[str]) -> tuple[str, ...]:
@@ -110,6 +112,7 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     heard = hear(listener, (clip.path for clip in clips), control)
     labels = sorted({clip.label for clip in clips})
     texts = captioner(labels)
+    familiar = replace(listener.model.spec.ranking, familiar=FAMILIAR)
     of_path = {clip.path: clip.label for clip in clips}
     relevant = torch.tensor([[of_path[path] == label for label in labels] for path in heard.paths])
     maps = {}
@@ -117,21 +120,21 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
         to_audio, _ = protocols(listener, heard, texts, blend)["bank"]
         maps[blend] = recall_and_map(to_audio, relevant.T)["map"]
     blend = max(BLENDS, key=lambda candidate: maps[candidate])
-    kin = _kin(texts)
-    with_class, without = _best_evidence(listener, heard, texts, _some(kin, relevant.T))
+    kin, model = _kin(texts), listener.model
+    model.spec = replace(model.spec, ranking=replace(familiar, blend=blend))
+    with_class, without = _best_evidence(model, heard, texts, _some(kin, relevant.T))
     own_kin = _some(_some(relevant, kin), relevant.T)
     alike, unlike = _best_evidence(
-        listener, heard, heard.means(), own_kin, torch.eye(len(own_kin), dtype=torch.bool)
+        model, heard, heard.means(), own_kin, torch.eye(len(own_kin), dtype=torch.bool)
     )
     asked = (relevant.float() @ relevant.float().T).sum(1) > 1
     ranking = replace(
-        listener.model.spec.ranking,
-        blend=blend,
+        model.spec.ranking,
         query_potential=-_youden(with_class, without),
         audio_query_potential=-_youden(alike[asked], unlike[asked]),
         divider=0.5,
     )
-    write_spec(replace(listener.model.spec, ranking=ranking), folder)
+    write_spec(replace(model.spec, ranking=ranking), folder)
     auroc = float((with_class[:, None] > without[None, :]).double().mean())
     return Calibration(ranking, maps, auroc)
 
@@ -147,22 +150,24 @@ def _kin(texts: Tensor) -> Tensor:
 
 
 def _best_evidence(
-    listener: Listener,
+    model: MatchModel,
     heard: Heard,
     queries: Tensor,
     kin: Tensor,
     itself: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """Return each query's best f − C among all clips, and with its kin taken away.
+    """Return each query's best λ f − C among all clips, and with its kin taken away.
+
+    How familiar the query is is taken off.
 
     :param kin: (queries, clips) boolean.
     :param itself: (queries, clips) boolean, clips that do not count either way.
     """
-    model, ranking = listener.model, listener.model.spec.ranking
+    ranking = model.spec.ranking
     to_bank = mahalanobis_cost(heard.vectors, model.bank_vectors) / ranking.cost_scale
     f = library_potential(to_bank, model.bank_potentials, ranking.epsilon)
     cost = mahalanobis_cost(queries, heard.vectors) / ranking.cost_scale
-    evidence = heard.best(f - cost)
+    evidence = heard.best(ranking.blend * f - cost) - Familiar.of(model)(queries)[:, None]
     if itself is not None:
         evidence = evidence.masked_fill(itself, -torch.inf)
     return evidence.max(1).values, evidence.masked_fill(kin, -torch.inf).max(1).values

@@ -56,7 +56,7 @@ def make_objective(config: ObjectiveConfig) -> Objective:
     return {
         "mltm": lambda cost, t: mltm_loss(ground(cost), t, c.epsilon, **limit),
         "partial": lambda cost, t: partial_mltm_loss(ground(cost), t, c.epsilon, c.mass, **limit),
-        "selective": lambda cost, t: selective_mltm_loss(
+        "incomplete": lambda cost, t: incomplete_mltm_loss(
             ground(cost), t, c.epsilon, c.mass, **limit
         ),
         "triplet": lambda cost, t: triplet_loss(cost, t, c.margin),
@@ -65,7 +65,7 @@ def make_objective(config: ObjectiveConfig) -> Objective:
     }[config.name]
 
 
-OBJECTIVES = ("mltm", "partial", "selective", "triplet", "contrastive", "entropic")
+OBJECTIVES = ("mltm", "partial", "incomplete", "triplet", "contrastive", "entropic")
 
 
 def target_plan(captions: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:
@@ -127,51 +127,52 @@ def partial_mltm_loss(
     brackets is 1 and this is :func:`mltm_loss`.
     Reference: the same paper, eq. 12 and 13; Benamou et al., SIAM J. Sci. Comput. 2015.
     """
-    with torch.no_grad():
-        solved = partial_sinkhorn(
-            cost.detach(),
-            epsilon,
-            mass,
-            target.sum(-1),
-            target.sum(-2),
-            tolerance=tolerance,
-            max_iterations=max_iterations,
-        )
-        multipliers = _partial_multipliers(solved, target)
-        gradient = (target - solved.plan * multipliers) / epsilon
-    return _with_gradient(cost, _divergence(target, solved.log_plan), gradient)
+    return _partial(cost, target, target, epsilon, mass, tolerance, max_iterations)
 
 
-def selective_mltm_loss(
+def incomplete_mltm_loss(
     cost: Tensor,
     target: Tensor,
     epsilon: float = 0.05,
     mass: float = 0.85,
     *,
-    tolerance: float = 1e-5,
+    tolerance: float = 1e-6,
     max_iterations: int = 1000,
 ) -> Tensor:
-    """Return the m-LTM loss of the pairs that partial transport keeps.
+    """Return KL(π̂_s ‖ π_s): partial transport whose target, too, leaves pairs alone.
 
-    Inputs: as :func:`partial_mltm_loss`; the share ``mass`` of pairs is kept.
-    Relation: in KL(π̂ ‖ π_s) every pair, right or wrong, still pulls with its full 1/b: only
-    the push of the others changes.  Here the plan π_s chooses.  A sound's trust is the share
-    of its mass that π_s sends to its own captions; the most trusted pairs make a batch of
-    their own, π̂ is their (incomplete) matching, and the loss is :func:`mltm_loss`.
-    Reference: section 3.3 of the same paper, whose aim is the incomplete matching; choosing
-    by small loss, Han et al., *Co-teaching*, NeurIPS 2018.
+    Inputs: as :func:`partial_mltm_loss`; about the share ``mass`` of the pairs is right.
+    Relation: in KL(π̂ ‖ π_s) every pair, right or wrong, pulls with its full 1/b, while the
+    plan that should push it apart leaves it alone.  Here the target is :func:`incomplete_plan`,
+    a matching of mass s, so that both sides leave the same pairs alone; it is a constant of
+    the gradient, which else is that of :func:`partial_mltm_loss`.  With s = 1 and
+    no repeated caption this is :func:`mltm_loss`.
+    Reference: section 3.3 of the same paper, whose aim is the incomplete matching.
     """
-    with torch.no_grad():
-        a, b = target.sum(-1), target.sum(-2)
-        plan = partial_sinkhorn(
-            cost.detach(), epsilon, mass, a, b, tolerance=1e-4, max_iterations=max_iterations
-        ).plan
-        trust = (plan * (target > 0)).sum(1) / a
-        kept = trust.topk(max(2, round(mass * len(cost)))).indices.sort().values
-        same = (target[kept][:, kept] > 0).to(target)
-        own = same / same.sum(1, keepdim=True) / len(kept)
-    inner = cost[kept][:, kept]
-    return mltm_loss(inner, own, epsilon, tolerance=tolerance, max_iterations=max_iterations)
+    own = incomplete_plan(cost, target, 2 * epsilon, mass, max_iterations=max_iterations)
+    return _partial(cost, own, target, epsilon, mass, tolerance, max_iterations)
+
+
+@torch.no_grad()
+def incomplete_plan(
+    cost: Tensor, target: Tensor, epsilon: float, mass: float, *, max_iterations: int = 1000
+) -> Tensor:
+    """Return π̂_s (b, b): the partial plan of mass s that only pairs of one caption may use.
+
+    Cheap pairs keep their mass, dear ones lose it, the more sharply the smaller ``epsilon``.
+    """
+    apart = torch.where(target > 0, cost.detach(), cost.detach().max() + 40.0 * epsilon)
+    plan = partial_sinkhorn(
+        apart,
+        epsilon,
+        mass,
+        target.sum(-1),
+        target.sum(-2),
+        tolerance=1e-4,
+        max_iterations=max_iterations,
+    ).plan
+    own = plan * (target > 0)
+    return own * (mass / own.sum())
 
 
 def triplet_loss(cost: Tensor, target: Tensor, margin: float = 0.2) -> Tensor:
@@ -216,6 +217,31 @@ def contrastive_loss(
     return loss
 
 
+def _partial(
+    cost: Tensor,
+    wanted: Tensor,
+    target: Tensor,
+    epsilon: float,
+    mass: float,
+    tolerance: float,
+    max_iterations: int,
+) -> Tensor:
+    """Return KL(wanted ‖ π_s), where π_s has at most the marginals of ``target``."""
+    with torch.no_grad():
+        solved = partial_sinkhorn(
+            cost.detach(),
+            epsilon,
+            mass,
+            target.sum(-1),
+            target.sum(-2),
+            tolerance=tolerance,
+            max_iterations=max_iterations,
+        )
+        multipliers = _partial_multipliers(solved, wanted)
+        gradient = (wanted - solved.plan * multipliers) / epsilon
+    return _with_gradient(cost, _divergence(wanted, solved.log_plan), gradient)
+
+
 class _GivenGradient(torch.autograd.Function):
     """A scalar whose gradient is known."""
 
@@ -242,7 +268,7 @@ def _divergence(target: Tensor, log_plan: Tensor) -> Tensor:
 
 
 def _partial_multipliers(solved: PartialPlan, target: Tensor) -> Tensor:
-    """Return α_i + β_j + γ (b, b) for the gradient of the partial loss."""
+    """Return α_i + β_j + γ (b, b) for the gradient of the partial loss with this target."""
     plan = solved.plan.double()
     a, b = target.sum(1).double(), target.sum(0).double()
     rows, columns = plan.sum(1), plan.sum(0)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.errors import InputError
 from engine.models.catalog import draft_of
+from engine.models.familiar import Familiar
 from engine.models.folder import write_model
 from engine.models.match_model import (
     Captioner,
@@ -276,12 +277,16 @@ def _moved_ranking(
         ranking, u = m.spec.ranking, m.map_features(windows)
         captioner = Captioner(m, tokenizer)
         bank = m.bank_vectors if m is base else captioner(m.spec.bank)
+        m.bank_vectors.copy_(bank)
         to_bank = mahalanobis_cost(u, bank) / ranking.cost_scale
         g = bank_potentials(to_bank, ranking.epsilon, tolerance=1e-3, max_iterations=100).g
         f = library_potential(to_bank, g, ranking.epsilon)
-        by_text = (f - mahalanobis_cost(captioner(texts), u) / ranking.cost_scale).amax(1)
-        among = f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale
-        by_sound = among.masked_fill(torch.eye(*among.shape, dtype=torch.bool), -torch.inf).amax(1)
+        familiar, queries = Familiar.of(m, g), captioner(texts)
+        score = ranking.blend * f - mahalanobis_cost(queries, u) / ranking.cost_scale
+        by_text = score.amax(1) - familiar(queries)
+        among = ranking.blend * f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale
+        others = among.masked_fill(torch.eye(*among.shape, dtype=torch.bool), -torch.inf)
+        by_sound = others.amax(1) - familiar(u[:_QUERIES])
         medians.append((float(by_text.median()), float(by_sound.median())))
     (text_0, sound_0), (text_1, sound_1) = medians
     old = base.spec.ranking

@@ -67,7 +67,10 @@ class Metric(nn.Module):
 
 
 class MatchModel(nn.Module):
-    """Towers, projections and metric; a side that was not asked for has no weights."""
+    """Towers, projections and metric; of a side that was not asked for the tower is absent.
+
+    The audio projection is always there: it maps the exemplars, which a query is held against.
+    """
 
     audio_tower: AudioTower
     text_tower: TextTower
@@ -82,14 +85,13 @@ class MatchModel(nn.Module):
         if "audio" in sides:
             self.audio_tower = make_audio_tower(spec)
             self.log_mel = LogMel(spec.front_end)
-            self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions)
+        self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions)
         if "text" in sides:
             self.text_tower = TextTower(spec.text_encoder)
             self.text_head = Projection(spec.text_encoder.width, spec.hidden, spec.dimensions)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
-        if "audio" in sides and "text" in sides:  # only training looks at them
-            self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
+        self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
 
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""
@@ -177,12 +179,9 @@ def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> Match
     """
     spec = read_spec(folder)
     model = MatchModel(spec, sides)
-    prefixes = ("metric.", "bank_", *(f"{side}_" for side in sides))
-    if len(sides) == 2 and spec.exemplars:
-        prefixes = (*prefixes, "exemplars")
-    tensors = load_weights(folder, spec, prefixes)
-    if not spec.exemplars and len(sides) == 2:
-        tensors["exemplars"] = model.exemplars
+    sided = [f"{side}_" for side in sides]
+    tensors = load_weights(folder, spec, ("metric.", "bank_", "audio_head.", "exemplars", *sided))
+    tensors.setdefault("exemplars", model.exemplars)
     fill(model, tensors, "", folder / "weights.safetensors")
     return model.eval().requires_grad_(False)
 

@@ -103,7 +103,8 @@ class Ranking:
 
     ``epsilon`` and the query potentials (of texts and of sounds) are in units of the cost,
     the distance of mapped vectors divided by ``cost_scale``; ``blend`` is λ; results with a
-    match strength below ``divider`` are weak.
+    match strength below ``divider`` are weak.  ``familiar`` is the share of a query's match
+    with sounds in general that its strength is relieved of (:mod:`engine.models.familiar`).
     """
 
     epsilon: float = 0.05
@@ -112,6 +113,7 @@ class Ranking:
     query_potential: float = 0.0
     audio_query_potential: float = 0.0
     divider: float = 0.5
+    familiar: float = 0.0
 
 
 @dataclass(frozen=True)

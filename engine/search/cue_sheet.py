@@ -172,7 +172,8 @@ def _pairs(
     rows, gains, strengths = [], [], []
     for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
         cost = nearest.costs(query[None], own)
-        strength = strengths_of(cost, windows.potentials[own], ranking, ranking.query_potential)
+        zero = searcher.query_potential(query[None])
+        strength = strengths_of(cost, windows.potentials[own], ranking, zero)
         logit = np.log(strength) - np.log1p(-strength)
         floor = np.log(ranking.divider) - np.log1p(-ranking.divider)
         hits = find_words(library, [[word] for word in search_words(cue.text).split()])

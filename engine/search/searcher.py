@@ -29,6 +29,7 @@ from engine.store.vectors import Booleans, Floats, Integers, load_vectors
 from engine.torch_setup import one_thread
 
 if TYPE_CHECKING:
+    from engine.models.familiar import Familiar
     from engine.models.match_model import Captioner, Listener
 
 _CANDIDATES = 40  # windows that are ranked at least
@@ -57,7 +58,7 @@ class Match:
 class Answer:
     """The best results: first the ``strong`` ones above the divider, then the weak ones.
 
-    Either part is ordered by score.  A sound that holds all words of the query is strong.
+    Either part is ordered by score.  A sound that holds all words of the query is strong, too.
     """
 
     query: str
@@ -99,7 +100,7 @@ class Searcher:
             return _listed(self._library, query, limit, began, self.spec.name)
         named = self._beside.submit(find_words, self._library, query.keywords)
         vectors = self.text_vectors(query.descriptions)
-        potential = self.spec.ranking.query_potential
+        potential = self.query_potential(vectors)
         fitting = self._fitting(query.conditions)
         found = self._found(vectors, potential, limit, fitting, named.result())
         return self._counted(query.text, found, began)
@@ -142,7 +143,7 @@ class Searcher:
             queries = np.mean([part.mean(0) for part in vectors], axis=0, keepdims=True)
             queries = queries + _TEXT_SHARE * self._direction(more.descriptions if more else [])
             queries = queries - _TEXT_SHARE * self._direction([minus] if minus.strip() else [])
-        potential = self.spec.ranking.audio_query_potential
+        potential = self.query_potential(queries.astype(np.float32), sound=True)
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
         fitting = self._fitting(more.conditions if more else ())
         found = self._found(queries.astype(np.float32), potential, limit + len(own), fitting, None)
@@ -154,6 +155,7 @@ class Searcher:
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
         vectors = self.text_vectors(["warm"])
+        self.query_potential(vectors)
         self._nearest.best(vectors, 1, None)
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
@@ -162,6 +164,24 @@ class Searcher:
         with one_thread() if few else nullcontext():
             vectors: Floats = self._captioner(list(texts)).numpy()
         return vectors
+
+    def query_potential(self, queries: Floats, sound: bool = False) -> float:
+        """Return g_q of a query's strength: what is calibrated, less how familiar it is."""
+        import torch
+
+        ranking = self.spec.ranking
+        zero = ranking.audio_query_potential if sound else ranking.query_potential
+        return zero - float(self._familiar(torch.from_numpy(queries)).max())
+
+    @cached_property
+    def _familiar(self) -> Familiar:
+        import torch
+
+        from engine.models.familiar import Familiar
+
+        stored = self._library.setting("bank_potentials")
+        solved = torch.from_numpy(np.frombuffer(stored, np.float32).copy()) if stored else None
+        return Familiar.of(self._captioner.model, solved)
 
     @property
     def nearest(self) -> Nearest:

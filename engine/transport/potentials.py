@@ -54,7 +54,7 @@ def strength(cost: Tensor, f: Tensor, epsilon: float, query_potential: float = 0
 
     p_i = w / (w + Σ_k b_k exp((g_k − C_ik)/ε)) with w = exp((g_q − C_iq)/ε): how much better
     this query explains the window than the bank does.  The sum is exp(−f_i/ε), so the bank
-    itself is not needed.
+    itself is not needed.  With λ f in place of f the bank counts for less, as in the score.
 
     :param cost: (..., windows) from the query to the windows.
     :param f: (windows,) potentials.

@@ -42,9 +42,9 @@ def test_vectors_are_mapped_and_texts_and_sounds_meet(model_folder):
     assert listener.model.map_features(features).shape == (1, 32)
 
 
-def test_the_text_side_loads_no_audio_weights(model_folder):
+def test_the_text_side_loads_no_audio_tower(model_folder):
     names = set(load_model(model_folder, ("text",)).state_dict())
-    assert not any(name.startswith("audio_") for name in names)
+    assert not any(name.startswith("audio_tower") for name in names)
 
 
 def test_the_id_depends_on_weights_and_preprocessing(make_model):

@@ -30,7 +30,7 @@ def test_it_is_the_formula_of_the_transport_package(sound_ids, blend, limit, see
             best[sound] = window
     order = sorted(best.values(), key=lambda window: -expected[window])[:limit]
     assert np.allclose(ranked.scores, expected[order], atol=1e-3)
-    p = strength(c, f, 0.05, -0.3).numpy()
+    p = strength(c, blend * f, 0.05, -0.3).numpy()
     assert np.allclose(ranked.strengths, p[ranked.places], atol=1e-3)
     assert len(set(ids[ranked.places])) == len(ranked.places)
 
