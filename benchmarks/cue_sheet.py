@@ -36,10 +36,10 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
         cost = nearest.costs(query[None], rows)
         p = strengths_of(cost, windows.potentials, ranking, searcher.query_potential(query[None]))
         logit = np.log(p) - np.log1p(-p)
-        bonus = words_bonus(
-            coverage_of(windows.sound_ids, find_words(library, [[w] for w in cue.text.split()]))
-        )
-        gains.append(np.where(logit > 0, logit + bonus, 0.0))
+        hits = find_words(library, [[word] for word in cue.text.split()])
+        coverage = coverage_of(windows.sound_ids, hits)
+        fits = (logit > 0) | (coverage > 0.999)
+        gains.append(np.where(fits, np.maximum(logit, 0) + words_bonus(coverage), 0.0))
     return np.array(gains)
 
 

@@ -24,6 +24,8 @@ _TEXT_COLUMNS = ("cue", "text", "description", "sound", "caption")
 _LOCK_COLUMNS = ("locked", "lock", "path")
 _SPARE = 100  # windows a cue is offered beyond what all cues together could take
 _MOST_OFFERED = 4000
+_NAMED = 100  # sounds that hold most of a cue's words, which are offered beside the nearest
+_ALL_WORDS = 0.999
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,8 @@ def solve_cues(
     """Return for every cue its clips; each clip once, empty where nothing is strong enough.
 
     The gain of a clip is the log-odds of its match strength, above the model's divider, plus
-    what the words of its name, header and tags add to a search.
+    what the words of its name, header and tags add to a search; as there, a clip that holds
+    all words fits whatever it sounds like.
 
     :raises InputError: a cue says no word, or a locked file is not in the library.
     """
@@ -171,15 +174,20 @@ def _pairs(
     offered = min(demand + _SPARE, _MOST_OFFERED)
     rows, gains, strengths = [], [], []
     for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
+        hits = find_words(library, [[word] for word in search_words(cue.text).split()])
+        named = hits.sound_ids[np.argsort(-hits.coverage, kind="stable")[:_NAMED]]
+        own = np.union1d(own, nearest.rows_of(named))
+        own = own[windows.present[own]]
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
         strength = strengths_of(cost, windows.potentials[own], ranking, zero)
         logit = np.log(strength) - np.log1p(-strength)
         floor = np.log(ranking.divider) - np.log1p(-ranking.divider)
-        hits = find_words(library, [[word] for word in search_words(cue.text).split()])
-        bonus = words_bonus(coverage_of(windows.sound_ids[own], hits))
+        coverage = coverage_of(windows.sound_ids[own], hits)
+        fits = (logit > floor) | (coverage > _ALL_WORDS)
+        gain = np.maximum(logit - floor, 0.0) + words_bonus(coverage)
         rows.append(own)
-        gains.append(np.where(logit > floor, logit - floor + bonus, -np.inf))
+        gains.append(np.where(fits, gain, -np.inf))
         strengths.append(strength)
     lengths = [len(own) for own in rows]
     flat = np.concatenate(rows)
