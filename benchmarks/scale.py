@@ -160,11 +160,11 @@ def write_vectors(folder: Path, n: int) -> None:
 
 
 def _resident_mb() -> float:
-    """Return the most memory that this process ever held, shared pages included."""
+    """Return the memory that this process holds, pages of mapped files included."""
     status = Path("/proc/self/status")
     if not status.is_file():
         return float("nan")
-    (line,) = [row for row in status.read_text().splitlines() if row.startswith("VmHWM")]
+    (line,) = [row for row in status.read_text().splitlines() if row.startswith("VmRSS")]
     return int(line.split()[1]) / 1024
 
 

@@ -28,6 +28,7 @@ from engine.store.vectors import Booleans, Floats, Integers, WindowVectors
 EXACT_UP_TO = 200_000  # windows
 _GATHERED = 20_000  # windows of a narrow filter, which are read one by one
 _FIRST, _GROWTH, _MOST = 500, 4, 64_000  # windows that are ranked again
+_WIDE = 0.3  # share of the windows above which a filter is applied after the scan
 _BLOCK = 50_000
 _QUERIES = 32  # of which all costs are held at once
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
@@ -59,7 +60,8 @@ class Nearest:
             score[~allowed] = -np.inf
             nearest: Integers = np.argpartition(-score, count)[:count]
             return nearest
-        return self._scanned(queries, count, allowed, among is not None)
+        narrow = len(rows) < _WIDE * len(allowed) if among is not None else False
+        return self._scanned(queries, count, allowed, narrow)
 
     def best_each(self, queries: Floats, count: int) -> list[Integers]:
         """Return for each of ``queries`` (m, rank) what :meth:`best` returns for it alone."""
@@ -82,6 +84,7 @@ class Nearest:
         for start in range(0, len(rows), _BLOCK):
             vectors: Floats = self.windows.vectors[rows[start : start + _BLOCK]].astype(np.float32)
             parts.append(_squares(queries, vectors, _lengths(vectors)))
+        self.windows.release()
         return self._cost(np.concatenate(parts))
 
     def rows_of(self, sound_ids: Integers) -> Integers:
@@ -90,8 +93,8 @@ class Nearest:
         first = np.searchsorted(ids, sound_ids)
         counts = np.searchsorted(ids, sound_ids, side="right") - first
         starts = np.repeat(first - np.cumsum(counts) + counts, counts)
-        rows: Integers = order[starts + np.arange(counts.sum())]
-        return rows
+        places: Integers = starts + np.arange(counts.sum())
+        return places if order is None else order[places]
 
     def has_windows(self, sound_ids: Integers) -> Booleans:
         """Return which of some sounds have a window."""
@@ -101,9 +104,13 @@ class Nearest:
         return found
 
     @cached_property
-    def _by_sound(self) -> tuple[Integers, Integers]:
-        order = np.argsort(self.windows.sound_ids, kind="stable")
-        return order, self.windows.sound_ids[order]
+    def _by_sound(self) -> tuple[Integers | None, Integers]:
+        """Return the order by sound, None if windows have it already, and ids in that order."""
+        ids = self.windows.sound_ids
+        if (ids[1:] >= ids[:-1]).all():
+            return None, ids
+        order = np.argsort(ids, kind="stable")
+        return order, ids[order]
 
     def _cost(self, squares: Any) -> Floats:
         cost: Floats = np.sqrt(np.maximum(squares, _FLOOR)) / np.float32(self._scale)

@@ -171,7 +171,8 @@ class Searcher:
 
         ranking = self.spec.ranking
         zero = ranking.audio_query_potential if sound else ranking.query_potential
-        return zero - float(self._familiar(torch.from_numpy(queries)).max())
+        with one_thread():
+            return zero - float(self._familiar(torch.from_numpy(queries)).max())
 
     @cached_property
     def _familiar(self) -> Familiar:

@@ -88,9 +88,10 @@ def sounds_where(library: Library, conditions: Sequence[Condition]) -> np.ndarra
     """Return the ids of present sounds that fulfil every condition, sorted, as int64."""
     s = tables.sounds.c
     where = and_(s.state == PRESENT, *(_clause(condition) for condition in conditions))
-    with library.reading() as connection:
-        ids = connection.scalars(select(s.id).where(where)).all()
-    return np.sort(np.array(ids, np.int64))
+    chosen = select(s.id).where(where).subquery()
+    with library.reading() as connection:  # as one text: much faster than a row for each
+        ids = connection.scalar(select(func.group_concat(chosen.c.id)))
+    return np.sort(np.fromstring(ids or "", np.int64, sep=","))
 
 
 def match_expression(phrases: Sequence[str]) -> str:

@@ -78,7 +78,6 @@ def _engine(path: Path) -> Engine:
         cursor.execute("PRAGMA journal_mode = WAL")
         cursor.execute("PRAGMA synchronous = NORMAL")
         cursor.execute("PRAGMA foreign_keys = ON")
-        cursor.execute("PRAGMA mmap_size = 1073741824")
         cursor.close()
 
     @event.listens_for(engine, "begin")

@@ -51,7 +51,9 @@ sounds = Table(
     Column("category_words", String),
     Column("details", String),  # JSON of what the header says; null: not read yet
     Index("sounds_content_hash", "content_hash"),
-    Index("sounds_state", "state"),
+    Index("sounds_by_rate", "state", "rate_hz", "duration_s", "channels", "bits", "added_ns"),
+    Index("sounds_by_duration", "state", "duration_s", "channels", "bits", "added_ns"),
+    Index("sounds_by_age", "state", "added_ns"),
 )
 
 windows = Table(

@@ -11,6 +11,7 @@ killed process left behind are overwritten.  ``vectors-N.f16`` holds float16 vec
 from __future__ import annotations
 
 import json
+import mmap
 import os
 import shutil
 from collections.abc import Iterator
@@ -56,6 +57,12 @@ class WindowVectors:
     ends_s: Floats
     present: Booleans
     codes: Path | None = None
+    pages: mmap.mmap | None = None
+
+    def release(self) -> None:
+        """Give back the memory of vectors that were read; they stay in the system's cache."""
+        if self.pages is not None and hasattr(self.pages, "madvise"):  # not on Windows
+            self.pages.madvise(mmap.MADV_DONTNEED)
 
 
 @dataclass
@@ -123,7 +130,9 @@ class _Cache:
             no_vectors = np.zeros((0, self._rank), np.float16)
             none = np.zeros(0, np.int64)
             return WindowVectors(no_vectors, nothing, none, nothing, nothing, none.astype(bool))
-        vectors = np.memmap(self._file("vectors"), np.float16, "r", shape=(n, self._rank))
+        with self._file("vectors").open("rb") as file:
+            pages = mmap.mmap(file.fileno(), n * self._rank * 2, access=mmap.ACCESS_READ)
+        vectors = np.frombuffer(pages, np.float16).reshape(n, self._rank)
         rows = np.fromfile(self._file("rows"), _ROW, n)
         present = rows["id"] > 0
         if len(away):
@@ -136,6 +145,7 @@ class _Cache:
             ends_s=rows["end"].copy(),
             present=present,
             codes=self._folder / f"codes-{self._state.generation}",
+            pages=pages,
         )
 
     def _append(self, connection: Connection) -> None:

@@ -74,12 +74,9 @@ def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "EXACT_UP_TO", 0)
     query = np.zeros((1, RANK), np.float32)
     grown = make(2000, path=tmp_path / "codes")
-    parts = [
-        getattr(grown, name)[:1500]
-        for name in WindowVectors.__dataclass_fields__
-        if name != "codes"
-    ]
-    Nearest(WindowVectors(*parts, grown.codes), RANKING).best(query, 5, None)
+    names = ("vectors", "potentials", "sound_ids", "starts_s", "ends_s", "present")
+    young = WindowVectors(*(getattr(grown, name)[:1500] for name in names), grown.codes)
+    Nearest(young, RANKING).best(query, 5, None)
     before = (tmp_path / "codes" / "index.faiss").stat().st_size
     rows = Nearest(grown, RANKING).best(query, 5, None)
     assert (tmp_path / "codes" / "index.faiss").stat().st_size > before

@@ -20,7 +20,10 @@ def upgrade() -> None:
     ):
         op.add_column("sounds", column)
     op.execute("UPDATE sounds SET added_ns = mtime_ns, heard_s = duration_s")
-    op.create_index("sounds_state", "sounds", ["state"])
+    facts = ["channels", "bits", "added_ns"]
+    op.create_index("sounds_by_rate", "sounds", ["state", "rate_hz", "duration_s", *facts])
+    op.create_index("sounds_by_duration", "sounds", ["state", "duration_s", *facts])
+    op.create_index("sounds_by_age", "sounds", ["state", "added_ns"])
     op.create_table(
         "interest",
         sa.Column("folder", sa.String, primary_key=True),
