@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,8 @@ def search(options: argparse.Namespace) -> None:
         else:
             answer = Searcher(library, _model_of(library)).search_text(query, options.limit)
         _print_answer(options, answer)
-        note_interest(library, query.folders)
+        with suppress(LibraryError):  # only a hint for the next index run
+            note_interest(library, query.folders)
 
 
 def similar(options: argparse.Namespace) -> None:

@@ -138,7 +138,11 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--match", type=Path, required=True, help="folder of the match run")
     export.add_argument("--spectra", type=Path, required=True, help="cache of the train split")
     export.add_argument("--more", type=Path, nargs="*", default=[], help="caches without labels")
-    export.add_argument("--student", type=Path, help="compact tower; without it, the teacher")
+    export.add_argument(
+        "--student",
+        type=Path,
+        help="compact tower, or the folder of a model with one; without it, the teacher",
+    )
     export.add_argument("--text-encoder", type=Path)
     export.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")
     manifest = command("manifest", "write a split as a manifest")

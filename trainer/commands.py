@@ -288,7 +288,11 @@ def _student(path: Path | None) -> Compact | None:
     if path is None:
         return None
     student = Compact()
-    fill(student, load_tensors(path), "", path)
+    if path.is_dir():  # a model that was trained end to end
+        tensors = load_tensors(path / "weights.safetensors", ("audio_tower.",))
+        fill(student, tensors, "audio_tower.", path)
+    else:
+        fill(student, load_tensors(path), "", path)
     return student.eval()
 
 

@@ -167,7 +167,7 @@ def _best_evidence(
     to_bank = mahalanobis_cost(heard.vectors, model.bank_vectors) / ranking.cost_scale
     f = library_potential(to_bank, model.bank_potentials, ranking.epsilon)
     cost = mahalanobis_cost(queries, heard.vectors) / ranking.cost_scale
-    evidence = heard.best(ranking.blend * f - cost) - Familiar.of(model)(queries)[:, None]
+    evidence = heard.best(ranking.strength_blend * f - cost) - Familiar.of(model)(queries)[:, None]
     if itself is not None:
         evidence = evidence.masked_fill(itself, -torch.inf)
     return evidence.max(1).values, evidence.masked_fill(kin, -torch.inf).max(1).values

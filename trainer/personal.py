@@ -282,9 +282,9 @@ def _moved_ranking(
         g = bank_potentials(to_bank, ranking.epsilon, tolerance=1e-3, max_iterations=100).g
         f = library_potential(to_bank, g, ranking.epsilon)
         familiar, queries = Familiar.of(m, g), captioner(texts)
-        score = ranking.blend * f - mahalanobis_cost(queries, u) / ranking.cost_scale
+        score = ranking.strength_blend * f - mahalanobis_cost(queries, u) / ranking.cost_scale
         by_text = score.amax(1) - familiar(queries)
-        among = ranking.blend * f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale
+        among = ranking.strength_blend * f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale
         others = among.masked_fill(torch.eye(*among.shape, dtype=torch.bool), -torch.inf)
         by_sound = others.amax(1) - familiar(u[:_QUERIES])
         medians.append((float(by_text.median()), float(by_sound.median())))

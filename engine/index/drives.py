@@ -9,7 +9,7 @@ from pathlib import Path
 from engine.errors import InputError, LibraryError
 from engine.paths import is_under, spelled_out
 from engine.store import Library
-from engine.store.places import change_root, count_under, paths_under, set_state_under
+from engine.store.places import change_root, count_under, has_state, paths_under, set_state_under
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 
 
@@ -31,11 +31,16 @@ def note_drives(library: Library) -> list[str]:
     Return the folders that are away.  An empty folder counts as away where sounds were known:
     so looks the place of a drive that is not mounted.
     """
-    away = [folder for folder in library.folders() if is_away(folder)]
-    for folder in library.folders():
-        before, after = (PRESENT, OFFLINE) if folder in away else (OFFLINE, PRESENT)
-        if count_under(library, folder, before):
-            set_state_under(library, folder, before, after)
+    folders = library.folders()
+    away = [folder for folder in folders if is_away(folder)]
+    for folder in away:
+        if count_under(library, folder, PRESENT):
+            set_state_under(library, folder, PRESENT, OFFLINE)
+    if not has_state(library, OFFLINE):
+        return []
+    for folder in set(folders) - set(away):
+        if count_under(library, folder, OFFLINE):
+            set_state_under(library, folder, OFFLINE, PRESENT)
     return [folder for folder in away if count_under(library, folder, OFFLINE)]
 
 

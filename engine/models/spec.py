@@ -115,6 +115,15 @@ class Ranking:
     divider: float = 0.5
     familiar: float = 0.0
 
+    @property
+    def strength_blend(self) -> float:
+        """Return how much of the potential counts in strength.
+
+        It is λ, as in the score, where the strength is calibrated on how familiar queries are; else
+        all of it: the query's share against the bank, which needs no calibration.
+        """
+        return self.blend if self.familiar else 1.0
+
 
 @dataclass(frozen=True)
 class ModelSpec:

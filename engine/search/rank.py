@@ -55,7 +55,7 @@ def strengths_of(
     cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
 ) -> Floats:
     """Return match strengths in (0, 1): how much better the query explains than the bank."""
-    score = np.float32(ranking.blend) * potentials - cost
+    score = np.float32(ranking.strength_blend) * potentials - cost
     evidence = (np.float32(query_potential) + score) / np.float32(ranking.epsilon)
     strengths: Floats = 1.0 / (1.0 + np.exp(-np.clip(evidence, -15.0, 15.0)))
     return strengths

@@ -38,6 +38,13 @@ def set_state_under(library: Library, root: str, before: int, after: int) -> int
         return connection.execute(statement.values(state=after)).rowcount
 
 
+def has_state(library: Library, state: int) -> bool:
+    """Return whether any sound is in a state."""
+    s = tables.sounds.c
+    with library.reading() as connection:
+        return connection.scalar(select(s.id).where(s.state == state).limit(1)) is not None
+
+
 def count_under(library: Library, root: str, state: int) -> int:
     """Count the sounds at or below ``root`` that are in a state."""
     s = tables.sounds.c

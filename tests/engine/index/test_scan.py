@@ -1,7 +1,10 @@
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.index.scan import FoundFile, Scan, difference, roots_of, scan
@@ -96,3 +99,54 @@ def test_a_refused_file_is_tried_again_when_its_rights_change():
     refusal = Skipped("/s/x.wav", 10, 5, 5, "permission denied")
     changed = FoundFile("/s/x.wav", 10, 5, ctime_ns=6)
     assert difference(Scan([changed]), {}, {"/s/x.wav": refusal}).to_read == (changed,)
+
+
+NAMES = [f"/s/{letter}.wav" for letter in "abcdef"]
+FILES = st.dictionaries(st.sampled_from(NAMES), st.tuples(st.integers(1, 3), st.integers(1, 3)))
+
+
+@given(
+    disk=FILES,
+    known=st.dictionaries(
+        st.sampled_from(NAMES),
+        st.tuples(st.integers(1, 3), st.integers(1, 3), st.sampled_from([0, 1, 2]), st.booleans()),
+    ),
+    refused=FILES,
+)
+def test_what_was_done_needs_not_be_done_again(disk, known, refused):
+    """Whatever disk and library look like: after doing all, nothing is left to do."""
+    found = Scan([FoundFile(path, *facts, 7) for path, facts in sorted(disk.items())])
+    library = {
+        path: Known(number, size, mtime, "h", state, 1.0, has_header)
+        for number, (path, (size, mtime, state, has_header)) in enumerate(known.items())
+    }
+    skipped = {path: Skipped(path, *facts, 7, "broken") for path, facts in refused.items()}
+    plan = difference(found, library, skipped)
+    done = {file.path for file in (*plan.unchanged, *plan.to_read, *plan.to_describe)}
+    back = {path for path, sound in library.items() if sound.id in plan.back}
+    again = {path for path in disk if path not in done | back}
+    assert len(again) == plan.skipped_again
+    assert done | back | again == set(disk)
+    assert {path for path, s in library.items() if s.id in plan.gone} == {
+        path for path, s in library.items() if path not in disk and s.state != MISSING
+    }
+    after = dict(library)
+    for path, (size, mtime) in disk.items():
+        if path not in again:
+            number = library[path].id if path in library else 100 + NAMES.index(path)
+            after[path] = Known(number, size, mtime, "h", PRESENT, 1.0, True)
+    for path, sound in library.items():
+        if sound.id in plan.gone:
+            after[path] = replace(sound, state=MISSING)
+    left = {p: row for p, row in skipped.items() if p in again}
+    second = difference(found, after, left)
+    assert (second.back, second.to_read, second.to_describe, second.gone) == ((), (), (), ())
+    assert second.skipped_gone == ()
+
+
+def test_a_hundred_thousand_files_in_one_folder(tmp_path):
+    for number in range(100_000):
+        os.close(os.open(tmp_path / f"{number:06d}.wav", os.O_CREAT))
+    files = scan([str(tmp_path)], Control()).files
+    assert len(files) == 100_000
+    assert files[-1].path.endswith("099999.wav")

@@ -30,9 +30,21 @@ def test_it_is_the_formula_of_the_transport_package(sound_ids, blend, limit, see
             best[sound] = window
     order = sorted(best.values(), key=lambda window: -expected[window])[:limit]
     assert np.allclose(ranked.scores, expected[order], atol=1e-3)
-    p = strength(c, blend * f, 0.05, -0.3).numpy()
+    p = strength(c, f, 0.05, -0.3).numpy()
     assert np.allclose(ranked.strengths, p[ranked.places], atol=1e-3)
     assert len(set(ids[ranked.places])) == len(ranked.places)
+
+
+def test_calibrated_strength_falls_with_the_score():
+    random = np.random.default_rng(0)
+    cost, f = random.uniform(0.5, 1.5, 50), random.normal(0, 0.3, 50)
+    cost, f = cost.astype(np.float32), f.astype(np.float32)
+    ranking = Ranking(blend=0.25, familiar=0.5)
+    ranked = rank(cost, f, np.arange(50), ranking, 0.9, 50)
+    assert np.array_equal(np.argsort(-ranked.scores), np.arange(50))
+    assert (np.diff(ranked.strengths) <= 0).all()
+    expected = strength(torch.from_numpy(cost), 0.25 * torch.from_numpy(f), 0.05, 0.9).numpy()
+    assert np.allclose(ranked.strengths, expected[ranked.places], atol=1e-3)
 
 
 def test_all_words_outweigh_half_of_them_fourfold():
