@@ -3,7 +3,8 @@
 Run with ``python -m benchmarks.indexing``.  It writes 400 five-second Ogg files and as many WAV
 files (48 kHz, 24 bit, stereo) of the demo sounds, cut and coded, and 5,000 short WAV files, into a
 temporary folder.  CLAP's HTSAT (``transformers.ClapAudioModel``, random weights of the true size)
-hears the same files through the same decoder, batch and thread settings.
+hears the same files through the same decoder and threads; of five seconds it makes ten, as its authors'
+front end does.
 """
 
 from __future__ import annotations
@@ -78,8 +79,10 @@ def clap_seconds(folder: Path) -> float:
     with torch.inference_mode():
         for start in range(0, len(paths), 8):
             batch = [np.concatenate(list(stream(path, 48000))) for path in paths[start : start + 8]]
-            given = extract(batch, sampling_rate=48000, return_tensors="pt")
-            tower(**given)
+            given = extract(
+                batch, sampling_rate=48000, truncation="rand_trunc", return_tensors="pt"
+            )
+            tower(input_features=given["input_features"])
     return time.perf_counter() - began
 
 
@@ -108,7 +111,7 @@ def stages(folder: Path) -> list[dict[str, object]]:
         "decode": "libsndfile itself",
         "resample": "FFmpeg itself",
         "log-mel": "torch's FFT and one product",
-        "tower": f"{tower_flops / took['tower'] / peak:.0%} of the products' peak",
+        "tower": f"{tower_flops / took['tower'] / peak:.1f} × a matrix product's rate (Winograd)",
     }
     return [
         {

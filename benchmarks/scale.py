@@ -9,6 +9,7 @@ alone, and recall is against exact float32.  faiss searches the same vectors for
 from __future__ import annotations
 
 import json
+import mmap
 import subprocess
 import sys
 import tempfile
@@ -117,12 +118,15 @@ def scan_only(folder: Path, n: int) -> dict[str, float]:
 
 def _opened(folder: Path, n: int) -> WindowVectors:
     rank = read_spec(find_model("default")).rank
-    vectors = np.memmap(folder / "vectors.f16", np.float16, "r", shape=(n, rank))
+    with (folder / "vectors.f16").open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    vectors = np.frombuffer(pages, np.float16).reshape(n, rank)
     potentials = np.fromfile(folder / "potentials.f32", np.float32, n)
     zeros = np.zeros(1, np.float32)
     times = np.broadcast_to(zeros, (n,))
     present = np.ones(n, bool)
-    return WindowVectors(vectors, potentials, np.arange(n), times, times, present, folder / "codes")
+    numbers, codes = np.arange(n), folder / "codes"
+    return WindowVectors(vectors, potentials, numbers, times, times, present, codes, pages)
 
 
 def _exact_best(

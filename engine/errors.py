@@ -5,6 +5,7 @@
     SoundsiftError
     ├── AudioError      a file that cannot be heard
     ├── LibraryError    a library that cannot be opened, read or written
+    │   └── BusyError   one that another index run is working on
     ├── ModelError      a model folder that is missing, damaged or too new
     └── InputError      something asked for that makes no sense
 
@@ -24,6 +25,10 @@ class AudioError(SoundsiftError):
 
 class LibraryError(SoundsiftError):
     """The library database cannot be opened, read or written."""
+
+
+class BusyError(LibraryError):
+    """Another index run is working on the library."""
 
 
 class ModelError(SoundsiftError):

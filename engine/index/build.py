@@ -14,7 +14,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from engine.errors import AudioError, InputError, LibraryError
+from engine.errors import AudioError, BusyError, InputError, LibraryError
 from engine.index.drives import is_away, note_drives, refuse_vanished
 from engine.index.headers import read_headers
 from engine.index.hear import hear, to_hear
@@ -120,7 +120,7 @@ def _alone(library: Library) -> Iterator[None]:
     try:
         lock.acquire()
     except Timeout:
-        raise LibraryError(
+        raise BusyError(
             f"another index run is working on {library.path}: wait until it has finished"
         ) from None
     except OSError as error:
@@ -134,10 +134,14 @@ def _alone(library: Library) -> Iterator[None]:
 
 
 def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
-    """Return what to index; tell which known folder is away, whose sounds are then offline."""
+    """Return what to index; tell which indexed folder is away, whose sounds are then offline.
+
+    A folder inside an indexed one that is gone or empty was emptied, not unplugged.
+    """
+    indexed = set(library.folders())
     for path in paths:
         root = spelled_out(path)
-        if is_away(root) and (count_under(library, root, PRESENT) or _is_offline(library, root)):
+        if root in indexed and is_away(root) and _has_sounds(library, root):
             set_state_under(library, root, PRESENT, OFFLINE)
             count = count_under(library, root, OFFLINE)
             raise InputError(
@@ -148,8 +152,8 @@ def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
     return roots_of(paths)
 
 
-def _is_offline(library: Library, root: str) -> bool:
-    return count_under(library, root, OFFLINE) > 0
+def _has_sounds(library: Library, root: str) -> bool:
+    return any(count_under(library, root, state) for state in (PRESENT, OFFLINE))
 
 
 def _read(

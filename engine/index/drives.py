@@ -45,15 +45,16 @@ def note_drives(library: Library) -> list[str]:
 
 
 def refuse_vanished(library: Library, roots: Sequence[str]) -> None:
-    """Stop a run of which a folder went away, and mark its sounds offline.
+    """Stop a run over ``roots`` whose drive went away, and mark its sounds offline.
 
-    :raises LibraryError: one of ``roots`` is away.
+    :raises LibraryError: an indexed folder that holds a root, or lies in one, is away.
     """
-    for root in roots:
-        if is_away(root):
-            set_state_under(library, root, PRESENT, OFFLINE)
+    for folder in library.folders():
+        concerned = is_under(folder, roots) or any(is_under(root, [folder]) for root in roots)
+        if concerned and is_away(folder):
+            set_state_under(library, folder, PRESENT, OFFLINE)
             raise LibraryError(
-                f"{root} went away while it was indexed: what was done is kept; connect its "
+                f"{folder} went away while it was indexed: what was done is kept; connect its "
                 "drive and run the same command again"
             )
 

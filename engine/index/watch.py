@@ -9,7 +9,7 @@ from pathlib import Path
 from watchfiles import DefaultFilter, watch
 
 from engine.audio.decode import EXTENSIONS
-from engine.errors import InputError, LibraryError
+from engine.errors import BusyError, InputError, LibraryError
 from engine.index.build import IndexReport, index_folders
 from engine.index.drives import is_away, note_drives
 from engine.paths import is_under, spelled_out
@@ -49,16 +49,19 @@ def watch_folders(
     told(index_folders(library, model_folder, paths, control, threads))
     roots = [spelled_out(path) for path in paths]
 
-    def index(changed: Sequence[Path], remember: bool) -> None:
+    def index(changed: Sequence[Path], remember: bool) -> bool:
         try:
             report = index_folders(library, model_folder, changed, control, threads, remember)
+        except BusyError:
+            return False  # another program indexes: look again when it has finished
         except (InputError, LibraryError):
             if not any(map(is_away, roots)):
                 raise
             note_drives(library)  # it went away in the middle, and will be looked for again
-            return
+            return True
         if report.heard or report.moved or report.back or report.missing or report.skipped:
             told(report)
+        return True
 
     while not control.cancel():
         there = [root for root in roots if not is_away(root)]
@@ -73,7 +76,7 @@ def _watch_while_there(
     there: Sequence[str],
     roots: Sequence[str],
     control: Control,
-    index: Callable[[Sequence[Path], bool], None],
+    index: Callable[[Sequence[Path], bool], bool],
 ) -> None:
     """Index what changes, until a folder goes away or comes back, or the user wants to stop."""
     everything = True  # at first: what changed before the watch began is seen by a scan
@@ -93,8 +96,7 @@ def _watch_while_there(
             return  # and begin with a scan of everything
         if everything or changes:
             folders = [Path(root) for root in there] if everything else _changed(changes, there)
-            index(folders, everything)
-        everything = False
+            everything = not index(folders, everything)
         looked = time.time()
 
 

@@ -16,6 +16,7 @@ from engine.models.spec import Ranking
 from engine.transport import library_potential, mahalanobis_cost
 
 _BEST = 5
+_AT_ONCE = 64  # exemplars whose costs to the bank are held in memory
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,11 @@ class Familiar:
         with torch.no_grad():
             vectors = model.map_features(model.exemplars)
             g = model.bank_potentials if bank_potentials is None else bank_potentials
-            cost = mahalanobis_cost(vectors, model.bank_vectors) / ranking.cost_scale
-            return cls(vectors, library_potential(cost, g, ranking.epsilon), ranking)
+            potentials = [torch.zeros(0)]
+            for part in torch.split(vectors, _AT_ONCE):
+                cost = mahalanobis_cost(part, model.bank_vectors) / ranking.cost_scale
+                potentials.append(library_potential(cost, g, ranking.epsilon))
+            return cls(vectors, torch.cat(potentials), ranking)
 
     def __call__(self, queries: Tensor) -> Tensor:
         """Return (m,) what familiarity takes off the score ε s of queries (m, rank).

@@ -86,6 +86,7 @@ class Searcher:
         """See what was indexed since."""
         vectors = load_vectors(self._library, self.spec.rank)
         self._nearest = Nearest(vectors, self.spec.ranking)
+        self.__dict__.pop("_familiar", None)  # potentials may have been solved anew
 
     def search_text(self, text: str | Query, limit: int = 20) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of :mod:`.grammar`.
@@ -179,10 +180,13 @@ class Searcher:
         import torch
 
         from engine.models.familiar import Familiar
+        from engine.models.match_model import load_model
 
+        has_text = "_captioner" in self.__dict__
+        model = self._captioner.model if has_text else load_model(self._folder, ())
         stored = self._library.setting("bank_potentials")
         solved = torch.from_numpy(np.frombuffer(stored, np.float32).copy()) if stored else None
-        return Familiar.of(self._captioner.model, solved)
+        return Familiar.of(model, solved)
 
     @property
     def nearest(self) -> Nearest:

@@ -35,6 +35,18 @@ def test_a_drive_that_goes_is_offline_and_comes_back_without_listening(
     assert index_folders(library, model_folder, [sounds], Control()).heard == 0
 
 
+def test_a_folder_inside_an_indexed_one_that_was_emptied_is_not_away(library, model_folder, sounds):
+    index_folders(library, model_folder, [sounds], Control())
+    for path in (sounds / "tones").iterdir():
+        path.unlink()
+    index_folders(library, model_folder, [sounds / "tones"], Control(), remember=False)
+    assert (library.statistics().missing, library.statistics().offline) == (6, 0)
+    shutil.rmtree(sounds / "noises")
+    assert note_drives(library) == []
+    index_folders(library, model_folder, [sounds], Control())
+    assert library.statistics().missing == 12
+
+
 def test_the_empty_place_of_a_drive_is_away_too(library, model_folder, sounds, tmp_path):
     index_folders(library, model_folder, [sounds], Control())
     shutil.move(sounds, tmp_path / "unplugged")
