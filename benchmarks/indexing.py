@@ -3,8 +3,8 @@
 Run with ``python -m benchmarks.indexing``.  It writes 400 five-second Ogg files and as many WAV
 files (48 kHz, 24 bit, stereo) of the demo sounds, cut and coded, and 5,000 short WAV files, into a
 temporary folder.  CLAP's HTSAT (``transformers.ClapAudioModel``, random weights of the true size)
-hears the same files through the same decoder and threads; of five seconds it makes ten, as its authors'
-front end does.
+hears the same files through the same decoder and threads; of five seconds it makes ten, as its
+authors' front end does.
 """
 
 from __future__ import annotations
