@@ -17,6 +17,7 @@ from engine.store import HeardPart, Known, Library, Skipped
 from engine.store.interest import folder_interest
 from engine.store.tables import MISSING, PRESENT
 from engine.store.windows import put_heard
+from engine.store.words import search_words
 
 if TYPE_CHECKING:
     from engine.models.match_model import Listener
@@ -40,11 +41,12 @@ def to_hear(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
 
     Sounds begun go first, then those of the most searched folders, then the newest.
     """
-    interest = folder_interest(library)
+    interest = {search_words(name): n for name, n in folder_interest(library).items()}
 
     def order(item: tuple[str, Known]) -> tuple[bool, int, int, str]:
         path, sound = item
-        searched = max((n for folder, n in interest.items() if folder in path), default=0)
+        folders = search_words(str(Path(path).parent)) if interest else ""
+        searched = max((n for words, n in interest.items() if words in folders), default=0)
         return (not sound.heard_s, -searched, -sound.mtime_ns, path)
 
     waiting = (

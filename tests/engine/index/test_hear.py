@@ -111,7 +111,7 @@ def test_the_newest_and_the_most_searched_folders_are_heard_first(library, model
     roots = [str(sounds)]
     names = [Path(path).stem for path, _ in hear.to_hear(library, roots)]
     assert names == sorted(names, reverse=True)
-    note_interest(library, ["noises"])
+    note_interest(library, ["Noises"])
     first = [Path(path).parent.name for path, _ in hear.to_hear(library, roots)][:6]
     assert first == ["noises"] * 6
 
