@@ -39,6 +39,10 @@ def put_heard(library: Library, parts: Sequence[HeardPart]) -> None:
             if part.duration_s is not None:
                 values["duration_s"] = part.duration_s
             connection.execute(update(tables.sounds).where(s.id == part.sound_id).values(values))
+        heard = [{"sound": part.sound_id} for part in parts if part.content_hash]
+        if heard:  # what was skipped once and could be heard now
+            path = select(s.path).where(s.id == bindparam("sound")).scalar_subquery()
+            connection.execute(delete(tables.skipped).where(tables.skipped.c.path == path), heard)
 
 
 def sample_features(library: Library, count: int) -> bytes:

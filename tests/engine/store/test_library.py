@@ -8,11 +8,11 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from engine.errors import LibraryError
-from engine.store import FileFacts, Library, Skipped, StoredWindow
+from engine.store import FileFacts, Header, HeardPart, Library, Skipped, StoredWindow
 from engine.store import connection as store_connection
 from engine.store.keywords import match_words
-from engine.store.tables import MISSING, metadata
-from engine.store.windows import window_rows
+from engine.store.tables import MISSING, PRESENT, metadata
+from engine.store.windows import put_heard, window_rows
 from engine.store.words import search_words
 
 
@@ -214,3 +214,19 @@ def test_an_older_library_is_copied_before_it_is_migrated(tmp_path, monkeypatch)
     monkeypatch.setattr(store_connection, "REVISION", "9999")
     Library(path).close()
     assert (tmp_path / "library.db.before-9999").is_file()
+
+
+def test_parts_of_a_sound_add_up_and_what_was_skipped_once_is_forgotten(library):
+    library.put_headers([(facts("/a/long.wav"), Header())])
+    library.put_skipped([Skipped("/a/long.wav", 1, 2, 3, "unreadable")])
+    (sound_id,) = library.sounds()
+    library.set_state([sound_id], PRESENT)
+    put_heard(library, [HeardPart(sound_id, [window(0)], 5.0)])
+    assert library.known(["/"])["/a/long.wav"].heard_s == 5.0
+    assert len(library.skipped()) == 1
+    put_heard(library, [HeardPart(sound_id, [window(1)], 15.0, "hash", 15.0)])
+    (known,) = library.known(["/"]).values()
+    assert (known.content_hash, known.heard_s) == ("hash", 15.0)
+    assert library.sounds()[sound_id].duration_s == 15.0
+    assert len(window_rows(library, "id")) == 2
+    assert library.skipped() == []
