@@ -8,6 +8,7 @@ Channels are mixed down to their mean.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ _BITS = {
     "ULAW": 8,
     "ALAW": 8,
 }
+_PCM = re.compile(r"pcm_[suf](\d+)")  # FFmpeg's names of codecs say the depth, as pcm_s24le
 _BLOCK_S = 10.0
 _WARM_UP_S = 1.0  # the resampler's memory, when a stream begins inside a file
 _HIGHEST_RATE_HZ, _MOST_CHANNELS = 384_000, 128
@@ -193,12 +195,12 @@ def _probe_with_ffmpeg(path: Path) -> AudioFacts:
             duration_s = float(audio.duration * audio.time_base)
         else:
             duration_s = (container.duration or 0) / av.time_base
-        bits = getattr(audio.codec_context.format, "bits", 0)
+        depth = _PCM.match(audio.codec_context.name)
         return AudioFacts(
             duration_s=duration_s,
             rate_hz=int(audio.rate),
             channels=int(audio.codec_context.channels),
-            bits=bits if audio.codec_context.name.startswith("pcm") else None,
+            bits=int(depth[1]) if depth else None,
             format=str(audio.codec_context.name),
         )
 

@@ -170,6 +170,17 @@ def test_decoding_leaves_the_file_as_it_was(tmp_path):
     assert path.stat().st_mtime_ns == facts.st_mtime_ns
 
 
+def test_bw64_is_read(tmp_path):
+    path = write(tmp_path / "x.rf64", tone(440, 2.0, 48000), 48000, "PCM_24")
+    data = bytearray(path.read_bytes())
+    data[:4] = b"BW64"  # RF64 by its later name
+    (tmp_path / "x.wav").write_bytes(data)
+    facts = probe(tmp_path / "x.wav")
+    assert (facts.rate_hz, facts.channels, facts.bits) == (48000, 1, 24)
+    assert facts.duration_s == pytest.approx(2.0)
+    assert loudest_hz(decode(tmp_path / "x.wav", 32000), 32000) == pytest.approx(440, abs=2)
+
+
 def test_a_stream_may_begin_inside_a_file(tmp_path):
     for name, codec in (("x.wav", None), ("x.flac", None), ("x.m4a", "aac")):
         path = tmp_path / name
