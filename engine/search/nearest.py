@@ -211,7 +211,7 @@ class _Codes:
         import faiss
 
         n, rank = windows.vectors.shape
-        codes = cls._kept(windows, rank + _ADDED)
+        codes = cls._kept(windows, rank + _ADDED, _blend_of(ranking))
         if codes is None:
             kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
             index = faiss.IndexScalarQuantizer(rank + _ADDED, kind, faiss.METRIC_L2)
@@ -228,8 +228,8 @@ class _Codes:
         return codes
 
     @classmethod
-    def _kept(cls, windows: WindowVectors, width: int) -> _Codes | None:
-        """Return the codes of an earlier run, if they are of these windows."""
+    def _kept(cls, windows: WindowVectors, width: int, blend: float) -> _Codes | None:
+        """Return the codes of an earlier run, if they are of these windows and this λ."""
         import faiss
 
         if windows.codes is None or not (windows.codes / "facts.json").is_file():
@@ -241,7 +241,8 @@ class _Codes:
             return None
         within = float(windows.potentials.max()) <= facts.most
         within &= float(windows.potentials.min()) >= facts.least
-        fits = index.d == width and index.ntotal <= len(windows.present) and within
+        within &= index.ntotal <= len(windows.present)
+        fits = within and (index.d, facts.blend) == (width, blend)
         return cls(index, facts) if fits else None
 
     def _keep(self, folder: Path) -> None:
@@ -250,8 +251,14 @@ class _Codes:
         folder.mkdir(exist_ok=True)
         part = folder / f"index.{os.getpid()}.part"
         faiss.write_index(self.index, str(part))
+        (folder / "facts.json").unlink(missing_ok=True)  # never beside the codes of others
         part.replace(folder / "index.faiss")
         (folder / "facts.json").write_text(json.dumps(asdict(self.facts)))
+
+
+def _blend_of(ranking: Ranking) -> float:
+    """Return λ σ."""
+    return ranking.blend * ranking.cost_scale
 
 
 def _facts_of(windows: WindowVectors, ranking: Ranking) -> _Facts:
@@ -261,7 +268,7 @@ def _facts_of(windows: WindowVectors, ranking: Ranking) -> _Facts:
     margin = 0.1 * (most - least) + 1e-3  # for windows that come later
     fair = ranking.query_potential + float(np.median(windows.potentials))
     d0 = max(_LEAST_D0, fair * ranking.cost_scale)
-    blend = ranking.blend * ranking.cost_scale
+    blend = _blend_of(ranking)
     facts = _Facts(1.0, blend, d0, most + margin, least - margin)
     widest = float(facts.added(np.array([facts.least], np.float32))[0]) / np.sqrt(_ADDED)
     scale = 127.0 / max(highest, widest)

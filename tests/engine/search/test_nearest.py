@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -43,7 +45,7 @@ def exact_best(windows: WindowVectors, queries, blend, count, scale, among=None)
     seed=st.integers(0, 50),
     blend=st.sampled_from([0.0, 0.25, 1.0]),
     queries=st.integers(1, 3),
-    share=st.sampled_from([None, 0.02, 0.5]),
+    share=st.sampled_from([None, 0.02, 0.2, 0.5]),
 )
 @settings(deadline=None, max_examples=25)
 def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, share):
@@ -84,6 +86,16 @@ def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
     (tmp_path / "codes" / "index.faiss").write_bytes(b"half a file")
     rows = Nearest(grown, RANKING).best(query, 5, None)
     assert exact_best(grown, query, 0.5, 5, 1.0) <= set(rows.tolist())
+
+
+def test_codes_of_another_blend_are_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "EXACT_UP_TO", 0)
+    windows, query = make(3000, path=tmp_path / "codes"), np.full((1, RANK), 0.1, np.float32)
+    for blend in (0.0, 1.0, 0.25):
+        rows = Nearest(windows, Ranking(blend=blend)).best(query, 20, None)
+        assert exact_best(windows, query, blend, 20, 1.0) <= set(rows.tolist())
+        facts = json.loads((tmp_path / "codes" / "facts.json").read_text())
+        assert facts["blend"] == blend
 
 
 def test_an_empty_library_has_no_windows():
