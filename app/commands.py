@@ -16,6 +16,7 @@ from engine.models.catalog import find_model, get_model, preferred_model
 from engine.models.catalog import models as all_models
 from engine.models.spec import read_spec
 from engine.paths import data_folder, default_library
+from engine.session import model_of
 from engine.store import Library
 
 
@@ -63,18 +64,16 @@ def demo(options: argparse.Namespace) -> None:
 
 def search(options: argparse.Namespace) -> None:
     """Search by text."""
-    from engine.index.drives import note_drives
     from engine.search.grammar import parse
     from engine.search.searcher import Searcher, search_names
     from engine.store.interest import note_interest
 
     query = parse(" ".join(options.text))
-    with _existing_library(options) as library:
-        note_drives(library)
+    with _library_to_search(options) as library:
         if options.names:
             answer = search_names(library, query, options.limit)
         else:
-            answer = Searcher(library, _model_of(library)).search_text(query, options.limit)
+            answer = Searcher(library, model_of(library)).search_text(query, options.limit)
         _print_answer(options, answer)
         with suppress(LibraryError):  # only a hint for the next index run
             note_interest(library, query.folders)
@@ -82,30 +81,26 @@ def search(options: argparse.Namespace) -> None:
 
 def similar(options: argparse.Namespace) -> None:
     """Search by sound."""
-    from engine.index.drives import note_drives
     from engine.search import QuerySound, Searcher
 
     if len(options.files) > 1 and (options.start is not None or options.end is not None):
         raise InputError("--start and --end name a part of one file: give one, or leave them out")
     sounds = [QuerySound(path, options.start, options.end) for path in options.files]
-    with _existing_library(options) as library:
-        note_drives(library)
-        searcher = Searcher(library, _model_of(library))
+    with _library_to_search(options) as library:
+        searcher = Searcher(library, model_of(library))
         answer = searcher.search_sounds(sounds, options.limit, options.plus, options.minus)
     _print_answer(options, answer)
 
 
 def cues(options: argparse.Namespace) -> None:
     """Solve a cue sheet."""
-    from engine.index.drives import note_drives
     from engine.search.cue_sheet import cues_to_dict, read_cue_sheet, solve_cues
     from engine.search.cues import CueRules
     from engine.search.searcher import Searcher
 
     wanted = read_cue_sheet(options.sheet)
-    with _existing_library(options) as library:
-        note_drives(library)
-        searcher = Searcher(library, _model_of(library))
+    with _library_to_search(options) as library:
+        searcher = Searcher(library, model_of(library))
         rules = CueRules(options.alternates, options.per_file)
         answers = solve_cues(library, searcher, wanted, rules)
     if options.json:
@@ -119,7 +114,7 @@ def duplicates(options: argparse.Namespace) -> None:
     from engine.search.duplicates import find_duplicates
 
     with _existing_library(options) as library, progress_bar() as control:
-        rank = read_spec(_model_of(library)).rank
+        rank = read_spec(model_of(library)).rank
         groups = find_duplicates(library, rank, control, options.exact)
     if options.json:
         rows = [{"exact": g.exact, "paths": [sound.path for sound in g.sounds]} for g in groups]
@@ -278,19 +273,22 @@ def _existing_library(options: argparse.Namespace) -> Library:
     return Library(path)
 
 
-def _model_of(library: Library) -> Path:
-    """Return the folder of the library's model, or of the best one for a new library."""
-    stored = library.setting("model_folder")
-    return find_model(stored.decode() if stored else preferred_model())
+def _library_to_search(options: argparse.Namespace) -> Library:
+    """Return the library, with the sounds of drives that are away offline."""
+    from engine.index.drives import note_drives
+
+    library = _existing_library(options)
+    note_drives(library)
+    return library
 
 
 def _model_to_index_with(library: Library, asked: str | None) -> Path:
     """Return the model's folder; a library changes its model only by `models use`."""
     if asked is None:
-        return _model_of(library)
+        return model_of(library)
     folder = find_model(asked)
     stored = library.setting("model_name")
-    if stored is not None and _model_of(library) != folder:
+    if stored is not None and model_of(library) != folder:
         raise InputError(
             f"this library uses the model {stored.decode()}: to change that for all of its "
             f"sounds, run `soundsift models use {asked}` first"

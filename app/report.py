@@ -39,11 +39,9 @@ def cues(answers: Sequence[CueAnswer]) -> str:
     for answer in answers:
         lines.append(f"{answer.cue.line:3d}  {answer.cue.text}")
         for clip in answer.assigned:
-            cells = round(clip.strength * _BAR_CELLS)
-            bar = "█" * cells + "·" * (_BAR_CELLS - cells)
             path = Path(clip.sound.path)
             moment = f" at {clock(clip.start_s)}" if clip.start_s else ""
-            lines.append(f"     {bar} {path.name}{moment}  {_short(path.parent)}")
+            lines.append(f"     {_bar(clip.strength)} {path.name}{moment}  {_short(path.parent)}")
         if not answer.assigned:
             lines.append("     nothing here sounds like that")
     empty = sum(not answer.assigned for answer in answers)
@@ -71,11 +69,14 @@ def _shown_name(match: Match) -> str:
 
 
 def _result(number: int, match: Match, width: int) -> str:
-    cells = round(match.strength * _BAR_CELLS)
-    bar = "█" * cells + "·" * (_BAR_CELLS - cells)
     name, length = _shown_name(match), clock(match.sound.duration_s)
     folder = _short(Path(match.sound.path).parent)
-    return f"{number:3d} {bar} {name:<{width}}  {length:>7}  {folder}"
+    return f"{number:3d} {_bar(match.strength)} {name:<{width}}  {length:>7}  {folder}"
+
+
+def _bar(strength: float) -> str:
+    cells = round(strength * _BAR_CELLS)
+    return "█" * cells + "·" * (_BAR_CELLS - cells)
 
 
 def clock(seconds: float) -> str:

@@ -19,8 +19,7 @@ from engine.models.catalog import find_model
 from engine.search import Searcher
 from engine.search.cue_sheet import Cue, solve_cues
 from engine.search.cues import CueRules
-from engine.search.rank import strengths_of, words_bonus
-from engine.search.searcher import coverage_of
+from engine.search.rank import log_odds_of, words_bonus
 from engine.store import Library
 from engine.store.keywords import find_words
 
@@ -34,10 +33,10 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     gains = []
     for cue, query in zip(cues, searcher.text_vectors([c.text for c in cues]), strict=True):
         cost = nearest.costs(query[None], rows)
-        p = strengths_of(cost, windows.potentials, ranking, searcher.query_potential(query[None]))
-        logit = np.log(p) - np.log1p(-p)
+        zero = searcher.query_potential(query[None])
+        logit = log_odds_of(cost, windows.potentials, ranking, zero)
         hits = find_words(library, [[word] for word in cue.text.split()])
-        coverage = coverage_of(windows.sound_ids, hits)
+        coverage = hits.coverage_of(windows.sound_ids)
         fits = (logit > 0) | (coverage > 0.999)
         gains.append(np.where(fits, np.maximum(logit, 0) + words_bonus(coverage), 0.0))
     return np.array(gains)

@@ -25,12 +25,21 @@ def open_library(path: str | Path | None = None, model: str | None = None) -> Se
     :param model: name or folder of the model for a new library; the best there is if None.
     :raises LibraryError: it cannot be opened; ModelError: there is no such model.
     """
-    from engine.models.catalog import find_model, preferred_model
     from engine.store import Library
 
     library = Library(Path(path).expanduser() if path is not None else default_library())
+    return Session(library, model_of(library, model))
+
+
+def model_of(library: Library, model: str | None = None) -> Path:
+    """Return the folder of a library's model; of ``model``, or the best, if it has none yet.
+
+    :raises ModelError: there is no such model.
+    """
+    from engine.models.catalog import find_model, preferred_model
+
     stored = library.setting("model_folder")
-    return Session(library, find_model(stored.decode() if stored else model or preferred_model()))
+    return find_model(stored.decode() if stored else model or preferred_model())
 
 
 class Session:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import av
@@ -18,6 +18,7 @@ from engine.models.audio_towers import Compact
 from engine.models.folder import write_model
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec, TextEncoderSpec
+from engine.store import Library
 from trainer.data import data_folder
 
 WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
@@ -78,6 +79,13 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def model_folder(make_model: Callable[..., Path]) -> Path:
     return make_model()
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    """Give an empty library."""
+    with Library(tmp_path / "library.db") as opened:
+        yield opened
 
 
 def tone(frequency_hz: float, duration_s: float, rate_hz: int = 32000) -> np.ndarray:

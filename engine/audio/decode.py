@@ -88,7 +88,6 @@ def stream(path: Path, rate_hz: int, start_s: float = 0.0) -> Iterator[Samples]:
     :raises AudioError: the file cannot be decoded, or holds samples that are not numbers.
     """
     _refuse_unreadable(path)
-    early_s = min(_WARM_UP_S, start_s)
     try:
         file = soundfile.SoundFile(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
@@ -96,7 +95,7 @@ def stream(path: Path, rate_hz: int, start_s: float = 0.0) -> Iterator[Samples]:
         before_s = start_s
     else:
         source_hz = int(file.samplerate)
-        before_s = early_s if start_s and file.seekable() else start_s
+        before_s = min(_WARM_UP_S, start_s) if file.seekable() else start_s
         if before_s < start_s:
             file.seek(min(file.frames, round((start_s - before_s) * source_hz)))
         blocks = _blocks_with_soundfile(file)

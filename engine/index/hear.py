@@ -15,7 +15,7 @@ from engine.index.mapping import windows_of
 from engine.progress import Control, Progress
 from engine.store import HeardPart, Known, Library, Skipped
 from engine.store.interest import folder_interest
-from engine.store.tables import MISSING, PRESENT
+from engine.store.tables import MISSING
 from engine.store.windows import put_heard
 from engine.store.words import search_words
 
@@ -49,12 +49,7 @@ def to_hear(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
         searched = max((n for words, n in interest.items() if words in folders), default=0)
         return (not sound.heard_s, -searched, -sound.mtime_ns, path)
 
-    waiting = (
-        (path, sound)
-        for path, sound in library.known(roots).items()
-        if not sound.content_hash and sound.state == PRESENT
-    )
-    return sorted(waiting, key=order)
+    return sorted(library.known(roots, waiting=True).items(), key=order)
 
 
 def hear(

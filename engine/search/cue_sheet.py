@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,8 @@ import numpy as np
 from engine.errors import InputError
 from engine.paths import spelled_out
 from engine.search.cues import CueRules, Pairs, assign
-from engine.search.rank import strengths_of, words_bonus
-from engine.search.searcher import Searcher, coverage_of
+from engine.search.rank import log_odds_of, strengths_of, words_bonus
+from engine.search.searcher import Searcher
 from engine.store import Library, SoundRow
 from engine.store.keywords import find_words
 from engine.store.places import sound_at
@@ -172,23 +173,22 @@ def _pairs(
     queries = searcher.text_vectors([cue.text for cue in cues])
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
+    floor = math.log(ranking.divider / (1 - ranking.divider))
     rows, gains, strengths = [], [], []
     for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
         hits = find_words(library, [[word] for word in search_words(cue.text).split()])
-        named = hits.sound_ids[np.argsort(-hits.coverage, kind="stable")[:_NAMED]]
+        named = hits.sound_ids[hits.fullest(_NAMED)]
         own = np.union1d(own, nearest.rows_of(named))
         own = own[windows.present[own]]
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
-        strength = strengths_of(cost, windows.potentials[own], ranking, zero)
-        logit = np.log(strength) - np.log1p(-strength)
-        floor = np.log(ranking.divider) - np.log1p(-ranking.divider)
-        coverage = coverage_of(windows.sound_ids[own], hits)
+        logit = log_odds_of(cost, windows.potentials[own], ranking, zero)
+        coverage = hits.coverage_of(windows.sound_ids[own])
         fits = (logit > floor) | (coverage > _ALL_WORDS)
         gain = np.maximum(logit - floor, 0.0) + words_bonus(coverage)
         rows.append(own)
         gains.append(np.where(fits, gain, -np.inf))
-        strengths.append(strength)
+        strengths.append(strengths_of(cost, windows.potentials[own], ranking, zero))
     lengths = [len(own) for own in rows]
     flat = np.concatenate(rows)
     numbers = np.repeat(np.arange(len(cues)), lengths)

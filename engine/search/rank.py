@@ -48,17 +48,26 @@ def rank(
     _, first = np.unique(sound_ids[order], return_index=True)
     places = order[np.sort(first)[:limit]]
     strengths = strengths_of(cost[places], potentials[places], ranking, query_potential)
-    return Ranked(places, score[places].astype(np.float32), strengths.astype(np.float32))
+    return Ranked(places, score[places].astype(np.float32), strengths)
 
 
 def strengths_of(
     cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
 ) -> Floats:
     """Return match strengths in (0, 1): how much better the query explains than the bank."""
+    log_odds = log_odds_of(cost, potentials, ranking, query_potential)
+    strengths: Floats = (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)
+    return strengths
+
+
+def log_odds_of(
+    cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
+) -> Floats:
+    """Return the log-odds of match strengths, which stay within ±15."""
     score = np.float32(ranking.strength_blend) * potentials - cost
     evidence = (np.float32(query_potential) + score) / np.float32(ranking.epsilon)
-    strengths: Floats = 1.0 / (1.0 + np.exp(-np.clip(evidence, -15.0, 15.0)))
-    return strengths
+    log_odds: Floats = np.clip(evidence, np.float32(-15), np.float32(15))
+    return log_odds
 
 
 def words_bonus(coverage: Floats) -> Floats:

@@ -144,10 +144,11 @@ class Searcher:
             queries = np.mean([part.mean(0) for part in vectors], axis=0, keepdims=True)
             queries = queries + _TEXT_SHARE * self._direction(more.descriptions if more else [])
             queries = queries - _TEXT_SHARE * self._direction([minus] if minus.strip() else [])
-        potential = self.query_potential(queries.astype(np.float32), sound=True)
+        queries = queries.astype(np.float32)
+        potential = self.query_potential(queries, sound=True)
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
         fitting = self._fitting(more.conditions if more else ())
-        found = self._found(queries.astype(np.float32), potential, limit + len(own), fitting, None)
+        found = self._found(queries, potential, limit + len(own), fitting, None)
         kept = [match for match in found if match.sound.path not in own][:limit]
         signed = [("+", plus), ("-", minus)]
         shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
@@ -241,7 +242,7 @@ class Searcher:
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
-            bonus = words_bonus(coverage_of(windows.sound_ids[rows], named))
+            bonus = words_bonus(named.coverage_of(windows.sound_ids[rows]))
         cost = self._nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
@@ -264,8 +265,7 @@ class Searcher:
             count, last = 8 * count, len(rows)
 
     def _rows_named(self, named: KeywordHits, among: Booleans | None) -> Integers:
-        order = np.argsort(-named.coverage, kind="stable")[:_MOST_NAMED]
-        rows = self._nearest.rows_of(named.sound_ids[order])
+        rows = self._nearest.rows_of(named.sound_ids[named.fullest(_MOST_NAMED)])
         may = self._nearest.windows.present[rows]
         return rows[may if among is None else may & among[rows]]
 
@@ -295,7 +295,7 @@ class Searcher:
 
         They stand where their words put them, above the least of the sounds that were ranked.
         """
-        order = np.argsort(-named.coverage, kind="stable")[:_MOST_NAMED]
+        order = named.fullest(_MOST_NAMED)
         places = order[~self._nearest.has_windows(named.sound_ids[order])]
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
@@ -388,17 +388,6 @@ def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:
     table[wanted] = True
     found: Booleans = table[sound_ids]
     return found
-
-
-def coverage_of(sound_ids: Integers, named: KeywordHits) -> Floats:
-    """Return the coverage of each window's sound, 0 where no word occurs."""
-    if not len(named.sound_ids):
-        return np.zeros(len(sound_ids), np.float32)
-    places = np.searchsorted(named.sound_ids, sound_ids).clip(max=len(named.sound_ids) - 1)
-    coverage: Floats = np.where(
-        named.sound_ids[places] == sound_ids, named.coverage[places], np.float32(0)
-    )
-    return coverage
 
 
 def _refuse_empty(library: Library) -> None:

@@ -34,6 +34,21 @@ class KeywordHits:
     coverage: Floats
     complete: frozenset[int]
 
+    def fullest(self, count: int) -> Integers:
+        """Return the places of the ``count`` sounds that hold most of the words."""
+        places: Integers = np.argsort(-self.coverage, kind="stable")[:count]
+        return places
+
+    def coverage_of(self, sound_ids: Integers) -> Floats:
+        """Return the coverage of any sounds (n,), 0 where no word occurs."""
+        if not len(self.sound_ids):
+            return np.zeros(len(sound_ids), np.float32)
+        places = np.searchsorted(self.sound_ids, sound_ids).clip(max=len(self.sound_ids) - 1)
+        coverage: Floats = np.where(
+            self.sound_ids[places] == sound_ids, self.coverage[places], np.float32(0)
+        )
+        return coverage
+
 
 def find_words(library: Library, groups: Sequence[Sequence[str]]) -> KeywordHits:
     """Return the sounds in which some group of phrases occurs, whether present or not.

@@ -110,10 +110,17 @@ class Library:
 
     # Sounds
 
-    def known(self, roots: Collection[str]) -> dict[str, Known]:
-        """Return what is known of every path under ``roots`` (folders or files)."""
+    def known(self, roots: Collection[str], waiting: bool = False) -> dict[str, Known]:
+        """Return what is known of every path under ``roots`` (folders or files).
+
+        :param waiting: only of sounds that are present and not wholly heard.
+        """
+        s = tables.sounds.c
+        statement = _KNOWN
+        if waiting:
+            statement = statement.where(s.state == PRESENT, s.content_hash == "")
         with self.reading() as connection:
-            rows = connection.execute(_KNOWN)
+            rows = connection.execute(statement)
             return {row.path: _known(row) for row in rows if is_under(row.path, roots)}
 
     def missing_by_hash(self) -> dict[str, Known]:

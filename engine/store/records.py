@@ -99,15 +99,6 @@ class SoundRow:
 
 
 @dataclass(frozen=True)
-class KeywordHit:
-    """A sound whose words match, how well (higher is better), and whether all words do."""
-
-    sound_id: int
-    score: float
-    all_words: bool
-
-
-@dataclass(frozen=True)
 class Statistics:
     """Counts of a library; ``hours`` are of sounds that are present."""
 

@@ -24,12 +24,6 @@ from engine.store.windows import window_rows
 from tests.conftest import tone
 
 
-@pytest.fixture
-def library(tmp_path: Path):
-    with Library(tmp_path / "library.db") as opened:
-        yield opened
-
-
 def contents(library: Library) -> dict[str, tuple[str, list[tuple]]]:
     """Return all that matters of a library: by path its hash and windows, without ids."""
     sounds = {sound.id: sound for sound in library.sounds().values()}

@@ -1,5 +1,4 @@
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -9,13 +8,6 @@ from engine.index.build import index_folders
 from engine.index.drives import note_drives, relink
 from engine.progress import Control
 from engine.search import Searcher, search_names
-from engine.store import Library
-
-
-@pytest.fixture
-def library(tmp_path: Path):
-    with Library(tmp_path / "library.db") as opened:
-        yield opened
 
 
 def test_a_drive_that_goes_is_offline_and_comes_back_without_listening(

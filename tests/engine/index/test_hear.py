@@ -20,12 +20,6 @@ from engine.store.windows import window_rows
 from tests.conftest import tone
 
 
-@pytest.fixture
-def library(tmp_path: Path):
-    with Library(tmp_path / "library.db") as opened:
-        yield opened
-
-
 class Stop:
     """A control that cancels at the n-th report of a stage."""
 

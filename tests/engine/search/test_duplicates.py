@@ -1,19 +1,11 @@
 import shutil
 from pathlib import Path
 
-import pytest
 import soundfile
 
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search.duplicates import find_duplicates
-from engine.store import Library
-
-
-@pytest.fixture
-def library(tmp_path: Path):
-    with Library(tmp_path / "library.db") as opened:
-        yield opened
 
 
 def names(groups, exact: bool) -> list[list[str]]:

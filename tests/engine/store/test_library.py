@@ -16,12 +16,6 @@ from engine.store.windows import put_heard, window_rows
 from engine.store.words import search_words
 
 
-@pytest.fixture
-def library(tmp_path: Path):
-    with Library(tmp_path / "library.db") as opened:
-        yield opened
-
-
 def facts(path: str, content: str = "", size: int = 1) -> FileFacts:
     return FileFacts(path, size, 5, content or path, 2.0, 48000, 2, 16, "wav")
 

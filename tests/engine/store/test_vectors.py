@@ -13,12 +13,6 @@ from engine.store.windows import remap_windows, window_rows
 RANK = 4
 
 
-@pytest.fixture
-def library(tmp_path):
-    with Library(tmp_path / "library.db") as opened:
-        yield opened
-
-
 def put(library: Library, names: str, windows: int = 2) -> None:
     rows = []
     for name in names:
