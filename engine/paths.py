@@ -15,6 +15,24 @@ def data_folder() -> Path:
     return Path(home) if home else Path(platformdirs.user_data_dir("soundsift", appauthor=False))
 
 
+def cache_folder() -> Path:
+    """Return the folder of what can be made again; it may be deleted at any time."""
+    home = os.environ.get("SOUNDSIFT_HOME")
+    if home:
+        return Path(home) / "cache"
+    return Path(platformdirs.user_cache_dir("soundsift", appauthor=False))
+
+
+def log_folder() -> Path:
+    """Return the folder of logs."""
+    home = os.environ.get("SOUNDSIFT_HOME")
+    return (
+        Path(home) / "log"
+        if home
+        else Path(platformdirs.user_log_dir("soundsift", appauthor=False))
+    )
+
+
 def default_library() -> Path:
     """Return the library that is used when none is named."""
     return data_folder() / "library.db"

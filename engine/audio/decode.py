@@ -63,7 +63,7 @@ def probe(path: Path) -> AudioFacts:
 
     :raises AudioError: the file is empty, unreadable or no sound.
     """
-    _refuse_unreadable(path)
+    refuse_unreadable(path)
     try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
@@ -87,7 +87,7 @@ def stream(path: Path, rate_hz: int, start_s: float = 0.0) -> Iterator[Samples]:
 
     :raises AudioError: the file cannot be decoded, or holds samples that are not numbers.
     """
-    _refuse_unreadable(path)
+    refuse_unreadable(path)
     try:
         file = soundfile.SoundFile(str(path))
     except (soundfile.LibsndfileError, RuntimeError):
@@ -118,7 +118,11 @@ def decode(path: Path, rate_hz: int) -> Samples:
     return samples
 
 
-def _refuse_unreadable(path: Path) -> None:
+def refuse_unreadable(path: Path) -> None:
+    """Tell in a sentence why a file cannot be opened.
+
+    :raises AudioError: it is empty, not there, a folder, or may not be read.
+    """
     try:
         with path.open("rb") as file:
             if not file.read(1):
@@ -174,8 +178,11 @@ def _blocks_with_soundfile(file: soundfile.SoundFile) -> Iterator[Samples]:
             yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
 
-def _open_with_ffmpeg(path: Path) -> tuple[Any, Any]:
-    """Return FFmpeg's container and first audio stream."""
+def open_with_ffmpeg(path: Path) -> tuple[Any, Any]:
+    """Return FFmpeg's container and first audio stream.
+
+    :raises AudioError: it is no sound.
+    """
     try:
         container = av.open(str(path), mode="r")
     except (av.error.FFmpegError, OSError, ValueError):
@@ -188,7 +195,7 @@ def _open_with_ffmpeg(path: Path) -> tuple[Any, Any]:
 
 
 def _probe_with_ffmpeg(path: Path) -> AudioFacts:
-    container, audio = _open_with_ffmpeg(path)
+    container, audio = open_with_ffmpeg(path)
     with container:
         if audio.duration is not None:
             duration_s = float(audio.duration * audio.time_base)
@@ -205,7 +212,7 @@ def _probe_with_ffmpeg(path: Path) -> AudioFacts:
 
 
 def _blocks_with_ffmpeg(path: Path) -> tuple[Iterator[Samples], int]:
-    container, audio = _open_with_ffmpeg(path)
+    container, audio = open_with_ffmpeg(path)
     source_hz = int(audio.rate)
     to_float = av.AudioResampler(format="fltp")
 

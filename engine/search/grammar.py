@@ -6,7 +6,7 @@
 ``-wood``, ``-"a b"``     must not occur; a filter can be excluded too: ``-fmt:mp3``
 ``door OR gate``          either will do
 ``metal*``                words that begin so
-``dur:<2s dur:1-5s``      filters; also ``sr: ch: bits: fmt: cat: tag: in: added: has:tags``
+``dur:<2s dur:1-5s``      filters; also ``sr: ch: bits: fmt: cat: tag: in: coll: added: has:tags``
 ========================  ==================================================================
 """
 
@@ -18,7 +18,17 @@ import time
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
-from engine.store.conditions import Category, Condition, Format, Not, Plain, Range, Tag, Words
+from engine.store.conditions import (
+    Category,
+    Collection,
+    Condition,
+    Format,
+    Not,
+    Plain,
+    Range,
+    Tag,
+    Words,
+)
 from engine.store.words import search_words
 
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?("[^"]*"|[^\s"]+)?')
@@ -33,7 +43,7 @@ _SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
 _HERTZ = {"": 1.0, "hz": 1.0, "k": 1000.0, "khz": 1000.0}
 _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.25}
 _CHANNELS = {"mono": "1", "stereo": "2", "quad": "4"}
-_EXAMPLES = {
+FILTERS = {  # each with an example
     "dur": "dur:<2s or dur:1-5s",
     "sr": "sr:48k or sr:>=96k",
     "ch": "ch:2 or ch:>2",
@@ -42,6 +52,7 @@ _EXAMPLES = {
     "cat": "cat:DOORWood or cat:DOOR*",
     "tag": "tag:metal",
     "in": 'in:"Boom Library"',
+    "coll": 'coll:"My doors"',
     "added": "added:<7d",
     "has": "has:tags",
 }
@@ -139,13 +150,11 @@ def _tokens(text: str) -> list[_Token]:
             continue
         quoted = value.startswith('"')
         bare = value.strip('"').strip() if quoted else value
-        if key and key.lower() not in _EXAMPLES:
-            shown = "  ".join(_EXAMPLES[name] for name in ("dur", "sr", "cat", "in"))
+        if key and key.lower() not in FILTERS:
+            shown = "  ".join(FILTERS[name] for name in ("dur", "sr", "cat", "in"))
             raise InputError(f"there is no filter {key}: in {whole}; filters are like {shown}")
         if key and not bare:
-            raise InputError(
-                f"{whole} says nothing after the colon: write {_EXAMPLES[key.lower()]}"
-            )
+            raise InputError(f"{whole} says nothing after the colon: write {FILTERS[key.lower()]}")
         if not key and not search_words(bare):
             if negated or quoted:
                 raise InputError(f'{whole} holds no word: write -wood or "door slam"')
@@ -190,6 +199,8 @@ def _filter(token: _Token) -> Plain:
         return Tag(value)
     if token.key == "in":
         return Words((value,), "folders")
+    if token.key == "coll":
+        return Collection(value)
     if value.lower() != "tags":
         raise _wrong(token)
     return Tag(None)
@@ -213,7 +224,7 @@ def _range(token: _Token, name: str, units: dict[str, float], near: float = 0.0)
     unit = re.sub(r"[\d.]+", "", high) if bare else ""
     first = _number(token, low + unit, units)
     if first > last:
-        raise InputError(f"{token.text} goes from more to less: write {_EXAMPLES[token.key]}")
+        raise InputError(f"{token.text} goes from more to less: write {FILTERS[token.key]}")
     return Range(name, first, last)  # type: ignore[arg-type]
 
 
@@ -235,4 +246,4 @@ def _number(token: _Token, text: str, units: dict[str, float]) -> float:
 
 
 def _wrong(token: _Token) -> InputError:
-    return InputError(f"{token.text} is not understood: write {_EXAMPLES[token.key]}")
+    return InputError(f"{token.text} is not understood: write {FILTERS[token.key]}")

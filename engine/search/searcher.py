@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -59,6 +59,7 @@ class Answer:
     """The best results: first the ``strong`` ones above the divider, then the weak ones.
 
     Either part is ordered by score.  A sound that holds all words of the query is strong, too.
+    ``asked`` is the query as vectors and g_q, for :func:`engine.search.explain.explain`.
     """
 
     query: str
@@ -66,6 +67,7 @@ class Answer:
     matches: tuple[Match, ...]
     strong: int
     took_ms: float
+    asked: tuple[Floats, float] | None = field(default=None, repr=False, compare=False)
 
 
 class Searcher:
@@ -104,7 +106,7 @@ class Searcher:
         potential = self.query_potential(vectors)
         fitting = self._fitting(query.conditions)
         found = self._found(vectors, potential, limit, fitting, named.result())
-        return self._counted(query.text, found, began)
+        return self._counted(query.text, found, began, (vectors, potential))
 
     def search_sound(
         self,
@@ -152,7 +154,7 @@ class Searcher:
         kept = [match for match in found if match.sound.path not in own][:limit]
         signed = [("+", plus), ("-", minus)]
         shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
-        return self._counted(" ".join(shown), kept, began)
+        return self._counted(" ".join(shown), kept, began, (queries, potential))
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
@@ -315,13 +317,15 @@ class Searcher:
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
 
-    def _counted(self, shown: str, matches: Sequence[Match], began: float) -> Answer:
+    def _counted(
+        self, shown: str, matches: Sequence[Match], began: float, asked: tuple[Floats, float]
+    ) -> Answer:
         divider = self.spec.ranking.divider
         is_strong = [match.strength >= divider or match.keyword_match for match in matches]
         strong = [match for match, above in zip(matches, is_strong, strict=True) if above]
         weak = [match for match, above in zip(matches, is_strong, strict=True) if not above]
         took_ms = 1000 * (time.perf_counter() - began)
-        return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms)
+        return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms, asked)
 
 
 def search_names(library: Library, text: str | Query, limit: int = 20) -> Answer:

@@ -63,6 +63,13 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class Collection:
+    """A collection of the user's, by its name."""
+
+    name: str
+
+
+@dataclass(frozen=True)
 class Words:
     """One of several phrases of whole words, in one column of the words or in any.
 
@@ -80,18 +87,22 @@ class Not:
     condition: Plain
 
 
-Plain = Range | Format | Category | Tag | Words
+Plain = Range | Format | Category | Tag | Collection | Words
 Condition = Plain | Not
 
 
 def sounds_where(library: Library, conditions: Sequence[Condition]) -> np.ndarray:
     """Return the ids of present sounds that fulfil every condition, sorted, as int64."""
-    s = tables.sounds.c
-    where = and_(s.state == PRESENT, *(_clause(condition) for condition in conditions))
-    chosen = select(s.id).where(where).subquery()
+    chosen = select(tables.sounds.c.id).where(where_all(conditions)).subquery()
     with library.reading() as connection:  # as one text: much faster than a row for each
         ids = connection.scalar(select(func.group_concat(chosen.c.id)))
     return np.sort(np.fromstring(ids or "", np.int64, sep=","))
+
+
+def where_all(conditions: Sequence[Condition]) -> ColumnElement[bool]:
+    """Return that a sound is present and fulfils every condition."""
+    present = tables.sounds.c.state == PRESENT
+    return and_(present, *(_clause(condition) for condition in conditions))
 
 
 def match_expression(phrases: Sequence[str]) -> str:
@@ -124,6 +135,10 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
         if condition.label is None:
             return tagged
         return tagged.where(func.lower(t.label) == condition.label.lower())
+    if isinstance(condition, Collection):
+        c, m = tables.collections.c, tables.collected.c
+        named = select(c.id).where(func.lower(c.name) == condition.name.lower())
+        return exists().where(m.sound_id == s.id, m.collection_id.in_(named))
     return _matching(condition)
 
 

@@ -286,6 +286,8 @@ def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[
     w = tables.windows.c
     old = [{"sound": sound_id} for sound_id in ids.values()]
     connection.execute(delete(tables.windows).where(w.sound_id == bindparam("sound")), old)
+    drawn = tables.thumbnails.c.sound_id == bindparam("sound")
+    connection.execute(delete(tables.thumbnails).where(drawn), old)
     index_words(connection, ids.values())
     _delete_skipped(connection, list(ids))
     return ids

@@ -5,8 +5,20 @@ from __future__ import annotations
 import os
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    and_,
+    bindparam,
+    delete,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
+from engine.paths import is_under
 from engine.store import tables
 from engine.store.library import Library
 from engine.store.tables import PRESENT
@@ -33,7 +45,7 @@ def same_content(library: Library) -> dict[str, list[int]]:
 def set_state_under(library: Library, root: str, before: int, after: int) -> int:
     """Change the state of every sound at or below ``root``; return how many there were."""
     s = tables.sounds.c
-    statement = update(tables.sounds).where(_is_at(s.path, root), s.state == before)
+    statement = update(tables.sounds).where(is_at(s.path, root), s.state == before)
     with library.writing() as connection:
         return connection.execute(statement.values(state=after)).rowcount
 
@@ -49,7 +61,7 @@ def count_under(library: Library, root: str, state: int) -> int:
     """Count the sounds at or below ``root`` that are in a state."""
     s = tables.sounds.c
     with library.reading() as connection:
-        counted = select(func.count()).where(_is_at(s.path, root), s.state == state)
+        counted = select(func.count()).where(is_at(s.path, root), s.state == state)
         return connection.scalar(counted) or 0
 
 
@@ -57,7 +69,7 @@ def paths_under(library: Library, root: str) -> list[str]:
     """Return the paths of all sounds at or below ``root``."""
     s = tables.sounds.c
     with library.reading() as connection:
-        return list(connection.scalars(select(s.path).where(_is_at(s.path, root))))
+        return list(connection.scalars(select(s.path).where(is_at(s.path, root))))
 
 
 def change_root(library: Library, old: str, new: str) -> None:
@@ -67,7 +79,7 @@ def change_root(library: Library, old: str, new: str) -> None:
     """
     s, f, k = tables.sounds.c, tables.folders.c, tables.skipped.c
     with library.writing() as connection:
-        rows = connection.execute(select(s.id, s.path).where(_is_at(s.path, old))).all()
+        rows = connection.execute(select(s.id, s.path).where(is_at(s.path, old))).all()
         moves = [{"sound": row.id, "to": new + row.path[len(old) :]} for row in rows]
         connection.execute(
             delete(tables.sounds).where(s.path == bindparam("to"), s.id != bindparam("sound")),
@@ -76,14 +88,36 @@ def change_root(library: Library, old: str, new: str) -> None:
         moved = update(tables.sounds).where(s.id == bindparam("sound"))
         connection.execute(moved.values(path=bindparam("to")), moves)
         index_words(connection, [row.id for row in rows])
-        connection.execute(delete(tables.skipped).where(_is_at(k.path, old)))
-        for row in connection.execute(select(f.id, f.path).where(_is_at(f.path, old))).all():
+        connection.execute(delete(tables.skipped).where(is_at(k.path, old)))
+        for row in connection.execute(select(f.id, f.path).where(is_at(f.path, old))).all():
             path = new + row.path[len(old) :]
             connection.execute(delete(tables.folders).where(f.path == path))
             connection.execute(update(tables.folders).where(f.id == row.id).values(path=path))
 
 
-def _is_at(column: Any, root: str) -> ColumnElement[bool]:
+def forget_folder(library: Library, root: str) -> int:
+    """Take a folder out of the library with all that is known below it; files are left alone.
+
+    What also lies in another indexed folder stays.  Return how many sounds were forgotten.
+    """
+    s, f, k = tables.sounds.c, tables.folders.c, tables.skipped.c
+    with library.writing() as connection:
+        connection.execute(delete(tables.folders).where(f.path == root))
+        others = list(connection.scalars(select(f.path)))
+        if is_under(root, others):
+            return 0
+        kept = [is_at(s.path, other) for other in others if is_under(other, [root])]
+        gone = connection.execute(
+            delete(tables.sounds).where(is_at(s.path, root), not_(or_(false(), *kept)))
+        )
+        kept = [is_at(k.path, other) for other in others if is_under(other, [root])]
+        connection.execute(
+            delete(tables.skipped).where(is_at(k.path, root), not_(or_(false(), *kept)))
+        )
+        return gone.rowcount
+
+
+def is_at(column: Any, root: str) -> ColumnElement[bool]:
     """Return whether a path is ``root`` or below it, compared byte by byte."""
     inside = root.rstrip(os.sep) + os.sep
     after = inside[:-1] + chr(ord(os.sep) + 1)

@@ -104,3 +104,25 @@ interest = Table(
     Column("folder", String, primary_key=True),
     Column("searches", Integer, nullable=False),
 )
+
+thumbnails = Table(
+    "thumbnails",
+    metadata,
+    Column("sound_id", ForeignKey("sounds.id", ondelete="CASCADE"), primary_key=True),
+    Column("peaks", LargeBinary, nullable=False),
+)
+
+collections = Table(
+    "collections",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String, nullable=False, unique=True),
+)
+
+collected = Table(
+    "collected",
+    metadata,
+    Column("collection_id", ForeignKey("collections.id", ondelete="CASCADE"), primary_key=True),
+    Column("sound_id", ForeignKey("sounds.id", ondelete="CASCADE"), primary_key=True),
+    Index("collected_sound_id", "sound_id"),
+)

@@ -16,9 +16,26 @@ PERSON = "person"
 
 def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
     """Record (sound id, label) as accepted, whatever was said of them before."""
+    _say(library, tags, "accepted", said_by)
+
+
+def reject_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
+    """Record (sound id, label) as rejected, whatever was said of them before."""
+    _say(library, tags, "rejected", said_by)
+
+
+def rejected_tags(library: Library, sound_id: int) -> set[str]:
+    """Return the labels that were rejected of a sound."""
+    t = tables.tags.c
+    with library.reading() as connection:
+        chosen = select(t.label).where(t.sound_id == sound_id, t.state == "rejected")
+        return set(connection.scalars(chosen))
+
+
+def _say(library: Library, tags: Iterable[tuple[int, str]], state: str, said_by: str) -> None:
     listed = list(tags)
     rows = [
-        {"sound_id": sound_id, "label": label, "state": "accepted", "said_by": said_by}
+        {"sound_id": sound_id, "label": label, "state": state, "said_by": said_by}
         for sound_id, label in listed
     ]
     if not rows:

@@ -1,0 +1,190 @@
+"""Waveforms to draw: the lowest and highest sample of every short stretch of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.audio.clip import Clip
+from engine.progress import Control, Progress
+
+Eighths = np.ndarray[Any, np.dtype[np.int8]]
+EACH = 256  # frames that one pair of peaks stands for
+THUMBNAIL = 96  # columns of a thumbnail
+_COARSER = 32  # pairs of the fine level in one of the coarse level
+_MOST_CHANNELS = 8  # that are drawn apart; more are drawn as one
+_BLOCK = 1 << 18  # frames
+_TOLD_S = 0.25
+_EXCERPT_S = 0.04  # of each column of a long file's thumbnail
+_LONG_S = 90.0
+_WORTH_KEEPING_S = 0.3  # peaks that took so long to find are kept on disk
+_CACHE_BYTES = 512 << 20
+_FULL = 127.0
+
+
+@dataclass(frozen=True)
+class Peaks:
+    """Peaks of a file's first ``frames`` frames: ``low``, ``high`` (n, channels), ±127 in all."""
+
+    low: Eighths
+    high: Eighths
+    frames: int
+    rate_hz: int
+
+    def columns(self, start: float, stop: float, count: int) -> tuple[Eighths, Eighths]:
+        """Return (count, channels) lowest and highest between two frames, for so many columns."""
+        low, high, each = self.low, self.high, float(EACH)
+        if (stop - start) / max(1, count) > 8 * _COARSER * EACH:
+            low, high, each = self._coarse(), self._coarse(high=True), float(EACH * _COARSER)
+        edges = np.linspace(start / each, stop / each, count + 1)
+        first = np.clip(np.floor(edges[:-1]).astype(int), 0, max(0, len(low) - 1))
+        if not len(low):
+            empty = np.zeros((count, self.low.shape[1]), np.int8)
+            return empty, empty
+        end = int(np.clip(np.ceil(edges[-1]), first[-1] + 1, len(low)))
+        lows = np.minimum.reduceat(low[:end], first)
+        highs = np.maximum.reduceat(high[:end], first)
+        inside = (edges[:-1] * each < self.frames) & (edges[1:] > 0)
+        return np.where(inside[:, None], lows, 0), np.where(inside[:, None], highs, 0)
+
+    def _coarse(self, high: bool = False) -> Eighths:
+        fine = self.high if high else self.low
+        places = np.arange(0, max(1, len(fine)), _COARSER)
+        return (np.maximum if high else np.minimum).reduceat(fine, places) if len(fine) else fine
+
+
+def read_peaks(
+    path: Path, control: Control, told: Callable[[Peaks], None] = lambda peaks: None
+) -> Peaks:
+    """Return the peaks of a file, which is read in blocks; ``told`` gets what there is meanwhile.
+
+    :raises AudioError: the file cannot be read.
+    :raises Cancelled: the user asked to stop.
+    """
+    lows: list[Eighths] = []
+    highs: list[Eighths] = []
+    done, last = 0, time.monotonic()
+    with Clip(path) as clip:
+
+        def so_far() -> Peaks:
+            drawn = clip.channels if clip.channels <= _MOST_CHANNELS else 1
+            none = [np.zeros((0, drawn), np.int8)]
+            return Peaks(
+                np.concatenate(none + lows), np.concatenate(none + highs), done, clip.rate_hz
+            )
+
+        for block in clip.blocks(0, max(clip.frames, 1) * 2, _BLOCK):
+            if clip.channels > _MOST_CHANNELS:
+                block = block.mean(axis=1, keepdims=True)
+            places = np.arange(0, len(block), EACH)
+            lows.append(_eighths(np.minimum.reduceat(block, places), down=True))
+            highs.append(_eighths(np.maximum.reduceat(block, places)))
+            done += len(block)
+            control.report(Progress("drawing", done, max(done, clip.frames)))
+            if time.monotonic() - last > _TOLD_S:
+                last = time.monotonic()
+                told(so_far())
+        return so_far()
+
+
+def make_thumbnail(path: Path) -> bytes:
+    """Return a waveform of :data:`THUMBNAIL` columns, lows and then highs as int8.
+
+    Of a long file only an excerpt at each column is read.
+
+    :raises AudioError: the file cannot be read.
+    """
+    low, high = np.zeros(THUMBNAIL, np.float32), np.zeros(THUMBNAIL, np.float32)
+    with Clip(path) as clip:
+        edges = np.linspace(0, max(clip.frames, THUMBNAIL), THUMBNAIL + 1).astype(int)
+        if clip.duration_s > _LONG_S:
+            excerpt = round(_EXCERPT_S * clip.rate_hz)
+            parts = [clip.read(int(place), excerpt) for place in edges[:-1]]
+        else:
+            whole = clip.read(0, clip.frames)
+            parts = [whole[a:b] for a, b in itertools.pairwise(edges)]
+        for column, part in enumerate(parts):
+            if part.size:
+                low[column], high[column] = part.min(), part.max()
+    return _eighths(low, down=True).tobytes() + _eighths(high).tobytes()
+
+
+def thumbnail_peaks(data: bytes) -> tuple[Eighths, Eighths]:
+    """Return the lows and highs of a thumbnail."""
+    values = np.frombuffer(data, np.int8)
+    return values[: len(values) // 2], values[len(values) // 2 :]
+
+
+class PeaksCache:
+    """Peaks of files that took long to read, kept in a folder that may be deleted at any time."""
+
+    def __init__(self, folder: Path, most_bytes: int = _CACHE_BYTES) -> None:
+        self._folder, self._most_bytes = folder, most_bytes
+
+    def peaks(
+        self, path: Path, control: Control, told: Callable[[Peaks], None] = lambda peaks: None
+    ) -> Peaks:
+        """Return a file's peaks, read or remembered; see :func:`read_peaks`."""
+        place = self._place(path)
+        known = _load(place)
+        if known is not None:
+            return known
+        began = time.monotonic()
+        found = read_peaks(path, control, told)
+        if time.monotonic() - began > _WORTH_KEEPING_S:
+            self._keep(place, found)
+        return found
+
+    def _place(self, path: Path) -> Path:
+        try:
+            state = path.stat()
+            stamp = f"{path}\0{state.st_size}\0{state.st_mtime_ns}"
+        except OSError:  # the reader will say what is wrong with it
+            stamp = str(path)
+        name = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        return self._folder / f"{name}.npz"
+
+    def _keep(self, place: Path, peaks: Peaks) -> None:
+        facts = np.array([peaks.frames, peaks.rate_hz])
+        partial = place.with_suffix(f".{os.getpid()}.part")
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with partial.open("wb") as file:
+                np.savez(file, low=peaks.low, high=peaks.high, facts=facts)
+            partial.replace(place)
+            self._make_room()
+        except OSError:  # a full disk costs the cache, not the waveform
+            partial.unlink(missing_ok=True)
+
+    def _make_room(self) -> None:
+        files = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.glob("*.npz")]
+        total = sum(size for _, size, _ in files)
+        for _, size, path in sorted(files):
+            if total <= self._most_bytes:
+                return
+            path.unlink(missing_ok=True)
+            total -= size
+
+
+def _load(place: Path) -> Peaks | None:
+    try:
+        with np.load(place, allow_pickle=False) as found:
+            frames, rate_hz = (int(value) for value in found["facts"])
+            return Peaks(found["low"], found["high"], frames, rate_hz)
+    except (OSError, ValueError, KeyError):
+        return None
+
+
+def _eighths(samples: Any, down: bool = False) -> Eighths:
+    """Return samples as ±127, rounded away from silence so that a faint sound shows."""
+    rounded = np.floor(samples * _FULL) if down else np.ceil(samples * _FULL)
+    values: Eighths = np.clip(rounded, -_FULL, _FULL).astype(np.int8)
+    return values

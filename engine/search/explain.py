@@ -1,0 +1,83 @@
+"""Why a sound matched: its moments, how strongly each fits, and what it sounds like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.spatial.distance import cdist
+
+from engine.search.nearest import Nearest
+from engine.search.rank import strengths_of
+from engine.search.searcher import Answer, Searcher
+from engine.store import Library
+from engine.store.vectors import Floats
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A window of a sound in seconds, and its match strength in [0, 1]."""
+
+    start_s: float
+    end_s: float
+    strength: float
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A text of the model's bank, and its share in [0, 1] of a sound's mass."""
+
+    text: str
+    share: float
+
+
+def explain(searcher: Searcher, answer: Answer, sound_id: int) -> tuple[Moment, ...]:
+    """Return the windows of a sound in time, each with its strength for the query of ``answer``.
+
+    Empty where nothing was heard in the sound, or the query describes no sound.
+    """
+    if answer.asked is None:
+        return ()
+    queries, potential = answer.asked
+    nearest, ranking = searcher.nearest, searcher.spec.ranking
+    rows = nearest.rows_of(np.array([sound_id]))
+    if not len(rows):
+        return ()
+    windows = nearest.windows
+    cost = nearest.costs(queries, rows)
+    strengths = strengths_of(cost, windows.potentials[rows], ranking, potential)
+    times = zip(windows.starts_s[rows], windows.ends_s[rows], strengths, strict=True)
+    return tuple(Moment(*map(float, moment)) for moment in sorted(times))
+
+
+class Bank:
+    """The texts of a model's bank, to say what a sound is like.
+
+    The share of a text is the plan's: P(text | window) ∝ exp((g_text − C)/ε), the mean over the
+    windows of the sound (docs/retrieval.md).
+    """
+
+    def __init__(self, library: Library, model_folder: Path) -> None:
+        from engine.models.match_model import load_model
+
+        model = load_model(model_folder, ())
+        self._texts, self._ranking = model.spec.bank, model.spec.ranking
+        self._vectors: Floats = model.bank_vectors.numpy()
+        stored = library.setting("bank_potentials")
+        solved = np.frombuffer(stored, np.float32) if stored else None
+        own: Floats = model.bank_potentials.numpy()
+        self._potentials = own if solved is None or len(solved) != len(own) else solved
+
+    def likenesses(self, nearest: Nearest, sound_id: int, count: int = 6) -> tuple[Likeness, ...]:
+        """Return the texts that a sound is most like, best first; empty if it was not heard."""
+        rows = nearest.rows_of(np.array([sound_id]))
+        if not len(rows) or not len(self._texts):
+            return ()
+        heard = np.asarray(nearest.windows.vectors[rows]).astype(np.float32)
+        cost = cdist(heard, self._vectors) / self._ranking.cost_scale
+        score = (self._potentials - cost) / self._ranking.epsilon
+        weights = np.exp(score - score.max(1, keepdims=True))
+        shares = (weights / weights.sum(1, keepdims=True)).mean(0)
+        best = np.argsort(-shares)[:count]
+        return tuple(Likeness(self._texts[text], float(shares[text])) for text in best)

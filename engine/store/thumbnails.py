@@ -1,0 +1,39 @@
+"""Thumbnails of waveforms, as :func:`engine.audio.peaks.make_thumbnail` makes them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from sqlalchemy import select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from engine.store import tables
+from engine.store.library import Library, in_chunks
+
+
+def thumbnails(library: Library, ids: Collection[int]) -> dict[int, bytes]:
+    """Return the thumbnails of those sounds that have one."""
+    t = tables.thumbnails.c
+    with library.reading() as connection:
+        return {
+            row.sound_id: row.peaks
+            for part in in_chunks(select(t.sound_id, t.peaks), t.sound_id, ids)
+            for row in connection.execute(part)
+        }
+
+
+def put_thumbnails(library: Library, peaks: Mapping[int, bytes]) -> None:
+    """Keep thumbnails; of sounds that are gone meanwhile there is nothing to keep."""
+    statement = upsert(tables.thumbnails)
+    changed = {"peaks": statement.excluded["peaks"]}
+    statement = statement.on_conflict_do_update(index_elements=["sound_id"], set_=changed)
+    s = tables.sounds.c
+    with library.writing() as connection:
+        there = {
+            sound_id
+            for part in in_chunks(select(s.id), s.id, list(peaks))
+            for sound_id in connection.scalars(part)
+        }
+        rows = [{"sound_id": i, "peaks": peaks[i]} for i in peaks if i in there]
+        if rows:
+            connection.execute(statement, rows)
