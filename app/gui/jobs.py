@@ -1,0 +1,188 @@
+"""Work beside the window: every thread of the window but the one that feeds sound begins here.
+
+One thread indexes, one writes, a few read.  A worker touches no widget: it ends with one queued
+signal of a long-lived object.  Progress is looked at by a timer.  A cancelled job ends silently.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from engine.errors import SoundsiftError
+from engine.progress import Cancelled, Control, Progress
+
+Lane = Literal["read", "write", "index"]
+Result = TypeVar("Result")
+_POLL_MS = 100
+_READERS = 3
+_PATIENCE_S = 10.0  # for jobs to notice that the window closes
+_NICE = 10
+
+
+@dataclass(eq=False)
+class Job:
+    """One piece of work; ``title`` is None where its progress is not worth showing."""
+
+    title: str | None
+    done: Callable[[Any], None]
+    failed: Callable[[str], None] | None
+    key: str | None
+    progress: Progress | None = None
+    began: float = field(default_factory=time.monotonic)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Ask it to stop; nothing more is heard of it."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Return whether it was asked to stop."""
+        return self._cancelled.is_set()
+
+    def control(self) -> Control:
+        """Return how the work reports and learns that it should stop."""
+
+        def update(progress: Progress) -> None:
+            if self.progress is None or progress.stage != self.progress.stage:
+                self.began = time.monotonic()
+            self.progress = progress
+
+        return Control(update, self._cancelled.is_set)
+
+    @property
+    def left_s(self) -> float | None:
+        """Return about how many seconds are left of the present stage, if that can be said."""
+        now = self.progress
+        if now is None or not now.total or not now.done:
+            return None
+        return (time.monotonic() - self.began) * (now.total - now.done) / now.done
+
+    @property
+    def rate(self) -> float | None:
+        """Return how much is done in a second, in the present stage."""
+        took = time.monotonic() - self.began
+        return self.progress.done / took if self.progress is not None and took > 0.5 else None
+
+
+class Jobs(QObject):
+    """The executors of the window."""
+
+    changed = Signal()  # what is shown of jobs may have changed
+    told = Signal(str)  # a problem that nobody else tells
+    crashed = Signal(object)  # an exception that is a defect of ours
+    _ended = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._lanes: dict[Lane, ThreadPoolExecutor] = {
+            "read": ThreadPoolExecutor(_READERS, "read"),
+            "write": ThreadPoolExecutor(1, "write"),
+            "index": ThreadPoolExecutor(1, "index", initializer=_be_modest),
+        }
+        self._running: list[Job] = []
+        self._newest: dict[str, Job] = {}
+        self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
+        self._timer = QTimer(self, interval=_POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    def start(
+        self,
+        lane: Lane,
+        work: Callable[[Control], Result],
+        done: Callable[[Result], None] = lambda result: None,
+        failed: Callable[[str], None] | None = None,
+        title: str | None = None,
+        newest: str | None = None,
+    ) -> Job:
+        """Run ``work`` in a thread, then ``done`` or ``failed`` in the window's own.
+
+        :param failed: takes the sentence of a :class:`SoundsiftError`; ``told`` does if None.
+        :param title: shown with progress and a way to cancel.
+        :param newest: cancel the job that was started last under this name.
+        """
+        job = Job(title, done, failed, newest)
+        if newest is not None:
+            earlier = self._newest.get(newest)
+            if earlier is not None:
+                earlier.cancel()
+            self._newest[newest] = job
+        self._running.append(job)
+        self._lanes[lane].submit(self._run, job, work)
+        if title is not None:
+            self._timer.start()
+            self.changed.emit()
+        return job
+
+    def shown(self) -> list[Job]:
+        """Return the running jobs that have a title."""
+        return [job for job in self._running if job.title is not None]
+
+    def drop(self, newest: str) -> None:
+        """Cancel the job that was started last under a name."""
+        job = self._newest.pop(newest, None)
+        if job is not None:
+            job.cancel()
+
+    def close(self) -> None:
+        """Cancel everything and wait until the threads have ended."""
+        self._timer.stop()
+        for job in self._running:
+            job.cancel()
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + _PATIENCE_S
+        for lane in self._lanes.values():
+            for thread in lane._threads:
+                thread.join(max(0.0, until - time.monotonic()))
+        self._running.clear()
+
+    def _run(self, job: Job, work: Callable[[Control], Any]) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            if job.cancelled:
+                raise Cancelled
+            result = work(job.control())
+        except BaseException as raised:  # told in the window's thread
+            error = raised
+        with suppress(RuntimeError):  # the window is gone
+            self._ended.emit(job, result, error)
+
+    def _on_ended(self, job: Job, result: Any, error: BaseException | None) -> None:
+        if job not in self._running:
+            return
+        self._running.remove(job)
+        if job.key is not None and self._newest.get(job.key) is job:
+            del self._newest[job.key]
+        if job.title is not None:
+            self.changed.emit()
+        if job.cancelled or isinstance(error, Cancelled):
+            return
+        if error is None:
+            job.done(result)
+        elif isinstance(error, SoundsiftError):
+            (job.failed or self.told.emit)(str(error))
+        else:
+            self.crashed.emit(error)
+
+    def _poll(self) -> None:
+        if not self.shown():
+            self._timer.stop()
+        self.changed.emit()
+
+
+def _be_modest() -> None:
+    """Let the window and the sound go first: threads that this one starts inherit it."""
+    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
+        with suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
