@@ -31,10 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return train(given[1:] if given[0] == "train" else given)
     parser = make_parser()
     options = parser.parse_args(given)
-    if not hasattr(options, "run"):
-        parser.print_help()
-        return 2
     try:
+        if not hasattr(options, "run"):
+            return open_window(None)
         options.run(options)
     except Cancelled:
         print("stopped: what was done is kept", file=sys.stderr)
@@ -90,6 +89,7 @@ def make_parser() -> argparse.ArgumentParser:
     relink = command("relink", "tell the library that a folder moved")
     relink.add_argument("old", type=Path, metavar="OLD")
     relink.add_argument("new", type=Path, metavar="NEW")
+    command("window", "open the window (as soundsift does without a command)")
     command("status", "count what is in the library")
     command("skipped", "list the files that could not be heard, and why")
     _add_models(command("models", "list, show, get and use models"))
@@ -119,6 +119,18 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("protocol", choices=("zero-shot", "retrieval"))
     evaluate.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
     evaluate.add_argument("--model", help="name or folder (default: the best there is)")
+
+
+def open_window(library: Path | None) -> int:
+    """Open the window; where Qt cannot, say what is missing."""
+    try:
+        from app.gui.main import run
+    except ImportError as error:
+        raise SoundsiftError(
+            f"the window cannot open ({error}): install Qt's system libraries, see the README; "
+            "the commands work without it: soundsift --help"
+        ) from None
+    return run(library)
 
 
 def _lazily(name: str) -> Callable[[argparse.Namespace], None]:

@@ -49,6 +49,13 @@ def index(options: argparse.Namespace) -> None:
                 show(index_folders(library, folder, options.paths, control))
 
 
+def window(options: argparse.Namespace) -> None:
+    """Open the window."""
+    from app.cli import open_window
+
+    open_window(options.library)
+
+
 def demo(options: argparse.Namespace) -> None:
     """Make the demo sounds."""
     from app.demo import make_demo_sounds

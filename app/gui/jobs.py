@@ -127,11 +127,9 @@ class Jobs(QObject):
         """Return the running jobs that have a title."""
         return [job for job in self._running if job.title is not None]
 
-    def drop(self, newest: str) -> None:
-        """Cancel the job that was started last under a name."""
-        job = self._newest.pop(newest, None)
-        if job is not None:
-            job.cancel()
+    def is_running(self, newest: str) -> bool:
+        """Return whether a job that was started under a name goes on."""
+        return newest in self._newest
 
     def close(self) -> None:
         """Cancel everything and wait until the threads have ended."""

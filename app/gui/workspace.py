@@ -29,11 +29,14 @@ from engine.store.vectors import Integers
 
 if TYPE_CHECKING:
     from engine.search import Answer, QuerySound, Searcher
+    from engine.search.cue_sheet import Cue, CueAnswer
     from engine.search.explain import Bank, Likeness, Moment
 
 LIMIT = 500  # results of one search
 _AT_ONCE = 8  # thumbnails made between two commits
 _SIMILAR = 8
+_LIKENESSES, _OFFERED = 60, 6  # looked at, and offered as tags
+_TAG_WORDS = 3  # the bank holds whole explanations, too, which are no tags
 
 
 @dataclass(frozen=True)
@@ -175,11 +178,12 @@ class Workspace:
         return RowFacts(sounds, accepted_tags(self.library, ids), thumbnails(self.library, ids))
 
     def make_thumbnails(self, sounds: Sequence[SoundRow], control: Control) -> dict[int, bytes]:
-        """Draw sounds that have no thumbnail yet, and keep them; what cannot be read is empty."""
-        made: dict[int, bytes] = {}
-        for start in range(0, len(sounds), _AT_ONCE):
+        """Return thumbnails, made where there are none; what cannot be read has an empty one."""
+        made = thumbnails(self.library, [sound.id for sound in sounds])
+        undrawn = [sound for sound in sounds if sound.id not in made and not sound.offline]
+        for start in range(0, len(undrawn), _AT_ONCE):
             part: dict[int, bytes] = {}
-            for sound in sounds[start : start + _AT_ONCE]:
+            for sound in undrawn[start : start + _AT_ONCE]:
                 if control.cancel():
                     break
                 try:
@@ -223,13 +227,26 @@ class Workspace:
             if self._bank is None:
                 self._bank = Bank(self.library, self.model_folder)
             moments = explain(searcher, answer, sound_id) if answer is not None else ()
-            likenesses = self._bank.likenesses(searcher.nearest, sound_id, 12)
+            likenesses = self._bank.likenesses(searcher.nearest, sound_id, _LIKENESSES)
             similar = None
             if len(searcher.nearest.rows_of(np.array([sound_id]))):
                 similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)
         known = {tag.lower() for tag in (*tags, *rejected_tags(self.library, sound_id))}
-        offered = tuple(x for x in likenesses if x.text.lower() not in known)
-        return SoundDetails(sound, tags, fields, moments, offered[:6], similar)
+        offered = [
+            likeness
+            for likeness in likenesses
+            if likeness.text.lower() not in known and len(likeness.text.split()) <= _TAG_WORDS
+        ]
+        return SoundDetails(sound, tags, fields, moments, tuple(offered[:_OFFERED]), similar)
+
+    def solve_cues(self, cues: Sequence[Cue], alternates: int) -> list[CueAnswer]:
+        """Return clips for the lines of a cue sheet; see :mod:`engine.search.cue_sheet`."""
+        self.warm_up()
+        from engine.search.cue_sheet import solve_cues
+        from engine.search.cues import CueRules
+
+        with self._one_at_a_time:
+            return solve_cues(self.library, self._needed(), cues, CueRules(alternates))
 
     def _needed(self) -> Searcher:
         if self._searcher is None:

@@ -1,1 +1,45 @@
-"""Windows of their own."""
+"""Windows of their own, each made when it is first asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QDialog
+
+    from app.gui.window import MainWindow
+
+
+def make_dialog(name: str, window: MainWindow) -> QDialog:
+    """Return a dialog by its action's name."""
+    if name == "preferences":
+        from app.gui.dialogs.preferences import Preferences
+
+        return Preferences(window)
+    if name == "skipped":
+        from app.gui.dialogs.skipped import SkippedFiles
+
+        return SkippedFiles(window)
+    if name == "cues":
+        from app.gui.dialogs.cue_sheet import CueSheet
+
+        return CueSheet(window)
+    if name == "duplicates":
+        from app.gui.dialogs.duplicates import Duplicates
+
+        return Duplicates(window)
+    if name == "train":
+        from app.gui.dialogs.training import Training
+
+        return Training(window)
+    if name == "models":
+        from app.gui.dialogs.models import Models
+
+        return Models(window)
+    if name == "shortcuts":
+        from app.gui.dialogs.shortcuts import Shortcuts
+
+        return Shortcuts(window)
+    from app.gui.dialogs.about import About
+
+    return About(window)

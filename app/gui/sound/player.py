@@ -55,7 +55,8 @@ class Player(QObject):
         if self._loaded is None:
             return
         if start_s is None:
-            start_s = self._beginning
+            first, last = self._order.range_s or (0.0, float("inf"))
+            start_s = last if self._order.reverse else first
         self._send(replace(self._order, path=self._loaded, start_s=start_s))
         self._playing = True
         self._timer.start()
@@ -71,13 +72,6 @@ class Player(QObject):
         if self._feeder is not None:
             self._feeder.play(None)
         self.changed.emit()
-
-    def toggle(self) -> None:
-        """Play, or stop."""
-        if self._playing:
-            self.stop()
-        else:
-            self.play()
 
     def seek(self, seconds: float) -> None:
         """Go to a place; playing goes on from there."""
@@ -149,11 +143,6 @@ class Player(QObject):
     def levels(self) -> tuple[float, ...]:
         """Return the peaks of what is heard, by channel."""
         return self._feeder.levels if self._feeder is not None and self._playing else ()
-
-    @property
-    def _beginning(self) -> float:
-        first, last = self._order.range_s or (0.0, float("inf"))
-        return last if self._order.reverse else first
 
     def _change(self, **changes: object) -> None:
         place = self.position_s

@@ -1,0 +1,100 @@
+"""Questions that change the library: which folder, which name, whether one is sure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
+
+from app.gui.text import number
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+
+class Asking(QObject):
+    """Asks, and lets :class:`app.gui.keeping.Keeping` do it."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+
+    def add(self) -> None:
+        """Ask for a folder and index it."""
+        title = self.tr("Add a folder of sounds")
+        folder = QFileDialog.getExistingDirectory(self._window, title, str(Path.home()))
+        if folder:
+            self._window.keeping.index([folder])
+
+    def relink(self, old: str) -> None:
+        """Ask where a folder is now."""
+        title = self.tr("Where is {} now?").format(old)
+        new = QFileDialog.getExistingDirectory(self._window, title, str(Path(old).parent))
+        if new:
+            self._window.keeping.relink(old, new)
+
+    def forget(self, folder: str) -> None:
+        """Ask whether a folder should leave the library."""
+        said = self.tr(
+            "Take {} out of the library? What was heard and tagged there is forgotten; the files "
+            "stay where they are."
+        )
+        if self._sure(said.format(folder), self.tr("Take it out")):
+            self._window.keeping.forget(folder)
+
+    def new_collection(self) -> None:
+        """Ask for the name of a new collection."""
+        title, ask = self.tr("New collection"), self.tr("Its name:")
+        name, given = QInputDialog.getText(self._window, title, ask)
+        if given:
+            self._window.keeping.collect(name, [])
+
+    def rename_collection(self, name: str) -> None:
+        """Ask for another name."""
+        title, ask = self.tr("Rename the collection"), self.tr("Its name:")
+        new, given = QInputDialog.getText(self._window, title, ask, text=name)
+        if given and new != name:
+            self._window.keeping.rename_collection(name, new)
+
+    def drop_collection(self, name: str) -> None:
+        """Ask whether a collection should be forgotten."""
+        said = self.tr("Delete the collection {}? Its sounds stay in the library.")
+        if self._sure(said.format(name), self.tr("Delete")):
+            self._window.keeping.drop_collection(name)
+
+    def collect(self) -> None:
+        """Put the chosen sounds into the collection that was last used, or ask for one."""
+        window = self._window
+        ids = window.results.chosen_ids()
+        if not ids:
+            return
+        names = list(window.keeping.overview.collections) if window.keeping.overview else []
+        last = str(window.context.settings.value("collections/last") or "")
+        if last not in names:
+            title, ask = self.tr("Add to a collection"), self.tr("Its name:")
+            last, given = QInputDialog.getItem(window, title, ask, names, 0, True)
+            if not given:
+                return
+        window.context.settings.setValue("collections/last", last)
+        window.keeping.collect(last, ids)
+
+    def tag(self) -> None:
+        """Ask for a tag of the chosen sounds."""
+        ids = self._window.results.chosen_ids()
+        if not ids:
+            return
+        title = self.tr("Tag {} sounds").format(number(len(ids)))
+        label, given = QInputDialog.getText(self._window, title, self.tr("Tag:"))
+        label = " ".join(label.split())
+        if given and label:
+            self._window.keeping.tag(ids, label)
+
+    def _sure(self, question: str, yes: str) -> bool:
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), question)
+        box.setParent(self._window, box.windowFlags())
+        agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.exec()
+        return box.clickedButton() is agree

@@ -1,0 +1,159 @@
+"""What the actions do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QDialog
+
+from app.gui.files import copy_files, copy_paths, reveal
+from app.gui.text import number
+from engine.search.query_sound import QuerySound
+from engine.store import SoundRow
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+_ZOOM = 1.6
+
+
+class Commands(QObject):
+    """The actions of one window; dialogs stay open beside it."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._dialogs: dict[str, QDialog] = {}
+
+    def table(self) -> dict[str, Callable[[], object]]:
+        """Return what each action of :data:`app.gui.actions.ACTIONS` does."""
+        window, player = self._window, self._window.player
+        waveform = window.panel.waveform
+        return {
+            "add": window.asking.add,
+            "rescan": lambda: window.keeping.index([]),
+            "skipped": self.skipped,
+            "copy": lambda: self._copy(files=True),
+            "copy_path": lambda: self._copy(files=False),
+            "reveal": self._reveal,
+            "preferences": lambda: self._open("preferences"),
+            "quit": window.close,
+            "search": self._focus_search,
+            "history": window.bar.show_history,
+            "record": window.recording.toggle,
+            "similar": self._similar,
+            "more": lambda: self._with_sound(window.bar.add_sound),
+            "collect": window.asking.collect,
+            "tag": window.asking.tag,
+            "escape": self._escape,
+            "play": window.audition.toggle,
+            "auto_play": lambda: setattr(window.audition, "auto_play", self._is_on("auto_play")),
+            "back": lambda: window.audition.step(-1),
+            "on": lambda: window.audition.step(1),
+            "loop": lambda: player.set_loop(self._is_on("loop")),
+            "slower": lambda: player.faster(-1),
+            "faster": lambda: player.faster(1),
+            "normal": lambda: player.set_speed(1.0),
+            "reverse": lambda: player.set_reverse(self._is_on("reverse")),
+            "zoom_in": lambda: waveform.zoom(_ZOOM),
+            "zoom_out": lambda: waveform.zoom(1 / _ZOOM),
+            "spectrogram": lambda: window.audition.show_spectrogram(self._is_on("spectrogram")),
+            "sources": lambda: window.sources.setVisible(self._is_on("sources")),
+            "inspector": lambda: window.inspector.setVisible(self._is_on("inspector")),
+            "cues": lambda: self._open("cues"),
+            "duplicates": lambda: self._open("duplicates"),
+            "train": lambda: self._open("train"),
+            "models": self.models,
+            "shortcuts": lambda: self._open("shortcuts"),
+            "about": lambda: self._open("about"),
+        }
+
+    # Sounds
+
+    def similar_to(self, path: Path) -> None:
+        """Search for sounds like a file."""
+        self._window.bar.search_by(QuerySound(path))
+
+    def models(self) -> None:
+        """Show the models."""
+        self._open("models")
+
+    def skipped(self) -> None:
+        """Show the skipped files."""
+        self._open("skipped")
+
+    def close(self) -> None:
+        """Close what is open beside the window."""
+        for dialog in self._dialogs.values():
+            dialog.close()
+
+    def _is_on(self, name: str) -> bool:
+        return self._window.actions_by_name[name].isChecked()
+
+    def _open(self, name: str) -> None:
+        from app.gui.dialogs import make_dialog
+
+        if self._window.context.workspace is None:
+            return
+        dialog = self._dialogs.get(name)
+        if dialog is None:
+            dialog = self._dialogs[name] = make_dialog(name, self._window)
+            dialog.finished.connect(lambda _: self._dialogs.pop(name, None))
+            dialog.finished.connect(dialog.deleteLater)
+        dialog.show()
+        dialog.raise_()
+        dialog.activateWindow()
+
+    def _focus_search(self) -> None:
+        self._window.bar.text.setFocus()
+        self._window.bar.text.selectAll()
+
+    def _escape(self) -> None:
+        window = self._window
+        if window.recording.is_on:
+            window.recording.finish(search=False)
+        elif window.player.playing:
+            window.player.stop()
+        elif window.panel.waveform.range_s is not None:
+            window.panel.waveform.set_range(None)
+            window.player.set_range(None)
+        else:
+            window.bar.clear()
+            window.bar.text.setFocus()
+
+    def _sounds(self) -> list[SoundRow]:
+        """Return the chosen sounds whose facts are there."""
+        results = self._window.results
+        rows = sorted(index.row() for index in results.selectionModel().selectedRows())
+        found = [results.results.row_at(row).sound for row in rows]
+        return [sound for sound in found if sound is not None]
+
+    def _copy(self, files: bool) -> None:
+        paths = [sound.path for sound in self._sounds()]
+        if not paths:
+            return
+        (copy_files if files else copy_paths)(paths)
+        said = self.tr("{} files copied") if files else self.tr("{} paths copied")
+        self._window.status.say(
+            self.tr("{} copied").format(Path(paths[0]).name)
+            if len(paths) == 1
+            else said.format(number(len(paths)))
+        )
+
+    def _reveal(self) -> None:
+        sounds = self._sounds()
+        if sounds:
+            reveal(Path(sounds[0].path))
+
+    def _similar(self) -> None:
+        self._with_sound(self._window.bar.search_by)
+
+    def _with_sound(self, use: Callable[[QuerySound], None]) -> None:
+        """Use the range that is chosen in the player, or the whole sound."""
+        sound, range_s = self._window.audition.sound, self._window.panel.waveform.range_s
+        if sound is not None:
+            start, end = range_s or (None, None)
+            use(QuerySound(Path(sound.path), start, end))

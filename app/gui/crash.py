@@ -1,0 +1,97 @@
+"""What happens when a defect of ours is met: it is logged, told once, and the window goes on."""
+
+from __future__ import annotations
+
+import faulthandler
+import logging
+import sys
+import threading
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from types import TracebackType
+
+from PySide6.QtCore import QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
+from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
+
+from engine.paths import log_folder
+
+_LOG_BYTES = 1 << 20
+_log = logging.getLogger("soundsift")
+
+
+class Crashes(QObject):
+    """Takes every exception that nobody else takes, from any thread."""
+
+    _met = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = start_log()
+        self._told = False
+        self._met.connect(self._tell, Qt.ConnectionType.QueuedConnection)
+
+    def install(self) -> None:
+        """Catch what would end in a traceback."""
+        sys.excepthook = self._on_exception
+        threading.excepthook = lambda args: self.take(args.exc_value)
+
+    def take(self, error: BaseException | None) -> None:
+        """Log an exception, and tell about it."""
+        if error is None or isinstance(error, KeyboardInterrupt):
+            QApplication.quit()
+            return
+        _log.error("a defect was met", exc_info=error)
+        self._met.emit(f"{type(error).__name__}: {error}")
+
+    def _on_exception(
+        self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
+    ) -> None:
+        self.take(error)
+
+    def _tell(self, what: str) -> None:
+        if self._told:  # one dialog is enough; the log has them all
+            return
+        self._told = True
+        windows = [w for w in QApplication.topLevelWidgets() if w.isVisible() and w.isWindow()]
+        box = crash_dialog(what, self.log, windows[0] if windows else None)
+        box.finished.connect(lambda _: setattr(self, "_told", False))
+        box.open()
+
+
+def crash_dialog(what: str, log: Path, parent: QWidget | None) -> QMessageBox:
+    """Return the dialog that tells of a defect, with the log's path to send."""
+    box = QMessageBox(QMessageBox.Icon.Warning, "Soundsift", "", parent=parent)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    box.setText(
+        QApplication.translate(
+            "Crash",
+            "Something went wrong that should not. Your sounds and the "
+            "library are safe; the window goes on. If it happens again, send us this file:",
+        )
+        + f"\n\n{log}"
+    )
+    box.setInformativeText(what[:500])
+    return box
+
+
+def start_log() -> Path:
+    """Log warnings, defects, Qt's complaints and crashes of libraries; return the file."""
+    folder = log_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "soundsift.log"
+    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    for old in list(_log.handlers):
+        _log.removeHandler(old)
+        old.close()
+    _log.addHandler(handler)
+    faulthandler.enable((folder / "fatal.log").open("w", encoding="utf-8"))
+    qInstallMessageHandler(_on_qt_message)
+    return path
+
+
+def _on_qt_message(kind: QtMsgType, context: object, message: str) -> None:
+    if kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg):
+        _log.warning("Qt: %s", message)

@@ -1,0 +1,51 @@
+"""About Soundsift."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QLabel, QVBoxLayout
+
+from app.gui.style.icons import pixmap
+from engine.paths import log_folder
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+
+class About(QDialog):
+    """What this is, its version, and where its things are."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self.setWindowTitle(self.tr("About Soundsift"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 20, 28, 20)
+        picture = QLabel()
+        drawn = pixmap("soundsift", "#000000", 128)
+        drawn.setDevicePixelRatio(2.0)
+        picture.setPixmap(drawn)
+        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(picture)
+        title = QLabel(self.tr("Soundsift {}").format(version("soundsift")))
+        title.setProperty("role", "title")
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(title)
+        where = (
+            (self.tr("Library"), window.context.library_path),
+            (self.tr("Model"), window.context.opened.model_folder),
+            (self.tr("Log"), log_folder()),
+        )
+        lines = [
+            self.tr("Finds sounds by what they sound like. Everything stays on this computer."),
+            self.tr("Free software under the Apache License, version 2.0."),
+            "",
+            *(f"{name}: {path}" for name, path in where),
+        ]
+        text = QLabel("\n".join(lines))
+        text.setTextFormat(Qt.TextFormat.PlainText)
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        text.setWordWrap(True)
+        column.addWidget(text)

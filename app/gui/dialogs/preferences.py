@@ -1,0 +1,123 @@
+"""Preferences: sound devices, looks, indexing, cache."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QLabel,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+)
+
+from app.gui.style.apply import apply_theme
+from app.gui.style.palette import THEMES
+from engine.paths import cache_folder
+from engine.progress import Control
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+_MOST_THREADS = 32
+
+
+class Preferences(QDialog):
+    """Every change holds at once."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        settings = window.context.settings
+        self.setWindowTitle(self.tr("Preferences"))
+        self.setMinimumWidth(460)
+        self.output, self.input = QComboBox(), QComboBox()
+        self.theme = QComboBox()
+        titles = (self.tr("as the system"), self.tr("light"), self.tr("dark"))
+        for theme, title in zip(THEMES, titles, strict=True):
+            self.theme.addItem(title, theme)
+        theme = str(settings.value("window/theme") or "system")
+        self.theme.setCurrentIndex(max(0, self.theme.findData(theme)))
+        self.theme.currentIndexChanged.connect(self._set_theme)
+        self.auto_play = QCheckBox(self.tr("Play what is chosen"))
+        action = window.actions_by_name["auto_play"]
+        self.auto_play.setChecked(action.isChecked())
+        self.auto_play.clicked.connect(action.trigger)
+        self.threads = QSpinBox()
+        self.threads.setRange(1, _MOST_THREADS)
+        self.threads.setValue(window.keeping.threads)
+        self.threads.valueChanged.connect(self._set_threads)
+        self.cache = QLabel("…")
+        empty = QPushButton(self.tr("Empty the cache"))
+        empty.clicked.connect(self._empty_cache)
+        form = QFormLayout()
+        form.addRow(self.tr("Play on"), self.output)
+        form.addRow(self.tr("Record from"), self.input)
+        form.addRow("", self.auto_play)
+        form.addRow(self.tr("Theme"), self.theme)
+        form.addRow(self.tr("Threads that decode"), self.threads)
+        form.addRow(self.tr("Cache of waveforms"), self.cache)
+        form.addRow("", empty)
+        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        close.rejected.connect(self.close)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addWidget(close)
+        self._look()
+
+    def _look(self) -> None:
+        """Ask for devices and the size of the cache, which both may take a while."""
+        from app.gui.sound.devices import input_names
+
+        outputs = self._window.player.outputs
+
+        def look(control: Control) -> tuple[list[str], list[str], float]:
+            sizes = [path.stat().st_size for path in cache_folder().rglob("*") if path.is_file()]
+            return outputs.names(), input_names(), sum(sizes) / 1e6
+
+        self._window.jobs.start("read", look, self._show)
+
+    def _show(self, found: tuple[list[str], list[str], float]) -> None:
+        settings = self._window.context.settings
+        for box, names, key in (
+            (self.output, found[0], "audio/output"),
+            (self.input, found[1], "audio/input"),
+        ):
+            box.blockSignals(True)
+            box.clear()
+            box.addItem(self.tr("the system's device") if names else self.tr("none is there"), "")
+            for name in names:
+                box.addItem(name, name)
+            box.setCurrentIndex(max(0, box.findData(str(settings.value(key) or ""))))
+            box.blockSignals(False)
+            box.currentIndexChanged.connect(
+                lambda _, of=box, setting=key: self._set_device(of, setting)
+            )
+        self.cache.setText(self.tr("{:.0f} MB").format(found[2]))
+
+    def _set_device(self, box: QComboBox, key: str) -> None:
+        name = str(box.currentData() or "")
+        self._window.context.settings.setValue(key, name)
+        if key == "audio/output":
+            self._window.player.set_device(name or None)
+
+    def _set_theme(self) -> None:
+        self._window.context.settings.setValue("window/theme", self.theme.currentData())
+        apply_theme(self._window, str(self.theme.currentData()))
+
+    def _set_threads(self, threads: int) -> None:
+        self._window.context.settings.setValue("index/threads", threads)
+        self._window.keeping.threads = threads
+
+    def _empty_cache(self) -> None:
+        self._window.jobs.start(
+            "write",
+            lambda control: shutil.rmtree(cache_folder(), ignore_errors=True),
+            lambda _: self.cache.setText(self.tr("0 MB")),
+        )

@@ -1,0 +1,56 @@
+"""The files that could not be heard, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+
+from app.gui.dialogs.tables import TextTable
+from app.gui.text import number
+from engine.store import Skipped
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+
+class SkippedFiles(QDialog):
+    """Paths and reasons; tried again when a file changes."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self.setWindowTitle(self.tr("Skipped files"))
+        self.resize(860, 420)
+        self.says = QLabel()
+        self.says.setWordWrap(True)
+        self.table = TextTable((self.tr("File"), self.tr("Why")), wide=1)
+        again = QPushButton(self.tr("Look for changes"))
+        again.clicked.connect(lambda: window.keeping.index([]))
+        close = QPushButton(self.tr("Close"))
+        close.clicked.connect(self.close)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        buttons.addWidget(again)
+        buttons.addWidget(close)
+        column = QVBoxLayout(self)
+        column.addWidget(self.says)
+        column.addWidget(self.table, 1)
+        column.addLayout(buttons)
+        window.keeping.sounds_changed.connect(self._read)
+        self._read()
+
+    def _read(self) -> None:
+        library = self._window.context.opened.library
+        self._window.jobs.start("read", lambda control: library.skipped(), self._show)
+
+    def _show(self, rows: list[Skipped]) -> None:
+        self.says.setText(
+            self.tr("{} files could not be heard. They are tried again when they change.").format(
+                number(len(rows))
+            )
+            if rows
+            else self.tr("Every file could be heard.")
+        )
+        self.table.fill([(row.path, row.reason) for row in rows])
+        self.table.setColumnWidth(0, 420)

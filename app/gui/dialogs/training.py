@@ -1,0 +1,216 @@
+"""Train on my library: the trainer as a child process, its events as curves and a table."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QProcess
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+)
+
+from app.gui.dialogs.models import use_model_in
+from app.gui.dialogs.tables import TextTable
+from app.gui.widgets.curve import Curve
+from engine.models.spec import read_spec
+from engine.paths import data_folder
+from engine.progress import Control
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+_PATIENCE_MS = 5000
+
+
+class Training(QDialog):
+    """Starts ``python -m trainer --from-library`` and reads its JSON lines."""
+
+    def __init__(self, window: MainWindow) -> None:
+        super().__init__(window)
+        self._window = window
+        self._outcome: dict[str, Any] | None = None
+        self._problem = ""
+        self._stopping = False
+        workspace = window.context.opened
+        self._base = read_spec(workspace.model_folder).name
+        self.setWindowTitle(self.tr("Train on my library"))
+        self.resize(640, 560)
+        self.process = QProcess(self)
+        self.process.readyReadStandardOutput.connect(self._read)
+        self.process.readyReadStandardError.connect(self._read_problem)
+        self.process.finished.connect(self._ended)
+        self.name = QLineEdit("personal")
+        self.text_tower = QCheckBox(self.tr("the text tower, too (slower)"))
+        self.says = QLabel(
+            self.tr(
+                "Names, tags and descriptions of your sounds say what they are; what was already "
+                "heard is not heard again. The library stays as it is until you adopt the result."
+            )
+        )
+        self.says.setWordWrap(True)
+        self.loss = Curve(self.tr("loss"), window.context.colours)
+        self.recall = Curve(self.tr("held-out mAP@10 on the way"), window.context.colours)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.table = TextTable((self.tr("Figure"), self._base, self.tr("trained")), wide=0)
+        self.start = QPushButton(self.tr("Train"))
+        self.start.setDefault(True)
+        self.start.clicked.connect(self.begin)
+        self.stop = QPushButton(self.tr("Stop"))
+        self.stop.clicked.connect(self._stop)
+        self.adopt = QPushButton(self.tr("Adopt it"))
+        self.adopt.clicked.connect(self._adopt)
+        self.back = QPushButton(self.tr("Go back to {}").format(self._base))
+        self.back.clicked.connect(lambda: self._use(self._base))
+        self._lay_out()
+        self._show_state(running=False)
+        self.finished.connect(lambda _: self._stop())
+
+    def begin(self) -> None:
+        """Make the general set that watches over forgetting, then train."""
+        self.loss.clear()
+        self.recall.clear()
+        self.table.fill([])
+        self._outcome, self._problem, self._stopping = None, "", False
+        self.says.setText(self.tr("Preparing sounds of everything, so that nothing is forgotten …"))
+        self._show_state(running=True)
+
+        def general(control: Control) -> Path:
+            from app.demo import make_general_set
+
+            return make_general_set(data_folder() / "general", control)
+
+        self._window.jobs.start("read", general, self._launch, failed=self._fail)
+
+    def _launch(self, general: Path) -> None:
+        if self._stopping:
+            self._show_state(running=False)
+            return
+        library = self._window.context.library_path
+        arguments = ["-m", "trainer", "--from-library", "--library", str(library)]
+        arguments += ["--general", str(general), "--name", self.name.text().strip() or "personal"]
+        if self.text_tower.isChecked():
+            arguments.append("--text-tower")
+        self.says.setText(self.tr("Training …"))
+        self.process.start(sys.executable, arguments)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.addRow(self.tr("Base model"), QLabel(self._base))
+        form.addRow(self.tr("Name of the new one"), self.name)
+        form.addRow(self.tr("Train"), self.text_tower)
+        curves = QHBoxLayout()
+        curves.addWidget(self.loss)
+        curves.addWidget(self.recall)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.back, self.adopt, self.stop, self.start):
+            buttons.addWidget(button)
+        column = QVBoxLayout(self)
+        column.addLayout(form)
+        column.addWidget(self.says)
+        column.addWidget(self.bar)
+        column.addLayout(curves, 1)
+        column.addWidget(self.table, 1)
+        column.addLayout(buttons)
+
+    def _show_state(self, running: bool) -> None:
+        self.start.setEnabled(not running)
+        self.stop.setEnabled(running)
+        self.name.setEnabled(not running)
+        self.text_tower.setEnabled(not running)
+        self.bar.setVisible(running)
+        self.bar.setRange(0, 0)
+        made = bool(self._outcome and self._outcome["model"])
+        self.adopt.setEnabled(made and not running)
+        self.back.setEnabled(made and not running)
+
+    def _read(self) -> None:
+        while self.process.canReadLine():
+            line = bytes(self.process.readLine().data()).decode("utf-8", "replace")
+            try:
+                event = json.loads(line)
+            except ValueError:
+                continue
+            self._take(event)
+
+    def _take(self, event: dict[str, Any]) -> None:
+        kind = event.get("event")
+        if kind == "progress":
+            total = event["total"] or 0
+            self.bar.setRange(0, total)
+            self.bar.setValue(event["done"])
+            self.says.setText(event["stage"].capitalize() + " …")
+        elif kind == "loss":
+            self.loss.add(float(event.get("step", len(self.loss.points))), float(event["loss"]))
+        elif kind == "way":
+            self.recall.add(float(event["way"]), float(event["map10"]))
+            self.recall.points.sort()
+        elif kind == "personal":
+            self._outcome = event
+
+    def _read_problem(self) -> None:
+        text = bytes(self.process.readAllStandardError().data()).decode("utf-8", "replace")
+        lines = [line for line in text.splitlines() if line.startswith("error: ")]
+        if lines:
+            self._problem = lines[-1].removeprefix("error: ")
+
+    def _ended(self) -> None:
+        self._read()
+        self._read_problem()
+        if self._outcome is not None:
+            self._show_outcome(self._outcome)
+        elif self._stopping:
+            self.says.setText(self.tr("Stopped; starting again goes on where it was."))
+        else:
+            self.says.setText(self._problem or self.tr("The trainer ended without a result."))
+        self._show_state(running=False)
+
+    def _show_outcome(self, outcome: dict[str, Any]) -> None:
+        rows = []
+        for title, key in (
+            (self.tr("held-out sounds, found first"), "r1"),
+            (self.tr("held-out sounds, among ten"), "r10"),
+            (self.tr("held-out sounds, mAP@10"), "map10"),
+            (self.tr("sounds of everything"), "general"),
+        ):
+            before, after = outcome["before"][key], outcome["after"][key]
+            if before is not None:
+                rows.append((title, f"{before:.3f}", f"{after:.3f}"))
+        self.table.fill(rows)
+        said = self.tr("{} sounds to learn from, {} held out.").format(
+            outcome["sounds"], outcome["held_out"]
+        )
+        if not outcome["model"]:
+            kept = self.tr("No new model was made: {}.").format(outcome["kept"])
+            said = f"{said} {kept}"
+        self.says.setText(said)
+
+    def _fail(self, text: str) -> None:
+        self.says.setText(text)
+        self._show_state(running=False)
+
+    def _stop(self) -> None:
+        self._stopping = True
+        if self.process.state() != QProcess.ProcessState.NotRunning:
+            self.process.terminate()
+            if not self.process.waitForFinished(_PATIENCE_MS):
+                self.process.kill()
+
+    def _adopt(self) -> None:
+        if self._outcome and self._outcome["model"]:
+            self._use(Path(self._outcome["model"]).name)
+
+    def _use(self, name: str) -> None:
+        use_model_in(self._window, name, self.says.setText)

@@ -1,0 +1,213 @@
+"""Keeping the library: folders, indexing, collections, tags, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.gui.context import Context
+from app.gui.jobs import Job
+from app.gui.text import number, tr
+from app.gui.workspace import Overview
+from engine.index.build import IndexReport
+from engine.progress import Control
+from engine.store.collections import collect, drop_collection, rename_collection, take_out
+from engine.store.places import forget_folder
+from engine.store.tags import accept_tags, reject_tags
+
+_LOOK_MS = 4000  # between two looks at the library while it is being indexed
+
+
+class Keeping(QObject):
+    """Changes the library, in jobs, and tells what has changed."""
+
+    overview_changed = Signal(object)
+    sounds_changed = Signal()  # there are more, or fewer
+    tags_changed = Signal(list)
+
+    def __init__(self, context: Context, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._context = context
+        self._indexing: Job | None = None
+        self.overview: Overview | None = None
+        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look.timeout.connect(self._see_progress)
+        self.threads = 2
+
+    @property
+    def is_indexing(self) -> bool:
+        """Return whether folders are being indexed."""
+        return self._indexing is not None and not self._indexing.cancelled
+
+    def count(self) -> None:
+        """Count everything anew."""
+        workspace = self._context.opened
+        self._context.jobs.start(
+            "read", lambda control: workspace.overview(), self._counted, newest="overview"
+        )
+
+    def index(self, paths: Sequence[str | Path]) -> None:
+        """Index folders, which are added to the library; all of its own if none is named."""
+        workspace = self._context.opened
+        folders = [Path(path) for path in paths] or [
+            Path(path) for path in (self.overview.facets.folders if self.overview else ())
+        ]
+        if not folders:
+            self._context.say(tr("Add a folder of sounds first"), True)
+            return
+        threads = self.threads
+
+        def work(control: Control) -> IndexReport:
+            from engine.index.build import index_folders
+
+            return index_folders(
+                workspace.library, workspace.model_folder, folders, control, threads
+            )
+
+        self._indexing = self._context.jobs.start(
+            "index", work, self._indexed, failed=self._stopped, title=tr("Indexing")
+        )
+        self._look.start()
+
+    def make_demo(self) -> None:
+        """Make the demo sounds and index them."""
+        from engine.paths import data_folder
+
+        folder = data_folder() / "demo"
+
+        def work(control: Control) -> int:
+            from app.demo import make_demo_sounds
+
+            return make_demo_sounds(folder, control)
+
+        self._context.jobs.start(
+            "index", work, lambda made: self.index([folder]), title=tr("Making demo sounds")
+        )
+
+    def relink(self, old: str, new: str) -> None:
+        """Tell the library that a folder moved."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> int:
+            from engine.index.drives import relink
+
+            return relink(library, Path(old), Path(new))
+
+        self._write(
+            work,
+            lambda count: self._changed(
+                tr("{} sounds are now under {}").format(number(count), new)
+            ),
+        )
+
+    def forget(self, folder: str) -> None:
+        """Take a folder out of the library; its files stay where they are."""
+        library = self._context.opened.library
+        self._write(
+            lambda control: forget_folder(library, folder),
+            lambda count: self._changed(
+                tr("{} sounds left the library; their files are untouched").format(number(count))
+            ),
+        )
+
+    def collect(self, name: str, ids: Sequence[int]) -> None:
+        """Put sounds into a collection, which is made if need be."""
+        library = self._context.opened.library
+        self._write(
+            lambda control: collect(library, name, ids),
+            lambda count: self._collected(name, len(ids), count),
+        )
+
+    def take_out(self, name: str, ids: Sequence[int]) -> None:
+        """Take sounds out of a collection."""
+        library = self._context.opened.library
+        self._write(
+            lambda control: take_out(library, name, ids),
+            lambda _: self._changed(tr("taken out of {}").format(name)),
+        )
+
+    def rename_collection(self, name: str, new: str) -> None:
+        """Give a collection another name."""
+        library = self._context.opened.library
+        self._write(lambda control: rename_collection(library, name, new), self._count_again)
+
+    def drop_collection(self, name: str) -> None:
+        """Forget a collection; its sounds stay."""
+        library = self._context.opened.library
+        self._write(lambda control: drop_collection(library, name), self._count_again)
+
+    def tag(self, ids: Sequence[int], label: str, accept: bool = True) -> None:
+        """Accept or reject a tag of sounds."""
+        library = self._context.opened.library
+        say = accept_tags if accept else reject_tags
+
+        def done(_: None) -> None:
+            self.tags_changed.emit(list(ids))
+            self.count()
+
+        self._write(lambda control: say(library, [(i, label) for i in ids]), done)
+
+    def _write(
+        self, work: Callable[[Control], object], done: Callable[[Any], None] = lambda _: None
+    ) -> None:
+        self._context.jobs.start("write", work, done)
+
+    def _count_again(self, _: None) -> None:
+        self.count()
+
+    def _counted(self, overview: Overview) -> None:
+        self.overview = overview
+        self.overview_changed.emit(overview)
+
+    def _changed(self, said: str) -> None:
+        self._context.say(said, False)
+        self.refresh()
+
+    def _collected(self, name: str, count: int, new: int) -> None:
+        if new == count:
+            self._context.say(tr("{} added to {}").format(number(count), name), False)
+        else:
+            known = tr("{} added to {}, {} were there already")
+            self._context.say(known.format(new, name, count - new), False)
+        self.count()
+
+    def _indexed(self, report: IndexReport) -> None:
+        self._indexing = None
+        self._look.stop()
+        parts = [
+            tr("{} heard").format(number(report.heard)) if report.heard else "",
+            tr("{} unchanged").format(number(report.unchanged)) if report.unchanged else "",
+            tr("{} moved").format(number(report.moved)) if report.moved else "",
+            tr("{} missing").format(number(report.missing)) if report.missing else "",
+            tr("{} skipped").format(number(report.skipped)) if report.skipped else "",
+        ]
+        told = ", ".join(filter(None, parts)) or tr("no sounds there")
+        self._context.say(told, False)
+        self.refresh()
+
+    def _stopped(self, said: str) -> None:
+        self._indexing = None
+        self._look.stop()
+        self._context.say(said, True)
+        self.refresh()
+
+    def _see_progress(self) -> None:
+        if not self.is_indexing:
+            self._indexing = None
+            self._look.stop()
+        self.refresh()
+
+    def refresh(self) -> None:
+        """See what has changed, and count anew."""
+        workspace = self._context.opened
+        self._context.jobs.start(
+            "read",
+            lambda control: workspace.refresh(),
+            lambda _: self.sounds_changed.emit(),
+            newest="refresh",
+        )
+        self.count()

@@ -1,0 +1,59 @@
+"""Numbers and places as the window writes them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QLocale
+
+from engine.store import SoundRow
+
+
+def tr(text: str) -> str:
+    """Return a text in the user's language, where it does not belong to one widget."""
+    return QCoreApplication.translate("Soundsift", text)
+
+
+def duration(seconds: float) -> str:
+    """Return a length as people in the trade read it: ``0.42``, ``4:05.1`` or ``1:02:30``."""
+    if seconds < 60:
+        return f"{seconds:.2f}"
+    minutes, rest = divmod(seconds, 60)
+    hours, minutes = divmod(int(minutes), 60)
+    if hours:
+        return f"{hours}:{minutes:02d}:{int(rest):02d}"
+    return f"{minutes}:{rest:04.1f}"
+
+
+def number(count: int) -> str:
+    """Return a count with its thousands apart."""
+    return QLocale().toString(count)
+
+
+def technical(sound: SoundRow) -> str:
+    """Return rate, depth and channels: ``48 k · 24 · 2``."""
+    rate = f"{sound.rate_hz / 1000:g} k"
+    return " · ".join(filter(None, (rate, str(sound.bits or ""), channels(sound.channels))))
+
+
+def channels(count: int) -> str:
+    """Return a number of channels as it is called."""
+    return {1: tr("mono"), 2: tr("stereo")}.get(count, str(count))
+
+
+def short_folder(path: str) -> str:
+    """Return the folder of a file, the home folder as ``~``."""
+    folder, home = os.path.dirname(path), str(Path.home())  # noqa: PTH120 - 10⁶ times
+    if folder == home or folder.startswith(home + os.sep):
+        return "~" + folder[len(home) :]
+    return folder
+
+
+def time_left(seconds: float) -> str:
+    """Return how long something still takes: ``2 min``."""
+    if seconds < 90:
+        return tr("{} s left").format(max(1, round(seconds)))
+    if seconds < 5400:
+        return tr("{} min left").format(round(seconds / 60))
+    return tr("{} h left").format(round(seconds / 3600, 1))

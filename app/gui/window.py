@@ -1,0 +1,302 @@
+"""The main window: panels put together, actions wired, state kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+
+from app.gui.actions import fill_menus, make_actions, place_actions
+from app.gui.asking import Asking
+from app.gui.audition import Audition
+from app.gui.commands import Commands
+from app.gui.context import Context
+from app.gui.files import Parts, drag_files
+from app.gui.jobs import Jobs
+from app.gui.keeping import Keeping
+from app.gui.models.results_model import ResultsModel
+from app.gui.recording import Recording
+from app.gui.searching import Searching
+from app.gui.sound.devices import Outputs
+from app.gui.sound.player import Player
+from app.gui.style.palette import Colours
+from app.gui.widgets.buttons import recolour
+from app.gui.widgets.empty_state import EmptyState, Welcome
+from app.gui.widgets.inspector import Inspector
+from app.gui.widgets.player_panel import PlayerPanel
+from app.gui.widgets.results_view import ResultsView
+from app.gui.widgets.search_bar import SearchBar
+from app.gui.widgets.sources_panel import SourcesPanel
+from app.gui.widgets.status_bar import StatusBar
+from app.gui.workspace import Found, Overview, Workspace
+from engine.metadata.ucs_names import categories
+
+_LEAST_WIDTH, _LEAST_HEIGHT = 900, 560
+_TRANSPORT = (
+    *("auto_play", "", "reverse", "play", "loop", "", "slower", "faster", ""),
+    *("zoom_out", "zoom_in", "spectrogram"),
+)
+_ICONS = {
+    "zoom_in": "zoom-in",
+    "zoom_out": "zoom-out",
+    "auto_play": "auto-play",
+}
+
+
+class MainWindow(QMainWindow):
+    """The window on one library."""
+
+    def __init__(
+        self,
+        library_path: Path,
+        settings: QSettings,
+        colours: Colours,
+        outputs: Outputs | None = None,
+    ) -> None:
+        super().__init__()
+        self.jobs = Jobs(self)
+        self.status = StatusBar(self.jobs, colours)
+        self.context = Context(library_path, self.jobs, settings, colours, self.status.say)
+        self.player = Player(outputs, self)
+        self.bar = SearchBar(colours)
+        self.sources = SourcesPanel(colours)
+        self.results = ResultsView(ResultsModel(self), colours)
+        self.panel = PlayerPanel(self.player, colours)
+        self.inspector = Inspector(colours)
+        self.empty, self.welcome = EmptyState(), Welcome()
+        self.stack = QStackedWidget()
+        for page in (self.results, self.empty, self.welcome):
+            self.stack.addWidget(page)
+        self.stack.setCurrentWidget(self.empty)
+        self.keeping = Keeping(self.context, self)
+        self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
+        self.audition = Audition(
+            self.context, self.results, self.player, self.panel, self.inspector, self.bar
+        )
+        self.parts = Parts(self.context)
+        self.asking, self.recording = Asking(self), Recording(self)
+        self.commands = Commands(self)
+        self.actions_by_name: dict[str, QAction] = make_actions(self, self.commands.table())
+        self._lay_out()
+        self._wire()
+        self._restore()
+        QTimer.singleShot(0, self._open)
+
+    # Putting together
+
+    def _lay_out(self) -> None:
+        self.setWindowTitle(self.tr("Soundsift"))
+        self.setMinimumSize(_LEAST_WIDTH, _LEAST_HEIGHT)
+        self.setAcceptDrops(True)
+        fill_menus(self.menuBar(), self.actions_by_name)
+        lists: list[QWidget] = [self.results, self.sources.tree, self.panel.waveform]
+        place_actions(self.actions_by_name, self, lists, [self.results, self.panel.waveform])
+        chosen = [(_ICONS.get(n, n), self.actions_by_name.get(n)) for n in _TRANSPORT]
+        self.panel.add_buttons(chosen)
+        self.columns = QSplitter(Qt.Orientation.Horizontal)
+        for widget in (self.sources, self.stack, self.inspector):
+            self.columns.addWidget(widget)
+        self.columns.setStretchFactor(1, 1)
+        self.columns.setSizes([220, 820, 270])
+        self.columns.setChildrenCollapsible(False)
+        self.rows = QSplitter(Qt.Orientation.Vertical)
+        self.rows.addWidget(self.columns)
+        self.rows.addWidget(self.panel)
+        self.rows.setStretchFactor(0, 1)
+        self.rows.setSizes([600, 170])
+        self.rows.setChildrenCollapsible(False)
+        top = QWidget()
+        above = QVBoxLayout(top)
+        above.setContentsMargins(10, 6, 10, 8)
+        above.addWidget(self.bar)
+        body = QWidget()
+        body.setObjectName("body")
+        column = QVBoxLayout(body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(0)
+        column.addWidget(top)
+        column.addWidget(self.rows, 1)
+        column.addWidget(self.status)
+        self.setCentralWidget(body)
+        self.setTabOrder(self.bar.text, self.results)
+        self.bar.text.setFocus()
+
+    def _wire(self) -> None:
+        say = self.status.say
+        self.jobs.told.connect(lambda text: say(text, True))
+        self.player.told.connect(lambda text: say(text, True, True))
+        self.searching.answered.connect(self._on_answered)
+        self.keeping.overview_changed.connect(self._on_overview)
+        self.keeping.sounds_changed.connect(self._on_sounds)
+        self.keeping.tags_changed.connect(self.results.results.forget)
+        self.keeping.tags_changed.connect(lambda _: self.audition.look_again())
+        tags = self.keeping.tag
+        self.inspector.tag_added.connect(lambda i, tag: tags([i], tag))
+        self.inspector.tag_removed.connect(lambda i, tag: tags([i], tag, False))
+        self.inspector.tag_rejected.connect(lambda i, tag: tags([i], tag, False))
+        self.inspector.similar_wanted.connect(lambda path: self.commands.similar_to(Path(path)))
+        self.panel.waveform.range_changed.connect(self._on_range)
+        self.panel.waveform.range_dragged.connect(self._drag_range)
+        self.bar.completer.words = self._words
+        self.bar.record_wanted.connect(self.recording.toggle)
+        self.status.models_wanted.connect(self.commands.models)
+        self.status.skipped_wanted.connect(self.commands.skipped)
+        self.welcome.add_wanted.connect(self.asking.add)
+        self.welcome.demo_wanted.connect(self.keeping.make_demo)
+        sources = self.sources
+        sources.filter_wanted.connect(self.bar.add_filter)
+        sources.everything_wanted.connect(self.bar.clear)
+        sources.add_wanted.connect(self.asking.add)
+        sources.rescan_wanted.connect(self.keeping.index)
+        sources.folders_dropped.connect(self.keeping.index)
+        sources.collected.connect(self.keeping.collect)
+        sources.relink_wanted.connect(self.asking.relink)
+        sources.remove_wanted.connect(self.asking.forget)
+        sources.collection_wanted.connect(self.asking.new_collection)
+        sources.rename_wanted.connect(self.asking.rename_collection)
+        sources.drop_wanted.connect(self.asking.drop_collection)
+
+    # The library
+
+    def _open(self) -> None:
+        path = self.context.library_path
+
+        def opened(workspace: Workspace) -> None:
+            self.context.workspace = workspace
+            self.keeping.count()
+            self.searching.ask()
+
+        self.jobs.start(
+            "write",
+            lambda control: Workspace(path),
+            opened,
+            failed=lambda text: self.status.say(text, True, True),
+        )
+
+    def _on_overview(self, overview: Overview) -> None:
+        self.sources.show_overview(overview)
+        self.status.show_overview(overview)
+        known = overview.statistics
+        if not overview.facets.folders and not known.sounds and not known.offline:
+            if not self.keeping.is_indexing:
+                self.stack.setCurrentWidget(self.welcome)
+        elif self.stack.currentWidget() is self.welcome:
+            self.stack.setCurrentWidget(self.empty)
+            self.searching.ask()
+        if known.windows:
+            self.searching.warm_up()
+
+    def _on_sounds(self) -> None:
+        """Show what came, unless somebody is listening through the results of a search."""
+        found = self.results.results.found
+        if found.asked.is_empty or found.words_only or not len(found.ids):
+            self.searching.refresh()
+
+    def _on_answered(self, found: Found) -> None:
+        nothing_known = self.keeping.overview is not None and not (
+            self.keeping.overview.facets.folders or len(found.ids)
+        )
+        if nothing_known and found.asked.is_empty and not self.keeping.is_indexing:
+            self.stack.setCurrentWidget(self.welcome)
+
+    def _words(self, key: str) -> list[str]:
+        """Return what completes a filter."""
+        overview = self.keeping.overview
+        if overview is None:
+            return []
+        return {
+            "cat": sorted(overview.facets.categories) or [c.id for c in categories().values()],
+            "tag": list(overview.facets.tags),
+            "in": [Path(folder).name for folder in overview.facets.folders],
+            "coll": list(overview.collections),
+        }.get(key, [])
+
+    # The range
+
+    def _on_range(self, range_s: tuple[float, float] | None) -> None:
+        if self.audition.sound is not None:
+            self.parts.prepare(self.audition.sound, range_s)
+
+    def _drag_range(self) -> None:
+        sound, range_s = self.audition.sound, self.panel.waveform.range_s
+        if sound is None or range_s is None:
+            return
+        path = self.parts.file_of(sound, range_s)
+        if path is None:
+            self.status.say(self.tr("the range is still being rendered: drag it in a moment"), True)
+            return
+        drag_files(self.panel.waveform, [path])
+
+    # Looks and state
+
+    def set_colours(self, colours: Colours) -> None:
+        """Follow the theme."""
+        self.context.colours = colours
+        recolour(self, colours)
+        for widget in (self.sources, self.results, self.panel, self.inspector):
+            widget.set_colours(colours)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome folders anywhere."""
+        if any(Path(url.toLocalFile()).is_dir() for url in event.mimeData().urls()):
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Index folders that were dropped."""
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        event.acceptProposedAction()
+        self.keeping.index([path for path in paths if Path(path).is_dir()])
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Keep the state, end what runs, and go."""
+        self._save()
+        self.hide()
+        self.commands.close()
+        self.recording.finish(search=False)
+        self.player.close()
+        self.jobs.close()
+        self.parts.clean()
+        if self.context.workspace is not None:
+            self.context.workspace.close()
+            self.context.workspace = None
+        super().closeEvent(event)
+
+    def _save(self) -> None:
+        settings = self.context.settings
+        settings.setValue("window/geometry", self.saveGeometry())
+        settings.setValue("window/columns", self.columns.saveState())
+        settings.setValue("window/rows", self.rows.saveState())
+        settings.setValue("results/columns", self.results.column_state())
+        settings.setValue("search/history", self.bar.history)
+        settings.setValue("search/last", self.bar.query.text)
+        settings.setValue("player/gain", self.panel.gain.value())
+        for name in ("auto_play", "sources", "inspector", "loop"):
+            settings.setValue(f"on/{name}", self.actions_by_name[name].isChecked())
+        settings.sync()
+
+    def _restore(self) -> None:
+        settings = self.context.settings
+        for name, restore in (
+            ("window/geometry", self.restoreGeometry),
+            ("window/columns", self.columns.restoreState),
+            ("window/rows", self.rows.restoreState),
+            ("results/columns", self.results.restore_columns),
+        ):
+            state = settings.value(name)
+            if isinstance(state, QByteArray):
+                restore(state)
+        if settings.value("window/geometry") is None:
+            self.resize(1280, 760)
+        history = settings.value("search/history") or []
+        self.bar.history = history if isinstance(history, list) else [str(history)]
+        self.bar.set_text(str(settings.value("search/last") or ""))
+        self.panel.gain.setValue(int(str(settings.value("player/gain") or 0)))
+        device = settings.value("audio/output")
+        self.player.set_device(str(device) if device else None)
+        self.keeping.threads = int(str(settings.value("index/threads") or 2))
+        for name in ("auto_play", "sources", "inspector", "loop"):
+            on = str(settings.value(f"on/{name}", str(name != "loop"))).lower() == "true"
+            self.actions_by_name[name].setChecked(on)
+            self.commands.table()[name]()
