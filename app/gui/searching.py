@@ -149,11 +149,15 @@ class Searching(QObject):
         self.refresh()
 
     def _fetch(self, ids: list[int]) -> None:
-        workspace = self._context.opened
+        workspace = self._context.workspace
+        if workspace is None:
+            return
         self._context.jobs.start("read", lambda control: workspace.rows(ids), self._model.put_rows)
 
     def _draw(self, sounds: list[object]) -> None:
-        workspace = self._context.opened
+        workspace = self._context.workspace
+        if workspace is None:
+            return
         self._context.jobs.start(
             "read",
             lambda control: workspace.make_thumbnails(sounds, control),  # type: ignore[arg-type]

@@ -60,6 +60,7 @@ class Feeder(threading.Thread):
         self._rate_hz = 1  # of the file
         self._end: int | None = None
         self._began = time.monotonic()
+        self._lost_at: float | None = None
         self._silent_since = time.monotonic()
 
     # From the window's thread
@@ -118,8 +119,10 @@ class Feeder(threading.Thread):
                 wish, moved = self._wish, self._device_changed
                 self._device_changed = False
             try:
-                if moved and self._output is not None:
+                if moved and wish is current:
                     voice = self._resume(wish)
+                elif moved:
+                    self._close_output()
                 if wish is not current:
                     current, voice = wish, None
                     voice = self._begin(wish)
@@ -156,7 +159,8 @@ class Feeder(threading.Thread):
     def _resume(self, order: Order | None) -> Voice | None:
         """Go on where it was, on another device."""
         just_begun = time.monotonic() - self._began < _JUST_BEGUN_S
-        place = None if just_begun else self.position_s
+        place = None if just_begun else self.position_s or self._lost_at
+        self._lost_at = None
         self._close_output()
         if order is None:
             return None
@@ -211,6 +215,7 @@ class Feeder(threading.Thread):
             with self._changed:
                 self._device_changed = True
         elif not output.active:
+            self._lost_at = self.position_s
             self._close_output()
             with suppress(DeviceError, OSError):
                 self._outputs.look_again()
@@ -221,8 +226,6 @@ class Feeder(threading.Thread):
             )
             with self._changed:
                 self._device_changed = current is not None
-            if current is not None:
-                self._open_output(self._format)
 
     def _open_output(self, wanted: tuple[int, int]) -> None:
         if self._output is not None and self._format == wanted:

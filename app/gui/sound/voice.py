@@ -131,7 +131,8 @@ def _fold(channels: int) -> Frames:
         matrix[0, 0] = matrix[1, 1] = 1.0
         matrix[2] = half
         matrix[4::2, 0] = matrix[5::2, 1] = half
-        return matrix / np.float32(1 + 2 * half)
+        folded: Frames = matrix / matrix.sum(axis=0).max()
+        return folded
     matrix[0::2, 0] = 1.0 / len(matrix[0::2])
     matrix[1::2, 1] = 1.0 / max(1, len(matrix[1::2]))
     return matrix

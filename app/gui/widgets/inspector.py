@@ -7,6 +7,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -29,7 +30,7 @@ _MOST_MOMENTS = 5
 _LONGEST_FIELD = 300
 
 
-class Inspector(QScrollArea):
+class Inspector(QFrame):
     """Shows one sound; every wish is a signal."""
 
     tag_added = Signal(int, str)
@@ -46,17 +47,22 @@ class Inspector(QScrollArea):
         self._details: SoundDetails | None = None
         self._match: Match | None = None
         self.setObjectName("panel")
-        self.setWidgetResizable(True)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setAccessibleName(self.tr("Inspector"))
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._scroll = QScrollArea()
+        self._scroll.setWidgetResizable(True)
+        self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.tag_line = QLineEdit()
         self.tag_line.setPlaceholderText(self.tr("add a tag"))
         self.tag_line.setAccessibleName(self.tr("Add a tag"))
         self.tag_line.returnPressed.connect(self._add_tag)
-        self._body = QWidget()
-        self._column = QVBoxLayout(self._body)
-        self.setWidget(self._body)
+        frame = QVBoxLayout(self)
+        frame.setContentsMargins(0, 0, 0, 0)
+        frame.addWidget(self._scroll, 1)
+        line = QHBoxLayout()
+        line.setContentsMargins(10, 4, 10, 8)
+        line.addWidget(self.tag_line)
+        frame.addLayout(line)
         self.clear()
 
     @property
@@ -102,13 +108,12 @@ class Inspector(QScrollArea):
             self.show_details(self._details, self._match)
 
     def _fresh(self) -> None:
-        self.tag_line.setParent(None)
-        self._body = QWidget()
-        self._body.setObjectName("panel")
-        self._column = QVBoxLayout(self._body)
+        body = QWidget()
+        body.setObjectName("panel")
+        self._column = QVBoxLayout(body)
         self._column.setContentsMargins(12, 8, 12, 12)
         self._column.setSpacing(4)
-        self.setWidget(self._body)
+        self._scroll.setWidget(body)
 
     def _heading(self, text: str) -> None:
         label = QLabel(text)
@@ -144,16 +149,15 @@ class Inspector(QScrollArea):
         self._column.addLayout(form)
 
     def _show_tags(self, details: SoundDetails) -> None:
-        self._heading(self.tr("Tags"))
         sound_id = details.sound.id
         if details.tags:
+            self._heading(self.tr("Tags"))
             flow = FlowLayout()
             for label in details.tags:
                 chip = Chip(label, self._colours)
                 chip.removed.connect(lambda tag=label: self.tag_removed.emit(sound_id, tag))
                 flow.addWidget(chip)
             self._column.addLayout(flow)
-        self._column.addWidget(self.tag_line)
         if details.likenesses:
             self._heading(self.tr("Sounds like"))
         for likeness in details.likenesses:

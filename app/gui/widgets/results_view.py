@@ -224,7 +224,6 @@ class ResultsView(QTableView):
         if self.results.found.answer is not None:
             header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         header.blockSignals(False)
-        self._divider = None  # rows have their usual heights again
         self._place_divider()
         self.scrollToTop()
         self._settled.start()

@@ -1,0 +1,130 @@
+"""A window on a real small library, played through a device that tests pull."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QSettings
+
+from app.gui.main import make_application, make_settings
+from app.gui.sound.devices import DeviceError
+from app.gui.style.apply import apply_theme
+from app.gui.window import MainWindow
+from engine.index.build import index_folders
+from engine.progress import Control
+from engine.store import Library
+
+
+class FakeOutput:
+    """A device that plays when a test pulls."""
+
+    def __init__(self, rate_hz: int, channels: int, pull: Callable) -> None:
+        self.rate_hz, self.channels, self.latency_s = rate_hz, channels, 0.0
+        self.underflows = 0
+        self.active = True
+        self.closed = False
+        self._pull = pull
+
+    def pull(self, frames: int) -> np.ndarray:
+        out = np.full((frames, self.channels), np.nan, np.float32)
+        self._pull(out)
+        return out
+
+    def close(self) -> None:
+        self.closed, self.active = True, False
+
+
+class FakeOutputs:
+    """Devices of a test; ``rates`` are those that they can play."""
+
+    def __init__(self, rates: tuple[int, ...] | None = None, most_channels: int = 2) -> None:
+        self.rates, self.most_channels = rates, most_channels
+        self.opened: list[FakeOutput] = []
+        self.asked: list[str | None] = []
+        self.missing = False
+        self.patience = 0
+
+    @property
+    def last(self) -> FakeOutput:
+        return self.opened[-1]
+
+    def open(self, device, rate_hz, channels, pull):
+        self.asked.append(device)
+        if self.missing:
+            raise DeviceError("there is no audio device to play on: connect one")
+        rate = rate_hz if self.rates is None or rate_hz in self.rates else self.rates[0]
+        count = min(max(2, channels), self.most_channels)
+        self.opened.append(FakeOutput(rate, count, pull(rate, count)))
+        return self.opened[-1]
+
+    def names(self):
+        return [] if self.missing else ["speakers", "phones"]
+
+    def look_again(self):
+        pass
+
+    def be_patient(self):
+        self.patience += 1
+
+
+@pytest.fixture
+def outputs() -> FakeOutputs:
+    return FakeOutputs()
+
+
+@pytest.fixture(scope="session")
+def qapp():
+    return make_application()
+
+
+@pytest.fixture
+def settings() -> QSettings:
+    return make_settings()
+
+
+@pytest.fixture
+def library_path(tmp_path: Path, sounds: Path, model_folder: Path) -> Path:
+    """Return an indexed library, with one file that could not be heard."""
+    (sounds / "broken.wav").write_text("words")
+    path = tmp_path / "library.db"
+    with Library(path) as library:
+        library.set_settings({"model_folder": str(model_folder).encode()})
+        index_folders(library, model_folder, [sounds], Control())
+    return path
+
+
+@pytest.fixture
+def open_window(qtbot, outputs, settings) -> Iterator[Callable[..., MainWindow]]:
+    """Return a function that opens a window; defects of ours fail the test."""
+    opened: list[MainWindow] = []
+    crashes: list[BaseException] = []
+
+    def show(path: Path, theme: str = "dark") -> MainWindow:
+        window = MainWindow(path, settings, apply_theme(None, theme), outputs)
+        window.jobs.crashed.connect(crashes.append)
+        opened.append(window)
+        window.show()
+        qtbot.waitUntil(lambda: window.keeping.overview is not None, timeout=10_000)
+        return window
+
+    yield show
+    for window in opened:
+        window.close()
+        window.deleteLater()
+    assert not crashes
+
+
+@pytest.fixture
+def window(open_window, library_path, qtbot) -> MainWindow:
+    """Return a window whose model is warm and which lists all sounds."""
+    shown = open_window(library_path)
+    qtbot.waitUntil(lambda: shown.context.workspace.is_warm, timeout=30_000)
+    qtbot.waitUntil(lambda: shown.results.results.rowCount() == 12, timeout=10_000)
+    qtbot.waitUntil(lambda: not shown.jobs.shown(), timeout=10_000)
+    return shown

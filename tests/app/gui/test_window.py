@@ -1,0 +1,367 @@
+"""The window as its users meet it: real widgets, a real small library."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent, QGuiApplication
+from PySide6.QtWidgets import QInputDialog, QToolButton
+
+from engine.store import Library
+from engine.store.collections import collections
+from engine.store.tags import accepted_tags, rejected_tags
+
+
+def search(window, qtbot, text):
+    window.bar.set_text(text)
+    qtbot.waitUntil(lambda: window.results.results.found.asked.text == text, timeout=5000)
+    qtbot.waitUntil(lambda: not window.jobs.is_running("search"))
+
+
+def names(window):
+    model = window.results.results
+    return [Path(model.row_at(row).sound.path).name for row in range(model.rowCount())]
+
+
+def press(qtbot, widget, key, modifier=Qt.KeyboardModifier.NoModifier):
+    qtbot.keyClick(widget, key, modifier)
+
+
+def test_searching_by_words_and_sound_answers(window, qtbot):
+    search(window, qtbot, "a low door")
+    answer = window.results.results.found.answer
+    assert len(answer.matches) == 12 and window.results.results.rowCount() == 12
+    assert "match" in window.status.message.text()
+    search(window, qtbot, "fmt:flac")
+    assert window.stack.currentWidget() is window.empty
+    assert "Nothing here" in window.empty.title.text()
+    search(window, qtbot, '"sound 07"')
+    assert names(window)[0] == "Sound_07.wav"
+
+
+def test_results_are_auditioned_by_keys(window, outputs, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    assert window.results.hasFocus() and window.results.currentIndex().row() == 0
+    assert window.player.playing
+    first = window.player.loaded
+    qtbot.keyClick(window.results, Qt.Key.Key_Down)
+    assert window.player.playing and window.player.loaded != first
+    qtbot.waitUntil(lambda: bool(outputs.opened))
+    qtbot.keyClick(window.results, Qt.Key.Key_Space)
+    assert not window.player.playing
+    qtbot.keyClick(window.results, Qt.Key.Key_Space)
+    assert window.player.playing
+    qtbot.keyClick(window.results, Qt.Key.Key_Escape)
+    assert not window.player.playing and window.bar.query.text == "door"
+    qtbot.keyClick(window.results, Qt.Key.Key_Escape)
+    assert window.bar.query.is_empty and window.bar.text.hasFocus()
+
+
+def test_up_from_the_first_row_goes_back_to_the_search(window, qtbot):
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.keyClick(window.results, Qt.Key.Key_Up)
+    assert window.bar.text.hasFocus()
+
+
+def test_nothing_plays_while_auto_play_is_off_or_a_key_repeats(window, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.keyClick(window.results, Qt.Key.Key_A)
+    qtbot.keyClick(window.results, Qt.Key.Key_Down)
+    assert not window.player.playing and not window.audition.auto_play
+    qtbot.keyClick(window.results, Qt.Key.Key_A)
+    from PySide6.QtCore import QEvent
+    from PySide6.QtGui import QKeyEvent
+    from PySide6.QtWidgets import QApplication
+
+    none, down = Qt.KeyboardModifier.NoModifier, Qt.Key.Key_Down
+    for _ in range(3):
+        event = QKeyEvent(QEvent.Type.KeyPress, down, none, "", True)
+        QApplication.sendEvent(window.results, event)
+        assert not window.player.playing
+    QApplication.sendEvent(window.results, QKeyEvent(QEvent.Type.KeyRelease, down, none))
+    assert window.player.playing
+
+
+def test_keys_change_how_it_plays_but_letters_can_still_be_typed(window, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    for key in (Qt.Key.Key_L, Qt.Key.Key_R, Qt.Key.Key_BracketLeft, Qt.Key.Key_BracketLeft):
+        qtbot.keyClick(window.results, key)
+    order = window.player.order
+    assert order.loop and order.reverse and order.speed == pytest.approx(2 ** (-2 / 12))
+    qtbot.keyClick(window.results, Qt.Key.Key_0)
+    assert window.player.order.speed == 1.0
+    window.bar.text.setFocus()
+    window.bar.text.clear()
+    qtbot.keyClicks(window.bar.text, "a lr0[]? d")
+    assert window.bar.text.text() == "a lr0[]? d" and window.player.order.loop
+
+
+def test_a_dropped_file_is_searched_by(window, sounds, qtbot):
+    path = sounds / "tones" / "Sound_03.wav"
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(path))])
+    copy, left = Qt.DropAction.CopyAction, Qt.MouseButton.LeftButton
+    event = QDropEvent(QPointF(9, 9), copy, data, left, Qt.KeyboardModifier.NoModifier)
+    window.bar.dropEvent(event)
+    qtbot.waitUntil(lambda: bool(window.results.results.found.asked.sounds), timeout=10_000)
+    assert len(names(window)) == 11 and path.name not in names(window)
+
+
+def test_similar_sounds_of_a_range(window, qtbot):
+    search(window, qtbot, '"sound 11"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    window.panel.waveform.set_range((0.2, 0.7))
+    qtbot.keyClick(window.results, Qt.Key.Key_S)
+    asked = window.bar.query.sounds[0]
+    assert asked.path.name == "Sound_11.wav" and (asked.start_s, asked.end_s) == (0.2, 0.7)
+    qtbot.waitUntil(lambda: bool(window.results.results.found.asked.sounds), timeout=10_000)
+
+
+def test_the_inspector_explains_a_match(window, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.inspector.details is not None, timeout=10_000)
+    details = window.inspector.details
+    match = window.results.results.row_at(0).match
+    assert details.sound == match.sound and details.likenesses and details.similar.matches
+    best = max(moment.strength for moment in details.moments)
+    assert best == pytest.approx(match.strength, abs=1e-4)
+
+
+def test_tags_are_accepted_rejected_and_searchable_at_once(window, library_path, qtbot):
+    search(window, qtbot, '"sound 05"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.inspector.details is not None, timeout=10_000)
+    sound_id = window.inspector.details.sound.id
+    offered = window.inspector.details.likenesses[0].text
+    window.inspector.tag_line.setFocus()
+    window.inspector.tag_line.setText("  very   metallic ")
+    qtbot.keyClick(window.inspector.tag_line, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: "very metallic" in window.inspector.details.tags, timeout=5000)
+    window.inspector.tag_rejected.emit(sound_id, offered)
+    qtbot.waitUntil(
+        lambda: offered not in [x.text for x in window.inspector.details.likenesses], timeout=5000
+    )
+    with Library(library_path) as library:
+        assert accepted_tags(library, [sound_id]) == {sound_id: ["very metallic"]}
+        assert rejected_tags(library, sound_id) == {offered}
+    search(window, qtbot, 'tag:"very metallic"')
+    assert names(window) == ["Sound_05.wav"]
+    qtbot.waitUntil(lambda: "very metallic" in window.keeping.overview.facets.tags)
+
+
+def test_d_collects_what_is_chosen(window, library_path, qtbot, monkeypatch):
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *a, **k: ("My picks", True))
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.keyClick(window.results, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    assert len(window.results.chosen_ids()) == 2
+    qtbot.keyClick(window.results, Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: window.keeping.overview.collections == {"My picks": 2}, timeout=5000)
+    monkeypatch.setattr(QInputDialog, "getItem", lambda *a, **k: pytest.fail("asked again"))
+    qtbot.keyClick(window.results, Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: "were there already" in window.status.message.text(), timeout=5000)
+    with Library(library_path) as library:
+        assert collections(library) == {"My picks": 2}
+    window.sources.filter_wanted.emit('coll:"My picks"')
+    window.bar.text.clear()
+    qtbot.waitUntil(lambda: window.results.results.rowCount() == 2, timeout=5000)
+
+
+def test_files_and_paths_are_copied(window, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    control = Qt.KeyboardModifier.ControlModifier
+    path = window.results.results.row_at(0).sound.path
+    qtbot.keyClick(window.results, Qt.Key.Key_C, control)
+    data = QGuiApplication.clipboard().mimeData()
+    assert [url.toLocalFile() for url in data.urls()] == [path]
+    qtbot.keyClick(window.results, Qt.Key.Key_C, control | Qt.KeyboardModifier.ShiftModifier)
+    assert QGuiApplication.clipboard().text() == path
+
+
+def test_a_range_is_rendered_to_be_dragged_out_and_cleaned_up(window, qtbot, monkeypatch):
+    dragged = []
+    monkeypatch.setattr("app.gui.window.drag_files", lambda source, paths: dragged.append(paths))
+    search(window, qtbot, '"sound 11"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    waveform = window.panel.waveform
+    waveform.set_range((0.25, 0.75))
+    waveform.range_changed.emit((0.25, 0.75))
+    sound = window.audition.sound
+    qtbot.waitUntil(lambda: window.parts.file_of(sound, (0.25, 0.75)) is not None, timeout=5000)
+    y = waveform.height() // 2
+    inside = round(waveform.view.x(0.5))
+    from tests.app.gui.test_results import QPoint, send_move
+
+    qtbot.mousePress(waveform, Qt.MouseButton.LeftButton, pos=QPoint(inside, y))
+    send_move(waveform, QPoint(inside + 40, y))
+    ((path,),) = dragged
+    info = soundfile.info(path)
+    assert (info.subtype, info.samplerate) == ("PCM_24", sound.rate_hz)
+    assert info.duration == pytest.approx(0.5, abs=1e-3)
+    window.close()
+    assert not path.exists()
+
+
+def test_a_range_is_chosen_with_the_mouse_and_a_click_plays_from_there(window, qtbot):
+    search(window, qtbot, '"sound 11"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    window.player.stop()
+    from tests.app.gui.test_results import QPoint, send_move
+
+    waveform = window.panel.waveform
+    left, width = Qt.MouseButton.LeftButton, waveform.width()
+    qtbot.mousePress(waveform, left, pos=QPoint(width // 4, 30))
+    send_move(waveform, QPoint(width // 2, 30))
+    qtbot.mouseRelease(waveform, left, pos=QPoint(width // 2, 30))
+    length = window.audition.sound.duration_s
+    assert waveform.range_s == pytest.approx((length / 4, length / 2), abs=0.01)
+    assert window.player.order.range_s == waveform.range_s
+    qtbot.mouseClick(waveform, left, pos=QPoint(width * 3 // 4, 30))
+    assert waveform.range_s is None and window.player.playing
+    assert window.player.order.start_s == pytest.approx(length * 3 / 4, abs=0.01)
+
+
+def test_zooming_shows_samples_and_a_spectrogram(window, qtbot):
+    search(window, qtbot, '"sound 11"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    waveform = window.panel.waveform
+    qtbot.waitUntil(lambda: waveform._drawn.peaks is not None, timeout=5000)
+    for _ in range(12):
+        qtbot.keyClick(window.results, Qt.Key.Key_Plus)
+    assert waveform.view.end_s - waveform.view.start_s < 0.02
+    qtbot.waitUntil(lambda: waveform._drawn.detail is not None, timeout=5000)
+    covered, frames = waveform._drawn.detail
+    assert covered.start_s <= waveform.view.start_s and covered.end_s >= waveform.view.end_s
+    assert len(frames) < 2000
+    qtbot.keyClick(window.results, Qt.Key.Key_G)
+    qtbot.waitUntil(lambda: waveform._drawn.spectrogram is not None, timeout=5000)
+    qtbot.keyClick(window.results, Qt.Key.Key_G)
+    assert waveform._drawn.spectrogram is None
+
+
+def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot, monkeypatch):
+    gate = threading.Event()
+    from engine.index import build
+
+    original = build.hear
+
+    def slow(library, folder, waiting, roots, control, threads):
+        while not control.cancel():
+            gate.set()
+            threading.Event().wait(0.01)
+        return original(library, folder, waiting, roots, control, threads)
+
+    monkeypatch.setattr(build, "hear", slow)
+    soundfile.write(sounds / "new.wav", np.zeros(9000) + 0.1, 32000)
+    window.keeping.index([])
+    qtbot.waitUntil(gate.is_set, timeout=10_000)
+    assert window.keeping.is_indexing
+    stop = [b for b in window.status.findChildren(QToolButton) if "Stop" in b.toolTip()]
+    stop[0].click()
+    qtbot.waitUntil(lambda: not window.jobs.shown(), timeout=10_000)
+    window.keeping.refresh()
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.sounds == 13, timeout=5000)
+    assert window.keeping.overview.statistics.embedded == 12  # its header was read, no more
+    monkeypatch.setattr(build, "hear", original)
+    window.keeping.index([])
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=20_000)
+
+
+def test_the_state_comes_back(window, open_window, library_path, settings, qtbot):
+    window.resize(900, 701)  # no larger than the screen
+    window.bar.set_text("door dur:<9s")
+    window.bar.remember()
+    window.panel.gain.setValue(-12)
+    window.actions_by_name["inspector"].trigger()
+    window.results.horizontalHeader().resizeSection(2, 321)
+    qtbot.waitUntil(lambda: bool(window.results.results.found.asked.text))
+    window.close()
+    again = open_window(library_path)
+    assert (again.width(), again.height()) == (900, 701)
+    assert again.bar.query.text == "dur:<9s door" and again.bar.history == ["dur:<9s door"]
+    assert again.panel.gain.value() == -12 and not again.inspector.isVisible()
+    assert again.results.columnWidth(2) == 321
+    qtbot.waitUntil(lambda: again.results.results.found.asked.text == "dur:<9s door", timeout=9000)
+
+
+def test_without_a_device_everything_else_works(open_window, library_path, outputs, qtbot):
+    outputs.missing = True
+    window = open_window(library_path)
+    qtbot.waitUntil(lambda: window.context.workspace.is_warm, timeout=30_000)
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: "no audio device" in window.status.message.text(), timeout=5000)
+    qtbot.waitUntil(lambda: not window.player.playing, timeout=5000)
+    assert len(names(window)) == 12
+    qtbot.waitUntil(lambda: window.panel.waveform._drawn.peaks is not None, timeout=5000)
+
+
+def test_a_first_start_offers_a_folder_or_demo_sounds(
+    open_window, tmp_path, sounds, qtbot, monkeypatch
+):
+    window = open_window(tmp_path / "new.db")
+    qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome, timeout=5000)
+    monkeypatch.setattr("app.gui.asking.QFileDialog.getExistingDirectory", lambda *a: str(sounds))
+    window.welcome.add.click()
+    qtbot.waitUntil(lambda: window.results.results.rowCount() == 12, timeout=60_000)
+    assert window.stack.currentWidget() is window.results
+    qtbot.waitUntil(lambda: window.context.workspace.is_warm, timeout=60_000)
+
+
+def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, monkeypatch):
+    moved = tmp_path / "moved"
+    sounds.rename(moved)
+    window.keeping.relink(str(sounds), str(moved))
+    qtbot.waitUntil(lambda: str(moved) in window.keeping.overview.facets.folders, timeout=5000)
+    monkeypatch.setattr(window.asking, "_sure", lambda *a: True)
+    window.asking.forget(str(moved))
+    qtbot.waitUntil(lambda: not window.keeping.overview.facets.folders, timeout=5000)
+    assert len(list(moved.rglob("*.wav"))) == 13
+    qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome, timeout=5000)
+
+
+def test_a_library_that_cannot_be_opened_is_told(open_window, tmp_path, qtbot, settings, outputs):
+    from app.gui.style.apply import apply_theme
+    from app.gui.window import MainWindow
+
+    path = tmp_path / "words.db"
+    path.write_text("these are words, not a database " * 20)
+    window = MainWindow(path, settings, apply_theme(None, "light"), outputs)
+    window.show()
+    qtbot.waitUntil(lambda: "words.db" in window.status.message.text(), timeout=5000)
+    assert path.read_text().startswith("these are words")
+    window.close()
+
+
+def test_every_button_and_field_has_a_name_and_can_be_reached(window):
+    from PySide6.QtWidgets import QAbstractButton, QLineEdit, QSlider
+
+    for kind in (QAbstractButton, QLineEdit, QSlider):
+        for widget in window.findChildren(kind):
+            if not widget.isVisible() or widget.objectName().startswith("qt_"):
+                continue
+            assert widget.accessibleName() or widget.text() or widget.toolTip(), widget
+    for name, action in window.actions_by_name.items():
+        keys = action.shortcuts()
+        if keys:
+            assert keys[0].toString(keys[0].SequenceFormat.NativeText) in action.toolTip(), name
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_window_is_painted_in_both_themes(window, theme, qtbot):
+    from app.gui.style.apply import apply_theme
+    from app.gui.style.palette import DARK, LIGHT
+
+    apply_theme(window, theme)
+    picture = window.grab().toImage()
+    colours = {"light": LIGHT, "dark": DARK}[theme]
+    assert picture.pixelColor(300, 5).name() == colours.window
+    assert picture.pixelColor(5, picture.height() - 5).name() == colours.panel
