@@ -87,7 +87,7 @@ class Commands(QObject):
 
     def close(self) -> None:
         """Close what is open beside the window."""
-        for dialog in self._dialogs.values():
+        for dialog in list(self._dialogs.values()):
             dialog.close()
 
     def _is_on(self, name: str) -> bool:

@@ -27,13 +27,24 @@ class Crashes(QObject):
     def __init__(self) -> None:
         super().__init__()
         self.log = start_log()
+        self._fatal = (self.log.parent / "fatal.log").open("w", encoding="utf-8")
         self._told = False
         self._met.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
     def install(self) -> None:
-        """Catch what would end in a traceback."""
+        """Catch what would end in a traceback, and log what Qt complains of."""
+        faulthandler.enable(self._fatal)
+        qInstallMessageHandler(_on_qt_message)
         sys.excepthook = self._on_exception
         threading.excepthook = lambda args: self.take(args.exc_value)
+
+    def close(self) -> None:
+        """Close the logs."""
+        faulthandler.disable()
+        self._fatal.close()
+        for handler in list(_log.handlers):
+            _log.removeHandler(handler)
+            handler.close()
 
     def take(self, error: BaseException | None) -> None:
         """Log an exception, and tell about it."""
@@ -77,7 +88,7 @@ def crash_dialog(what: str, log: Path, parent: QWidget | None) -> QMessageBox:
 
 
 def start_log() -> Path:
-    """Log warnings, defects, Qt's complaints and crashes of libraries; return the file."""
+    """Log warnings and defects; return the file."""
     folder = log_folder()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "soundsift.log"
@@ -87,8 +98,6 @@ def start_log() -> Path:
         _log.removeHandler(old)
         old.close()
     _log.addHandler(handler)
-    faulthandler.enable((folder / "fatal.log").open("w", encoding="utf-8"))
-    qInstallMessageHandler(_on_qt_message)
     return path
 
 

@@ -204,10 +204,11 @@ class Keeping(QObject):
     def refresh(self) -> None:
         """See what has changed, and count anew."""
         workspace = self._context.opened
+
+        def seen(_: None) -> None:
+            self.sounds_changed.emit()
+            self.count()
+
         self._context.jobs.start(
-            "read",
-            lambda control: workspace.refresh(),
-            lambda _: self.sounds_changed.emit(),
-            newest="refresh",
+            "read", lambda control: workspace.refresh(), seen, newest="refresh"
         )
-        self.count()

@@ -31,7 +31,9 @@ def run(library: Path | None = None) -> int:
 
     QGuiApplication.styleHints().colorSchemeChanged.connect(follow)
     window.show()
-    return app.exec()
+    code = app.exec()
+    crashes.close()
+    return code
 
 
 def make_application() -> QApplication:

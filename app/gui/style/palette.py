@@ -46,13 +46,13 @@ LIGHT = Colours(
     raised="#ffffff",
     line="#d3d8de",
     text="#1c2126",
-    dim="#646e79",
+    dim="#5c6670",
     accent="#0f7d72",
     on_accent="#ffffff",
     selected="#cfe8e4",
     wave="#7b8794",
     match="#c5e5e0",
-    warning="#a2620a",
+    warning="#8f5508",
 )
 THEMES = ("system", "light", "dark")
 

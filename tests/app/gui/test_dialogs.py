@@ -1,0 +1,174 @@
+"""Every dialog, on the real window."""
+
+import csv
+import json
+import sys
+
+import pytest
+from PySide6.QtCore import QProcess, Qt
+from PySide6.QtWidgets import QLabel
+
+from app.gui.actions import ACTIONS
+
+
+def opened(window, name):
+    window.actions_by_name[name].trigger()
+    return window.commands._dialogs[name]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["preferences", "skipped", "cues", "duplicates", "train", "models", "shortcuts", "about"],
+)
+def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
+    dialog = opened(window, name)
+    assert dialog.isVisible() and dialog.windowTitle()
+    assert opened(window, name) is dialog
+    qtbot.waitUntil(dialog.isActiveWindow)
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    qtbot.waitUntil(lambda: name not in window.commands._dialogs)
+
+
+def test_skipped_files_are_listed_with_their_reason(window, qtbot):
+    dialog = opened(window, "skipped")
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 1)
+    assert dialog.table.item(0, 0).text().endswith("broken.wav")
+    assert "not a sound file" in dialog.table.item(0, 1).text()
+
+
+def test_the_cheat_sheet_shows_every_key(window):
+    dialog = opened(window, "shortcuts")
+    shown = " ".join(label.text() for label in dialog.findChildren(QLabel))
+    for spec in ACTIONS:
+        for key in spec.keys:
+            assert key.replace("Return", "Return") in shown, spec.name
+
+
+def test_a_cue_sheet_is_solved_locked_solved_again_and_saved(window, qtbot, tmp_path):
+    dialog = opened(window, "cues")
+    dialog.lines.setPlainText("sound 03\n\nsound 07\nsound 03 again")
+    dialog.solve.click()
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 3, timeout=20_000)
+    clips = [dialog.table.item(row, 3).text() for row in range(3)]
+    assert clips[0] == "Sound_03.wav" and clips[1] == "Sound_07.wav"
+    assert len(set(clips)) == 3  # distinct, or empty
+    dialog.table.selectRow(1)
+    assert window.player.playing and window.player.loaded.name == "Sound_07.wav"
+    dialog.table.item(1, 0).setCheckState(Qt.CheckState.Checked)
+    locked = {cue.text: cue.locked for cue in dialog.cues()}
+    assert locked["sound 07"].endswith("Sound_07.wav") and locked["sound 03"] is None
+    dialog.solve.click()
+    qtbot.waitUntil(lambda: "have a clip" in dialog.says.text(), timeout=20_000)
+    assert dialog.table.item(1, 3).text() == "Sound_07.wav"
+    path = tmp_path / "cues.csv"
+    dialog.write(path)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert rows[1]["cue"] == "sound 07" and rows[1]["locked"].endswith("Sound_07.wav")
+
+
+def test_an_impossible_cue_is_told(window, qtbot):
+    dialog = opened(window, "cues")
+    dialog.lines.setPlainText("...")
+    dialog.solve.click()
+    qtbot.waitUntil(lambda: "says no word" in dialog.says.text(), timeout=20_000)
+
+
+def test_duplicates_are_found(window, sounds, qtbot):
+    twin = sounds / "twin.wav"
+    twin.write_bytes((sounds / "tones" / "Sound_05.wav").read_bytes())
+    window.keeping.index([])
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=30_000)
+    dialog = opened(window, "duplicates")
+    qtbot.waitUntil(lambda: dialog.table.rowCount() >= 2, timeout=20_000)
+    paths = {dialog.table.item(row, 2).text() for row in range(dialog.table.rowCount())}
+    assert str(twin) in paths
+
+
+def test_preferences_hold_at_once(window, outputs, settings, qtbot):
+    dialog = opened(window, "preferences")
+    qtbot.waitUntil(lambda: dialog.output.count() == 3)
+    dialog.output.setCurrentIndex(dialog.output.findData("phones"))
+    assert window.player._device == "phones" and settings.value("audio/output") == "phones"
+    dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
+    assert window.context.colours.window == "#eceef1"
+    dialog.threads.setValue(3)
+    assert window.keeping.threads == 3
+    dialog.auto_play.click()
+    assert not window.audition.auto_play
+
+
+def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_home):
+    import shutil
+
+    shutil.copytree(make_model("other", seed=3), own_home / "models" / "other")
+    dialog = opened(window, "models")
+    names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
+    assert {"default", "default-mn04", "other"} <= set(names)
+    assert not dialog.use.isEnabled()
+    dialog.table.selectRow(names.index("default-mn04"))
+    assert dialog.get.isEnabled() and not dialog.use.isEnabled()
+    dialog.table.selectRow(names.index("other"))
+    assert dialog.use.isEnabled()
+    dialog.use.click()
+    qtbot.waitUntil(lambda: window.status.model.text() == "other", timeout=30_000)
+    qtbot.waitUntil(lambda: window.context.workspace.is_warm, timeout=30_000)
+    assert window.context.workspace.model_name == "other"
+
+
+def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monkeypatch):
+    before = {"r1": 0.1, "r10": 0.4, "map10": 0.2, "general": 0.8}
+    after = {"r1": 0.3, "r10": 0.6, "map10": 0.4, "general": 0.79}
+    events = [
+        {"event": "progress", "stage": "training", "done": 5, "total": 10, "note": ""},
+        {"event": "loss", "step": 1, "loss": 3.0},
+        {"event": "loss", "step": 25, "loss": 2.0},
+        {"event": "way", "way": 1.0, **after, "forgets": False},
+        {"event": "way", "way": 0.5, **before, "forgets": False},
+        {
+            "event": "personal",
+            "base": "random",
+            "before": before,
+            "after": after,
+            "way": 1.0,
+            "kept": "",
+            "sounds": 10,
+            "held_out": 2,
+            "model": "/models/personal",
+        },
+    ]
+    dialog = opened(window, "train")
+    lines = "\n".join(json.dumps(event) for event in events)
+    dialog._show_state(running=True)
+    dialog.process.start(sys.executable, ["-c", f"print({lines!r})"])
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 4, timeout=10_000)
+    assert dialog.loss.points == [(1.0, 3.0), (25.0, 2.0)]
+    assert dialog.recall.points == [(0.5, 0.2), (1.0, 0.4)]
+    assert dialog.table.item(2, 2).text() == "0.400"
+    assert dialog.adopt.isEnabled() and dialog.back.isEnabled() and dialog.start.isEnabled()
+
+
+def test_the_real_trainer_is_started_and_says_what_is_missing(window, qtbot, monkeypatch, tmp_path):
+    """Twelve sounds that are called Sound_01 to Sound_11 teach nothing."""
+    general = tmp_path / "general.csv"
+    general.write_text("path,label\n")
+    dialog = opened(window, "train")
+    dialog._stopping = False
+    dialog._launch(general)
+    assert "-m" in dialog.process.arguments() and "--from-library" in dialog.process.arguments()
+    over = QProcess.ProcessState.NotRunning
+    qtbot.waitUntil(lambda: dialog.process.state() == over, timeout=60_000)
+    qtbot.waitUntil(lambda: dialog.start.isEnabled(), timeout=5000)
+    assert dialog.says.text() and "Traceback" not in dialog.says.text()
+    assert not dialog.adopt.isEnabled()
+
+
+def test_training_can_be_stopped(window, qtbot):
+    dialog = opened(window, "train")
+    dialog._stopping = False
+    dialog._show_state(running=True)
+    dialog.process.start(sys.executable, ["-c", "import time; time.sleep(60)"])
+    qtbot.waitUntil(lambda: dialog.process.state() == QProcess.ProcessState.Running)
+    dialog.stop.click()
+    qtbot.waitUntil(lambda: "Stopped" in dialog.says.text(), timeout=10_000)
+    assert dialog.start.isEnabled() and not dialog.stop.isEnabled()
