@@ -1,12 +1,12 @@
 """Work beside the window: every thread of the window but the one that feeds sound begins here.
 
-One thread indexes, one writes, a few read.  A worker touches no widget: it ends with one queued
-signal of a long-lived object.  Progress is looked at by a timer.  A cancelled job ends silently.
+One thread waits for the process that indexes, one writes, a few read.  A worker touches no
+widget: it ends with one queued signal of a long-lived object.  Progress is looked at by a timer.
+A cancelled job ends silently.
 """
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -25,7 +25,6 @@ Result = TypeVar("Result")
 _POLL_MS = 100
 _READERS = 3
 _PATIENCE_S = 10.0  # for jobs to notice that the window closes
-_NICE = 10
 
 
 @dataclass(eq=False)
@@ -87,7 +86,7 @@ class Jobs(QObject):
         self._lanes: dict[Lane, ThreadPoolExecutor] = {
             "read": ThreadPoolExecutor(_READERS, "read"),
             "write": ThreadPoolExecutor(1, "write"),
-            "index": ThreadPoolExecutor(1, "index", initializer=_be_modest),
+            "index": ThreadPoolExecutor(1, "index"),
         }
         self._running: list[Job] = []
         self._newest: dict[str, Job] = {}
@@ -177,10 +176,3 @@ class Jobs(QObject):
         if not self.shown():
             self._timer.stop()
         self.changed.emit()
-
-
-def _be_modest() -> None:
-    """Let the window and the sound go first: threads that this one starts inherit it."""
-    if hasattr(os, "setpriority") and os.uname().sysname == "Linux":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, QTimer, Signal
 from PySide6.QtWidgets import QWidget
@@ -13,11 +13,13 @@ from app.gui.context import Context
 from app.gui.jobs import Job
 from app.gui.text import number, tr
 from app.gui.workspace import Overview
-from engine.index.build import IndexReport
 from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
 from engine.store.tags import accept_tags, reject_tags
+
+if TYPE_CHECKING:
+    from engine.index.build import IndexReport
 
 _LOOK_MS = 4000  # between two looks at the library while it is being indexed
 
@@ -62,11 +64,10 @@ class Keeping(QObject):
         threads = self.threads
 
         def work(control: Control) -> IndexReport:
-            from engine.index.build import index_folders
+            from app.index_process import index_apart
 
-            return index_folders(
-                workspace.library, workspace.model_folder, folders, control, threads
-            )
+            path = self._context.library_path
+            return index_apart(path, workspace.model_folder, folders, control, threads)
 
         self._indexing = self._context.jobs.start(
             "index", work, self._indexed, failed=self._stopped, title=tr("Indexing")

@@ -20,7 +20,7 @@ from engine.errors import InputError
 from engine.search.grammar import FILTERS, parse
 from engine.search.query_sound import QuerySound
 
-DEBOUNCE_MS = 70
+DEBOUNCE_MS = 30
 _HISTORY = 40
 _MOST_DROPPED = 8
 _FILTER = re.compile(

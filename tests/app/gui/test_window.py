@@ -1,6 +1,5 @@
 """The window as its users meet it: real widgets, a real small library."""
 
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -247,32 +246,38 @@ def test_zooming_shows_samples_and_a_spectrogram(window, qtbot):
     assert waveform._drawn.spectrogram is None
 
 
-def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot, monkeypatch):
-    gate = threading.Event()
-    from engine.index import build
-
-    original = build.hear
-
-    def slow(library, folder, waiting, roots, control, threads):
-        while not control.cancel():
-            gate.set()
-            threading.Event().wait(0.01)
-        return original(library, folder, waiting, roots, control, threads)
-
-    monkeypatch.setattr(build, "hear", slow)
-    soundfile.write(sounds / "new.wav", np.zeros(9000) + 0.1, 32000)
+def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot):
+    random = np.random.default_rng(1)
+    for number in range(400):
+        soundfile.write(sounds / f"more_{number:03d}.wav", random.normal(0, 0.1, 96_000), 32_000)
     window.keeping.index([])
-    qtbot.waitUntil(gate.is_set, timeout=10_000)
-    assert window.keeping.is_indexing
+    job = window.keeping._indexing
+    qtbot.waitUntil(
+        lambda: job.progress is not None and job.progress.stage.startswith("listen"),
+        timeout=30_000,
+    )
     stop = [b for b in window.status.findChildren(QToolButton) if "Stop" in b.toolTip()]
     stop[0].click()
-    qtbot.waitUntil(lambda: not window.jobs.shown(), timeout=10_000)
+    assert not window.keeping.is_indexing
+    with Library(window.context.library_path) as library:
+        qtbot.waitUntil(lambda: _is_free(library), timeout=20_000)
     window.keeping.refresh()
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.sounds == 13, timeout=5000)
-    assert window.keeping.overview.statistics.embedded == 12  # its header was read, no more
-    monkeypatch.setattr(build, "hear", original)
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.sounds == 412, timeout=5000)
+    heard = window.keeping.overview.statistics.embedded
+    assert 12 <= heard < 412  # their headers were read
     window.keeping.index([])
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=20_000)
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 412, timeout=60_000)
+
+
+def _is_free(library):
+    """Return whether no process indexes into a library."""
+    from filelock import FileLock, Timeout
+
+    try:
+        with FileLock(f"{library.path}.lock", timeout=0):
+            return True
+    except Timeout:
+        return False
 
 
 def test_the_state_comes_back(window, open_window, library_path, settings, qtbot):

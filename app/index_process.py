@@ -1,0 +1,143 @@
+"""Index in a process of its own, so that the window never waits for it.
+
+Python threads share one lock: while some decode, a window in the same process stutters.  And a
+decoder that crashes takes its process with it, which should not be the window's.  The child
+prints JSON lines; it stops, with what was done kept, when its standard input is closed, which
+the system does even when the window is killed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+from engine.errors import LibraryError, SoundsiftError
+from engine.index.build import IndexReport, index_folders
+from engine.progress import Cancelled, Control, Progress
+from engine.store import Library
+
+_TOLD_S = 0.1
+_PATIENCE_S = 20.0
+_NICE = 5
+
+
+def index_apart(
+    library: Path, model_folder: Path, paths: Sequence[Path], control: Control, threads: int
+) -> IndexReport:
+    """Do what :func:`engine.index.build.index_folders` does, in a child process.
+
+    :raises SoundsiftError: what the child could not do, or that it crashed.
+    :raises Cancelled: the user asked to stop; what was done is kept.
+    """
+    order = {
+        "library": str(library),
+        "model": str(model_folder),
+        "paths": [str(path) for path in paths],
+        "threads": threads,
+    }
+    child = subprocess.Popen(  # noqa: S603 - our own module, no shell
+        [sys.executable, "-m", "app.index_process", json.dumps(order)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        return _follow(child, control)
+    finally:
+        _end(child)
+
+
+def main(order: str) -> int:
+    """Be the child."""
+    asked = json.loads(order)
+    with suppress(AttributeError, OSError):
+        os.nice(_NICE)
+    closed = threading.Event()
+    threading.Thread(target=_wait_for_end, args=(closed,), daemon=True).start()
+    at, stage = 0.0, ""
+
+    def update(progress: Progress) -> None:
+        nonlocal at, stage
+        now = time.monotonic()
+        if progress.stage != stage or now - at > _TOLD_S:
+            at, stage = now, progress.stage
+            _say(progress=asdict(progress))
+
+    control = Control(update, closed.is_set)
+    paths = [Path(path) for path in asked["paths"]]
+    try:
+        with Library(Path(asked["library"])) as library:
+            report = index_folders(library, Path(asked["model"]), paths, control, asked["threads"])
+        _say(report=report.to_dict())
+    except Cancelled:
+        _say(cancelled=True)
+    except SoundsiftError as error:
+        _say(error=str(error))
+    return 0
+
+
+def _follow(child: subprocess.Popen[bytes], control: Control) -> IndexReport:
+    assert child.stdout is not None and child.stdin is not None
+    watch = threading.Thread(target=_close_when_cancelled, args=(child, control), daemon=True)
+    watch.start()
+    for line in child.stdout:
+        said = json.loads(line)
+        if "progress" in said:
+            control.update(Progress(**said["progress"]))
+        elif "report" in said:
+            return IndexReport(**said["report"])
+        elif "error" in said:
+            raise SoundsiftError(said["error"])
+        elif "cancelled" in said:
+            raise Cancelled
+    if control.cancel():
+        raise Cancelled
+    raise LibraryError(
+        f"the indexing process ended without a word (code {child.wait()}): start it again, it "
+        "goes on where it was"
+    )
+
+
+def _close_when_cancelled(child: subprocess.Popen[bytes], control: Control) -> None:
+    while child.poll() is None:
+        if control.cancel():
+            assert child.stdin is not None
+            with suppress(OSError):
+                child.stdin.close()
+            return
+        time.sleep(0.05)
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    """Let the child end by itself, or end it."""
+    assert child.stdin is not None and child.stdout is not None
+    with suppress(OSError):
+        child.stdin.close()
+    child.stdout.close()
+    try:
+        child.wait(_PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _wait_for_end(closed: threading.Event) -> None:
+    sys.stdin.buffer.read()
+    closed.set()
+
+
+def _say(**what: object) -> None:
+    with suppress(BrokenPipeError):
+        print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

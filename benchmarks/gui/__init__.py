@@ -1,0 +1,1 @@
+"""How the window feels: each script prints a table; ``python -m benchmarks.gui.NAME``."""
