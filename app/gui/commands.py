@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
-from PySide6.QtWidgets import QDialog
+from PySide6.QtCore import QObject, QPoint
+from PySide6.QtWidgets import QDialog, QMenu
 
 from app.gui.files import copy_files, copy_paths, reveal
 from app.gui.text import number
@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from app.gui.window import MainWindow
 
 _ZOOM = 1.6
+_ROW_MENU = (
+    *("play", "similar", "more", "", "collect", "tag", ""),
+    *("copy", "copy_path", "reveal"),
+)
 
 
 class Commands(QObject):
@@ -84,6 +88,29 @@ class Commands(QObject):
     def skipped(self) -> None:
         """Show the skipped files."""
         self._open("skipped")
+
+    def show_menu(self, place: QPoint) -> None:
+        """Show what can be done with the chosen rows."""
+        menu = QMenu(self._window)
+        for name in _ROW_MENU:
+            if name:
+                menu.addAction(self._window.actions_by_name[name])
+            else:
+                menu.addSeparator()
+        names = self._window.keeping.overview.collections if self._window.keeping.overview else ()
+        if names:
+            others = menu.addMenu(self.tr("Collections"))
+            ids = self._window.results.chosen_ids()
+            for name in names:
+                others.addAction(self.tr("Add to {}").format(name)).triggered.connect(
+                    lambda _=False, to=name: self._window.keeping.collect(to, ids)
+                )
+            others.addSeparator()
+            for name in names:
+                others.addAction(self.tr("Take out of {}").format(name)).triggered.connect(
+                    lambda _=False, of=name: self._window.keeping.take_out(of, ids)
+                )
+        menu.popup(place)
 
     def close(self) -> None:
         """Close what is open beside the window."""

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
+import shiboken6
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from engine.errors import SoundsiftError
@@ -105,6 +106,9 @@ class Jobs(QObject):
     ) -> Job:
         """Run ``work`` in a thread, then ``done`` or ``failed`` in the window's own.
 
+        What belongs to a dialog that was closed meanwhile is not called: ``done`` and ``failed``
+        are methods, or give their widget to :func:`belongs_to`.
+
         :param failed: takes the sentence of a :class:`SoundsiftError`; ``told`` does if None.
         :param title: shown with progress and a way to cancel.
         :param newest: cancel the job that was started last under this name.
@@ -166,9 +170,12 @@ class Jobs(QObject):
         if job.cancelled or isinstance(error, Cancelled):
             return
         if error is None:
-            job.done(result)
+            if _is_alive(job.done):
+                job.done(result)
         elif isinstance(error, SoundsiftError):
-            (job.failed or self.told.emit)(str(error))
+            tell = job.failed or self.told.emit
+            if _is_alive(tell):
+                tell(str(error))
         else:
             self.crashed.emit(error)
 
@@ -176,3 +183,19 @@ class Jobs(QObject):
         if not self.shown():
             self._timer.stop()
         self.changed.emit()
+
+
+def belongs_to(widget: QObject, does: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Return what does the same while a widget is there."""
+
+    def call(given: Any) -> None:
+        if shiboken6.isValid(widget):
+            does(given)
+
+    return call
+
+
+def _is_alive(method: Callable[[Any], Any]) -> bool:
+    """Return whether the widget that a method belongs to is still there."""
+    owner = getattr(method, "__self__", None)
+    return not isinstance(owner, QObject) or shiboken6.isValid(owner)

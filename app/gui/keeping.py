@@ -204,7 +204,10 @@ class Keeping(QObject):
 
     def refresh(self) -> None:
         """See what has changed, and count anew."""
-        workspace = self._context.opened
+        workspace = self._context.workspace
+        if workspace is None:
+            self._look.stop()
+            return
 
         def seen(_: None) -> None:
             self.sounds_changed.emit()

@@ -140,6 +140,7 @@ class MainWindow(QMainWindow):
         self.panel.waveform.range_changed.connect(self._on_range)
         self.panel.waveform.range_dragged.connect(self._drag_range)
         self.bar.completer.words = self._words
+        self.results.menu_wanted.connect(self.commands.show_menu)
         self.bar.record_wanted.connect(self.recording.toggle)
         self.status.models_wanted.connect(self.commands.models)
         self.status.skipped_wanted.connect(self.commands.skipped)

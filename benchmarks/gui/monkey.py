@@ -55,11 +55,20 @@ class Monkey:
 
     def step(self) -> None:
         """Do something."""
-        what = self.random.choices(
-            (self.key, self.click, self.search, self.drag, self.drop, self.file, self.index)
-            + (self.dialog, self.resize, self.tag, self.action),
-            (30, 16, 10, 8, 3, 4, 1, 2, 2, 2, 6),
-        )[0]
+        often = {
+            self.key: 30,
+            self.click: 16,
+            self.search: 10,
+            self.drag: 8,
+            self.action: 6,
+            self.file: 4,
+            self.drop: 3,
+            self.dialog: 2,
+            self.resize: 2,
+            self.tag: 2,
+            self.index: 1,
+        }
+        what = self.random.choices(list(often), list(often.values()))[0]
         self.done[what.__name__] += 1
         what()
         pump(self.random.uniform(0.0, 0.03))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
+from app.gui.jobs import belongs_to
 from engine.models.catalog import Entry, find_model, get_model
 from engine.models.catalog import models as all_models
 from engine.models.spec import read_spec
@@ -44,6 +45,7 @@ class Models(QDialog):
         column.addWidget(self.table, 1)
         column.addWidget(self.says)
         column.addLayout(buttons)
+        window.keeping.overview_changed.connect(self._list)
         self._list()
 
     def _list(self) -> None:
@@ -78,7 +80,7 @@ class Models(QDialog):
         self._window.jobs.start(
             "index",
             lambda control: get_model(entry.name, None, control),
-            lambda folder: self._got(entry.name),
+            belongs_to(self, lambda folder: self._got(entry.name)),
             failed=self.says.setText,
             title=self.tr("Getting a model"),
         )
@@ -90,9 +92,8 @@ class Models(QDialog):
     def _use(self) -> None:
         entry = self._chosen
         if entry is not None:
-            use_model_in(self._window, entry.name, self.says.setText)
+            use_model_in(self._window, entry.name, belongs_to(self, self.says.setText))
             self.says.setText(self.tr("Changing to {} …").format(entry.name))
-            self._window.keeping.sounds_changed.connect(self._list)
 
 
 def use_model_in(window: MainWindow, name: str, said: Callable[[str], object]) -> None:

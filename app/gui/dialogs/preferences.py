@@ -17,6 +17,7 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from app.gui.jobs import belongs_to
 from app.gui.style.apply import apply_theme
 from app.gui.style.palette import THEMES
 from engine.paths import cache_folder
@@ -119,5 +120,5 @@ class Preferences(QDialog):
         self._window.jobs.start(
             "write",
             lambda control: shutil.rmtree(cache_folder(), ignore_errors=True),
-            lambda _: self.cache.setText(self.tr("0 MB")),
+            belongs_to(self, lambda _: self.cache.setText(self.tr("0 MB"))),
         )

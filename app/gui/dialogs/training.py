@@ -22,6 +22,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.dialogs.models import use_model_in
 from app.gui.dialogs.tables import TextTable
+from app.gui.jobs import belongs_to
 from app.gui.widgets.curve import Curve
 from engine.models.spec import read_spec
 from engine.paths import data_folder
@@ -213,4 +214,4 @@ class Training(QDialog):
             self._use(Path(self._outcome["model"]).name)
 
     def _use(self, name: str) -> None:
-        use_model_in(self._window, name, self.says.setText)
+        use_model_in(self._window, name, belongs_to(self, self.says.setText))

@@ -14,7 +14,9 @@ QToolTip { background: $raised; color: $text; border: 1px solid $line; padding: 
 QFrame#panel, QWidget#panel { background: $panel; border: 0; }
 QLabel { background: transparent; }
 QLabel[role="title"] { font-weight: 600; }
-QLabel[role="heading"] { color: $dim; font-weight: 600; padding: 8px 0 2px 0; }
+QLabel[role="heading"] {
+  color: $dim; font-weight: 600; margin: 8px 0 2px 0; qproperty-indent: 0;
+}
 QLabel[role="dim"] { color: $dim; }
 QLabel[role="warning"] { color: $warning; }
 QSplitter::handle { background: $line; }

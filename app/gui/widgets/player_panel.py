@@ -72,6 +72,7 @@ class PlayerPanel(QFrame):
     def add_buttons(self, actions: list[tuple[str, QAction | None]]) -> None:
         """Fill the bar: an icon and what it does, or a gap."""
         self._bar.addWidget(self.name)
+        self._bar.addSpacing(10)
         self._bar.addWidget(self.place)
         self._bar.addStretch(1)
         for picture, action in actions:

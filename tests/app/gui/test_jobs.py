@@ -3,8 +3,9 @@
 import threading
 
 import pytest
+import shiboken6
 
-from app.gui.jobs import Jobs
+from app.gui.jobs import Jobs, belongs_to
 from engine.errors import InputError
 from engine.progress import Cancelled, Progress
 
@@ -80,6 +81,21 @@ def test_progress_rate_and_time_left_are_shown_and_a_job_can_be_stopped(jobs, qt
     job.cancel()
     qtbot.waitUntil(lambda: not jobs.shown(), timeout=5000)
     assert ended == []
+
+
+def test_what_belongs_to_a_closed_dialog_is_not_called(jobs, qtbot):
+    from PySide6.QtWidgets import QLabel
+
+    labels, seen, gate = [QLabel(), QLabel(), QLabel()], [], threading.Event()
+    wait = lambda control: gate.wait(5) and "done"  # noqa: E731
+    jobs.start("read", wait, labels[0].setText)
+    jobs.start("read", wait, belongs_to(labels[1], seen.append))
+    jobs.start("read", wait, belongs_to(labels[2], seen.append))
+    for label in labels[:2]:
+        shiboken6.delete(label)
+    gate.set()
+    qtbot.waitUntil(lambda: seen == ["done"])
+    labels[2].deleteLater()
 
 
 def test_closing_stops_everything(qapp):

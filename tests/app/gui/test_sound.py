@@ -238,6 +238,31 @@ def test_what_cannot_be_played_is_told_once(feeding, tmp_path):
     assert len(told) == 2 and "no audio device" in told[1]
 
 
+def test_a_file_of_four_gigabytes_plays_at_once_from_anywhere(feeding, tmp_path):
+    path = tmp_path / "huge.wav"
+    with soundfile.SoundFile(path, "w", RATE, 2, "PCM_24", format="RF64") as file:
+        file.write(np.full((RATE, 2), 0.25))
+    size = 4_500_000_000 // 6 * 6
+    data = bytearray(path.read_bytes())
+    start = data.index(b"data") + 8
+    place = data.index(b"ds64") + 8
+    data[place : place + 8] = (start + size - 8).to_bytes(8, "little")
+    data[place + 8 : place + 16] = size.to_bytes(8, "little")
+    data[place + 16 : place + 24] = (size // 6).to_bytes(8, "little")
+    path.write_bytes(data)
+    with path.open("r+b") as file:  # all the rest is a hole in the disk
+        file.seek(start + size - 6 * RATE)
+        file.write(data[start : start + 6 * RATE])
+    feeder, outputs, _ = feeding
+    end_s = size / 6 / RATE
+    began = time.monotonic()
+    feeder.play(Order(path, end_s - 0.5))
+    sound = pull_all(feeder, outputs, 4800)
+    assert time.monotonic() - began < 1
+    assert np.allclose(sound[500:], 0.25, atol=1e-4)
+    assert feeder.position_s == pytest.approx(end_s - 0.4, abs=0.02)
+
+
 def test_the_player_changes_what_plays_without_losing_its_place(qtbot, noise):
     outputs = FakeOutputs()
     player = Player(outputs)

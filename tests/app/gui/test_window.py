@@ -173,6 +173,25 @@ def test_d_collects_what_is_chosen(window, library_path, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 2, timeout=5000)
 
 
+def test_rows_have_a_menu_that_collects_and_takes_out(window, qtbot):
+    from PySide6.QtCore import QPoint
+    from PySide6.QtWidgets import QMenu
+
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    window.keeping.collect("Picks", window.results.chosen_ids())
+    qtbot.waitUntil(lambda: window.keeping.overview.collections == {"Picks": 1}, timeout=5000)
+    window.results.menu_wanted.emit(QPoint(5, 5))
+    menu = next(m for m in window.findChildren(QMenu) if m.isVisible())
+    titles = [action.text() for action in menu.actions()]
+    assert "Copy the file" in titles and "Add to the collection" in titles
+    (submenu,) = [m for m in menu.findChildren(QMenu) if m.title() == "Collections"]
+    take = next(a for a in submenu.actions() if a.text() == "Take out of Picks")
+    take.trigger()
+    menu.close()
+    qtbot.waitUntil(lambda: window.keeping.overview.collections == {"Picks": 0}, timeout=5000)
+
+
 def test_files_and_paths_are_copied(window, qtbot):
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
@@ -319,6 +338,20 @@ def test_a_first_start_offers_a_folder_or_demo_sounds(
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 12, timeout=60_000)
     assert window.stack.currentWidget() is window.results
     qtbot.waitUntil(lambda: window.context.workspace.is_warm, timeout=60_000)
+
+
+def test_the_demo_sounds_can_be_searched_with_the_model_that_ships(open_window, tmp_path, qtbot):
+    window = open_window(tmp_path / "new.db")
+    qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome, timeout=5000)
+    window.welcome.demo.click()
+    qtbot.waitUntil(lambda: window.results.results.rowCount() > 0, timeout=60_000)
+    window.bar.set_text("church bell ringing")  # while it is being indexed
+    qtbot.waitUntil(
+        lambda: window.keeping.overview.statistics.embedded == 32 and not window.jobs.shown(),
+        timeout=90_000,
+    )
+    search(window, qtbot, "a bell that rings")
+    assert "bell" in names(window)[0]
 
 
 def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, monkeypatch):
