@@ -6,11 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from PySide6.QtCore import QCoreApplication, Qt
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenuBar, QWidget
 
+from app.gui.text import tr
+
 Scope = Literal["window", "lists", "results"]
+
+
+def QT_TR_NOOP(text: str) -> str:
+    """Mark a text for lupdate, which knows this name; it is translated when it is shown."""
+    return text
 
 
 @dataclass(frozen=True)
@@ -29,76 +36,66 @@ class ActionSpec:
     checkable: bool = False
 
 
-def _n(text: str) -> str:
-    """Mark a text for translation, which happens when it is shown."""
-    return text
-
-
 _FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
-    _n("&File"),
-    _n("&Search"),
-    _n("&Play"),
-    _n("&View"),
-    _n("&Tools"),
-    _n("&Help"),
+    QT_TR_NOOP("&File"),
+    QT_TR_NOOP("&Search"),
+    QT_TR_NOOP("&Play"),
+    QT_TR_NOOP("&View"),
+    QT_TR_NOOP("&Tools"),
+    QT_TR_NOOP("&Help"),
 )
 ACTIONS = (
-    ActionSpec("add", _FILE, _n("Add a folder …"), ("Ctrl+O",)),
-    ActionSpec("rescan", _FILE, _n("Look for changes in all folders"), ("F5",)),
-    ActionSpec("skipped", _FILE, _n("Skipped files …")),
-    ActionSpec("copy", _FILE, _n("Copy the file"), ("Ctrl+C",), "results"),
-    ActionSpec("copy_path", _FILE, _n("Copy the path"), ("Ctrl+Shift+C",), "results"),
-    ActionSpec("reveal", _FILE, _n("Show in the file manager"), ("Return", "Enter"), "results"),
-    ActionSpec("preferences", _FILE, _n("Preferences …"), ("Ctrl+,",)),
-    ActionSpec("quit", _FILE, _n("Quit"), ("Ctrl+Q",)),
-    ActionSpec("search", _SEARCH, _n("Search"), ("Ctrl+F",)),
-    ActionSpec("history", _SEARCH, _n("Earlier searches"), ("Ctrl+H",)),
-    ActionSpec("record", _SEARCH, _n("Search by a recording"), ("Ctrl+R",)),
-    ActionSpec("similar", _SEARCH, _n("Search for sounds like this"), ("S",), "results"),
-    ActionSpec("more", _SEARCH, _n("Add this sound to the search"), ("Shift+S",), "results"),
-    ActionSpec("collect", _SEARCH, _n("Add to the collection"), ("D",), "results"),
-    ActionSpec("tag", _SEARCH, _n("Tag the chosen sounds …"), ("T",), "results"),
-    ActionSpec("escape", _SEARCH, _n("Stop, then clear the search"), ("Esc",)),
-    ActionSpec("play", _PLAY, _n("Play or stop"), ("Space",), "lists"),
-    ActionSpec("auto_play", _PLAY, _n("Play what is chosen"), ("A",), "lists", True),
-    ActionSpec("back", _PLAY, _n("Back"), ("Left",), "lists"),
-    ActionSpec("on", _PLAY, _n("On"), ("Right",), "lists"),
-    ActionSpec("loop", _PLAY, _n("Loop"), ("L",), "lists", True),
-    ActionSpec("slower", _PLAY, _n("Slower, lower"), ("[",), "lists"),
-    ActionSpec("faster", _PLAY, _n("Faster, higher"), ("]",), "lists"),
-    ActionSpec("normal", _PLAY, _n("Normal speed"), ("0",), "lists"),
-    ActionSpec("reverse", _PLAY, _n("Backwards"), ("R",), "lists", True),
-    ActionSpec("zoom_in", _VIEW, _n("Zoom in"), ("+", "="), "lists"),
-    ActionSpec("zoom_out", _VIEW, _n("Zoom out"), ("-",), "lists"),
-    ActionSpec("spectrogram", _VIEW, _n("Spectrogram"), ("G",), "lists", True),
-    ActionSpec("sources", _VIEW, _n("Sources"), ("Ctrl+1",), "window", True),
-    ActionSpec("inspector", _VIEW, _n("Inspector"), ("Ctrl+2",), "window", True),
-    ActionSpec("cues", _TOOLS, _n("Cue sheet …"), ("Ctrl+U",)),
-    ActionSpec("duplicates", _TOOLS, _n("Duplicates …")),
-    ActionSpec("train", _TOOLS, _n("Train on my library …")),
-    ActionSpec("models", _TOOLS, _n("Models …")),
-    ActionSpec("shortcuts", _HELP, _n("Keys"), ("F1", "?")),
-    ActionSpec("about", _HELP, _n("About Soundsift")),
+    ActionSpec("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
+    ActionSpec("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
+    ActionSpec("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
+    ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file"), ("Ctrl+C",), "results"),
+    ActionSpec("copy_path", _FILE, QT_TR_NOOP("Copy the path"), ("Ctrl+Shift+C",), "results"),
+    ActionSpec("reveal", _FILE, QT_TR_NOOP("Show in its folder"), ("Return", "Enter"), "results"),
+    ActionSpec("preferences", _FILE, QT_TR_NOOP("Preferences …"), ("Ctrl+,",)),
+    ActionSpec("quit", _FILE, QT_TR_NOOP("Quit"), ("Ctrl+Q",)),
+    ActionSpec("search", _SEARCH, QT_TR_NOOP("Search"), ("Ctrl+F",)),
+    ActionSpec("history", _SEARCH, QT_TR_NOOP("Earlier searches"), ("Ctrl+H",)),
+    ActionSpec("record", _SEARCH, QT_TR_NOOP("Search by a recording"), ("Ctrl+R",)),
+    ActionSpec("similar", _SEARCH, QT_TR_NOOP("Search for sounds like this"), ("S",), "results"),
+    ActionSpec("more", _SEARCH, QT_TR_NOOP("Add it to the search"), ("Shift+S",), "results"),
+    ActionSpec("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
+    ActionSpec("tag", _SEARCH, QT_TR_NOOP("Tag the chosen sounds …"), ("T",), "results"),
+    ActionSpec("escape", _SEARCH, QT_TR_NOOP("Stop, then clear the search"), ("Esc",)),
+    ActionSpec("play", _PLAY, QT_TR_NOOP("Play or stop"), ("Space",), "lists"),
+    ActionSpec("auto_play", _PLAY, QT_TR_NOOP("Play what is chosen"), ("A",), "lists", True),
+    ActionSpec("back", _PLAY, QT_TR_NOOP("Back"), ("Left",), "lists"),
+    ActionSpec("on", _PLAY, QT_TR_NOOP("On"), ("Right",), "lists"),
+    ActionSpec("loop", _PLAY, QT_TR_NOOP("Loop"), ("L",), "lists", True),
+    ActionSpec("slower", _PLAY, QT_TR_NOOP("Slower, lower"), ("[",), "lists"),
+    ActionSpec("faster", _PLAY, QT_TR_NOOP("Faster, higher"), ("]",), "lists"),
+    ActionSpec("normal", _PLAY, QT_TR_NOOP("Normal speed"), ("0",), "lists"),
+    ActionSpec("reverse", _PLAY, QT_TR_NOOP("Backwards"), ("R",), "lists", True),
+    ActionSpec("zoom_in", _VIEW, QT_TR_NOOP("Zoom in"), ("+", "="), "lists"),
+    ActionSpec("zoom_out", _VIEW, QT_TR_NOOP("Zoom out"), ("-",), "lists"),
+    ActionSpec("spectrogram", _VIEW, QT_TR_NOOP("Spectrogram"), ("G",), "lists", True),
+    ActionSpec("sources", _VIEW, QT_TR_NOOP("Sources"), ("Ctrl+1",), "window", True),
+    ActionSpec("inspector", _VIEW, QT_TR_NOOP("Inspector"), ("Ctrl+2",), "window", True),
+    ActionSpec("cues", _TOOLS, QT_TR_NOOP("Cue sheet …"), ("Ctrl+U",)),
+    ActionSpec("duplicates", _TOOLS, QT_TR_NOOP("Duplicates …")),
+    ActionSpec("train", _TOOLS, QT_TR_NOOP("Train on my library …")),
+    ActionSpec("models", _TOOLS, QT_TR_NOOP("Models …")),
+    ActionSpec("shortcuts", _HELP, QT_TR_NOOP("Keys"), ("F1", "?")),
+    ActionSpec("about", _HELP, QT_TR_NOOP("About Soundsift")),
 )
-
-
-def translated(text: str) -> str:
-    """Return a title in the user's language."""
-    return QCoreApplication.translate("Actions", text)
 
 
 def make_actions(parent: QWidget, do: Mapping[str, Callable[[], object]]) -> dict[str, QAction]:
     """Return all actions by name; ``do`` says what each does."""
     found = {}
     for spec in ACTIONS:
-        action = QAction(translated(spec.title), parent)
+        action = QAction(tr(spec.title), parent)
         action.setObjectName(spec.name)
         action.setCheckable(spec.checkable)
         action.setShortcuts([QKeySequence(key) for key in spec.keys])
         in_window = spec.scope == "window"
         context = Qt.ShortcutContext
         action.setShortcutContext(context.WindowShortcut if in_window else context.WidgetShortcut)
-        plain = translated(spec.title).replace(" …", "")
+        plain = tr(spec.title).replace(" …", "")
         keys = ", ".join(key_name(key) for key in spec.keys[:1])
         action.setToolTip(f"{plain} ({keys})" if keys else plain)
         action.triggered.connect(lambda _=False, name=spec.name: do[name]())
@@ -129,7 +126,7 @@ def fill_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
     menus = {}
     for spec in ACTIONS:
         if spec.menu not in menus:
-            menus[spec.menu] = bar.addMenu(translated(spec.menu))
+            menus[spec.menu] = bar.addMenu(tr(spec.menu))
         menus[spec.menu].addAction(actions[spec.name])
 
 

@@ -11,8 +11,8 @@ from engine.store import SoundRow
 
 
 def tr(text: str) -> str:
-    """Return a text in the user's language, where it does not belong to one widget."""
-    return QCoreApplication.translate("Soundsift", text)
+    """Return a text in the user's language, where it belongs to no class of Qt's."""
+    return QCoreApplication.translate("", text)
 
 
 def duration(seconds: float) -> str:

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
+from app.gui.text import tr
 from engine.models.catalog import Entry, find_model, get_model
 from engine.models.catalog import models as all_models
 from engine.models.spec import read_spec
@@ -107,11 +108,11 @@ def use_model_in(window: MainWindow, name: str, said: Callable[[str], object]) -
 
     def done(kept: bool) -> None:
         if kept:
-            said(window.tr("The library now uses {}.").format(name))
+            said(tr("The library now uses {}.").format(name))
             window.keeping.refresh()
         else:
-            said(window.tr("{} hears differently: all folders are listened to again.").format(name))
+            said(tr("{} hears differently: all folders are listened to again.").format(name))
             window.keeping.refresh()
             window.keeping.index([])
 
-    window.jobs.start("index", work, done, title=window.tr("Changing the model"))
+    window.jobs.start("index", work, done, title=tr("Changing the model"))

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialog, QGridLayout, QLabel
 
-from app.gui.actions import ACTIONS, key_name, translated
+from app.gui.actions import ACTIONS, key_name
+from app.gui.text import tr
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
@@ -24,7 +25,7 @@ class Shortcuts(QDialog):
         grid.setContentsMargins(20, 16, 20, 16)
         grid.setHorizontalSpacing(14)
         lines = [
-            (" ".join(key_name(key) for key in spec.keys), translated(spec.title).replace(" …", ""))
+            (" ".join(key_name(key) for key in spec.keys), tr(spec.title).replace(" …", ""))
             for spec in ACTIONS
             if spec.keys
         ]
