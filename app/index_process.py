@@ -14,9 +14,9 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import LibraryError, SoundsiftError
@@ -37,27 +37,59 @@ def index_apart(
     :raises SoundsiftError: what the child could not do, or that it crashed.
     :raises Cancelled: the user asked to stop; what was done is kept.
     """
-    order = {
-        "library": str(library),
-        "model": str(model_folder),
-        "paths": [str(path) for path in paths],
-        "threads": threads,
-    }
+    reports: list[IndexReport] = []
+    _run(_Order(str(library), str(model_folder), _texts(paths), threads), control, reports.append)
+    return reports[-1]
+
+
+def watch_apart(
+    library: Path,
+    model_folder: Path,
+    paths: Sequence[Path],
+    control: Control,
+    told: Callable[[IndexReport], None],
+    threads: int,
+) -> None:
+    """Do what :func:`engine.index.watch.watch_folders` does, in a child process.
+
+    :raises SoundsiftError: what the child could not do, or that it crashed.
+    :raises Cancelled: it was asked to stop, which is how it ends.
+    """
+    order = _Order(str(library), str(model_folder), _texts(paths), threads, watch=True)
+    _run(order, control, told)
+
+
+@dataclass(frozen=True)
+class _Order:
+    """What the child is told to do."""
+
+    library: str
+    model: str
+    paths: list[str]
+    threads: int
+    watch: bool = False
+
+
+def _texts(paths: Sequence[Path]) -> list[str]:
+    return [str(path) for path in paths]
+
+
+def _run(order: _Order, control: Control, told: Callable[[IndexReport], None]) -> None:
     child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-m", "app.index_process", json.dumps(order)],
+        [sys.executable, "-m", "app.index_process", json.dumps(asdict(order))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )
     try:
-        return _follow(child, control)
+        _follow(child, control, told)
     finally:
         _end(child)
 
 
 def main(order: str) -> int:
     """Be the child."""
-    asked = json.loads(order)
+    asked = _Order(**json.loads(order))
     with suppress(AttributeError, OSError):
         os.nice(_NICE)
     closed = threading.Event()
@@ -72,11 +104,21 @@ def main(order: str) -> int:
             _say(progress=asdict(progress))
 
     control = Control(update, closed.is_set)
-    paths = [Path(path) for path in asked["paths"]]
-    try:
-        with Library(Path(asked["library"])) as library:
-            report = index_folders(library, Path(asked["model"]), paths, control, asked["threads"])
+    paths = [Path(path) for path in asked.paths]
+    model = Path(asked.model)
+
+    def told(report: IndexReport) -> None:
         _say(report=report.to_dict())
+
+    try:
+        with Library(Path(asked.library)) as library:
+            if asked.watch:
+                from engine.index.watch import watch_folders
+
+                watch_folders(library, model, paths, control, told, asked.threads)
+                raise Cancelled
+            told(index_folders(library, model, paths, control, asked.threads))
+        _say(done=True)
     except Cancelled:
         _say(cancelled=True)
     except SoundsiftError as error:
@@ -84,7 +126,9 @@ def main(order: str) -> int:
     return 0
 
 
-def _follow(child: subprocess.Popen[bytes], control: Control) -> IndexReport:
+def _follow(
+    child: subprocess.Popen[bytes], control: Control, told: Callable[[IndexReport], None]
+) -> None:
     assert child.stdout is not None and child.stdin is not None
     watch = threading.Thread(target=_close_when_cancelled, args=(child, control), daemon=True)
     watch.start()
@@ -93,7 +137,9 @@ def _follow(child: subprocess.Popen[bytes], control: Control) -> IndexReport:
         if "progress" in said:
             control.update(Progress(**said["progress"]))
         elif "report" in said:
-            return IndexReport(**said["report"])
+            told(IndexReport(**said["report"]))
+        elif "done" in said:
+            return
         elif "error" in said:
             raise SoundsiftError(said["error"])
         elif "cancelled" in said:

@@ -26,7 +26,7 @@ class Asking(QObject):
         title = self.tr("Add a folder of sounds")
         folder = QFileDialog.getExistingDirectory(self._window, title, str(Path.home()))
         if folder:
-            self._window.keeping.index([folder])
+            self._window.indexing.index([folder])
 
     def relink(self, old: str) -> None:
         """Ask where a folder is now."""

@@ -38,7 +38,7 @@ class Commands(QObject):
         waveform = window.panel.waveform
         return {
             "add": window.asking.add,
-            "rescan": lambda: window.keeping.index([]),
+            "rescan": lambda: window.indexing.index([]),
             "skipped": self.skipped,
             "copy": lambda: self._copy(files=True),
             "copy_path": lambda: self._copy(files=False),

@@ -1,4 +1,4 @@
-"""Keeping the library: folders, indexing, collections, tags, counts."""
+"""Keeping the library: folders, collections, tags, counts."""
 
 from __future__ import annotations
 
@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.gui.context import Context
-from app.gui.jobs import Job
 from app.gui.text import number, tr
 from app.gui.workspace import Overview
 from engine.progress import Control
@@ -19,7 +18,7 @@ from engine.store.places import forget_folder
 from engine.store.tags import accept_tags, reject_tags
 
 if TYPE_CHECKING:
-    from engine.index.build import IndexReport
+    pass
 
 _LOOK_MS = 4000  # between two looks at the library while it is being indexed
 
@@ -34,59 +33,13 @@ class Keeping(QObject):
     def __init__(self, context: Context, parent: QWidget) -> None:
         super().__init__(parent)
         self._context = context
-        self._indexing: Job | None = None
         self.overview: Overview | None = None
-        self._look = QTimer(self, interval=_LOOK_MS)
-        self._look.timeout.connect(self._see_progress)
-        self.threads = 2
-
-    @property
-    def is_indexing(self) -> bool:
-        """Return whether folders are being indexed."""
-        return self._indexing is not None and not self._indexing.cancelled
 
     def count(self) -> None:
         """Count everything anew."""
         workspace = self._context.opened
         self._context.jobs.start(
             "read", lambda control: workspace.overview(), self._counted, newest="overview"
-        )
-
-    def index(self, paths: Sequence[str | Path]) -> None:
-        """Index folders, which are added to the library; all of its own if none is named."""
-        workspace = self._context.opened
-        folders = [Path(path) for path in paths] or [
-            Path(path) for path in (self.overview.facets.folders if self.overview else ())
-        ]
-        if not folders:
-            self._context.say(tr("Add a folder of sounds first"), True)
-            return
-        threads = self.threads
-
-        def work(control: Control) -> IndexReport:
-            from app.index_process import index_apart
-
-            path = self._context.library_path
-            return index_apart(path, workspace.model_folder, folders, control, threads)
-
-        self._indexing = self._context.jobs.start(
-            "index", work, self._indexed, failed=self._stopped, title=tr("Indexing")
-        )
-        self._look.start()
-
-    def make_demo(self) -> None:
-        """Make the demo sounds and index them."""
-        from engine.paths import data_folder
-
-        folder = data_folder() / "demo"
-
-        def work(control: Control) -> int:
-            from app.demo import make_demo_sounds
-
-            return make_demo_sounds(folder, control)
-
-        self._context.jobs.start(
-            "index", work, lambda made: self.index([folder]), title=tr("Making demo sounds")
         )
 
     def relink(self, old: str, new: str) -> None:
@@ -176,37 +129,10 @@ class Keeping(QObject):
             self._context.say(known.format(new, name, count - new), False)
         self.count()
 
-    def _indexed(self, report: IndexReport) -> None:
-        self._indexing = None
-        self._look.stop()
-        parts = [
-            tr("{} heard").format(number(report.heard)) if report.heard else "",
-            tr("{} unchanged").format(number(report.unchanged)) if report.unchanged else "",
-            tr("{} moved").format(number(report.moved)) if report.moved else "",
-            tr("{} missing").format(number(report.missing)) if report.missing else "",
-            tr("{} skipped").format(number(report.skipped)) if report.skipped else "",
-        ]
-        told = ", ".join(filter(None, parts)) or tr("no sounds there")
-        self._context.say(told, False)
-        self.refresh()
-
-    def _stopped(self, said: str) -> None:
-        self._indexing = None
-        self._look.stop()
-        self._context.say(said, True)
-        self.refresh()
-
-    def _see_progress(self) -> None:
-        if not self.is_indexing:
-            self._indexing = None
-            self._look.stop()
-        self.refresh()
-
     def refresh(self) -> None:
         """See what has changed, and count anew."""
         workspace = self._context.workspace
         if workspace is None:
-            self._look.stop()
             return
 
         def seen(_: None) -> None:

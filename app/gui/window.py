@@ -14,6 +14,7 @@ from app.gui.audition import Audition
 from app.gui.commands import Commands
 from app.gui.context import Context
 from app.gui.files import Parts, drag_files
+from app.gui.indexing import Indexing
 from app.gui.jobs import Jobs
 from app.gui.keeping import Keeping
 from app.gui.models.results_model import ResultsModel
@@ -71,6 +72,7 @@ class MainWindow(QMainWindow):
             self.stack.addWidget(page)
         self.stack.setCurrentWidget(self.empty)
         self.keeping = Keeping(self.context, self)
+        self.indexing = Indexing(self.context, self.keeping)
         self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
         self.audition = Audition(
             self.context, self.results, self.player, self.panel, self.inspector, self.bar
@@ -145,13 +147,13 @@ class MainWindow(QMainWindow):
         self.status.models_wanted.connect(self.commands.models)
         self.status.skipped_wanted.connect(self.commands.skipped)
         self.welcome.add_wanted.connect(self.asking.add)
-        self.welcome.demo_wanted.connect(self.keeping.make_demo)
+        self.welcome.demo_wanted.connect(self.indexing.make_demo)
         sources = self.sources
         sources.filter_wanted.connect(self.bar.add_filter)
         sources.everything_wanted.connect(self.bar.clear)
         sources.add_wanted.connect(self.asking.add)
-        sources.rescan_wanted.connect(self.keeping.index)
-        sources.folders_dropped.connect(self.keeping.index)
+        sources.rescan_wanted.connect(self.indexing.index)
+        sources.folders_dropped.connect(self.indexing.index)
         sources.collected.connect(self.keeping.collect)
         sources.relink_wanted.connect(self.asking.relink)
         sources.remove_wanted.connect(self.asking.forget)
@@ -168,6 +170,8 @@ class MainWindow(QMainWindow):
             self.context.workspace = workspace
             self.keeping.count()
             self.searching.ask()
+            on = str(self.context.settings.value("index/watch", "false")).lower() == "true"
+            self.indexing.watch(on)
 
         self.jobs.start(
             "write",
@@ -181,7 +185,7 @@ class MainWindow(QMainWindow):
         self.status.show_overview(overview)
         known = overview.statistics
         if not overview.facets.folders and not known.sounds and not known.offline:
-            if not self.keeping.is_indexing:
+            if not self.indexing.is_on:
                 self.stack.setCurrentWidget(self.welcome)
         elif self.stack.currentWidget() is self.welcome:
             self.stack.setCurrentWidget(self.empty)
@@ -199,7 +203,7 @@ class MainWindow(QMainWindow):
         nothing_known = self.keeping.overview is not None and not (
             self.keeping.overview.facets.folders or len(found.ids)
         )
-        if nothing_known and found.asked.is_empty and not self.keeping.is_indexing:
+        if nothing_known and found.asked.is_empty and not self.indexing.is_on:
             self.stack.setCurrentWidget(self.welcome)
 
     def _words(self, key: str) -> list[str]:
@@ -248,7 +252,7 @@ class MainWindow(QMainWindow):
         """Index folders that were dropped."""
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        self.keeping.index([path for path in paths if Path(path).is_dir()])
+        self.indexing.index([path for path in paths if Path(path).is_dir()])
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the state, end what runs, and go."""
@@ -296,7 +300,7 @@ class MainWindow(QMainWindow):
         self.panel.gain.setValue(int(str(settings.value("player/gain") or 0)))
         device = settings.value("audio/output")
         self.player.set_device(str(device) if device else None)
-        self.keeping.threads = int(str(settings.value("index/threads") or 2))
+        self.indexing.threads = int(str(settings.value("index/threads") or 2))
         for name in ("auto_play", "sources", "inspector", "loop"):
             on = str(settings.value(f"on/{name}", str(name != "loop"))).lower() == "true"
             self.actions_by_name[name].setChecked(on)

@@ -30,11 +30,11 @@ def main() -> None:
         _copy(sounds[:FIRST], small)
         _copy(sounds[FIRST : FIRST + REST], large)
         late = _Late()
-        window.keeping.index([small])
+        window.indexing.index([small])
         wait_for(lambda: window.context.opened.is_warm and not window.jobs.shown())
         rows.append(late.row("loading the model, then indexing 40 files"))
         late = _Late()
-        window.keeping.index([large])
+        window.indexing.index([large])
         number = 0
         while window.jobs.shown():
             number += 1

@@ -24,7 +24,7 @@ def main() -> None:
         for path in sounds:
             shutil.copy(path, folder / path.name)
         with opened(home / "library.db") as window:
-            window.keeping.index([folder])
+            window.indexing.index([folder])
             wait_for(lambda: window.context.opened.is_warm and not window.jobs.shown(), 300)
             for number in range(TIMES + WARM):
                 if number == WARM:

@@ -122,7 +122,9 @@ class Monkey:
         path = self.random.choice(files)
         change = self.random.random()
         if change < 0.4:
-            shutil.copy(path, self.sounds / f"copy_{self.random.randint(0, 40)}.wav")
+            copy = self.sounds / f"copy_{self.random.randint(0, 40)}.wav"
+            if copy != path:
+                shutil.copy(path, copy)
         elif change < 0.6 and len(files) > 10:
             path.unlink()
         elif change < 0.8:
@@ -132,11 +134,11 @@ class Monkey:
 
     def index(self) -> None:
         """Look for changes, or stop looking."""
-        if self.window.keeping.is_indexing and self.random.random() < 0.5:
+        if self.window.indexing.is_on and self.random.random() < 0.5:
             for job in self.window.jobs.shown():
                 job.cancel()
         else:
-            self.window.keeping.index([])
+            self.window.indexing.index([])
 
     def dialog(self) -> None:
         """Open a dialog, press something in it, close it."""
@@ -206,7 +208,7 @@ def rampage(seconds: float, seed: int) -> dict[str, object]:
             make_demo_sounds(sounds, Control())
             with opened(home / "library.db") as window:
                 unattended(window)
-                window.keeping.index([sounds])
+                window.indexing.index([sounds])
                 wait_for(lambda: window.context.opened.is_warm)
                 monkey = Monkey(window, sounds, seed)
                 end = time.monotonic() + seconds

@@ -78,12 +78,11 @@ class Models(QDialog):
         if entry is None:
             return
         self.says.setText(self.tr("Getting {} from its authors …").format(entry.name))
-        self._window.jobs.start(
-            "index",
+        self._window.indexing.run_alone(
             lambda control: get_model(entry.name, None, control),
             belongs_to(self, lambda folder: self._got(entry.name)),
-            failed=self.says.setText,
-            title=self.tr("Getting a model"),
+            self.says.setText,
+            self.tr("Getting a model"),
         )
 
     def _got(self, name: str) -> None:
@@ -113,6 +112,6 @@ def use_model_in(window: MainWindow, name: str, said: Callable[[str], object]) -
         else:
             said(tr("{} hears differently: all folders are listened to again.").format(name))
             window.keeping.refresh()
-            window.keeping.index([])
+            window.indexing.index([])
 
-    window.jobs.start("index", work, done, title=tr("Changing the model"))
+    window.indexing.run_alone(work, done, None, tr("Changing the model"))

@@ -52,8 +52,11 @@ class Preferences(QDialog):
         self.auto_play.clicked.connect(action.trigger)
         self.threads = QSpinBox()
         self.threads.setRange(1, _MOST_THREADS)
-        self.threads.setValue(window.keeping.threads)
+        self.threads.setValue(window.indexing.threads)
         self.threads.valueChanged.connect(self._set_threads)
+        self.watch = QCheckBox(self.tr("Keep up with changes in the folders"))
+        self.watch.setChecked(window.indexing.watches)
+        self.watch.toggled.connect(self._set_watch)
         self.cache = QLabel("…")
         empty = QPushButton(self.tr("Empty the cache"))
         empty.clicked.connect(self._empty_cache)
@@ -62,6 +65,7 @@ class Preferences(QDialog):
         form.addRow(self.tr("Record from"), self.input)
         form.addRow("", self.auto_play)
         form.addRow(self.tr("Theme"), self.theme)
+        form.addRow("", self.watch)
         form.addRow(self.tr("Threads that decode"), self.threads)
         form.addRow(self.tr("Cache of waveforms"), self.cache)
         form.addRow("", empty)
@@ -114,7 +118,11 @@ class Preferences(QDialog):
 
     def _set_threads(self, threads: int) -> None:
         self._window.context.settings.setValue("index/threads", threads)
-        self._window.keeping.threads = threads
+        self._window.indexing.threads = threads
+
+    def _set_watch(self, on: bool) -> None:
+        self._window.context.settings.setValue("index/watch", on)
+        self._window.indexing.watch(on)
 
     def _empty_cache(self) -> None:
         self._window.jobs.start(

@@ -26,7 +26,7 @@ class SkippedFiles(QDialog):
         self.says.setWordWrap(True)
         self.table = TextTable((self.tr("File"), self.tr("Why")), wide=1)
         again = QPushButton(self.tr("Look for changes"))
-        again.clicked.connect(lambda: window.keeping.index([]))
+        again.clicked.connect(lambda: window.indexing.index([]))
         close = QPushButton(self.tr("Close"))
         close.clicked.connect(self.close)
         buttons = QHBoxLayout()

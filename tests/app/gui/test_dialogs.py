@@ -77,7 +77,7 @@ def test_an_impossible_cue_is_told(window, qtbot):
 def test_duplicates_are_found(window, sounds, qtbot):
     twin = sounds / "twin.wav"
     twin.write_bytes((sounds / "tones" / "Sound_05.wav").read_bytes())
-    window.keeping.index([])
+    window.indexing.index([])
     qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=30_000)
     dialog = opened(window, "duplicates")
     qtbot.waitUntil(lambda: dialog.table.rowCount() >= 2, timeout=20_000)
@@ -93,7 +93,7 @@ def test_preferences_hold_at_once(window, outputs, settings, qtbot):
     dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
     assert window.context.colours.window == "#eceef1"
     dialog.threads.setValue(3)
-    assert window.keeping.threads == 3
+    assert window.indexing.threads == 3
     dialog.auto_play.click()
     assert not window.audition.auto_play
 

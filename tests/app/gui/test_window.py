@@ -1,5 +1,6 @@
 """The window as its users meet it: real widgets, a real small library."""
 
+import time
 from pathlib import Path
 
 import numpy as np
@@ -269,22 +270,22 @@ def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot
     random = np.random.default_rng(1)
     for number in range(400):
         soundfile.write(sounds / f"more_{number:03d}.wav", random.normal(0, 0.1, 96_000), 32_000)
-    window.keeping.index([])
-    job = window.keeping._indexing
+    window.indexing.index([])
+    job = window.indexing._indexing
     qtbot.waitUntil(
         lambda: job.progress is not None and job.progress.stage.startswith("listen"),
         timeout=30_000,
     )
     stop = [b for b in window.status.findChildren(QToolButton) if "Stop" in b.toolTip()]
     stop[0].click()
-    assert not window.keeping.is_indexing
+    assert not window.indexing.is_on
     with Library(window.context.library_path) as library:
         qtbot.waitUntil(lambda: _is_free(library), timeout=20_000)
     window.keeping.refresh()
     qtbot.waitUntil(lambda: window.keeping.overview.statistics.sounds == 412, timeout=5000)
     heard = window.keeping.overview.statistics.embedded
     assert 12 <= heard < 412  # their headers were read
-    window.keeping.index([])
+    window.indexing.index([])
     qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 412, timeout=60_000)
 
 
@@ -352,6 +353,19 @@ def test_the_demo_sounds_can_be_searched_with_the_model_that_ships(open_window, 
     )
     search(window, qtbot, "a bell that rings")
     assert "bell" in names(window)[0]
+
+
+def test_the_window_keeps_up_with_changes(window, sounds, qtbot):
+    window.indexing.watch(True)
+    time.sleep(0.2)
+    soundfile.write(sounds / "arrived.wav", np.zeros(9000) + 0.1, 32_000)
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=30_000)
+    qtbot.waitUntil(lambda: window.results.results.rowCount() == 13, timeout=5000)
+    (sounds / "arrived.wav").unlink()
+    window.indexing.index([])  # watching gives way, and goes on
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.missing == 1, timeout=30_000)
+    soundfile.write(sounds / "another.wav", np.ones(9000) * 0.2, 32_000)
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=30_000)
 
 
 def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, monkeypatch):

@@ -1,0 +1,145 @@
+"""Indexing from the window, and keeping up with changes, in a process apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from app.gui.context import Context
+from app.gui.jobs import Job
+from app.gui.keeping import Keeping
+from app.gui.text import number, tr
+from engine.progress import Control
+
+if TYPE_CHECKING:
+    from engine.index.build import IndexReport
+
+_LOOK_MS = 4000  # between two looks at the library while it is being indexed
+
+
+class Indexing(QObject):
+    """Listens to folders, and tells :class:`Keeping` what has changed."""
+
+    _noticed = Signal(object)  # from the thread that waits for changes
+
+    def __init__(self, context: Context, keeping: Keeping) -> None:
+        super().__init__(keeping)
+        self._context, self._keeping = context, keeping
+        self._indexing: Job | None = None
+        self._watching: Job | None = None
+        self._watch = False
+        self.threads = 2
+        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look.timeout.connect(self._see_progress)
+        self._noticed.connect(self._indexed, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether folders are being indexed."""
+        return self._indexing is not None and not self._indexing.cancelled
+
+    @property
+    def watches(self) -> bool:
+        """Return whether it keeps up with changes."""
+        return self._watch
+
+    def index(self, paths: Sequence[str | Path]) -> None:
+        """Index folders, which are added to the library; all of its own if none is named."""
+        workspace, overview = self._context.opened, self._keeping.overview
+        folders = [Path(path) for path in paths] or [
+            Path(path) for path in (overview.facets.folders if overview else ())
+        ]
+        if not folders:
+            self._context.say(tr("Add a folder of sounds first"), True)
+            return
+        threads = self.threads
+
+        def work(control: Control) -> IndexReport:
+            from app.index_process import index_apart
+
+            path = self._context.library_path
+            return index_apart(path, workspace.model_folder, folders, control, threads)
+
+        self._indexing = self.run_alone(work, self._indexed, self._stopped, tr("Indexing"))
+        self._look.start()
+
+    def make_demo(self) -> None:
+        """Make the demo sounds and index them."""
+        from engine.paths import data_folder
+
+        folder = data_folder() / "demo"
+
+        def work(control: Control) -> int:
+            from app.demo import make_demo_sounds
+
+            return make_demo_sounds(folder, control)
+
+        self.run_alone(work, lambda made: self.index([folder]), None, tr("Making demo sounds"))
+
+    def run_alone(
+        self,
+        work: Callable[[Control], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[str], None] | None,
+        title: str,
+    ) -> Job:
+        """Run what no index run may disturb; watching waits meanwhile."""
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        job = self._context.jobs.start("index", work, done, failed, title)
+        self._keep_watching()
+        return job
+
+    def watch(self, on: bool) -> None:
+        """Keep up with changes in the folders from now on, or no longer."""
+        self._watch = on
+        if not on and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        self._keep_watching()
+
+    def _keep_watching(self) -> None:
+        """Wait for changes, once what goes on has ended."""
+        workspace, threads = self._context.workspace, self.threads
+        if not self._watch or workspace is None or self._watching is not None:
+            return
+
+        def work(control: Control) -> None:
+            from app.index_process import watch_apart
+
+            folders = [Path(path) for path in workspace.library.folders()]
+            if folders:
+                path, model = self._context.library_path, workspace.model_folder
+                watch_apart(path, model, folders, control, self._noticed.emit, threads)
+
+        self._watching = self._context.jobs.start("index", work)
+
+    def _indexed(self, report: IndexReport) -> None:
+        self._indexing = None
+        self._look.stop()
+        parts = [
+            tr("{} heard").format(number(report.heard)) if report.heard else "",
+            tr("{} unchanged").format(number(report.unchanged)) if report.unchanged else "",
+            tr("{} moved").format(number(report.moved)) if report.moved else "",
+            tr("{} missing").format(number(report.missing)) if report.missing else "",
+            tr("{} skipped").format(number(report.skipped)) if report.skipped else "",
+        ]
+        told = ", ".join(filter(None, parts)) or tr("no sounds there")
+        self._context.say(told, False)
+        self._keeping.refresh()
+
+    def _stopped(self, said: str) -> None:
+        self._indexing = None
+        self._look.stop()
+        self._context.say(said, True)
+        self._keeping.refresh()
+
+    def _see_progress(self) -> None:
+        if not self.is_on:
+            self._indexing = None
+            self._look.stop()
+        self._keeping.refresh()
