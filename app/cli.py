@@ -123,6 +123,12 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
 
 def open_window(library: Path | None) -> int:
     """Open the window; where Qt cannot, say what is missing."""
+    screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
+    if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
+        raise SoundsiftError(
+            "there is no screen for the window: start it from a desktop, or use the commands "
+            "(soundsift --help)"
+        )
     try:
         from app.gui.main import run
     except ImportError as error:

@@ -35,6 +35,7 @@ class Searching(QObject):
         self._order: Order = "added"
         self._descending = True
         self._kept: int | None = None
+        self._stays = False
         self._audition_next = False
         bar.asked.connect(self.ask)
         bar.refused.connect(lambda text: context.say(text, True))
@@ -46,6 +47,8 @@ class Searching(QObject):
 
     def ask(self, asked: Asked | None = None) -> None:
         """Search, or list everything where nothing is asked."""
+        if asked is not None:  # somebody asks for something else
+            self._kept, self._stays = None, False
         workspace = self._context.workspace
         if workspace is None:
             return
@@ -65,6 +68,7 @@ class Searching(QObject):
         """Ask the same again and look at the same row: the library has changed."""
         index = self._view.currentIndex()
         self._kept = self._model.id_at(index.row()) if index.isValid() else None
+        self._stays = True
         self.ask()
 
     def warm_up(self) -> None:
@@ -83,6 +87,7 @@ class Searching(QObject):
 
     def _show(self, found: Found) -> None:
         kept, self._kept = self._kept, None
+        stays, self._stays = self._stays, False
         scrolled = self._view.verticalScrollBar().value()
         self._model.show(found)
         answer = found.answer
@@ -94,6 +99,7 @@ class Searching(QObject):
             was_blocked = self._view.blockSignals(True)
             self._view.choose(row)
             self._view.blockSignals(was_blocked)
+        if stays:
             self._view.verticalScrollBar().setValue(scrolled)
         if answer is None:
             text = "" if found.asked.is_empty else tr("{} sounds").format(number(len(found.ids)))

@@ -36,6 +36,7 @@ LIMIT = 500  # results of one search
 _AT_ONCE = 8  # thumbnails made between two commits
 _SIMILAR = 8
 _LIKENESSES, _OFFERED = 60, 6  # looked at, and offered as tags
+_LEAST_SHARE = 0.01
 _TAG_WORDS = 3  # the bank holds whole explanations, too, which are no tags
 
 
@@ -235,7 +236,9 @@ class Workspace:
         offered = [
             likeness
             for likeness in likenesses
-            if likeness.text.lower() not in known and len(likeness.text.split()) <= _TAG_WORDS
+            if likeness.text.lower() not in known
+            and len(likeness.text.split()) <= _TAG_WORDS
+            and likeness.share >= _LEAST_SHARE
         ]
         return SoundDetails(sound, tags, fields, moments, tuple(offered[:_OFFERED]), similar)
 

@@ -35,7 +35,7 @@ def main() -> None:
                 window.results.choose(number % 20)
                 assert window.player.playing
                 pump(0.06)
-                if (number + 1 - WARM) % 250 == 0:
+                if number >= WARM and (number + 1 - WARM) % 250 == 0:
                     now = _resident_mb()
                     rows.append(
                         {

@@ -36,6 +36,12 @@ def assert_problem(done: subprocess.CompletedProcess[str], words: str) -> None:
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_without_a_screen_the_window_says_so():
+    bare = {k: v for k, v in os.environ.items() if "DISPLAY" not in k and "QPA" not in k}
+    assert_problem(soundsift(env=bare), "no screen")
+    assert_problem(soundsift("window", env=bare), "no screen")
+
+
 @pytest.fixture
 def library(tmp_path: Path, sounds: Path, model_folder: Path) -> Path:
     path = tmp_path / "library.db"
@@ -176,7 +182,6 @@ def test_sounds_in_a_read_only_folder_are_indexed(tmp_path, sounds, model_folder
 
 
 def test_wrong_usage_ends_with_2():
-    assert soundsift().returncode == 2
     assert soundsift("serach", "door").returncode == 2
     assert soundsift("search").returncode == 2
     assert soundsift("search", "x", "-n", "0").returncode == 2

@@ -59,6 +59,7 @@ class Preferences(QDialog):
         self.watch.toggled.connect(self._set_watch)
         self.cache = QLabel("…")
         empty = QPushButton(self.tr("Empty the cache"))
+        empty.setAutoDefault(False)
         empty.clicked.connect(self._empty_cache)
         form = QFormLayout()
         form.addRow(self.tr("Play on"), self.output)

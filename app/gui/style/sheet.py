@@ -96,6 +96,14 @@ QTabWidget::pane { border: 0; }
 QTabBar::tab { background: transparent; color: $dim; padding: 6px 10px; border: 0; }
 QTabBar::tab:selected { color: $text; border-bottom: 2px solid $accent; }
 QTabBar::tab:focus { color: $accent; }
+QCheckBox::indicator, QTableView::indicator {
+  width: 12px; height: 12px; border: 1px solid $dim; border-radius: 3px; background: $raised;
+}
+QCheckBox::indicator:checked, QTableView::indicator:checked {
+  background: $accent; border-color: $accent;
+}
+QTableWidget::item { padding: 0 4px; }
+QSpinBox::up-button, QSpinBox::down-button { width: 0; border: 0; }
 QCheckBox, QRadioButton { background: transparent; spacing: 6px; }
 QCheckBox:focus, QRadioButton:focus { color: $accent; }
 """

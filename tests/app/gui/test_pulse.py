@@ -125,3 +125,23 @@ def test_a_recording_comes_from_the_microphone(server, tmp_path):
     assert done.returncode == 0, done.stderr
     shown, kept = map(float, done.stdout.split())
     assert 0.3 < shown <= kept + 0.01 < 1.5
+
+
+def test_a_sound_server_that_dies_is_told_and_nothing_hangs(tmp_path, sound):
+    code = PLAY.replace(
+        "getattr(player, name)(*arguments)",
+        'subprocess.run(arguments) if name == "run" else getattr(player, name)(*arguments)',
+    ).replace("import json, sys, time", "import json, subprocess, sys, time")
+    script = [["set_loop", True], ["play", 0.0], ["wait", 0.6], ["run", "pactl", "exit"]]
+    script += [["wait", 1.0]]
+    with null_sink() as environment:
+        done = subprocess.run(
+            [sys.executable, "-c", code, str(sound), json.dumps(script)],
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout.splitlines()[-1])["told"]
+    assert "pulse went away" in told[0] and "no audio device" in told[1]
