@@ -35,7 +35,7 @@ sleep 1.2
 xdotool key space # stops
 sleep 0.3
 xdotool key space # and plays
-sleep 0.9
+sleep 0.4
 import -window root "$out"
 xdotool key ctrl+q
 wait "$window"

@@ -130,11 +130,13 @@ class Workspace:
         if not self.library.has_sounds():
             return False
         from engine.search import Searcher
+        from engine.search.explain import Bank
 
         with self._one_at_a_time:
             if self._searcher is None:
                 searcher = Searcher(self.library, self.model_folder)
                 searcher.warm_up()
+                self._bank = Bank(self.library, self.model_folder)
                 self._searcher = searcher
         return True
 
@@ -220,14 +222,13 @@ class Workspace:
         if self._searcher is None:
             return SoundDetails(sound, tags, fields)
         from engine.search import QuerySound
-        from engine.search.explain import Bank, explain
+        from engine.search.explain import explain
 
         with self._one_at_a_time:
             searcher = self._needed()
             _refuse_cancelled(control)
-            if self._bank is None:
-                self._bank = Bank(self.library, self.model_folder)
             moments = explain(searcher, answer, sound_id) if answer is not None else ()
+            assert self._bank is not None  # it comes with the searcher
             likenesses = self._bank.likenesses(searcher.nearest, sound_id, _LIKENESSES)
             similar = None
             if len(searcher.nearest.rows_of(np.array([sound_id]))):

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from engine.search.nearest import Nearest
 from engine.search.rank import strengths_of
@@ -75,9 +74,15 @@ class Bank:
         if not len(rows) or not len(self._texts):
             return ()
         heard = np.asarray(nearest.windows.vectors[rows]).astype(np.float32)
-        cost = cdist(heard, self._vectors) / self._ranking.cost_scale
+        squares = _squares(heard)[:, None] + _squares(self._vectors) - 2 * heard @ self._vectors.T
+        cost = np.sqrt(np.maximum(squares, 0)) / self._ranking.cost_scale
         score = (self._potentials - cost) / self._ranking.epsilon
         weights = np.exp(score - score.max(1, keepdims=True))
         shares = (weights / weights.sum(1, keepdims=True)).mean(0)
         best = np.argsort(-shares)[:count]
         return tuple(Likeness(self._texts[text], float(shares[text])) for text in best)
+
+
+def _squares(vectors: Floats) -> Floats:
+    squares: Floats = np.square(vectors).sum(axis=1)
+    return squares

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QFormLayout,
     QFrame,
+    QGridLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
     QScrollArea,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -28,6 +30,7 @@ from engine.store import SoundRow
 
 _MOST_MOMENTS = 5
 _LONGEST_FIELD = 300
+_LONGEST_TITLE = 24
 
 
 class Inspector(QFrame):
@@ -73,17 +76,18 @@ class Inspector(QFrame):
     def clear(self) -> None:
         """Show nothing."""
         self._details = self._match = None
-        self._fresh()
+        body = self._fresh()
         hint = QLabel(self.tr("Choose a sound to see what is known of it."))
         hint.setWordWrap(True)
         hint.setProperty("role", "dim")
         self._column.addWidget(hint)
         self._column.addStretch(1)
+        self._scroll.setWidget(body)
 
     def show_details(self, details: SoundDetails, match: Match | None) -> None:
         """Show a sound; ``match`` is how it was found, None in a list."""
         self._details, self._match = details, match
-        self._fresh()
+        body = self._fresh()
         sound = details.sound
         name = QLabel(Path(sound.path).name)
         name.setProperty("role", "title")
@@ -100,6 +104,7 @@ class Inspector(QFrame):
         self._show_similar(details)
         self._show_fields(details)
         self._column.addStretch(1)
+        self._scroll.setWidget(body)
 
     def set_colours(self, colours: Colours) -> None:
         """Follow the theme."""
@@ -107,17 +112,19 @@ class Inspector(QFrame):
         if self._details is not None:
             self.show_details(self._details, self._match)
 
-    def _fresh(self) -> None:
+    def _fresh(self) -> QWidget:
+        """Return an empty body, to be shown once it is filled."""
         body = QWidget()
         body.setObjectName("panel")
         self._column = QVBoxLayout(body)
         self._column.setContentsMargins(12, 8, 12, 12)
         self._column.setSpacing(4)
-        self._scroll.setWidget(body)
+        return body
 
     def _heading(self, text: str) -> None:
         label = QLabel(text)
         label.setProperty("role", "heading")
+        _keep_height(label)
         self._column.addWidget(label)
 
     def _warning(self, text: str) -> QLabel:
@@ -126,7 +133,6 @@ class Inspector(QFrame):
         return label
 
     def _show_facts(self, sound: SoundRow) -> None:
-        form = _form()
         category = categories().get((sound.category or "").lower())
         facts = [
             (self.tr("Length"), f"{duration(sound.duration_s)} s"),
@@ -143,10 +149,7 @@ class Inspector(QFrame):
             (self.tr("Folder"), short_folder(sound.path)),
             (self.tr("Says"), sound.description or ""),
         ]
-        for title, text in facts:
-            if text:
-                form.addRow(_dim(title), _text(text))
-        self._column.addLayout(form)
+        self._column.addLayout(_table([(title, text) for title, text in facts if text]))
 
     def _show_tags(self, details: SoundDetails) -> None:
         sound_id = details.sound.id
@@ -205,6 +208,7 @@ class Inspector(QFrame):
             name = Path(match.sound.path).name
             button.setText(name if len(name) < 34 else f"{name[:20]}…{name[-12:]}")
             button.setToolTip(self.tr("Hear {}").format(match.sound.path))
+            _keep_height(button)
             button.clicked.connect(lambda _=False, found=match: self.sound_wanted.emit(found))
             row.addWidget(button)
             row.addStretch(1)
@@ -212,6 +216,7 @@ class Inspector(QFrame):
             self._column.addLayout(row)
         more = QToolButton()
         more.setText(self.tr("search for sounds like this (S)"))
+        _keep_height(more)
         more.clicked.connect(lambda: self.similar_wanted.emit(details.sound.path))
         self._column.addWidget(more)
 
@@ -219,10 +224,8 @@ class Inspector(QFrame):
         if not details.fields:
             return
         self._heading(self.tr("Metadata in the file"))
-        form = _form()
-        for title, value in details.fields.items():
-            form.addRow(_dim(title), _text(value[:_LONGEST_FIELD]))
-        self._column.addLayout(form)
+        rows = [(title, value[:_LONGEST_FIELD]) for title, value in details.fields.items()]
+        self._column.addLayout(_table(rows))
 
     def _add_tag(self) -> None:
         text = " ".join(self.tag_line.text().split())
@@ -231,20 +234,31 @@ class Inspector(QFrame):
             self.tag_added.emit(self._details.sound.id, text)
 
 
-def _form() -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setHorizontalSpacing(10)
-    form.setVerticalSpacing(2)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
-    form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-    return form
+def _table(rows: Sequence[tuple[str, str]]) -> QGridLayout:
+    """Return names and texts in two columns."""
+    grid = QGridLayout()
+    grid.setContentsMargins(0, 0, 0, 0)
+    grid.setHorizontalSpacing(10)
+    grid.setVerticalSpacing(3)
+    grid.setColumnStretch(1, 1)
+    for row, (title, text) in enumerate(rows):
+        name = _dim(title)
+        name.setWordWrap(len(title) > _LONGEST_TITLE)
+        grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
+        grid.addWidget(_text(text), row, 1)
+    return grid
 
 
 def _dim(text: str) -> QLabel:
     label = QLabel(text)
     label.setProperty("role", "dim")
+    _keep_height(label)
     return label
+
+
+def _keep_height(widget: QWidget) -> None:
+    """Let a widget scroll away rather than be squeezed."""
+    widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
 
 def _text(text: str) -> QLabel:
@@ -253,4 +267,5 @@ def _text(text: str) -> QLabel:
     label.setText(text)
     label.setWordWrap(True)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    _keep_height(label)
     return label

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
-from PySide6.QtWidgets import QInputDialog, QToolButton
+from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
 from engine.store import Library
 from engine.store.collections import collections
@@ -132,6 +132,19 @@ def test_the_inspector_explains_a_match(window, qtbot):
     assert details.sound == match.sound and details.likenesses and details.similar.matches
     best = max(moment.strength for moment in details.moments)
     assert best == pytest.approx(match.strength, abs=1e-4)
+
+
+def test_nothing_in_the_inspector_is_squeezed(window, qtbot):
+    window.resize(900, 560)
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.inspector.details is not None, timeout=10_000)
+    qtbot.wait(100)
+    lines = window.inspector._scroll.widget().findChildren(QLabel)
+    assert len(lines) > 15
+    for line in lines:
+        needed = line.heightForWidth(line.width()) if line.wordWrap() else line.sizeHint().height()
+        assert line.height() >= needed, line.text()
 
 
 def test_tags_are_accepted_rejected_and_searchable_at_once(window, library_path, qtbot):
