@@ -25,7 +25,6 @@ from engine.search.searcher import Match
 from engine.store import SoundRow
 
 _SETTLED_MS = 90  # a row that is only passed over is not looked into
-_LEAD_S = 0.0
 _SPECTRUM_COLUMNS, _SPECTRUM_BANDS = 500, 160
 _SEEK_SHARE, _LEAST_SEEK_S = 0.05, 0.25
 
@@ -49,6 +48,7 @@ class Audition(QObject):
         self._cache = PeaksCache(cache_folder() / "peaks")
         self._sound: SoundRow | None = None
         self._match: Match | None = None
+        self._parts: list[Peaks | None] = [None]  # what a job has read of a long file so far
         self._spectrogram = False
         self.auto_play = True
         self._later = QTimer(self, interval=_SETTLED_MS, singleShot=True)
@@ -58,7 +58,7 @@ class Audition(QObject):
         view.chosen.connect(self._on_chosen)
         view.started.connect(self._on_started)
         panel.waveform.detail_wanted.connect(self._read_detail)
-        panel.spectrogram_wanted.connect(lambda *_: self._view_later.start())
+        panel.view_changed.connect(self._view_later.start)
         inspector.play_wanted.connect(self.play_from)
         inspector.sound_wanted.connect(lambda match: self.hear(match.sound, match))
         self._model.modelReset.connect(self._later.stop)
@@ -117,8 +117,7 @@ class Audition(QObject):
 
     @property
     def _beginning(self) -> float:
-        whole = self._match is None or not self._match.start_s
-        return 0.0 if whole or self._match is None else max(0.0, self._match.start_s - _LEAD_S)
+        return self._match.start_s if self._match is not None else 0.0
 
     def _on_chosen(self, row: int) -> None:
         found = self._model.row_at(row)
@@ -164,7 +163,7 @@ class Audition(QObject):
         def partial(peaks: Peaks) -> None:
             self._parts[0] = peaks
 
-        self._parts: list[Peaks | None] = [None]
+        self._parts = [None]
         jobs.start(
             "read",
             lambda control: self._cache.peaks(path, control, partial),

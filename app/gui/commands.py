@@ -152,11 +152,9 @@ class Commands(QObject):
             window.bar.text.setFocus()
 
     def _sounds(self) -> list[SoundRow]:
-        """Return the chosen sounds whose facts are there."""
+        """Return the chosen sounds."""
         results = self._window.results
-        rows = sorted(index.row() for index in results.selectionModel().selectedRows())
-        found = [results.results.row_at(row).sound for row in rows]
-        return [sound for sound in found if sound is not None]
+        return results.results.sounds_at(results.chosen_rows())
 
     def _copy(self, files: bool) -> None:
         paths = [sound.path for sound in self._sounds()]

@@ -40,6 +40,8 @@ class Searching(QObject):
         bar.asked.connect(self.ask)
         bar.refused.connect(lambda text: context.say(text, True))
         bar.entered.connect(self._enter)
+        bar.text.textEdited.connect(self._stay)
+        bar.refused.connect(self._stay)
         view.sorted_by.connect(self._sort)
         view.left_upwards.connect(bar.text.setFocus)
         self._model.rows_wanted.connect(self._fetch)
@@ -134,8 +136,9 @@ class Searching(QObject):
             )
 
     def _enter(self) -> None:
-        """Go from the search bar into the results, to hear the first."""
-        if not self._model.rowCount() or self._stack.currentWidget() is not self._view:
+        """Go from the search bar into the results, to hear the first as soon as it is there."""
+        shown = self._model.rowCount() and self._stack.currentWidget() is self._view
+        if not shown or self._context.jobs.is_running("search"):
             self._audition_next = True
             return
         was_there = self._view.currentIndex().row() == 0
@@ -143,6 +146,10 @@ class Searching(QObject):
         self._view.setFocus(Qt.FocusReason.ShortcutFocusReason)
         if was_there:
             self._view.chosen.emit(0)
+
+    def _stay(self, _: str) -> None:
+        """Stay in the search bar: something else is being asked for."""
+        self._audition_next = False
 
     def _sort(self, column: int, order: Qt.SortOrder) -> None:
         down = order == Qt.SortOrder.DescendingOrder

@@ -168,6 +168,7 @@ class MainWindow(QMainWindow):
 
         def opened(workspace: Workspace) -> None:
             self.context.workspace = workspace
+            self.results.results.read = workspace.library.sounds
             self.keeping.count()
             self.searching.ask()
             on = str(self.context.settings.value("index/watch", "false")).lower() == "true"
@@ -264,6 +265,7 @@ class MainWindow(QMainWindow):
         self.jobs.close()
         self.parts.clean()
         if self.context.workspace is not None:
+            self.results.results.read = None
             self.context.workspace.close()
             self.context.workspace = None
         super().closeEvent(event)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -111,10 +111,14 @@ class RowCache:
         if self._sounds.pop(sound_id, None) is not None:
             self._wanted.add(sound_id)
 
+    def sounds(self, sound_ids: Sequence[int]) -> dict[int, SoundRow]:
+        """Return those sounds that are known."""
+        return {i: self._sounds[i][0] for i in sound_ids if i in self._sounds}
+
     def undrawn(self, sound_ids: Sequence[int]) -> list[SoundRow]:
         """Return those sounds that are known but have no thumbnail."""
-        known = [i for i in sound_ids if i in self._sounds and i not in self._thumbnails]
-        return [self._sounds[i][0] for i in known]
+        known = self.sounds(sound_ids)
+        return [sound for i, sound in known.items() if i not in self._thumbnails]
 
     def ask(self) -> list[int]:
         """Return what is wanted and was not asked for yet."""
@@ -146,6 +150,7 @@ class ResultsModel(QAbstractTableModel):
         self._ids: Integers = self._found.ids
         self._sorted_by: Column | None = None
         self._cache = RowCache()
+        self.read: Callable[[Sequence[int]], Mapping[int, SoundRow]] | None = None
         self._fetch = QTimer(self, interval=0, singleShot=True)
         self._fetch.timeout.connect(self._ask)
 
@@ -183,6 +188,15 @@ class ResultsModel(QAbstractTableModel):
             self._fetch.start()
         return found
 
+    def sounds_at(self, rows: Sequence[int]) -> list[SoundRow]:
+        """Return the sounds of rows, those that were not in view read at once."""
+        ids = [int(self._ids[row]) for row in rows]
+        found = self._cache.sounds(ids)
+        missing = [i for i in ids if i not in found]
+        if missing and self.read is not None:
+            found |= self.read(missing)
+        return [found[i] for i in ids if i in found]
+
     def id_at(self, row: int) -> int:
         """Return the id of a row's sound."""
         return int(self._ids[row])
@@ -195,12 +209,12 @@ class ResultsModel(QAbstractTableModel):
     def put_rows(self, facts: RowFacts) -> None:
         """Take facts that were asked for."""
         self._cache.put(facts)
-        self._repaint()
+        _repaint(self)
 
     def put_thumbnails(self, made: Mapping[int, bytes]) -> None:
         """Take thumbnails that were asked for."""
         self._cache.put_thumbnails(made)
-        self._repaint()
+        _repaint(self)
 
     def forget(self, sound_ids: Sequence[int]) -> None:
         """Fetch rows again, which have changed."""
@@ -282,8 +296,7 @@ class ResultsModel(QAbstractTableModel):
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         """Return the files of rows, and for our own window their ids."""
-        rows = sorted({index.row() for index in indexes})
-        found = [sound for row in rows if (sound := self.row_at(row).sound) is not None]
+        found = self.sounds_at(sorted({index.row() for index in indexes}))
         data = QMimeData()
         data.setUrls([QUrl.fromLocalFile(sound.path) for sound in found])
         data.setData(SOUNDS_MIME, ",".join(str(sound.id) for sound in found).encode())
@@ -294,10 +307,12 @@ class ResultsModel(QAbstractTableModel):
         if wanted:
             self.rows_wanted.emit(wanted)
 
-    def _repaint(self) -> None:
-        if len(self._ids):
-            last = self.index(len(self._ids) - 1, len(Column) - 1)
-            self.dataChanged.emit(self.index(0, 0), last)
+
+def _repaint(model: ResultsModel) -> None:
+    """Let the rows in view be painted anew; those out of view cost nothing."""
+    if model.rowCount():
+        last = model.index(model.rowCount() - 1, len(Column) - 1)
+        model.dataChanged.emit(model.index(0, 0), last)
 
 
 def cell_text(row: ResultRow, column: Column) -> str:

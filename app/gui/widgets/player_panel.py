@@ -24,7 +24,7 @@ _FINE = 10_000  # steps of the scroll bar
 class PlayerPanel(QFrame):
     """Shows what plays, and asks the player."""
 
-    spectrogram_wanted = Signal(float, float)
+    view_changed = Signal()
 
     def __init__(self, player: Player, colours: Colours) -> None:
         super().__init__()
@@ -154,7 +154,7 @@ class PlayerPanel(QFrame):
         self._scroll.setRange(0, max(0, _FINE - self._scroll.pageStep()))
         self._scroll.setValue(round(_FINE * view.start_s / whole) if whole else 0)
         self._scroll.blockSignals(False)
-        self.spectrogram_wanted.emit(view.start_s, view.end_s)
+        self.view_changed.emit()
 
     def _on_scrolled(self, place: int) -> None:
         if self._sound is not None:

@@ -90,7 +90,7 @@ class ResultsView(QTableView):
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        header.customContextMenuRequested.connect(self._show_columns)
+        header.customContextMenuRequested.connect(lambda place: _show_columns(self, place))
         for column, width in _WIDTHS.items():
             self.setColumnWidth(column, width)
         header.setSectionHidden(Column.TAGS, True)
@@ -115,12 +115,17 @@ class ResultsView(QTableView):
     @property
     def multiple(self) -> bool:
         """Return whether several rows are chosen, which are not all played."""
-        return len(self.selectionModel().selectedRows()) > 1
+        ranges = self.selectionModel().selection().toList()
+        return sum(part.bottom() - part.top() + 1 for part in ranges) > 1
+
+    def chosen_rows(self) -> list[int]:
+        """Return the chosen rows, from top to bottom; a million of them are a few ranges."""
+        ranges = self.selectionModel().selection().toList()
+        return sorted({row for part in ranges for row in range(part.top(), part.bottom() + 1)})
 
     def chosen_ids(self) -> list[int]:
         """Return the ids of the chosen rows, from top to bottom."""
-        rows = sorted(index.row() for index in self.selectionModel().selectedRows())
-        return [self.results.id_at(row) for row in rows]
+        return [self.results.id_at(row) for row in self.chosen_rows()]
 
     def choose(self, row: int) -> None:
         """Look at a row."""
@@ -246,19 +251,21 @@ class ResultsView(QTableView):
             last = self.rowAt(self.viewport().height() - 1)
             self.results.want_thumbnails(first, last if last >= 0 else self.results.rowCount() - 1)
 
-    def _show_columns(self, place: QPoint) -> None:
-        header = self.horizontalHeader()
-        menu = QMenu(self)
-        for column in Column:
-            title = self.results.headerData(column, Qt.Orientation.Horizontal)
-            action = menu.addAction(title or self.tr("Waveform"))
-            action.setCheckable(True)
-            action.setChecked(not header.isSectionHidden(column))
-            action.setEnabled(column != Column.NAME)
-            action.toggled.connect(
-                lambda shown, section=column: header.setSectionHidden(section, not shown)
-            )
-        menu.popup(header.mapToGlobal(place))
+
+def _show_columns(view: ResultsView, place: QPoint) -> None:
+    """Offer which columns are shown."""
+    header = view.horizontalHeader()
+    menu = QMenu(view)
+    for column in Column:
+        title = view.results.headerData(column, Qt.Orientation.Horizontal)
+        action = menu.addAction(title or view.tr("Waveform"))
+        action.setCheckable(True)
+        action.setChecked(not header.isSectionHidden(column))
+        action.setEnabled(column != Column.NAME)
+        action.toggled.connect(
+            lambda shown, section=column: header.setSectionHidden(section, not shown)
+        )
+    menu.popup(header.mapToGlobal(place))
 
 
 class _Delegate(QStyledItemDelegate):

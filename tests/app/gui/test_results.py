@@ -115,6 +115,23 @@ def test_a_drag_carries_the_files_of_all_chosen_rows(view):
     assert model.supportedDragActions() == Qt.DropAction.CopyAction
 
 
+def test_rows_that_were_never_in_view_are_dragged_and_chosen_too(view):
+    model, read = view.results, []
+
+    def sounds(ids):
+        read.append(len(ids))
+        return {number: sound(number) for number in ids}
+
+    model.read = sounds
+    model.show(Found(Asked(), np.arange(100_000)))
+    view.selectAll()
+    assert view.multiple and len(view.chosen_ids()) == 100_000
+    found = model.sounds_at(range(50_000, 50_010))
+    assert [s.id for s in found] == list(range(50_000, 50_010)) and read[-1] == 10
+    data = model.mimeData([model.index(row, 2) for row in range(6000)])
+    assert len(data.urls()) == 6000
+
+
 def test_a_row_is_dragged_without_a_modifier_key(view, qtbot, monkeypatch):
     view.results.show(answer(10, 10))
     dragged = []

@@ -61,6 +61,21 @@ def test_results_are_auditioned_by_keys(window, outputs, qtbot):
     assert window.bar.query.is_empty and window.bar.text.hasFocus()
 
 
+def test_down_while_the_answer_is_on_its_way_plays_the_new_first_result(window, qtbot):
+    search(window, qtbot, '"sound 03"')
+    window.bar.text.setFocus()
+    window.bar.text.clear()
+    qtbot.keyClicks(window.bar.text, '"sound 07"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.player.playing, timeout=5000)
+    assert window.player.loaded.name == "Sound_07.wav" and window.results.hasFocus()
+    window.player.stop()
+    window.bar.text.setFocus()
+    qtbot.keyClicks(window.bar.text, " x")  # nobody asked to go down again
+    qtbot.wait(300)
+    assert window.bar.text.hasFocus() and not window.player.playing
+
+
 def test_up_from_the_first_row_goes_back_to_the_search(window, qtbot):
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     qtbot.keyClick(window.results, Qt.Key.Key_Up)
