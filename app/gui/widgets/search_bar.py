@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu
 
 from app.gui.style.palette import Colours
 from app.gui.text import duration
@@ -56,7 +56,10 @@ class SearchBar(QFrame):
         self.text.setAcceptDrops(False)
         self.text.setClearButtonEnabled(True)
         self.less = QLineEdit()
-        self.less.setPlaceholderText(self.tr("less like …"))
+        self.less.setPlaceholderText(self.tr("(optional)"))
+        self._less_title = QLabel(self.tr("less like"))
+        self._less_title.setProperty("role", "dim")
+        self._less_title.hide()
         self.less.setAccessibleName(self.tr("Less like"))
         self.less.setMaximumWidth(190)
         self.less.setAcceptDrops(False)
@@ -67,6 +70,8 @@ class SearchBar(QFrame):
             "microphone", self.tr("Search by a recording (Ctrl+R)"), colours, checkable=True
         )
         for widget in (self.text, self.less):
+            if widget is self.less:
+                self._row.addWidget(self._less_title)
             self._row.addWidget(widget, 1)
             widget.installEventFilter(self)
             widget.textEdited.connect(self._on_edited)
@@ -238,6 +243,7 @@ class SearchBar(QFrame):
             self._row.insertWidget(place, chip)
             self._chips.append(chip)
         self.less.setVisible(bool(self._sounds))
+        self._less_title.setVisible(bool(self._sounds))
         self._invite()
 
     def _remove(self, place: int) -> None:
