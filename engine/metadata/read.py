@@ -90,8 +90,11 @@ def _wav_fields(path: Path) -> Iterator[tuple[str, Any]]:
 
     if not _chunks_are_sane(path):
         return
-    # Names are UTF-8 as often as they are the ASCII of the standard.
-    info = WavInfoReader(path, info_encoding="utf-8", bext_encoding="utf-8")
+    # Names are UTF-8 as often as they are the ASCII of the standard, or else of one byte each.
+    try:
+        info = WavInfoReader(path, info_encoding="utf-8", bext_encoding="utf-8")
+    except UnicodeDecodeError:
+        info = WavInfoReader(path, info_encoding="latin-1", bext_encoding="latin-1")
     for part in ("bext", "info"):
         chunk = getattr(info, part)
         if chunk is not None:

@@ -112,3 +112,19 @@ def test_entities_in_ixml_are_not_expanded(tmp_path):
     )
     header = read_header(with_chunks(tmp_path / "a.wav", chunk(b"iXML", bomb)))
     assert "root:" not in " ".join(header.fields.values())
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "latin-1"])
+def test_texts_in_an_older_encoding_are_read_too(tmp_path, encoding):
+    path = tmp_path / "a.wav"
+    soundfile.write(path, [0.0, 0.1], 48000)
+    bext = "Café, große Tür".encode(encoding).ljust(602, b"\0")
+    info = "Bühne".encode(encoding) + b"\0"
+    info = b"INFOIART" + len(info).to_bytes(4, "little") + info + b"\0" * (len(info) % 2)
+    data = path.read_bytes()
+    for name, held in ((b"bext", bext), (b"LIST", info)):
+        data += name + len(held).to_bytes(4, "little") + held
+    path.write_bytes(data[:4] + (len(data) - 8).to_bytes(4, "little") + data[8:])
+    header = read_header(path)
+    assert header.description == "Café, große Tür"
+    assert "Bühne" in header.fields.values()
