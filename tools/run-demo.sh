@@ -29,4 +29,4 @@ for query in "rain falling" "ticking clock" "police siren"; do
     "$soundsift" search "$query" -n 3 --library "$library"
 done
 echo
-echo "Now your own:  $venv/bin/soundsift index FOLDER"
+echo "Now your own:  $venv/bin/soundsift opens the window; $venv/bin/soundsift index FOLDER"

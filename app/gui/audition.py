@@ -102,6 +102,17 @@ class Audition(QObject):
             place = self._player.position_s + direction * step
             self._player.seek(min(max(0.0, place), self._sound.duration_s))
 
+    def mark(self, end: int) -> None:
+        """Let the range begin (0) or end (1) at the place that is heard."""
+        waveform, sound = self._panel.waveform, self._sound
+        if sound is None:
+            return
+        ends = list(waveform.range_s or (0.0, sound.duration_s))
+        ends[end] = self._player.position_s
+        range_s = (ends[0], ends[1]) if ends[0] < ends[1] else None
+        waveform.set_range(range_s)
+        waveform.range_changed.emit(range_s)
+
     def show_spectrogram(self, on: bool) -> None:
         """Show a spectrogram, or the waveform again."""
         self._spectrogram = on

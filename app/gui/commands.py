@@ -58,6 +58,8 @@ class Commands(QObject):
             "back": lambda: window.audition.step(-1),
             "on": lambda: window.audition.step(1),
             "loop": lambda: player.set_loop(self._is_on("loop")),
+            "range_from": lambda: window.audition.mark(0),
+            "range_to": lambda: window.audition.mark(1),
             "slower": lambda: player.faster(-1),
             "faster": lambda: player.faster(1),
             "normal": lambda: player.set_speed(1.0),
@@ -157,7 +159,10 @@ class Commands(QObject):
         return results.results.sounds_at(results.chosen_rows())
 
     def _copy(self, files: bool) -> None:
-        paths = [sound.path for sound in self._sounds()]
+        """Copy the chosen files; from the waveform the range, as a file of its own."""
+        window = self._window
+        part = window.rendered_range() if window.panel.waveform.hasFocus() else None
+        paths = [sound.path for sound in self._sounds()] if part is None else [str(part)]
         if not paths:
             return
         (copy_files if files else copy_paths)(paths)

@@ -225,15 +225,20 @@ class MainWindow(QMainWindow):
         if self.audition.sound is not None:
             self.parts.prepare(self.audition.sound, range_s)
 
-    def _drag_range(self) -> None:
+    def rendered_range(self) -> Path | None:
+        """Return the chosen range as a file; None where there is none, or not yet."""
         sound, range_s = self.audition.sound, self.panel.waveform.range_s
         if sound is None or range_s is None:
-            return
+            return None
         path = self.parts.file_of(sound, range_s)
         if path is None:
-            self.status.say(self.tr("the range is still being rendered: drag it in a moment"), True)
-            return
-        drag_files(self.panel.waveform, [path])
+            self.status.say(self.tr("the range is still being rendered: try in a moment"), True)
+        return path
+
+    def _drag_range(self) -> None:
+        path = self.rendered_range()
+        if path is not None:
+            drag_files(self.panel.waveform, [path])
 
     # Looks and state
 

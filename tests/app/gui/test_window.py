@@ -276,6 +276,27 @@ def test_a_range_is_chosen_with_the_mouse_and_a_click_plays_from_there(window, q
     assert window.player.order.start_s == pytest.approx(length * 3 / 4, abs=0.01)
 
 
+def test_a_range_is_marked_and_copied_by_keys(window, qtbot):
+    search(window, qtbot, '"sound 11"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    window.player.stop()
+    waveform = window.panel.waveform
+    waveform.setFocus()
+    for place, key in ((0.3, Qt.Key.Key_I), (0.8, Qt.Key.Key_O)):
+        window.player.seek(place)
+        qtbot.keyClick(waveform, key)
+    assert waveform.range_s == pytest.approx((0.3, 0.8))
+    assert window.player.order.range_s == waveform.range_s
+    sound = window.audition.sound
+    qtbot.waitUntil(lambda: window.parts.file_of(sound, (0.3, 0.8)) is not None, timeout=5000)
+    qtbot.keyClick(waveform, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    (url,) = QGuiApplication.clipboard().mimeData().urls()
+    assert soundfile.info(url.toLocalFile()).duration == pytest.approx(0.5, abs=1e-3)
+    window.player.seek(0.1)
+    qtbot.keyClick(waveform, Qt.Key.Key_O)  # before its beginning: there is no range
+    assert waveform.range_s is None
+
+
 def test_zooming_shows_samples_and_a_spectrogram(window, qtbot):
     search(window, qtbot, '"sound 11"')
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
