@@ -233,6 +233,16 @@ def test_files_and_paths_are_copied(window, qtbot):
     assert QGuiApplication.clipboard().text() == path
 
 
+def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
+    shown = []
+    monkeypatch.setattr("app.gui.commands.reveal", shown.append)
+    search(window, qtbot, '"sound 05"')
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Return)  # from the search: goes to the results
+    assert shown == []
+    qtbot.keyClick(window.results, Qt.Key.Key_Return)
+    assert [path.name for path in shown] == ["Sound_05.wav"]
+
+
 def test_a_range_is_rendered_to_be_dragged_out_and_cleaned_up(window, qtbot, monkeypatch):
     dragged = []
     monkeypatch.setattr("app.gui.window.drag_files", lambda source, paths: dragged.append(paths))
