@@ -14,13 +14,13 @@ class TextTable(QTableWidget):
 
     def __init__(self, titles: Sequence[str], wide: int) -> None:
         super().__init__(0, len(titles))
+        self._wide = wide
         self.setHorizontalHeaderLabels(list(titles))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
-        self.setAlternatingRowColors(False)
         self.verticalHeader().setVisible(False)
         header = self.horizontalHeader()
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
@@ -39,7 +39,9 @@ class TextTable(QTableWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
                 self.setItem(number, column, item)
-        self.resizeColumnsToContents()
+        for column in range(self.columnCount()):
+            if column != self._wide:
+                self.resizeColumnToContents(column)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the chosen rows."""

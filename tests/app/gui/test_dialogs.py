@@ -29,6 +29,18 @@ def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
     qtbot.waitUntil(lambda: name not in window.commands._dialogs)
 
 
+def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):
+    from app.gui.dialogs.tables import TextTable
+
+    table = TextTable(("Figure", "before", "after"), wide=0)
+    qtbot.addWidget(table)
+    table.resize(600, 200)
+    table.show()
+    table.fill([("held-out sounds", "0.5", "0.6")] * 3)
+    widths = [table.columnWidth(column) for column in range(3)]
+    assert sum(widths) == table.viewport().width() and widths[0] > 300
+
+
 def test_skipped_files_are_listed_with_their_reason(window, qtbot):
     dialog = opened(window, "skipped")
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 1)
