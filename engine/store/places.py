@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -93,6 +94,28 @@ def change_root(library: Library, old: str, new: str) -> None:
             path = new + row.path[len(old) :]
             connection.execute(delete(tables.folders).where(f.path == path))
             connection.execute(update(tables.folders).where(f.id == row.id).values(path=path))
+
+
+def rename_sounds(library: Library, moves: Sequence[tuple[str, str]]) -> int:
+    """Let sounds follow their files to other names, (old, new), all in one transaction.
+
+    Return how many the library knew.  Files may trade places.
+    """
+    s = tables.sounds.c
+    with library.writing() as connection:
+        known = {}
+        for old, new in moves:
+            sound_id = connection.scalar(select(s.id).where(s.path == old))
+            if sound_id is not None:
+                known[sound_id] = new
+        for sound_id in known:  # a path that nobody has, for those that trade places
+            parked = update(tables.sounds).where(s.id == sound_id)
+            connection.execute(parked.values(path=f"\0{sound_id}"))
+        for sound_id, new in known.items():
+            connection.execute(delete(tables.sounds).where(s.path == new))
+            connection.execute(update(tables.sounds).where(s.id == sound_id).values(path=new))
+        index_words(connection, known)
+    return len(known)
 
 
 def forget_folder(library: Library, root: str) -> int:

@@ -1,0 +1,161 @@
+"""Renaming: plans, collisions, all or nothing, and back."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import AudioError, InputError
+from engine.index.build import index_folders
+from engine.metadata.renaming import (
+    UCS_PATTERN,
+    Rename,
+    carry_out,
+    fx_name,
+    plan_renames,
+    take_back,
+)
+from engine.metadata.ucs_names import category_of_name
+from engine.progress import Control
+from engine.search import search_names
+from engine.store.places import rename_sounds, sound_at
+
+UCS = {"catid": "DOORWood", "creator": "ABC", "source": "Lib1"}
+
+
+def files(folder: Path, *names: str) -> list[str]:
+    folder.mkdir(exist_ok=True)
+    for name in names:
+        (folder / name).write_text(name)
+    return [str(folder / name) for name in names]
+
+
+def names_in(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_a_name_follows_ucs_without_underscores_inside_its_parts(tmp_path):
+    (path,) = files(tmp_path, "old.wav")
+    fields = {**UCS, "fxname": "Creak_Long: slow?", "source": "My_Lib", "user": "take_3"}
+    ((plan),) = plan_renames([(path, fields)])
+    assert Path(plan.new).name == "DOORWood_Creak Long- slow-_ABC_My Lib_take 3.wav"
+    without = plan_renames([(path, {**fields, "user": ""})])[0]
+    assert Path(without.new).name == "DOORWood_Creak Long- slow-_ABC_My Lib.wav"
+    assert category_of_name(Path(without.new).stem).id == "DOORWood"
+    assert names_in(tmp_path) == ["old.wav"]  # a plan touches nothing
+
+
+def test_what_names_a_sound_is_its_name_without_the_category():
+    assert fx_name(Path("DOORWood_Creak Slow_ABC_Lib.wav")) == "Creak Slow"
+    assert fx_name(Path("kick_909__hard.wav")) == "kick 909 hard"
+
+
+def test_names_that_would_meet_are_numbered_also_when_case_alone_differs(tmp_path):
+    paths = files(tmp_path, "a.wav", "b.wav", "c.wav", "DOORWood_Slam_ABC_Lib1.wav")
+    words = ["Slam", "slam", "Slam"]
+    plans = plan_renames([(p, {**UCS, "fxname": w}) for p, w in zip(paths, words, strict=False)])
+    assert [Path(plan.new).name for plan in plans] == [
+        "DOORWood_Slam 2_ABC_Lib1.wav",
+        "DOORWood_slam 3_ABC_Lib1.wav" if os.name == "nt" else "DOORWood_slam_ABC_Lib1.wav",
+        "DOORWood_Slam 3_ABC_Lib1.wav",
+    ]
+
+
+def test_a_file_without_a_needed_field_stays_and_says_so(tmp_path):
+    paths = files(tmp_path, "a.wav", "b.wav")
+    plans = plan_renames([(paths[0], {"fxname": "x"}), (paths[1], {**UCS, "fxname": "y"})])
+    assert plans[0].new is None and "a.wav: it has no catid" in plans[0].problem
+    assert plans[1].new is not None
+    already = plan_renames([(plans[1].new, {**UCS, "fxname": "y"})])
+    assert already == [Rename(plans[1].new, None)]
+
+
+@pytest.mark.parametrize("pattern", ["{catid", "{colour}", "plain", "a/{name}", "{name:>9}{x}"])
+def test_a_wrong_pattern_is_told(pattern):
+    with pytest.raises(InputError, match="pattern"):
+        plan_renames([], pattern)
+
+
+@given(st.text(max_size=400), st.text(max_size=400))
+def test_whatever_fields_hold_the_name_is_one_that_every_system_takes(fxname, user):
+    (plan,) = plan_renames([("/sounds/a.wav", {**UCS, "fxname": fxname, "user": user})])
+    if plan.new is None:
+        assert "no fxname" in plan.problem
+        return
+    name = Path(plan.new).name
+    assert Path(plan.new).parent == Path("/sounds") and len(name.encode("utf-8", "replace")) <= 255
+    assert not set('<>:"/\\|?*\0\n') & set(name)
+    assert not name.removesuffix(".wav").endswith((" ", "."))
+
+
+def test_files_trade_places_and_come_back(tmp_path):
+    one, two = files(tmp_path / "s", "one.wav", "two.wav")
+    journal = tmp_path / "journal.json"
+    moves = carry_out([Rename(one, two), Rename(two, one)], journal)
+    assert moves == [(one, two), (two, one)]
+    assert Path(one).read_text() == "two.wav" and names_in(tmp_path / "s") == ["one.wav", "two.wav"]
+    assert sorted(take_back(journal)) == sorted([(two, one), (one, two)])
+    assert Path(one).read_text() == "one.wav" and not journal.exists()
+
+
+def test_all_are_renamed_or_none(tmp_path):
+    one, two = files(tmp_path / "s", "one.wav", "two.wav")
+    journal = tmp_path / "journal.json"
+    blocked = str(tmp_path / "s" / "no such folder" / "x.wav")
+    with pytest.raises(AudioError, match="nothing was renamed"):
+        carry_out([Rename(one, str(tmp_path / "s" / "new.wav")), Rename(two, blocked)], journal)
+    assert names_in(tmp_path / "s") == ["one.wav", "two.wav"] and not journal.exists()
+    with pytest.raises(AudioError, match="not there any more"):
+        carry_out([Rename(str(tmp_path / "gone.wav"), one)], journal)
+
+
+@pytest.mark.parametrize("after", range(5))
+def test_a_run_that_was_killed_half_way_is_taken_back(tmp_path, monkeypatch, after):
+    one, two = files(tmp_path / "s", "one.wav", "two.wav")
+    journal = tmp_path / "journal.json"
+    plans = [Rename(one, str(tmp_path / "s" / "a.wav")), Rename(two, str(tmp_path / "s" / "b.wav"))]
+    real, count = os.rename, iter(range(100))
+
+    class Killed(BaseException):
+        pass
+
+    def rename(source, target):
+        if next(count) == after:
+            raise Killed
+        real(source, target)
+
+    monkeypatch.setattr("engine.metadata.renaming.os.rename", rename)
+    if after < 4:
+        with pytest.raises(Killed):
+            carry_out(plans, journal)
+    else:
+        carry_out(plans, journal)
+    monkeypatch.setattr("engine.metadata.renaming.os.rename", real)
+    take_back(journal)
+    assert names_in(tmp_path / "s") == ["one.wav", "two.wav"]
+    assert Path(one).read_text() == "one.wav"
+
+
+def test_the_library_follows_with_all_that_it_knows(library, sounds, model_folder, tmp_path):
+    index_folders(library, model_folder, [sounds], Control())
+    one, two = (str(sounds / "tones" / f"Sound_0{n}.wav") for n in (1, 3))
+    ids = [sound_at(library, path) for path in (one, two)]
+    new = str(sounds / "tones" / "DOORWood_Creak_ABC_Lib.wav")
+    moves = carry_out([Rename(one, two), Rename(two, new)], tmp_path / "j.json")
+    assert rename_sounds(library, [*moves, ("/unknown.wav", "/other.wav")]) == 2
+    assert [sound_at(library, path) for path in (two, new)] == ids
+    assert sound_at(library, one) is None
+    (match,) = search_names(library, "creak").matches
+    assert match.sound.id == ids[1]
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert (report.heard, report.moved, report.missing) == (0, 0, 0)
+
+
+def test_the_journal_says_what_was_done(tmp_path):
+    (one,) = files(tmp_path / "s", "one.wav")
+    (plan,) = plan_renames([(one, {**UCS, "fxname": "Slam"})], UCS_PATTERN)
+    carry_out([plan], tmp_path / "j.json")
+    assert json.loads((tmp_path / "j.json").read_text())["moves"] == [[one, plan.new]]
