@@ -130,6 +130,23 @@ def duplicates(options: argparse.Namespace) -> None:
         print(report.duplicates(groups))
 
 
+def export(options: argparse.Namespace) -> None:
+    """Write a table of sounds."""
+    from engine.search.export import export as write
+    from engine.search.export import format_of, sounds_of
+    from engine.search.grammar import parse
+
+    kind = format_of(options.file)
+    query = parse(" ".join(options.text)) if options.text else None
+    with _existing_library(options) as library, progress_bar() as control:
+        ids = sounds_of(library, query)
+        write(library, ids, options.file, kind, control)
+    if options.json:
+        _print_json({"file": str(options.file), "sounds": len(ids)})
+    else:
+        print(f"{len(ids)} sounds written to {options.file}")
+
+
 def relink(options: argparse.Namespace) -> None:
     """Tell the library that a folder moved."""
     from engine.index.drives import relink as change

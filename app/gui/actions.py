@@ -51,6 +51,7 @@ ACTIONS = (
     ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file, or the range"), ("Ctrl+C",), "results"),
     ActionSpec("copy_path", _FILE, QT_TR_NOOP("Copy the path"), ("Ctrl+Shift+C",), "results"),
     ActionSpec("reveal", _FILE, QT_TR_NOOP("Show in its folder"), ("Return", "Enter"), "results"),
+    ActionSpec("export", _FILE, QT_TR_NOOP("Export this list …"), ("Ctrl+E",)),
     ActionSpec("preferences", _FILE, QT_TR_NOOP("Preferences …"), ("Ctrl+,",)),
     ActionSpec("quit", _FILE, QT_TR_NOOP("Quit"), ("Ctrl+Q",)),
     ActionSpec("search", _SEARCH, QT_TR_NOOP("Search"), ("Ctrl+F",)),

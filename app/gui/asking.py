@@ -9,6 +9,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from app.gui.text import number
+from engine.progress import Control
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
@@ -90,6 +91,27 @@ class Asking(QObject):
         label = " ".join(label.split())
         if given and label:
             self._window.keeping.tag(ids, label)
+
+    def export(self) -> None:
+        """Ask for a file, and write the rows that are shown into it as a table."""
+        window = self._window
+        title = self.tr("Export this list")
+        kinds = self.tr("Tables (*.csv *.txt *.tsv *.json)")
+        name, _ = QFileDialog.getSaveFileName(window, title, "sounds.csv", kinds)
+        if not name:
+            return
+        path, library = Path(name), window.context.opened.library
+        ids = [int(sound_id) for sound_id in window.results.results.ids]
+        said = self.tr("{} sounds written to {}").format(number(len(ids)), path.name)
+
+        def write(control: Control) -> None:
+            from engine.search.export import export, format_of
+
+            export(library, ids, path, format_of(path), control)
+
+        window.jobs.start(
+            "read", write, lambda _: window.status.say(said), title=self.tr("Exporting")
+        )
 
     def _sure(self, question: str, yes: str) -> bool:
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), question)

@@ -43,6 +43,7 @@ class Commands(QObject):
             "copy": lambda: self._copy(files=True),
             "copy_path": lambda: self._copy(files=False),
             "reveal": self._reveal,
+            "export": window.asking.export,
             "preferences": lambda: self._open("preferences"),
             "quit": window.close,
             "search": self._focus_search,

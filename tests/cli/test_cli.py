@@ -181,6 +181,15 @@ def test_sounds_in_a_read_only_folder_are_indexed(tmp_path, sounds, model_folder
     assert document("status", "--library", path)["sounds"] == 12
 
 
+def test_export_writes_a_table(library, tmp_path):
+    path = tmp_path / "all.csv"
+    told = document("export", path, "--library", library)
+    assert told == {"file": str(path), "sounds": 12}
+    assert len(path.read_text(encoding="utf-8-sig").splitlines()) == 13
+    done = soundsift("export", tmp_path / "all.docx", "--library", library)
+    assert_problem(done, "no kind that is known")
+
+
 def test_wrong_usage_ends_with_2():
     assert soundsift("serach", "door").returncode == 2
     assert soundsift("search").returncode == 2

@@ -201,6 +201,11 @@ class ResultsModel(QAbstractTableModel):
         """Return the id of a row's sound."""
         return int(self._ids[row])
 
+    @property
+    def ids(self) -> Integers:
+        """Return the ids of all rows, in their order."""
+        return self._ids
+
     def row_of(self, sound_id: int) -> int | None:
         """Return the row of a sound, or None."""
         places = np.flatnonzero(self._ids == sound_id)
@@ -289,10 +294,6 @@ class ResultsModel(QAbstractTableModel):
         new = [self.index(after[index.row()], index.column()) for index in old]
         self.changePersistentIndexList(old, new)
         self.layoutChanged.emit()
-
-    def supportedDragActions(self) -> Qt.DropAction:
-        """Return that files are copied, never moved."""
-        return Qt.DropAction.CopyAction
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
         """Return the files of rows, and for our own window their ids."""

@@ -233,6 +233,21 @@ def test_files_and_paths_are_copied(window, qtbot):
     assert QGuiApplication.clipboard().text() == path
 
 
+def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
+    path = tmp_path / "list.csv"
+    monkeypatch.setattr("app.gui.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    search(window, qtbot, "door dur:<1s")
+    window.actions_by_name["export"].trigger()
+    qtbot.waitUntil(lambda: "written to list.csv" in window.status.message.text(), timeout=5000)
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    assert len(lines) == window.results.results.rowCount() + 1
+    assert names(window)[0] in lines[1]
+    path = tmp_path / "list.xls"
+    monkeypatch.setattr("app.gui.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    window.actions_by_name["export"].trigger()
+    qtbot.waitUntil(lambda: "no kind that is known" in window.status.message.text(), timeout=5000)
+
+
 def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
     shown = []
     monkeypatch.setattr("app.gui.commands.reveal", shown.append)
