@@ -213,7 +213,7 @@ def test_rows_have_a_menu_that_collects_and_takes_out(window, qtbot):
     window.results.menu_wanted.emit(QPoint(5, 5))
     menu = next(m for m in window.findChildren(QMenu) if m.isVisible())
     titles = [action.text() for action in menu.actions()]
-    assert "Copy the file" in titles and "Add to the collection" in titles
+    assert "Copy the file, or the range" in titles and "Add to the collection" in titles
     (submenu,) = [m for m in menu.findChildren(QMenu) if m.title() == "Collections"]
     take = next(a for a in submenu.actions() if a.text() == "Take out of Picks")
     take.trigger()
