@@ -89,6 +89,7 @@ class Jobs(QObject):
             "write": ThreadPoolExecutor(1, "write"),
             "index": ThreadPoolExecutor(1, "index"),
         }
+        self._closed = False
         self._running: list[Job] = []
         self._newest: dict[str, Job] = {}
         self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
@@ -114,6 +115,9 @@ class Jobs(QObject):
         :param newest: cancel the job that was started last under this name.
         """
         job = Job(title, done, failed, newest)
+        if self._closed:  # a timer of a window that is closing: nobody waits for the answer
+            job.cancel()
+            return job
         if newest is not None:
             earlier = self._newest.get(newest)
             if earlier is not None:
@@ -136,6 +140,7 @@ class Jobs(QObject):
 
     def close(self) -> None:
         """Cancel everything and wait until the threads have ended."""
+        self._closed = True
         self._timer.stop()
         for job in self._running:
             job.cancel()

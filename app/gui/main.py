@@ -5,13 +5,22 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from PySide6.QtCore import QLibraryInfo, QLocale, QSettings, QTranslator
+from PySide6.QtCore import (
+    QCoreApplication,
+    QEvent,
+    QLibraryInfo,
+    QLocale,
+    QSettings,
+    QTranslator,
+)
 from PySide6.QtGui import QGuiApplication, QIcon
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from app.gui.crash import Crashes
+from app.gui.style import icons
 from app.gui.style.apply import apply_theme
 from app.gui.style.icons import pixmap
+from app.gui.widgets import painting
 from app.gui.window import MainWindow
 from engine.paths import assets, data_folder, default_library
 
@@ -32,6 +41,7 @@ def run(library: Path | None = None) -> int:
     QGuiApplication.styleHints().colorSchemeChanged.connect(follow)
     window.show()
     code = app.exec()
+    take_down(window)
     crashes.close()
     return code
 
@@ -52,6 +62,14 @@ def make_application() -> QApplication:
         if translator.load(QLocale(), name, "_", folder):
             app.installTranslator(translator)
     return app
+
+
+def take_down(window: QWidget) -> None:
+    """Delete a closed window now, and all pictures, while the application is still there."""
+    window.deleteLater()
+    QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
+    icons.forget()
+    painting.forget()
 
 
 def make_settings() -> QSettings:

@@ -16,7 +16,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 from PySide6.QtWidgets import QApplication
 
-from app.gui.main import make_application, make_settings
+from app.gui.main import make_application, make_settings, take_down
 from app.gui.style.apply import apply_theme
 from app.gui.window import MainWindow
 from engine.models.catalog import find_model
@@ -85,6 +85,7 @@ def opened(library: Path) -> Iterator[MainWindow]:
         wait_for(lambda: window.context.opened.is_warm and not window.jobs.shown())
     yield window
     window.close()
+    take_down(window)
     assert not problems, problems
 
 

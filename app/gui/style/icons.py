@@ -22,6 +22,12 @@ def icon(name: str, colour: str) -> QIcon:
     return found
 
 
+def forget() -> None:
+    """Let go of all pictures: none may outlive the application."""
+    icon.cache_clear()
+    pixmap.cache_clear()
+
+
 @cache
 def pixmap(name: str, colour: str, size: int) -> QPixmap:
     """Return a square picture of an icon, in device pixels."""

@@ -31,6 +31,12 @@ def _metrics(font: str) -> QFontMetrics:
     return QFontMetrics(named)
 
 
+def forget() -> None:
+    """Let go of all pictures and fonts: none may outlive the application."""
+    for kept in (_elided, _metrics, _thumbnail):
+        kept.cache_clear()
+
+
 def paint_thumbnail(
     painter: QPainter, rect: QRect, thumbnail: bytes | None, colours: Colours
 ) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSettings
 
-from app.gui.main import make_application, make_settings
+from app.gui.main import make_application, make_settings, take_down
 from app.gui.sound.devices import DeviceError
 from app.gui.style.apply import apply_theme
 from app.gui.window import MainWindow
@@ -116,7 +116,7 @@ def open_window(qtbot, outputs, settings) -> Iterator[Callable[..., MainWindow]]
     yield show
     for window in opened:
         window.close()
-        window.deleteLater()
+        take_down(window)
     assert not crashes
 
 

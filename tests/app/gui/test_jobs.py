@@ -98,6 +98,15 @@ def test_what_belongs_to_a_closed_dialog_is_not_called(jobs, qtbot):
     labels[2].deleteLater()
 
 
+def test_a_closed_window_asks_for_nothing(qapp, qtbot):
+    jobs, seen = Jobs(), []
+    jobs.close()
+    job = jobs.start("read", lambda control: seen.append(1), title="Late")
+    assert job.cancelled and not jobs.shown()
+    qtbot.wait(50)
+    assert seen == []
+
+
 def test_closing_stops_everything(qapp):
     jobs, seen = Jobs(), threading.Event()
 
