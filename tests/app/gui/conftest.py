@@ -11,6 +11,7 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 import pytest
 from PySide6.QtCore import QSettings
+from PySide6.QtGui import QGuiApplication
 
 from app.gui.main import make_application, make_settings, take_down
 from app.gui.sound.devices import DeviceError
@@ -80,7 +81,9 @@ def outputs() -> FakeOutputs:
 
 @pytest.fixture(scope="session")
 def qapp():
-    return make_application()
+    yield make_application()
+    # What no window shows holds this one's data until the very end, when it is too late.
+    QGuiApplication.clipboard().clear()
 
 
 @pytest.fixture
