@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
@@ -16,11 +16,6 @@ from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
 from engine.store.tags import accept_tags, reject_tags
-
-if TYPE_CHECKING:
-    pass
-
-_LOOK_MS = 4000  # between two looks at the library while it is being indexed
 
 
 class Keeping(QObject):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QStackedWidget
 
@@ -54,9 +56,8 @@ class Searching(QObject):
         workspace = self._context.workspace
         if workspace is None:
             return
-        asked = asked or self._bar.query
-        question = Asked(asked.text, asked.sounds, asked.minus, self._order, self._descending)
-        title = tr("Listening to the query") if asked.sounds and not workspace.is_warm else None
+        question = replace(asked or self._bar.query, order=self._order, descending=self._descending)
+        title = tr("Listening to the query") if question.sounds and not workspace.is_warm else None
         self._context.jobs.start(
             "read",
             lambda control: workspace.search(question, control),

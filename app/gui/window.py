@@ -308,7 +308,8 @@ class MainWindow(QMainWindow):
         device = settings.value("audio/output")
         self.player.set_device(str(device) if device else None)
         self.indexing.threads = int(str(settings.value("index/threads") or 2))
+        do = self.commands.table()
         for name in ("auto_play", "sources", "inspector", "loop"):
             on = str(settings.value(f"on/{name}", str(name != "loop"))).lower() == "true"
             self.actions_by_name[name].setChecked(on)
-            self.commands.table()[name]()
+            do[name]()

@@ -12,7 +12,7 @@ import av.error
 import numpy as np
 import soundfile
 
-from engine.audio.decode import open_with_ffmpeg, refuse_unreadable
+from engine.audio.decode import ffmpeg_duration_s, open_with_ffmpeg, refuse_unreadable
 from engine.errors import AudioError
 
 Frames = np.ndarray[Any, np.dtype[np.float32]]  # (frames, channels)
@@ -117,11 +117,7 @@ class _Ffmpeg:
         self._container, self._audio = open_with_ffmpeg(path)
         self.rate_hz = int(self._audio.rate)
         self.channels = int(self._audio.codec_context.channels)
-        if self._audio.duration is not None:
-            duration_s = float(self._audio.duration * self._audio.time_base)
-        else:
-            duration_s = (self._container.duration or 0) / av.time_base
-        self.frames = round(duration_s * self.rate_hz)
+        self.frames = round(ffmpeg_duration_s(self._container, self._audio) * self.rate_hz)
         self._planar = av.AudioResampler(format="fltp")
         self._origin: int | None = None  # the place that the container gives its first sample
         self._place = 0

@@ -194,16 +194,19 @@ def open_with_ffmpeg(path: Path) -> tuple[Any, Any]:
     return container, container.streams.audio[0]
 
 
+def ffmpeg_duration_s(container: Any, audio: Any) -> float:
+    """Return how long a stream says it is, or else its container; 0 if neither does."""
+    if audio.duration is not None:
+        return float(audio.duration * audio.time_base)
+    return float((container.duration or 0) / av.time_base)
+
+
 def _probe_with_ffmpeg(path: Path) -> AudioFacts:
     container, audio = open_with_ffmpeg(path)
     with container:
-        if audio.duration is not None:
-            duration_s = float(audio.duration * audio.time_base)
-        else:
-            duration_s = (container.duration or 0) / av.time_base
         depth = _PCM.match(audio.codec_context.name)
         return AudioFacts(
-            duration_s=duration_s,
+            duration_s=ffmpeg_duration_s(container, audio),
             rate_hz=int(audio.rate),
             channels=int(audio.codec_context.channels),
             bits=int(depth[1]) if depth else None,

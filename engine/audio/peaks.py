@@ -8,6 +8,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,7 @@ class Peaks:
         """Return (count, channels) lowest and highest between two frames, for so many columns."""
         low, high, each = self.low, self.high, float(EACH)
         if (stop - start) / max(1, count) > 8 * _COARSER * EACH:
-            low, high, each = self._coarse(), self._coarse(high=True), float(EACH * _COARSER)
+            (low, high), each = self._coarse, float(EACH * _COARSER)
         edges = np.linspace(start / each, stop / each, count + 1)
         first = np.clip(np.floor(edges[:-1]).astype(int), 0, max(0, len(low) - 1))
         if not len(low):
@@ -55,10 +56,13 @@ class Peaks:
         inside = (edges[:-1] * each < self.frames) & (edges[1:] > 0)
         return np.where(inside[:, None], lows, 0), np.where(inside[:, None], highs, 0)
 
-    def _coarse(self, high: bool = False) -> Eighths:
-        fine = self.high if high else self.low
-        places = np.arange(0, max(1, len(fine)), _COARSER)
-        return (np.maximum if high else np.minimum).reduceat(fine, places) if len(fine) else fine
+    @cached_property
+    def _coarse(self) -> tuple[Eighths, Eighths]:
+        """Return the lows and highs of longer stretches, for views of a whole long file."""
+        if not len(self.low):
+            return self.low, self.high
+        places = np.arange(0, len(self.low), _COARSER)
+        return np.minimum.reduceat(self.low, places), np.maximum.reduceat(self.high, places)
 
 
 def read_peaks(

@@ -17,9 +17,7 @@ _BLOCK = 1 << 17  # frames
 _MOST_WAV_BYTES = (1 << 32) - (1 << 16)
 
 
-def render_part(
-    path: Path, start_s: float, end_s: float, folder: Path, control: Control, gain: float = 1.0
-) -> Path:
+def render_part(path: Path, start_s: float, end_s: float, folder: Path, control: Control) -> Path:
     """Write a part of ``path`` as 24-bit WAV at its own rate, all channels; return the file.
 
     It is faded for 5 ms at a cut, and stops at full scale.  Above 4 GB it is RF64.
@@ -51,7 +49,7 @@ def render_part(
             ) as out:
                 place = first
                 for block in clip.blocks(first, last, _BLOCK):
-                    out.write(_faded(block, place, clip, first, last) * np.float32(gain))
+                    out.write(_faded(block, place, clip, first, last))
                     place += len(block)
                     control.report(Progress("rendering", place - first, last - first))
             partial.replace(target)

@@ -6,7 +6,6 @@ file is announced before it is made, so that one which a killed process left is 
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import secrets
@@ -141,17 +140,6 @@ def clean_up(folder: Path) -> int:
             removed += 1
         announced.unlink()
     return removed
-
-
-def audio_hash(path: Path, start: int, count: int) -> str:
-    """Return the SHA-256 of some bytes of a file."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        file.seek(start)
-        while count > 0 and (block := file.read(min(_BLOCK, count))):
-            digest.update(block)
-            count -= len(block)
-    return digest.hexdigest()
 
 
 def _sizes(one: Path, other: Path) -> tuple[int, int]:

@@ -22,7 +22,7 @@ import av.error
 from engine.errors import AudioError, InputError, SoundsiftError
 from engine.metadata.broadcast import changed_bext, changed_info, changed_ixml, clean
 from engine.metadata.copying import copy_bytes
-from engine.metadata.journal import Journal, audio_hash
+from engine.metadata.journal import Journal
 from engine.metadata.riff import Chunk, Layout, read_chunk, read_layout, rewrite
 from engine.metadata.ucs_names import UcsCategory
 
@@ -31,6 +31,7 @@ _ID3 = frozenset({".mp3", ".aif", ".aiff", ".aifc"})
 _VORBIS = frozenset({".flac", ".ogg", ".oga", ".opus"})
 _MP4 = frozenset({".m4a", ".m4b", ".mp4"})
 WRITABLE = _WAV | _ID3 | _VORBIS | _MP4
+_BLOCK = 1 << 20
 _ITUNES = "----:com.apple.iTunes:"
 
 
@@ -132,7 +133,18 @@ def wav_changes(path: Path, layout: Layout, tags: SoundTags) -> dict[Chunk | byt
 
 def _data_hash(path: Path, layout: Layout) -> list[str]:
     data = [chunk for chunk in layout.chunks if chunk.id == b"data"]
-    return [audio_hash(path, chunk.start, chunk.size) for chunk in data]
+    return [_hash_of(path, chunk.start, chunk.size) for chunk in data]
+
+
+def _hash_of(path: Path, start: int, count: int) -> str:
+    """Return the SHA-256 of some bytes of a file."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        file.seek(start)
+        while count > 0 and (block := file.read(min(_BLOCK, count))):
+            digest.update(block)
+            count -= len(block)
+    return digest.hexdigest()
 
 
 def _write_tagged(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -> None:

@@ -18,11 +18,6 @@ class Ring:
         self.written = self.taken = 0
 
     @property
-    def channels(self) -> int:
-        """Return how many channels a frame has."""
-        return int(self._frames.shape[1])
-
-    @property
     def room(self) -> int:
         """Return how many frames can be written."""
         return len(self._frames) - (self.written - self.taken)

@@ -42,7 +42,6 @@ class Inspector(QFrame):
     play_wanted = Signal(float)
     sound_wanted = Signal(object)  # a similar sound, to be heard
     similar_wanted = Signal(str)
-    filter_wanted = Signal(str)
 
     def __init__(self, colours: Colours) -> None:
         super().__init__()

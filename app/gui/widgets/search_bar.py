@@ -33,7 +33,6 @@ class SearchBar(QFrame):
 
     asked = Signal(object)
     entered = Signal()
-    cleared = Signal()
     record_wanted = Signal()
     refused = Signal(str)
 
@@ -142,7 +141,6 @@ class SearchBar(QFrame):
         self.less.clear()
         self._show_chips()
         self.ask()
-        self.cleared.emit()
 
     # History
 
