@@ -36,8 +36,14 @@ def name_of(label: str, number: int, telling: bool) -> str:
     return f"/sounds/{label}_{number}.wav" if telling else f"/sounds/ZOOM{number:04d}.wav"
 
 
-def fill(library: Library, names: list[str], vectors: np.ndarray, model: Path) -> None:
-    """Put sounds of one window each into a library."""
+def fill(
+    library: Library,
+    names: list[str],
+    vectors: np.ndarray,
+    model: Path,
+    durations_s: list[float] | None = None,
+) -> None:
+    """Put sounds of one window each into a library; they last 5 s unless told otherwise."""
     from engine.index.mapping import map_features
     from engine.models.match_model import load_model
 
@@ -47,10 +53,12 @@ def fill(library: Library, names: list[str], vectors: np.ndarray, model: Path) -
     library.put_sounds(
         [
             (
-                FileFacts(name, 1, 1, name, 5.0, 32000, 1, 16, "wav"),
-                [StoredWindow(0.0, 5.0, b"", vector.tobytes(), float(potential))],
+                FileFacts(name, 1, 1, name, duration, 32000, 1, 16, "wav"),
+                [StoredWindow(0.0, duration, b"", vector.tobytes(), float(potential))],
             )
-            for name, vector, potential in zip(names, mapped, potentials, strict=True)
+            for name, vector, potential, duration in zip(
+                names, mapped, potentials, durations_s or [5.0] * len(names), strict=True
+            )
         ]
     )
 

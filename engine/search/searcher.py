@@ -73,6 +73,8 @@ class Answer:
 class Searcher:
     """Answers queries on a library as it was when this was made or last refreshed.
 
+    ``nearest`` finds windows near to vectors.
+
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
     """
 
@@ -87,8 +89,8 @@ class Searcher:
     def refresh(self) -> None:
         """See what was indexed since."""
         vectors = load_vectors(self._library, self.spec.rank)
-        self._nearest = Nearest(vectors, self.spec.ranking)
-        self.__dict__.pop("_familiar", None)  # potentials may have been solved anew
+        self.nearest = Nearest(vectors, self.spec.ranking)
+        self.__dict__.pop("familiar", None)  # potentials may have been solved anew
 
     def search_text(self, text: str | Query, limit: int = 20) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of :mod:`.grammar`.
@@ -160,7 +162,7 @@ class Searcher:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
         vectors = self.text_vectors(["warm"])
         self.query_potential(vectors)
-        self._nearest.best(vectors, 1, None)
+        self.nearest.best(vectors, 1, None)
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return mapped vectors (texts, rank)."""
@@ -171,15 +173,21 @@ class Searcher:
 
     def query_potential(self, queries: Floats, sound: bool = False) -> float:
         """Return g_q of a query's strength: what is calibrated, less how familiar it is."""
+        return float(self.query_potentials(queries, sound).min())
+
+    def query_potentials(self, queries: Floats, sound: bool = False) -> Floats:
+        """Return g_q (m,) of queries (m, rank), each on its own."""
         import torch
 
         ranking = self.spec.ranking
         zero = ranking.audio_query_potential if sound else ranking.query_potential
         with one_thread():
-            return zero - float(self._familiar(torch.from_numpy(queries)).max())
+            potentials: Floats = zero - self.familiar(torch.from_numpy(queries)).numpy()
+        return potentials
 
     @cached_property
-    def _familiar(self) -> Familiar:
+    def familiar(self) -> Familiar:
+        """Return the sounds in general that the model was made with."""
         import torch
 
         from engine.models.familiar import Familiar
@@ -190,11 +198,6 @@ class Searcher:
         stored = self._library.setting("bank_potentials")
         solved = torch.from_numpy(np.frombuffer(stored, np.float32).copy()) if stored else None
         return Familiar.of(model, solved)
-
-    @property
-    def nearest(self) -> Nearest:
-        """Return what finds windows near to vectors."""
-        return self._nearest
 
     @cached_property
     def _captioner(self) -> Captioner:
@@ -220,9 +223,9 @@ class Searcher:
         """Return mapped vectors (windows, rank): the library's own of a whole known file."""
         if sound.path is not None and sound.is_whole:
             known = sound_at(self._library, spelled_out(sound.path))
-            rows = self._nearest.rows_of(np.array([-1 if known is None else known]))
+            rows = self.nearest.rows_of(np.array([-1 if known is None else known]))
             if len(rows):
-                own: Floats = np.asarray(self._nearest.windows.vectors[rows]).astype(np.float32)
+                own: Floats = np.asarray(self.nearest.windows.vectors[rows]).astype(np.float32)
                 return own
         return hear(self._listener, sound)
 
@@ -238,14 +241,14 @@ class Searcher:
         fitting: Integers | None,
         named: KeywordHits | None,
     ) -> list[Match]:
-        windows, ranking = self._nearest.windows, self.spec.ranking
+        windows, ranking = self.nearest.windows, self.spec.ranking
         among = None if fitting is None else _is_of(windows.sound_ids, fitting)
         rows = self._candidates(queries, limit, among)
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
             bonus = words_bonus(named.coverage_of(windows.sound_ids[rows]))
-        cost = self._nearest.costs(queries, rows)
+        cost = self.nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
         matches = self._matches(rows, ranked, named.complete if named else frozenset())
@@ -257,22 +260,22 @@ class Searcher:
 
     def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
         """Return windows that include the best of at least ``limit`` sounds, if there are."""
-        windows = self._nearest.windows
+        windows = self.nearest.windows
         count, last = max(_CANDIDATES, 2 * limit), -1
         while True:
-            rows = self._nearest.best(queries, count, among)
+            rows = self.nearest.best(queries, count, among)
             enough = len(np.unique(windows.sound_ids[rows])) >= limit
             if enough or len(rows) in (last, len(windows.sound_ids)):
                 return rows
             count, last = 8 * count, len(rows)
 
     def _rows_named(self, named: KeywordHits, among: Booleans | None) -> Integers:
-        rows = self._nearest.rows_of(named.sound_ids[named.fullest(_MOST_NAMED)])
-        may = self._nearest.windows.present[rows]
+        rows = self.nearest.rows_of(named.sound_ids[named.fullest(_MOST_NAMED)])
+        may = self.nearest.windows.present[rows]
         return rows[may if among is None else may & among[rows]]
 
     def _matches(self, rows: Integers, ranked: Ranked, complete: frozenset[int]) -> list[Match]:
-        windows = self._nearest.windows
+        windows = self.nearest.windows
         chosen = rows[ranked.places]
         ids = [int(i) for i in windows.sound_ids[chosen]]
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
@@ -298,7 +301,7 @@ class Searcher:
         They stand where their words put them, above the least of the sounds that were ranked.
         """
         order = named.fullest(_MOST_NAMED)
-        places = order[~self._nearest.has_windows(named.sound_ids[order])]
+        places = order[~self.nearest.has_windows(named.sound_ids[order])]
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
         ids = named.sound_ids[places].tolist()

@@ -49,7 +49,7 @@ class Format:
 
 @dataclass(frozen=True)
 class Category:
-    """A UCS CatID; with ``prefix`` all CatIDs that begin so."""
+    """A UCS CatID, in the header or as an accepted tag; with ``prefix`` all that begin so."""
 
     name: str
     prefix: bool = False
@@ -126,20 +126,31 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
         ending = func.lower(s.path).endswith("." + name, autoescape=True)
         return (func.lower(s.format) == name) | ending
     if isinstance(condition, Category):
-        if condition.prefix:
-            return func.lower(s.category).startswith(condition.name.lower(), autoescape=True)
-        return func.lower(s.category) == condition.name.lower()
+        return _in_category(s.category, condition) | _tagged(
+            _in_category(tables.tags.c.label, condition)
+        )
     if isinstance(condition, Tag):
-        t = tables.tags.c
-        tagged = exists().where(t.sound_id == s.id, t.state == "accepted")
         if condition.label is None:
-            return tagged
-        return tagged.where(func.lower(t.label) == condition.label.lower())
+            return _tagged()
+        return _tagged(func.lower(tables.tags.c.label) == condition.label.lower())
     if isinstance(condition, Collection):
         c, m = tables.collections.c, tables.collected.c
         named = select(c.id).where(func.lower(c.name) == condition.name.lower())
         return exists().where(m.sound_id == s.id, m.collection_id.in_(named))
     return _matching(condition)
+
+
+def _tagged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return that a sound has an accepted tag that fulfils some conditions."""
+    t = tables.tags.c
+    return exists().where(t.sound_id == tables.sounds.c.id, t.state == "accepted", *conditions)
+
+
+def _in_category(column: Any, condition: Category) -> ColumnElement[bool]:
+    name = condition.name.lower()
+    if condition.prefix:
+        return func.coalesce(func.lower(column).startswith(name, autoescape=True), False)
+    return func.coalesce(func.lower(column) == name, False)
 
 
 def _within(condition: Range) -> ColumnElement[bool]:

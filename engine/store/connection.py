@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from engine.errors import LibraryError
 
-REVISION = "0004"
+REVISION = "0005"
 _BUSY_TIMEOUT_MS = 10_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -153,7 +153,7 @@ class Library:
             return
         with self.writing() as connection:
             if unchanged:
-                _describe(connection, {facts.path: header for facts, header in read})
+                write_headers(connection, {facts.path: header for facts, header in read})
                 return
             _put_rows(
                 connection,
@@ -266,7 +266,8 @@ def _columns(header: Header) -> dict[str, Any]:
     return values
 
 
-def _describe(connection: Connection, headers: Mapping[str, Header]) -> None:
+def write_headers(connection: Connection, headers: Mapping[str, Header]) -> None:
+    """Write what headers say, by path, within a transaction."""
     statement = update(tables.sounds).where(tables.sounds.c.path == bindparam("of"))
     columns: dict[str, Any] = {name: bindparam(name) for name in _columns(Header())}
     values = [{"of": path, **_columns(header)} for path, header in headers.items()]

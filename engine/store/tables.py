@@ -93,9 +93,13 @@ tags = Table(
     Column("id", Integer, primary_key=True),
     Column("sound_id", ForeignKey("sounds.id", ondelete="CASCADE"), nullable=False),
     Column("label", String, nullable=False),
-    Column("state", String, nullable=False),  # suggested, accepted or rejected
+    Column("state", String, nullable=False),  # suggested, accepted, rejected or edited
     Column("said_by", String, nullable=False),  # a model's id, "file" or "person"
+    Column("probability", Float),  # that a model gave it
+    Column("start_s", Float),  # the part of the sound that it was said of, if not the whole
+    Column("end_s", Float),
     UniqueConstraint("sound_id", "label"),
+    Index("tags_by_state", "state", "label", "sound_id"),
 )
 
 interest = Table(

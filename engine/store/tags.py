@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
 
-from sqlalchemy import select
+from sqlalchemy import and_, bindparam, delete, func, or_, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
@@ -12,49 +14,114 @@ from engine.store.library import Library, in_chunks
 from engine.store.words import index_words
 
 PERSON = "person"
+State = Literal["suggested", "accepted", "rejected", "edited"]
+
+
+@dataclass(frozen=True)
+class TagRow:
+    """A label of a sound, and who said what of it: a model's id, ``file`` or ``person``.
+
+    ``edited``: a person put another label in its place.  ``probability`` is what a model gave;
+    the seconds are of the part that it was said of.
+    """
+
+    sound_id: int
+    label: str
+    state: State
+    said_by: str
+    probability: float | None = None
+    start_s: float | None = None
+    end_s: float | None = None
 
 
 def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
     """Record (sound id, label) as accepted, whatever was said of them before."""
-    _say(library, tags, "accepted", said_by)
+    put_tags(library, [TagRow(i, label, "accepted", said_by) for i, label in tags])
 
 
 def reject_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
     """Record (sound id, label) as rejected, whatever was said of them before."""
-    _say(library, tags, "rejected", said_by)
+    put_tags(library, [TagRow(i, label, "rejected", said_by) for i, label in tags])
+
+
+def put_tags(
+    library: Library, rows: Iterable[TagRow], dropped: Iterable[tuple[int, str]] = ()
+) -> None:
+    """Record tags, whatever was said of them before, and forget others (sound id, label)."""
+    written, gone = [asdict(row) for row in rows], list(dropped)
+    t = tables.tags.c
+    with library.writing() as connection:
+        if gone:
+            theirs = and_(t.sound_id == bindparam("sound"), t.label == bindparam("said"))
+            pairs = [{"sound": sound_id, "said": label} for sound_id, label in gone]
+            connection.execute(delete(tables.tags).where(theirs), pairs)
+        if written:
+            connection.execute(_replacing(), written)
+        index_words(connection, {row["sound_id"] for row in written} | {i for i, _ in gone})
+
+
+def suggest_tags(library: Library, sound_ids: Collection[int], rows: Sequence[TagRow]) -> None:
+    """Replace the suggestions for some sounds by what a model says of them now.
+
+    What a person said stays, and so do tags that were accepted.
+    """
+    t = tables.tags.c
+    old = delete(tables.tags).where(t.state == "suggested", t.sound_id == bindparam("sound"))
+    with library.writing() as connection:
+        if sound_ids:
+            connection.execute(old, [{"sound": sound_id} for sound_id in sound_ids])
+        if rows:
+            statement = _replacing(
+                lambda new: and_(
+                    t.said_by != PERSON,
+                    or_(t.state != "accepted", new.state == "accepted"),
+                )
+            )
+            connection.execute(statement, [asdict(row) for row in rows])
+        index_words(connection, {row.sound_id for row in rows if row.state == "accepted"})
+
+
+def tag_rows(
+    library: Library, ids: Collection[int] | None = None, state: State | None = None
+) -> list[TagRow]:
+    """Return the tags of sounds (of all if None), those in one state only if asked."""
+    t = tables.tags.c
+    columns = (t.sound_id, t.label, t.state, t.said_by, t.probability, t.start_s, t.end_s)
+    chosen = select(*columns).order_by(t.sound_id, t.label)
+    if state is not None:
+        chosen = chosen.where(t.state == state)
+    with library.reading() as connection:
+        parts = in_chunks(chosen, t.sound_id, ids)
+        return [TagRow(**row._mapping) for part in parts for row in connection.execute(part)]
 
 
 def rejected_tags(library: Library, sound_id: int) -> set[str]:
-    """Return the labels that were rejected of a sound."""
-    t = tables.tags.c
-    with library.reading() as connection:
-        chosen = select(t.label).where(t.sound_id == sound_id, t.state == "rejected")
-        return set(connection.scalars(chosen))
-
-
-def _say(library: Library, tags: Iterable[tuple[int, str]], state: str, said_by: str) -> None:
-    listed = list(tags)
-    rows = [
-        {"sound_id": sound_id, "label": label, "state": state, "said_by": said_by}
-        for sound_id, label in listed
-    ]
-    if not rows:
-        return
-    statement = upsert(tables.tags)
-    changed = {name: statement.excluded[name] for name in ("state", "said_by")}
-    statement = statement.on_conflict_do_update(index_elements=["sound_id", "label"], set_=changed)
-    with library.writing() as connection:
-        connection.execute(statement, rows)
-        index_words(connection, {sound_id for sound_id, _ in listed})
+    """Return the labels that were rejected of a sound, or replaced by others."""
+    rows = tag_rows(library, [sound_id])
+    return {row.label for row in rows if row.state in ("rejected", "edited")}
 
 
 def accepted_tags(library: Library, ids: Collection[int] | None = None) -> dict[int, list[str]]:
     """Return the accepted labels of every sound (of ``ids``) that has any, sorted."""
-    t = tables.tags.c
-    chosen = select(t.sound_id, t.label).where(t.state == "accepted").order_by(t.label)
     found: dict[int, list[str]] = {}
-    with library.reading() as connection:
-        rows = (r for part in in_chunks(chosen, t.sound_id, ids) for r in connection.execute(part))
-        for row in rows:
-            found.setdefault(row.sound_id, []).append(row.label)
+    for row in tag_rows(library, ids, "accepted"):
+        found.setdefault(row.sound_id, []).append(row.label)
     return found
+
+
+def count_suggested(library: Library) -> int:
+    """Return how many sounds have suggestions that nobody decided on."""
+    t = tables.tags.c
+    counted = select(func.count(t.sound_id.distinct())).where(t.state == "suggested")
+    with library.reading() as connection:
+        return connection.scalar(counted) or 0
+
+
+def _replacing(unless: Any = None) -> Any:
+    statement = upsert(tables.tags)
+    names = ("state", "said_by", "probability", "start_s", "end_s")
+    changed = {name: statement.excluded[name] for name in names}
+    where = None if unless is None else unless(statement.excluded)
+    return statement.on_conflict_do_update(
+        index_elements=["sound_id", "label"], set_=changed, where=where
+    )

@@ -9,6 +9,7 @@ batch dimensions where its docstring shows ``...``.  Plans are written
 from engine.transport.cost import mahalanobis_cost, map_vectors
 from engine.transport.partial import PartialPlan, partial_sinkhorn
 from engine.transport.potentials import bank_potentials, library_potential, scores, strength
+from engine.transport.relaxed import relaxed_potentials
 from engine.transport.sinkhorn import Sinkhorn, sinkhorn
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "mahalanobis_cost",
     "map_vectors",
     "partial_sinkhorn",
+    "relaxed_potentials",
     "scores",
     "sinkhorn",
     "strength",

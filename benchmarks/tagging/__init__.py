@@ -1,0 +1,1 @@
+"""How well sounds are tagged; each needs the project's data folder."""

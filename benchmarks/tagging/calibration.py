@@ -1,0 +1,157 @@
+"""Are the probabilities of tags what they say, and what constants make them so?
+
+Run with ``python -m benchmarks.tagging.calibration [--model NAME]``.  Fitted on `valid`: for lists
+of names its merged labels, in random lists of 10 to 200 of them beside which one in twenty sounds
+has no right label; for labels of several texts its clips that were mapped to UCS, names hidden
+and told.  The expected calibration error (10 bins) is reported on `esc50_dev`, which is used for
+nothing else, with the constants that stand in engine/tags/calibration.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from benchmarks.report import report
+from benchmarks.tagging.stage import (
+    Split,
+    expected_calibration_error,
+    load_split,
+    stage,
+    ucs_of_labels,
+)
+from engine.tags.calibration import (
+    PLAIN,
+    SEVERAL,
+    Calibration,
+    calibration_features,
+)
+from engine.tags.evidence import WordEvidence
+from engine.tags.suggest import WORDS
+from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
+
+TOP = 3  # labels of each sound that are looked at
+SIZES, DRAWS = (10, 22, 50, 100, 200), 8
+OUTSIDE = 0.05  # share of sounds without a right label
+Examples = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # score, fits, right, lengths
+
+
+def list_of(names: list[str]) -> Taxonomy:
+    """Return a plain list of labels."""
+    from pathlib import Path
+    from tempfile import NamedTemporaryFile
+
+    with NamedTemporaryFile("w", suffix=".txt", encoding="utf-8", delete=False) as file:
+        file.write("\n".join(names))
+    try:
+        return read_taxonomy(Path(file.name))
+    finally:
+        Path(file.name).unlink()
+
+
+def of_names(split: Split) -> Examples:
+    """Return the scores of all merged labels."""
+    names = sorted(set(split.merged))
+    with stage(split) as on:
+        cost, fits = on.compare(list_of(names))
+    right = np.array(split.merged)[:, None] == np.array(names)[None]
+    return -cost, fits, right, np.array(split.durations_s)
+
+
+def of_ucs(split: Split) -> Iterator[Examples]:
+    """Yield the scores of UCS, names hidden and told, of the clips that were mapped."""
+    mapped = ucs_of_labels()
+    rows = [row for row, label in enumerate(split.labels) if label in mapped]
+    ids = [label.id for label in ucs().labels]
+    right = np.array([[i in mapped[split.labels[row]] for i in ids] for row in rows])
+    with stage(split) as on:
+        cost, fits = on.compare(ucs())
+    words = WordEvidence(ucs()).shares([split.labels[row] for row in rows])
+    lengths = np.array(split.durations_s)[rows]
+    yield -cost[rows], fits[rows], right, lengths
+    yield WORDS * words - cost[rows], fits[rows], right, lengths
+
+
+def drawn(all_of: Examples) -> Iterator[Examples]:
+    """Yield random lists of labels, with their sounds and some that have none of them."""
+    score, fits, right, lengths = all_of
+    rng = np.random.default_rng(0)
+    for size in SIZES:
+        for _ in range(DRAWS):
+            labels = rng.choice(score.shape[1], size, replace=False)
+            inside = right[:, labels].any(1)
+            out = rng.choice(np.flatnonzero(~inside), int(OUTSIDE * inside.sum()), replace=False)
+            rows = np.concatenate([np.flatnonzero(inside), out])
+            part = np.ix_(rows, labels)
+            yield score[part], fits[part], right[part], lengths[rows]
+
+
+def best(shares: np.ndarray, *others: np.ndarray) -> list[np.ndarray]:
+    """Return the shares of the best labels, and what else is known of these."""
+    order = np.argsort(-shares, axis=1)[:, :TOP]
+    return [np.take_along_axis(values, order, 1) for values in (shares, *others)]
+
+
+def fitted(examples: list[Examples], temperature: float) -> tuple[Calibration, float]:
+    """Return the constants at a temperature, and the log-likelihood a sound."""
+    columns, answers, weights = [], [], []
+    for score, fits, right, lengths in examples:
+        shares = PLAIN_AT(temperature).shares(score.copy())
+        share, fit, hit = best(shares, fits, right)
+        features = calibration_features(share, fit, lengths[:, None])
+        columns.append(np.stack([f.ravel() for f in features], 1))
+        answers.append(hit.ravel())
+        weights.append(np.full(hit.size, 1 / len(hit)))
+    x, y, w = np.concatenate(columns), np.concatenate(answers), np.concatenate(weights)
+    model = LogisticRegression(C=1e3, max_iter=1000).fit(x, y, sample_weight=1000 * w / w.sum())
+    likely = model.predict_proba(x)[:, 1]
+    told = float((w * np.log(np.where(y, likely, 1 - likely))).sum() / w.sum())
+    share, strength, length = (float(c) for c in model.coef_[0])
+    return Calibration(temperature, share, strength, length, float(model.intercept_[0])), told
+
+
+def PLAIN_AT(temperature: float) -> Calibration:
+    """Return constants of which only the temperature matters."""
+    return Calibration(temperature, 0, 0, 0, 0)
+
+
+def errors(examples: Examples, constants: Calibration) -> dict[str, float]:
+    """Return how sure, how right, and how far apart the two are."""
+    score, fits, right, lengths = examples
+    share, fit, hit = best(constants.shares(score.copy()), fits, right)
+    likely = constants.probabilities(share, fit, lengths[:, None])
+    return {
+        "accuracy": float(hit[:, 0].mean()),
+        "mean probability": float(likely[:, 0].mean()),
+        "ECE, first tag": expected_calibration_error(likely[:, 0], hit[:, 0]),
+        f"ECE, first {TOP} tags": expected_calibration_error(likely.ravel(), hit.ravel()),
+    }
+
+
+def main() -> None:
+    """Fit, measure and print."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--model", default="default")
+    model = parser.parse_args().model
+    valid, dev = load_split("valid", model), load_split("esc50_dev", model)
+    names, categories = of_names(valid), list(of_ucs(valid))
+    for kind, examples, temperatures in (
+        ("PLAIN", [*drawn(names)], (0.06, 0.08, 0.1, 0.12)),
+        ("SEVERAL", categories, (0.12, 0.16, 0.2, 0.3)),
+    ):
+        for temperature in temperatures:
+            print(kind, *fitted(examples, temperature))
+    rows = [
+        {"labels": "esc50_dev, its 22 labels", **errors(of_names(dev), PLAIN)},
+        {"labels": "valid, its merged labels (fitted on)", **errors(names, PLAIN)},
+        {"labels": "valid, UCS, names hidden (fitted on)", **errors(categories[0], SEVERAL)},
+        {"labels": "valid, UCS, names told (fitted on)", **errors(categories[1], SEVERAL)},
+    ]
+    report("tag_calibration", f"probabilities of tags, model {model}", rows)
+
+
+if __name__ == "__main__":
+    main()

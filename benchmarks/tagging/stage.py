@@ -1,0 +1,97 @@
+"""What the measurements of tagging have in common: a library of a split, names told or hidden."""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.hybrid import fill
+from engine.models.catalog import find_model
+from engine.models.match_model import load_listener
+from engine.progress import Control
+from engine.search import Searcher
+from engine.store import Library
+from engine.tags.label_vectors import LabelVectors
+from engine.tags.taxonomy import Taxonomy
+from trainer.data import csv_rows, data_folder
+from trainer.evaluate import hear
+
+MAPPING = Path(__file__).parent / "ucs_of_valid.csv"
+
+
+@dataclass(frozen=True)
+class Split:
+    """The clips of a split: labels as their source had them, merged ones, lengths, features."""
+
+    labels: tuple[str, ...]
+    merged: tuple[str, ...]
+    durations_s: tuple[float, ...]
+    features: np.ndarray
+    model: Path
+
+
+@dataclass(frozen=True)
+class Stage:
+    """An open library of a split; the sounds' ids count from 1 in the split's order."""
+
+    library: Library
+    searcher: Searcher
+
+    @property
+    def ids(self) -> np.ndarray:
+        """Return all ids."""
+        return np.arange(1, 1 + len(self.searcher.nearest.windows.sound_ids))
+
+    def compare(self, taxonomy: Taxonomy) -> tuple[np.ndarray, np.ndarray]:
+        """Return costs and log-odds (sounds, labels)."""
+        windows = self.searcher.nearest.windows
+        vectors = LabelVectors.of(taxonomy, self.searcher)
+        parts = list(vectors.compare(windows.vectors, windows.potentials))
+        return np.concatenate([c for _, c, _ in parts]), np.concatenate([f for _, _, f in parts])
+
+
+def load_split(name: str, model: str = "default") -> Split:
+    """Listen to the clips of a split."""
+    data, folder = data_folder(), find_model(model)
+    rows = [r for r in csv_rows(data / "sounds" / "manifest.csv") if r["split"] == name]
+    paths = [data / "sounds" / row["path"] for row in rows]
+    heard = hear(load_listener(folder), paths, Control(), mapped=False).means().numpy()
+    return Split(
+        tuple(row["label"] for row in rows),
+        tuple(row["label_merged"] for row in rows),
+        tuple(float(row["duration_s"]) for row in rows),
+        heard,
+        folder,
+    )
+
+
+@contextmanager
+def stage(split: Split, names: Sequence[str] | None = None) -> Iterator[Stage]:
+    """Give a library of the split, whose files have these names; none of them telling if None."""
+    given = names or [f"ZOOM{number:04d}" for number in range(len(split.labels))]
+    paths = [f"/sounds/{number:04d}_{name}.wav" for number, name in enumerate(given)]
+    with tempfile.TemporaryDirectory() as folder, Library(Path(folder) / "l.db") as library:
+        fill(library, paths, split.features, split.model, list(split.durations_s))
+        yield Stage(library, Searcher(library, split.model))
+
+
+def ucs_of_labels() -> dict[str, frozenset[str]]:
+    """Return the CatIDs that labels of ``valid`` were mapped to by hand, from their texts alone."""
+    with MAPPING.open(encoding="utf-8", newline="") as file:
+        return {row["label"]: frozenset(row["catids"].split()) for row in csv.DictReader(file)}
+
+
+def expected_calibration_error(likely: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
+    """Return the mean |confidence − accuracy| over equal bins, weighted by their sizes."""
+    place = np.minimum((likely * bins).astype(int), bins - 1)
+    error = 0.0
+    for number in np.unique(place):
+        inside = place == number
+        error += inside.mean() * abs(likely[inside].mean() - right[inside].mean())
+    return float(error)

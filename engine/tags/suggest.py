@@ -1,0 +1,238 @@
+"""Suggest tags: what sounds are by their sound, by the folder they lie in, and by their words.
+
+Every window is compared with every label.  From the costs C, the folder's potentials g
+(:func:`folder_potentials`) and the evidence E of words in [0, 1] follows each label's share
+P(l | window) ∝ exp((g_l − C_l + γ E_l)/τ), and from share and match strength the probability that
+the label is right (:mod:`.calibration`).  Labels below a least probability are not suggested, so
+that a sound may get none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from engine.metadata.captions import caption_of
+from engine.progress import Cancelled, Control, Progress
+from engine.store import Library, SoundRow
+from engine.store.header_words import keywords_of
+from engine.store.vectors import Floats, Integers
+from engine.tags.calibration import calibration_of
+from engine.tags.evidence import WordEvidence
+from engine.tags.label_vectors import LabelVectors
+from engine.tags.taxonomy import Label, Taxonomy
+
+if TYPE_CHECKING:
+    from engine.search import Searcher
+
+WORDS = 0.8  # γ: what all words of a name are worth, in units of the cost
+_IN_HEADER = 1.5  # evidence of a category that the file itself names
+_AT_ONCE = 5_000  # sounds between two looks at the control
+_SAMPLE = 10_000  # windows of a folder that its potentials are solved on
+_FOLDER_SHARE = 0.25  # of the mass; the rest is that of sounds in general
+_RELAXATION = 0.25  # ρ of the folder's labels, in units of ε
+_LONGEST = 200  # characters of a description that count
+
+
+@dataclass(frozen=True)
+class Rules:
+    """How to suggest: ``most`` labels a sound, of at least the probability ``least``.
+
+    ``folder``: look at all sounds together; ``words``: names and headers count, too.
+    """
+
+    least: float = 0.3
+    most: int = 5
+    folder: bool = True
+    words: bool = True
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """A label for a part of a sound in seconds, and the probability in [0, 1] that it is right."""
+
+    label: Label
+    probability: float
+    start_s: float
+    end_s: float
+
+
+Suggestions = dict[int, list[Suggestion]]
+
+
+class Tagger:
+    """Suggests the labels of one taxonomy for the sounds of one library."""
+
+    def __init__(self, library: Library, searcher: Searcher, taxonomy: Taxonomy) -> None:
+        self.taxonomy = taxonomy
+        self._library, self._searcher = library, searcher
+        self._vectors = LabelVectors.of(taxonomy, searcher)
+        self._words = WordEvidence(taxonomy)
+        self._calibration = calibration_of(taxonomy)
+
+    @property
+    def model_id(self) -> str:
+        """Return the id of the model that says it."""
+        return self._searcher.spec.id
+
+    def suggest(self, ids: Integers, rules: Rules, control: Control) -> Suggestions:
+        """Return the suggestions for some sounds, likeliest first; none for those not heard.
+
+        A sound longer than a window can get a label more than once, for parts of it.
+
+        :raises Cancelled: the user asked to stop.
+        """
+        rows = self._searcher.nearest.rows_of(ids)
+        windows = self._searcher.nearest.windows
+        rows = rows[windows.present[rows]]
+        g = self._folder_potentials(rows) if rules.folder else None
+        of_window = windows.sound_ids[rows]
+        heard = np.unique(of_window)
+        found: Suggestions = {}
+        for start in range(0, len(heard), _AT_ONCE):
+            control.report(Progress("suggesting tags", start, len(heard)))
+            if control.cancel():
+                raise Cancelled
+            some = heard[start : start + _AT_ONCE]
+            chosen = rows[(of_window >= some[0]) & (of_window <= some[-1])]
+            words = self._evidence(some) if rules.words else None
+            found |= self._suggested(chosen, some, words, g, rules)
+        return found
+
+    def _suggested(
+        self,
+        rows: Integers,
+        sounds: Integers,
+        words: Floats | None,
+        g: Floats | None,
+        rules: Rules,
+    ) -> Suggestions:
+        """Return the suggestions for ``sounds``, whose windows are ``rows``."""
+        windows = self._searcher.nearest.windows
+        place = np.searchsorted(sounds, windows.sound_ids[rows])
+        most = min(rules.most, len(self.taxonomy.labels))
+        kept: list[tuple[Integers, Integers, Floats]] = []
+        lengths = windows.ends_s[rows] - windows.starts_s[rows]
+        heard, potentials = windows.vectors[rows], windows.potentials[rows]
+        for part, cost, fits in self._vectors.compare(heard, potentials):
+            score = -cost if g is None else g - cost
+            if words is not None:
+                score += np.float32(WORDS) * words[place[part]]
+            shares = self._calibration.shares(score)
+            best = np.argpartition(-shares, most - 1, axis=1)[:, :most]
+            likely = self._calibration.probabilities(
+                np.take_along_axis(shares, best, 1),
+                np.take_along_axis(fits, best, 1),
+                lengths[part, None],
+            )
+            window, column = np.nonzero(likely >= rules.least)
+            kept.append((rows[part][window], best[window, column], likely[window, column]))
+        columns = [np.concatenate(values) for values in zip(*kept, strict=True)] if kept else []
+        return self._joined(*columns, rules.most) if columns else {}
+
+    def _joined(self, rows: Integers, labels: Integers, likely: Floats, most: int) -> Suggestions:
+        """Join windows that touch and have a label in common; keep the likeliest labels."""
+        windows = self._searcher.nearest.windows
+        sounds, starts, ends = (
+            windows.sound_ids[rows],
+            windows.starts_s[rows],
+            windows.ends_s[rows],
+        )
+        order = np.lexsort((starts, labels, sounds))
+        sounds, starts, ends = sounds[order], starts[order], ends[order]
+        labels, likely = labels[order], likely[order]
+        if not len(order):
+            return {}
+        same = (sounds[1:] == sounds[:-1]) & (labels[1:] == labels[:-1])
+        first = np.flatnonzero(np.concatenate([[True], ~(same & (starts[1:] <= ends[:-1]))]))
+        joined = zip(
+            sounds[first].tolist(),
+            labels[first].tolist(),
+            np.maximum.reduceat(likely, first).tolist(),
+            starts[first].tolist(),
+            np.maximum.reduceat(ends, first).tolist(),
+            strict=True,
+        )
+        found: Suggestions = {}
+        for sound, label, probability, start, end in joined:
+            suggestion = Suggestion(self.taxonomy.labels[label], probability, start, end)
+            found.setdefault(sound, []).append(suggestion)
+        return {sound: _likeliest(listed, most) for sound, listed in found.items()}
+
+    def _evidence(self, sounds: Integers) -> Floats:
+        """Return what words say: (sounds, labels)."""
+        ids = sounds.tolist()
+        rows, keywords = self._library.sounds(ids), keywords_of(self._library, ids)
+        captions = [caption_of_sound(rows.get(i), keywords.get(i, "")) for i in ids]
+        unique = list(dict.fromkeys(captions))
+        place = {caption: row for row, caption in enumerate(unique)}
+        evidence = self._words.shares(unique)[[place[caption] for caption in captions]]
+        if self.taxonomy.is_ucs:
+            column = {label.id: number for number, label in enumerate(self.taxonomy.labels)}
+            for row, sound_id in enumerate(ids):
+                category = rows[sound_id].category if sound_id in rows else None
+                if category in column:
+                    evidence[row, column[category]] = _IN_HEADER
+        return evidence
+
+    def _folder_potentials(self, rows: Integers) -> Floats | None:
+        windows = self._searcher.nearest.windows
+        sample = rows[:: max(1, len(rows) // _SAMPLE)]
+        if not len(sample):
+            return None
+        own = self._label_costs(windows.vectors[sample], windows.potentials[sample])
+        general = self._searcher.familiar
+        others = self._label_costs(general.vectors.numpy(), general.potentials.numpy())
+        return folder_potentials(own, others, self._searcher.spec.ranking.epsilon)
+
+    def _label_costs(self, heard: Floats, potentials: Floats) -> Floats:
+        parts = [cost for _, cost, _ in self._vectors.compare(heard, potentials)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.taxonomy.labels)), "f4")
+
+
+def folder_potentials(own: Floats, general: Floats, epsilon: float) -> Floats:
+    """Return the potentials g (labels,) of a folder's labels.
+
+    The folder is transported to the labels together with sounds in general, which have three
+    quarters of the mass, under a relaxed label marginal (:mod:`engine.transport.relaxed`).  A
+    label that swallows everything loses; doors in a folder of doors are a part of a world in
+    which there are other sounds, and stay doors.
+
+    :param own: (windows, labels) costs of the folder's windows.
+    :param general: (exemplars, labels) costs of sounds in general; may be empty.
+    """
+    import torch
+
+    from engine.transport import relaxed_potentials
+
+    share = _FOLDER_SHARE if len(general) else 1.0
+    mass = [torch.full((len(own),), share / len(own))]
+    mass += [torch.full((len(general),), (1 - share) / max(1, len(general)))]
+    cost = torch.from_numpy(np.concatenate([own, general]))
+    g: Floats = relaxed_potentials(
+        cost, epsilon, _RELAXATION * epsilon, torch.cat(mass), tolerance=1e-3
+    ).numpy()
+    return g
+
+
+def caption_of_sound(sound: SoundRow | None, keywords: str = "") -> str:
+    """Return the words that a sound is described with: name, description, keywords."""
+    if sound is None:
+        return ""
+    description = (sound.description or "")[:_LONGEST]
+    return " ".join(filter(None, (caption_of(Path(sound.path)), description, keywords)))
+
+
+def _likeliest(listed: Sequence[Suggestion], most: int) -> list[Suggestion]:
+    """Return the parts of the ``most`` likeliest labels, likeliest first, then in time."""
+    best: dict[str, float] = {}
+    for suggestion in listed:
+        known = best.get(suggestion.label.id, 0.0)
+        best[suggestion.label.id] = max(known, suggestion.probability)
+    kept = set(sorted(best, key=lambda label: -best[label])[:most])
+    chosen = [suggestion for suggestion in listed if suggestion.label.id in kept]
+    return sorted(chosen, key=lambda s: (-best[s.label.id], s.label.id, s.start_s))
