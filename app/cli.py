@@ -19,6 +19,7 @@ examples:
   soundsift search "heavy wooden door creaking"
   soundsift search 'door OR gate -wood dur:<2s sr:>=96k'
   soundsift similar door.wav --start 1.5 --end 3
+  soundsift tag ~/Sounds/New --write --rename --creator ABC --source Lib --dry-run
 """
 
 
@@ -89,6 +90,7 @@ def make_parser() -> argparse.ArgumentParser:
     export = command("export", "write a table of sounds: CSV, JSON, or for Soundminer and BaseHead")
     export.add_argument("file", type=Path, metavar="FILE", help="ends in .csv, .json, .txt or .tsv")
     export.add_argument("text", nargs="*", metavar="TEXT", help=f"which ones: {_GRAMMAR}")
+    _add_tag(command("tag", "suggest tags; accept them, write them into files, rename files"))
     relink = command("relink", "tell the library that a folder moved")
     relink.add_argument("old", type=Path, metavar="OLD")
     relink.add_argument("new", type=Path, metavar="NEW")
@@ -100,6 +102,45 @@ def make_parser() -> argparse.ArgumentParser:
     commands.add_parser("train", help="train models (see `soundsift train --help`)")
     commands.add_parser("experiment", help="repeat a table of the paper")
     return parser
+
+
+def _add_tag(tag: argparse.ArgumentParser) -> None:
+    tag.add_argument("paths", type=Path, nargs="*", metavar="PATH", help="files or folders")
+    tag.add_argument(
+        "--taxonomy",
+        default="ucs",
+        metavar="ucs|audioset|FILE",
+        help="labels: UCS categories, AudioSet classes, or a CSV or text of your own (ucs)",
+    )
+    tag.add_argument("--apply", action="store_true", help="accept sure suggestions in the library")
+    tag.add_argument("--write", action="store_true", help="and write accepted tags into the files")
+    tag.add_argument("--rename", action="store_true", help="and rename the files by --pattern")
+    tag.add_argument("--dry-run", action="store_true", help="show what would be done, and do not")
+    tag.add_argument("--undo", action="store_true", help="take back what the latest run did")
+    tag.add_argument("--audit", action="store_true", help="find files whose names seem wrong")
+    for name, default, meaning in (("least", 0.3, "shown"), ("accept", 0.5, "accepted")):
+        tag.add_argument(
+            f"--{name}",
+            type=_probability,
+            default=default,
+            metavar="P",
+            help=f"least probability that is {meaning} ({default})",
+        )
+    tag.add_argument("--most", type=_positive, default=5, help="labels of one sound (5)")
+    tag.add_argument("--per-clip", action="store_true", help="look at every sound by itself")
+    tag.add_argument("--no-words", action="store_true", help="names and headers do not count")
+    tag.add_argument("--keep-time", action="store_true", help="leave times of change as they are")
+    tag.add_argument(
+        "--pattern",
+        default="{catid}_{fxname}_{creator}_{source}[_{user}]",
+        help="of new names; parts in brackets are left out where empty",
+    )
+    for name, meaning in (
+        ("creator", "who made the sounds"),
+        ("source", "what they belong to"),
+        ("user", "further data"),
+    ):
+        tag.add_argument(f"--{name}", default="", metavar="ID", help=f"in new names: {meaning}")
 
 
 def _add_cues(cues: argparse.ArgumentParser) -> None:
@@ -157,6 +198,13 @@ def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
+    return number
+
+
+def _probability(text: str) -> float:
+    number = float(text)
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError("must be from 0 to 1")
     return number
 
 

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from app import report
+from app.opening import existing_library, library_path, library_to_search, print_json
 from app.progress_bar import progress_bar
 from engine.errors import InputError, LibraryError
 from engine.models.catalog import find_model, get_model, preferred_model
 from engine.models.catalog import models as all_models
 from engine.models.spec import read_spec
-from engine.paths import data_folder, default_library
+from engine.paths import data_folder
 from engine.session import model_of
 from engine.store import Library
 
@@ -26,16 +27,16 @@ def index(options: argparse.Namespace) -> None:
     from engine.index.scan import roots_of
 
     # Neither a wrong path nor a wrong model must leave a new, empty library behind.
-    if not _library_path(options).is_file():
+    if not library_path(options).is_file():
         roots_of(options.paths)
     find_model(options.model or preferred_model())
-    with Library(_library_path(options)) as library:
+    with Library(library_path(options)) as library:
         folder = _model_to_index_with(library, options.model)
         name = read_spec(folder).name
 
         def show(done: IndexReport) -> None:
             if options.json:
-                _print_json({"library": str(library.path), "model": name, **done.to_dict()})
+                print_json({"library": str(library.path), "model": name, **done.to_dict()})
             else:
                 print(report.indexed(done, name), flush=True)
 
@@ -64,7 +65,7 @@ def demo(options: argparse.Namespace) -> None:
     with progress_bar() as control:
         made = make_demo_sounds(folder, control)
     if options.json:
-        _print_json({"folder": str(folder), "made": made})
+        print_json({"folder": str(folder), "made": made})
     else:
         print(f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}")
 
@@ -76,7 +77,7 @@ def search(options: argparse.Namespace) -> None:
     from engine.store.interest import note_interest
 
     query = parse(" ".join(options.text))
-    with _library_to_search(options) as library:
+    with library_to_search(options) as library:
         if options.names:
             answer = search_names(library, query, options.limit)
         else:
@@ -93,7 +94,7 @@ def similar(options: argparse.Namespace) -> None:
     if len(options.files) > 1 and (options.start is not None or options.end is not None):
         raise InputError("--start and --end name a part of one file: give one, or leave them out")
     sounds = [QuerySound(path, options.start, options.end) for path in options.files]
-    with _library_to_search(options) as library:
+    with library_to_search(options) as library:
         searcher = Searcher(library, model_of(library))
         answer = searcher.search_sounds(sounds, options.limit, options.plus, options.minus)
     _print_answer(options, answer)
@@ -106,12 +107,12 @@ def cues(options: argparse.Namespace) -> None:
     from engine.search.searcher import Searcher
 
     wanted = read_cue_sheet(options.sheet)
-    with _library_to_search(options) as library:
+    with library_to_search(options) as library:
         searcher = Searcher(library, model_of(library))
         rules = CueRules(options.alternates, options.per_file)
         answers = solve_cues(library, searcher, wanted, rules)
     if options.json:
-        _print_json(cues_to_dict(answers))
+        print_json(cues_to_dict(answers))
     else:
         print(report.cues(answers))
 
@@ -120,12 +121,12 @@ def duplicates(options: argparse.Namespace) -> None:
     """List files that hold the same sound."""
     from engine.search.duplicates import find_duplicates
 
-    with _existing_library(options) as library, progress_bar() as control:
+    with existing_library(options) as library, progress_bar() as control:
         rank = read_spec(model_of(library)).rank
         groups = find_duplicates(library, rank, control, options.exact)
     if options.json:
         rows = [{"exact": g.exact, "paths": [sound.path for sound in g.sounds]} for g in groups]
-        _print_json({"groups": rows})
+        print_json({"groups": rows})
     else:
         print(report.duplicates(groups))
 
@@ -138,23 +139,30 @@ def export(options: argparse.Namespace) -> None:
 
     kind = format_of(options.file)
     query = parse(" ".join(options.text)) if options.text else None
-    with _existing_library(options) as library, progress_bar() as control:
+    with existing_library(options) as library, progress_bar() as control:
         ids = sounds_of(library, query)
         write(library, ids, options.file, kind, control)
     if options.json:
-        _print_json({"file": str(options.file), "sounds": len(ids)})
+        print_json({"file": str(options.file), "sounds": len(ids)})
     else:
         print(f"{len(ids)} sounds written to {options.file}")
+
+
+def tag(options: argparse.Namespace) -> None:
+    """Suggest tags, write them, rename, compare names with sounds, or take it all back."""
+    from app.tagging import tag as run
+
+    run(options)
 
 
 def relink(options: argparse.Namespace) -> None:
     """Tell the library that a folder moved."""
     from engine.index.drives import relink as change
 
-    with _existing_library(options) as library:
+    with existing_library(options) as library:
         count = change(library, options.old, options.new)
     if options.json:
-        _print_json({"relinked": count})
+        print_json({"relinked": count})
     else:
         print(f"{count} sounds are now under {options.new}")
 
@@ -163,7 +171,7 @@ def status(options: argparse.Namespace) -> None:
     """Count what is in the library."""
     from engine.index.drives import note_drives
 
-    with _existing_library(options) as library:
+    with existing_library(options) as library:
         away = note_drives(library)
         counts = library.statistics()
         model = (library.setting("model_name") or b"").decode()
@@ -180,7 +188,7 @@ def status(options: argparse.Namespace) -> None:
         "hours": counts.hours,
     }
     if options.json:
-        _print_json(document)
+        print_json(document)
     else:
         print(report.table(document))
         for folder in away:
@@ -189,10 +197,10 @@ def status(options: argparse.Namespace) -> None:
 
 def skipped(options: argparse.Namespace) -> None:
     """List what could not be heard."""
-    with _existing_library(options) as library:
+    with existing_library(options) as library:
         rows = [{"path": row.path, "reason": row.reason} for row in library.skipped()]
     if options.json:
-        _print_json({"skipped": rows})
+        print_json({"skipped": rows})
     else:
         print(report.skipped(rows))
 
@@ -218,7 +226,7 @@ def evaluate(options: argparse.Namespace) -> None:
         figures = measure(load_listener(folder), load_captioner(folder), options.manifest, control)
     document = {"model": read_spec(folder).name, **figures}
     if options.json:
-        _print_json(document)
+        print_json(document)
     else:
         print(report.figures(document))
 
@@ -240,7 +248,7 @@ def _list_models(options: argparse.Namespace) -> None:
             }
         )
     if options.json:
-        _print_json({"models": rows})
+        print_json({"models": rows})
     else:
         print(report.models(rows))
 
@@ -251,7 +259,7 @@ def _show_model(options: argparse.Namespace) -> None:
     if options.json:
         document = json.loads((folder / "model.json").read_text(encoding="utf-8"))
         document["bank"] = len(document["bank"])
-        _print_json(document)
+        print_json(document)
     else:
         print(card.read_text(encoding="utf-8") if card.is_file() else read_spec(folder).name)
 
@@ -261,7 +269,7 @@ def _get_model(options: argparse.Namespace) -> None:
         folder = get_model(options.name, options.source, control)
     spec = read_spec(folder)
     if options.json:
-        _print_json({"name": spec.name, "id": spec.id, "folder": str(folder)})
+        print_json({"name": spec.name, "id": spec.id, "folder": str(folder)})
     else:
         print(f"{spec.name} is installed; new libraries use it, an existing one after")
         print(f"  soundsift models use {spec.name}")
@@ -271,39 +279,18 @@ def _use_model(options: argparse.Namespace) -> None:
     from engine.index.build import use_model
 
     folder = find_model(options.name)
-    with _existing_library(options) as library:
+    with existing_library(options) as library:
         with progress_bar() as control:
             kept = use_model(library, folder, control)
         folders = library.folders()
     name = read_spec(folder).name
     if options.json:
-        _print_json({"model": name, "features_kept": kept, "folders": folders})
+        print_json({"model": name, "features_kept": kept, "folders": folders})
     elif kept:
         print(f"the library now uses {name}")
     else:
         print(f"the library now uses {name}, which hears differently: listen again with")
         print("  soundsift index " + " ".join(f'"{folder}"' for folder in folders))
-
-
-def _library_path(options: argparse.Namespace) -> Path:
-    path: Path = options.library or default_library()
-    return path
-
-
-def _existing_library(options: argparse.Namespace) -> Library:
-    path = _library_path(options)
-    if not path.is_file():
-        raise LibraryError(f"there is no library at {path} yet: run `soundsift index FOLDER` first")
-    return Library(path)
-
-
-def _library_to_search(options: argparse.Namespace) -> Library:
-    """Return the library, with the sounds of drives that are away offline."""
-    from engine.index.drives import note_drives
-
-    library = _existing_library(options)
-    note_drives(library)
-    return library
 
 
 def _model_to_index_with(library: Library, asked: str | None) -> Path:
@@ -324,11 +311,6 @@ def _print_answer(options: argparse.Namespace, answer: Any) -> None:
     from engine.search.searcher import to_dict
 
     if options.json:
-        _print_json(to_dict(answer))
+        print_json(to_dict(answer))
     else:
         print(report.answer(answer))
-
-
-def _print_json(document: dict[str, Any]) -> None:
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
-    print()

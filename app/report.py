@@ -8,10 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from app.tagging import Outcome
     from engine.index.build import IndexReport
     from engine.search import Answer, Match
     from engine.search.cue_sheet import CueAnswer
     from engine.search.duplicates import Group
+    from engine.tags.audit import Audit
+    from engine.tags.run import Undone
+    from engine.tags.suggest import Suggestion
 
 _BAR_CELLS = 8
 _NAME_CELLS = 60  # longer names break the column rather than being cut
@@ -58,6 +62,75 @@ def duplicates(groups: Sequence[Group]) -> str:
         lines.append("the same file:" if group.exact else "the same sound, or nearly:")
         lines += [f"    {sound.path}" for sound in group.sounds]
     return "\n".join(lines)
+
+
+def tags(outcome: Outcome) -> str:
+    """Return every file with its suggestions, and what was done or would be."""
+    lines = []
+    for sound_id, path in outcome.paths.items():
+        shown = ", ".join(_suggestion(found) for found in outcome.suggestions.get(sound_id, ()))
+        lines.append(f"{Path(path).name}  {shown or '–'}")
+    for path in outcome.to_write if outcome.dry or outcome.written else ():
+        fields = ", ".join(f"{k} {v}" for k, v in outcome.to_write[path].named().items())
+        if outcome.dry:
+            lines.append(f"{path}\n    would hold {fields}")
+    for plan in outcome.renames:
+        if plan.problem:
+            lines.append(f"{plan.problem}: it keeps its name")
+        elif plan.new:
+            lines.append(f"{Path(plan.old).name}\n    → {Path(plan.new).name}")
+    if outcome.written:
+        lines += [f"{Path(path).name}: {reason}" for path, reason in outcome.written.refused]
+    return "\n".join([*lines, _tags_summary(outcome)])
+
+
+def _suggestion(found: Suggestion) -> str:
+    part = f" at {clock(found.start_s)}–{clock(found.end_s)}" if found.start_s else ""
+    return f"{found.label.tag} {found.probability:.0%}{part}"
+
+
+def _tags_summary(outcome: Outcome) -> str:
+    tagged = sum(1 for sound_id in outcome.paths if outcome.suggestions.get(sound_id))
+    parts = [f"{tagged} of {len(outcome.paths)} sounds have a suggestion"]
+    would = "would be " if outcome.dry else ""
+    if outcome.accepted or outcome.did:
+        parts.append(f"{outcome.accepted} tags {would}accepted")
+    if "write" in outcome.did:
+        done = len(outcome.written.done) if outcome.written else len(outcome.to_write)
+        parts.append(f"{done} files {would}written")
+    if "rename" in outcome.did:
+        parts.append(f"{sum(1 for plan in outcome.renames if plan.new)} files {would}renamed")
+    if not (outcome.accepted or outcome.did):
+        parts.append("nothing was changed: --apply accepts, --write writes, --rename renames")
+    elif not outcome.dry:
+        parts.append("soundsift tag --undo takes it back")
+    return f"{'; '.join(parts)}; model {outcome.model}, labels {outcome.taxonomy}"
+
+
+def audit(found: Audit) -> str:
+    """Return the files whose names seem wrong, swaps once."""
+    lines, told = [], set()
+    for doubt in found.doubts:
+        if doubt.path in told:
+            continue
+        name = Path(doubt.path).name
+        if doubt.swap_with is None:
+            lines.append(f"{doubt.strength:4.0%}  {name} sounds more like {doubt.sounds_like}")
+        else:
+            told.add(doubt.swap_with)
+            lines.append(f"{doubt.strength:4.0%}  {name} and {Path(doubt.swap_with).name} swapped?")
+    lines.append(
+        f"{len(found.doubts)} of {found.sounds} names seem wrong; {found.unnamed} more have names "
+        "that say nothing"
+    )
+    return "\n".join(lines)
+
+
+def undone(found: Undone) -> str:
+    """Return what was taken back, and what could not be."""
+    lines = [f"{path}: {reason}" for path, reason in found.refused]
+    counts = f"{found.tags} tags, {found.files} files and {found.names} names"
+    return "\n".join([*lines, f"{counts} are what they were"])
 
 
 def _shown_name(match: Match) -> str:

@@ -99,7 +99,7 @@ def fitted(examples: list[Examples], temperature: float) -> tuple[Calibration, f
     """Return the constants at a temperature, and the log-likelihood a sound."""
     columns, answers, weights = [], [], []
     for score, fits, right, lengths in examples:
-        shares = PLAIN_AT(temperature).shares(score.copy())
+        shares = at_temperature(temperature).shares(score.copy())
         share, fit, hit = best(shares, fits, right)
         features = calibration_features(share, fit, lengths[:, None])
         columns.append(np.stack([f.ravel() for f in features], 1))
@@ -113,7 +113,7 @@ def fitted(examples: list[Examples], temperature: float) -> tuple[Calibration, f
     return Calibration(temperature, share, strength, length, float(model.intercept_[0])), told
 
 
-def PLAIN_AT(temperature: float) -> Calibration:
+def at_temperature(temperature: float) -> Calibration:
     """Return constants of which only the temperature matters."""
     return Calibration(temperature, 0, 0, 0, 0)
 

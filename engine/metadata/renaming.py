@@ -67,6 +67,16 @@ def plan_renames(
     return plans
 
 
+def needed_fields(pattern: str) -> set[str]:
+    """Return the fields without which a pattern gives no name.
+
+    :raises InputError: the pattern makes no sense.
+    """
+    _refuse_wrong(pattern)
+    parts = string.Formatter().parse(_OPTIONAL.sub("", pattern))
+    return {name for _, name, _, _ in parts if name}
+
+
 def fx_name(path: Path) -> str:
     """Return what is left to name a sound by: its file's name without a CatID before it."""
     stem = path.stem

@@ -182,8 +182,7 @@ class Searcher:
         ranking = self.spec.ranking
         zero = ranking.audio_query_potential if sound else ranking.query_potential
         with one_thread():
-            potentials: Floats = zero - self.familiar(torch.from_numpy(queries)).numpy()
-        return potentials
+            return zero - np.asarray(self.familiar(torch.from_numpy(queries)), np.float32)
 
     @cached_property
     def familiar(self) -> Familiar:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import and_, bindparam, delete, func, or_, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
@@ -60,39 +60,43 @@ def put_tags(
         index_words(connection, {row["sound_id"] for row in written} | {i for i, _ in gone})
 
 
-def suggest_tags(library: Library, sound_ids: Collection[int], rows: Sequence[TagRow]) -> None:
-    """Replace the suggestions for some sounds by what a model says of them now.
-
-    What a person said stays, and so do tags that were accepted.
-    """
+def suggest_tags(library: Library, sound_ids: Collection[int], rows: Iterable[TagRow]) -> None:
+    """Replace the suggestions for some sounds by what a model says now; see :func:`merge`."""
     t = tables.tags.c
-    old = delete(tables.tags).where(t.state == "suggested", t.sound_id == bindparam("sound"))
+    stale = delete(tables.tags).where(t.state == "suggested", t.sound_id == bindparam("sound"))
     with library.writing() as connection:
-        if sound_ids:
-            connection.execute(old, [{"sound": sound_id} for sound_id in sound_ids])
-        if rows:
-            statement = _replacing(
-                lambda new: and_(
-                    t.said_by != PERSON,
-                    or_(t.state != "accepted", new.state == "accepted"),
-                )
-            )
-            connection.execute(statement, [asdict(row) for row in rows])
-        index_words(connection, {row.sound_id for row in rows if row.state == "accepted"})
+        old = _rows(connection, sound_ids, None)
+        written = merge(old, rows)
+        if old:
+            connection.execute(stale, [{"sound": sound_id} for sound_id in sound_ids])
+        if written:
+            connection.execute(_replacing(), [asdict(row) for row in written])
+        index_words(connection, {row.sound_id for row in written if row.state == "accepted"})
+
+
+def merge(old: Iterable[TagRow], new: Iterable[TagRow]) -> list[TagRow]:
+    """Return those of ``new`` that count beside what is known of the same sounds.
+
+    What a person said stays, and what is accepted is not called a mere suggestion again.
+    """
+    known = {(row.sound_id, row.label): row for row in old}
+    counting = []
+    for row in new:
+        before = known.get((row.sound_id, row.label))
+        if before is not None and before.said_by == PERSON:
+            continue
+        if before is not None and before.state == "accepted" and row.state != "accepted":
+            continue
+        counting.append(row)
+    return counting
 
 
 def tag_rows(
     library: Library, ids: Collection[int] | None = None, state: State | None = None
 ) -> list[TagRow]:
     """Return the tags of sounds (of all if None), those in one state only if asked."""
-    t = tables.tags.c
-    columns = (t.sound_id, t.label, t.state, t.said_by, t.probability, t.start_s, t.end_s)
-    chosen = select(*columns).order_by(t.sound_id, t.label)
-    if state is not None:
-        chosen = chosen.where(t.state == state)
     with library.reading() as connection:
-        parts = in_chunks(chosen, t.sound_id, ids)
-        return [TagRow(**row._mapping) for part in parts for row in connection.execute(part)]
+        return _rows(connection, ids, state)
 
 
 def rejected_tags(library: Library, sound_id: int) -> set[str]:
@@ -117,11 +121,18 @@ def count_suggested(library: Library) -> int:
         return connection.scalar(counted) or 0
 
 
-def _replacing(unless: Any = None) -> Any:
+def _rows(connection: Connection, ids: Collection[int] | None, state: State | None) -> list[TagRow]:
+    t = tables.tags.c
+    columns = (t.sound_id, t.label, t.state, t.said_by, t.probability, t.start_s, t.end_s)
+    chosen = select(*columns).order_by(t.sound_id, t.label)
+    if state is not None:
+        chosen = chosen.where(t.state == state)
+    parts = in_chunks(chosen, t.sound_id, ids)
+    return [TagRow(**row._mapping) for part in parts for row in connection.execute(part)]
+
+
+def _replacing() -> Any:
     statement = upsert(tables.tags)
     names = ("state", "said_by", "probability", "start_s", "end_s")
     changed = {name: statement.excluded[name] for name in names}
-    where = None if unless is None else unless(statement.excluded)
-    return statement.on_conflict_do_update(
-        index_elements=["sound_id", "label"], set_=changed, where=where
-    )
+    return statement.on_conflict_do_update(index_elements=["sound_id", "label"], set_=changed)

@@ -20,7 +20,7 @@ from engine.metadata.captions import caption_of
 from engine.progress import Cancelled, Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
-from engine.store.vectors import Floats, Integers
+from engine.store.vectors import Floats, Halves, Integers
 from engine.tags.calibration import calibration_of
 from engine.tags.evidence import WordEvidence
 from engine.tags.label_vectors import LabelVectors
@@ -131,8 +131,10 @@ class Tagger:
             )
             window, column = np.nonzero(likely >= rules.least)
             kept.append((rows[part][window], best[window, column], likely[window, column]))
-        columns = [np.concatenate(values) for values in zip(*kept, strict=True)] if kept else []
-        return self._joined(*columns, rules.most) if columns else {}
+        if not kept:
+            return {}
+        joined, labels, likely = (np.concatenate(values) for values in zip(*kept, strict=True))
+        return self._joined(joined, labels, likely, rules.most)
 
     def _joined(self, rows: Integers, labels: Integers, likely: Floats, most: int) -> Suggestions:
         """Join windows that touch and have a label in common; keep the likeliest labels."""
@@ -189,7 +191,7 @@ class Tagger:
         others = self._label_costs(general.vectors.numpy(), general.potentials.numpy())
         return folder_potentials(own, others, self._searcher.spec.ranking.epsilon)
 
-    def _label_costs(self, heard: Floats, potentials: Floats) -> Floats:
+    def _label_costs(self, heard: Floats | Halves, potentials: Floats) -> Floats:
         parts = [cost for _, cost, _ in self._vectors.compare(heard, potentials)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.taxonomy.labels)), "f4")
 

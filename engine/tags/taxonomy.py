@@ -74,7 +74,7 @@ def find_taxonomy(name: str) -> Taxonomy:
     path = Path(name).expanduser()
     if not path.is_file():
         raise InputError(
-            f"there is no list of labels {name}: name ucs, audioset, or a file with one label a line"
+            f"there is no list of labels {name}: name ucs, audioset, or a file with one a line"
         )
     return read_taxonomy(path)
 

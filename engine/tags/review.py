@@ -1,0 +1,158 @@
+"""Decisions on tags: suggested ones become accepted, rejected or edited, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from engine.metadata.ucs_names import categories
+from engine.store import Library, SoundRow
+from engine.store.tags import PERSON, State, TagRow, put_tags, suggest_tags, tag_rows
+from engine.tags.suggest import Suggestion
+
+FILE = "file"
+Pair = tuple[int, str]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What some tags were, and what they became; a tag that is in one only came or went."""
+
+    before: tuple[TagRow, ...]
+    after: tuple[TagRow, ...]
+
+    def take_back(self, library: Library) -> int:
+        """Let the tags be what they were, but for those that were decided on since.
+
+        Return how many are.
+        """
+        then = {(row.sound_id, row.label): row for row in self.after}
+        old = {(row.sound_id, row.label): row for row in self.before}
+        ids = {sound_id for sound_id, _ in (*then, *old)}
+        now = {(row.sound_id, row.label): row for row in tag_rows(library, ids)}
+        touched = [pair for pair in {**old, **then} if now.get(pair) == then.get(pair)]
+        back = [old[pair] for pair in touched if pair in old]
+        put_tags(library, back, [pair for pair in touched if pair not in old])
+        return len(touched)
+
+
+class Review:
+    """Decisions of a person on the tags of one library; each can be taken back."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._done: list[Change] = []
+
+    @property
+    def can_undo(self) -> bool:
+        """Return whether there is a decision to take back."""
+        return bool(self._done)
+
+    def accept(self, pairs: Collection[Pair]) -> None:
+        """Accept (sound id, label)."""
+        self._decide(pairs, "accepted")
+
+    def reject(self, pairs: Collection[Pair]) -> None:
+        """Reject (sound id, label)."""
+        self._decide(pairs, "rejected")
+
+    def edit(self, pairs: Collection[Pair], label: str) -> None:
+        """Put another label in the place of those of ``pairs``."""
+        sounds = sorted({sound_id for sound_id, _ in pairs})
+        rows = [TagRow(i, old, "edited", PERSON) for i, old in pairs if old != label]
+        self._put([*rows, *(TagRow(i, label, "accepted", PERSON) for i in sounds)])
+
+    def undo(self) -> int:
+        """Take the latest decision back; return of how many tags it was."""
+        return self._done.pop().take_back(self._library) if self._done else 0
+
+    def _decide(self, pairs: Collection[Pair], state: State) -> None:
+        known = {(r.sound_id, r.label): r for r in tag_rows(self._library, {i for i, _ in pairs})}
+        rows = []
+        for sound_id, label in dict.fromkeys(pairs):
+            row = known.get((sound_id, label)) or TagRow(sound_id, label, state, PERSON)
+            rows.append(replace(row, state=state, said_by=PERSON))
+        self._put(rows)
+
+    def _put(self, rows: Sequence[TagRow]) -> None:
+        ids = {row.sound_id for row in rows}
+        self._done.append(changing(self._library, ids, lambda: put_tags(self._library, rows)))
+
+
+def changing(library: Library, ids: Collection[int], act: Callable[[], None]) -> Change:
+    """Return what ``act`` changes in the tags of some sounds."""
+    before = set(tag_rows(library, ids))
+    act()
+    after = set(tag_rows(library, ids))
+    order = lambda row: (row.sound_id, row.label)  # noqa: E731
+    return Change(
+        tuple(sorted(before - after, key=order)), tuple(sorted(after - before, key=order))
+    )
+
+
+def rows_of(
+    library: Library,
+    suggestions: Mapping[int, Sequence[Suggestion]],
+    ids: Collection[int],
+    model_id: str,
+    accept_from: float | None,
+) -> list[TagRow]:
+    """Return suggestions for the sounds ``ids`` as tags; those that are sure enough are accepted.
+
+    A sound gets one UCS category at most, and none beside one that a person gave it.  A category
+    that the file itself names is said by the file.
+
+    :param accept_from: the least probability that is accepted; None accepts nothing.
+    """
+    sounds = library.sounds(ids)
+    chosen = {
+        row.sound_id
+        for row in tag_rows(library, ids, "accepted")
+        if row.said_by == PERSON and row.label.lower() in categories()
+    }
+    return [
+        row
+        for sound_id in ids
+        for row in _rows(
+            sounds[sound_id],
+            suggestions.get(sound_id, ()),
+            model_id,
+            accept_from,
+            sound_id in chosen,
+        )
+    ]
+
+
+def record(library: Library, ids: Collection[int], rows: Sequence[TagRow]) -> Change:
+    """Record what a model says of the sounds ``ids``; what a person said stays."""
+    return changing(library, ids, lambda: suggest_tags(library, ids, rows))
+
+
+def _rows(
+    sound: SoundRow,
+    found: Sequence[Suggestion],
+    model_id: str,
+    accept_from: float | None,
+    has_category: bool,
+) -> list[TagRow]:
+    rows: dict[str, TagRow] = {}
+    for suggestion in found:
+        label = suggestion.label.tag
+        is_category = label.lower() in categories()
+        sure = accept_from is not None and suggestion.probability >= accept_from
+        accepted = sure and not (is_category and has_category)
+        has_category |= is_category and accepted
+        known = rows.get(label)
+        if known is not None and (known.probability or 0.0) >= suggestion.probability:
+            continue  # another part of the sound, less sure
+        whole = suggestion.start_s <= 0 and suggestion.end_s >= sound.duration_s - 0.05
+        rows[label] = TagRow(
+            sound.id,
+            label,
+            "accepted" if accepted or (known and known.state == "accepted") else "suggested",
+            FILE if is_category and label == sound.category else model_id,
+            suggestion.probability,
+            None if whole else suggestion.start_s,
+            None if whole else suggestion.end_s,
+        )
+    return list(rows.values())

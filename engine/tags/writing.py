@@ -1,0 +1,109 @@
+"""What accepted tags become in a file, and in its name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+from engine.metadata.read import read_header
+from engine.metadata.renaming import Rename, fx_name, plan_renames
+from engine.metadata.ucs_names import UcsCategory, categories
+from engine.metadata.write import SoundTags
+from engine.store import Library, SoundRow
+from engine.store.tags import PERSON, TagRow
+
+_KEYWORDS = ("keywords", "info.keywords", "ixml.keywords")
+_BETWEEN = re.compile(r"\s*[,;]\s*")
+
+
+def tags_to_write(
+    library: Library, ids: Collection[int], rows: Iterable[TagRow]
+) -> dict[str, SoundTags]:
+    """Return what to write into the files of present sounds that have accepted tags, by path.
+
+    The category is the accepted UCS category, a person's before a model's; other accepted tags
+    become keywords, beside those that the file has and nobody rejected.
+
+    :param rows: the tags of the sounds, in any state.
+    """
+    sounds = _present(library, ids)
+    return {
+        sounds[sound_id].path: _tags_of(sounds[sound_id], own)
+        for sound_id, own in _by_sound(rows).items()
+        if sound_id in sounds and any(row.state == "accepted" for row in own)
+    }
+
+
+def renames_of(
+    library: Library,
+    ids: Collection[int],
+    rows: Iterable[TagRow],
+    pattern: str,
+    fields: Mapping[str, str],
+) -> list[Rename]:
+    """Return how files would be renamed: present sounds, each by its accepted UCS category.
+
+    :param rows: the tags of the sounds.
+    :param fields: ``creator``, ``source`` and ``user``, the same for all files.
+    :raises InputError: the pattern makes no sense.
+    """
+    sounds = _present(library, ids)
+    tags = _by_sound(rows)
+    files = []
+    for sound_id, sound in sorted(sounds.items(), key=lambda item: item[1].path):
+        category = category_of(tags.get(sound_id, ())) or known_category(sound)
+        own = {"catid": category.id if category else "", "fxname": fx_name(Path(sound.path))}
+        files.append((sound.path, {**fields, **own}))
+    return plan_renames(files, pattern)
+
+
+def category_of(rows: Iterable[TagRow]) -> UcsCategory | None:
+    """Return the category among accepted tags: a person's first, then the likeliest."""
+    found = [row for row in rows if row.state == "accepted" and row.label.lower() in categories()]
+    found.sort(key=lambda row: (row.said_by != PERSON, -(row.probability or 0.0)))
+    return categories()[found[0].label.lower()] if found else None
+
+
+def known_category(sound: SoundRow) -> UcsCategory | None:
+    """Return the category that a file's header or name says."""
+    return categories().get((sound.category or "").lower())
+
+
+def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:
+    category = category_of(rows)
+    path = Path(sound.path)
+    words = [
+        row.label
+        for row in rows
+        if row.state == "accepted" and row.label.lower() not in categories()
+    ]
+    refused = {row.label.lower() for row in rows if row.state in ("rejected", "edited")}
+    keywords: dict[str, str] = {}
+    for word in (*_written_keywords(path), *words):
+        if word.lower() not in refused:
+            keywords.setdefault(word.lower(), word)
+    name = fx_name(path) if category is not None else None
+    return SoundTags(None, category, name, tuple(keywords.values()) if words else ())
+
+
+def _written_keywords(path: Path) -> list[str]:
+    fields = read_header(path).fields
+    texts = [
+        text
+        for name, text in fields.items()
+        if name.lower() in _KEYWORDS or name.lower().endswith(":keywords")
+    ]
+    return [word for text in texts for word in _BETWEEN.split(text) if word]
+
+
+def _present(library: Library, ids: Collection[int]) -> dict[int, SoundRow]:
+    sounds = library.sounds(ids)
+    return {i: s for i, s in sounds.items() if not (s.missing or s.offline)}
+
+
+def _by_sound(rows: Iterable[TagRow]) -> dict[int, list[TagRow]]:
+    found: dict[int, list[TagRow]] = {}
+    for row in rows:
+        found.setdefault(row.sound_id, []).append(row)
+    return found
