@@ -21,9 +21,9 @@ from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
 from engine.store.tables import MISSING, PRESENT
+from engine.tags.taxonomy import SENTENCE
 from trainer.data import data_folder, labelled_clips
 from trainer.evaluate import hear
-from trainer.pairs import SENTENCE
 
 
 def best_strengths(library: Library, searcher: Searcher, labels: list[str]) -> np.ndarray:

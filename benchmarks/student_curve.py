@@ -18,11 +18,11 @@ from benchmarks.report import report
 from engine.models.audio_towers import Compact
 from engine.models.catalog import find_model
 from engine.models.match_model import load_captioner, load_model
+from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer import cache
 from trainer.data import data_folder, labelled_clips
 from trainer.metrics import recall_and_map
-from trainer.pairs import SENTENCE
 from trainer.teacher import clip_features
 
 

@@ -20,6 +20,7 @@ from engine.errors import AudioError, InputError
 from engine.index.listen import listen
 from engine.models.match_model import Captioner, Listener
 from engine.progress import Control, Progress
+from engine.tags.taxonomy import SENTENCE
 from engine.transport import (
     bank_potentials,
     library_potential,
@@ -28,7 +29,6 @@ from engine.transport import (
     sinkhorn,
 )
 from trainer.metrics import modality_gap, recall_and_map
-from trainer.pairs import SENTENCE
 
 
 @dataclass(frozen=True)
@@ -99,16 +99,22 @@ def hear(listener: Listener, paths: Iterable[Path], control: Control, mapped: bo
 
 
 def evaluate_zero_shot(
-    listener: Listener, captioner: Captioner, manifest: Path, control: Control
+    listener: Listener,
+    captioner: Captioner,
+    manifest: Path,
+    control: Control,
+    others: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Match every clip of a manifest (path, label) to the labels in it.
 
     ``per_clip`` looks at one clip at a time; ``paper`` transports all clips to all labels
     with uniform marginals.
+
+    :param others: further labels, which no clip has.
     """
     rows = read_manifest(manifest, "label")
     heard = hear(listener, (path for path, _ in rows), control)
-    labels = sorted({label for _, label in rows})
+    labels = sorted({label for _, label in rows} | set(others))
     sentences = captioner([SENTENCE.format(label=label) for label in labels])
     relevant = _relevance(rows, heard, labels)
     ranking = listener.model.spec.ranking

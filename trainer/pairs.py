@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
+from engine.tags.taxonomy import SENTENCE
 from trainer.data import csv_rows
 
 ALL = slice(None)
-SENTENCE = "This is a sound of {label}."
 
 
 @dataclass(frozen=True)

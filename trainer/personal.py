@@ -30,13 +30,13 @@ from engine.models.match_model import (
 )
 from engine.models.spec import Ranking
 from engine.progress import Control, Progress
+from engine.tags.taxonomy import SENTENCE
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
 from trainer.evaluate import hear, read_manifest
 from trainer.library_pairs import CaptionedFeatures
 from trainer.loop import Rates, Run, RunConfig, reporting
 from trainer.losses import ObjectiveConfig
 from trainer.metrics import recall_and_map
-from trainer.pairs import SENTENCE
 from trainer.rehearsal import Rehearsal
 
 MAY_FORGET = 0.02  # of zero-shot R@1 on the general set

@@ -10,13 +10,13 @@ import torch
 from engine.errors import InputError
 from engine.models.match_model import Captioner, Listener, load_model, load_tokenizer
 from engine.progress import Control
+from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.commands import skipped
 from trainer.evaluate import hear
 from trainer.experiments.tables import Arm
 from trainer.fit import fit_model
 from trainer.metrics import modality_gap, recall_and_map, retrieval
-from trainer.pairs import SENTENCE
 from trainer.sets import read_set
 from trainer.validation import Validation
 

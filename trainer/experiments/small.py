@@ -20,6 +20,7 @@ from engine.models.foreign import audio_spec, load_audio_tower, load_text_encode
 from engine.models.match_model import Captioner, Listener, MatchModel, load_listener
 from engine.models.spec import ModelSpec, read_spec
 from engine.progress import Cancelled, Control
+from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.commands import TEACHER, text_encoder
 from trainer.data import LabelledClip, csv_rows, labelled_clips
@@ -28,7 +29,7 @@ from trainer.experiments.tables import Arm
 from trainer.loop import Rates, Run, RunConfig
 from trainer.losses import ObjectiveConfig
 from trainer.metrics import modality_gap, recall_and_map, retrieval
-from trainer.pairs import SENTENCE, FeaturePairs, Pool, read_tag_names, read_tagged_captions
+from trainer.pairs import FeaturePairs, Pool, read_tag_names, read_tagged_captions
 
 STEPS = 400
 _FIRST_SOURCE = "OLPC Berklee (Tonejs/audio)"  # of table 9: the largest source, and the rest
