@@ -22,6 +22,7 @@ from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
+from engine.tags.taxonomy import caption_of_tag
 from trainer.pairs import ALL, Batch
 
 FEWEST_SOUNDS = 50
@@ -98,7 +99,7 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
     for number, sound in enumerate(sounds):
         control.report(Progress("reading names", number, len(sounds)))
         path = Path(sound.path)
-        texts = [", ".join(tags[sound.id])] if sound.id in tags else []
+        texts = [", ".join(map(caption_of_tag, tags[sound.id]))] if sound.id in tags else []
         written = sound.description
         if written and written.isprintable():
             texts.append(written[:_LONGEST_DESCRIPTION])

@@ -90,7 +90,7 @@ class Asking(QObject):
         label, given = QInputDialog.getText(self._window, title, self.tr("Tag:"))
         label = " ".join(label.split())
         if given and label:
-            self._window.keeping.tag(ids, label)
+            self._window.tagging.accept([(i, label) for i in ids])
 
     def export(self) -> None:
         """Ask for a file, and write the rows that are shown into it as a table."""

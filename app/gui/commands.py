@@ -13,13 +13,14 @@ from app.gui.files import copy_files, copy_paths, reveal
 from app.gui.text import number
 from engine.search.query_sound import QuerySound
 from engine.store import SoundRow
+from engine.store.places import ids_under
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
 
 _ZOOM = 1.6
 _ROW_MENU = (
-    *("play", "similar", "more", "", "collect", "tag", ""),
+    *("play", "similar", "more", "", "collect", "tag", "review", ""),
     *("copy", "copy_path", "reveal"),
 )
 
@@ -53,6 +54,7 @@ class Commands(QObject):
             "more": lambda: self._with_sound(window.bar.add_sound),
             "collect": window.asking.collect,
             "tag": window.asking.tag,
+            "undo": window.tagging.undo,
             "escape": self._escape,
             "play": window.audition.toggle,
             "auto_play": lambda: setattr(window.audition, "auto_play", self._is_on("auto_play")),
@@ -70,6 +72,8 @@ class Commands(QObject):
             "spectrogram": lambda: window.audition.show_spectrogram(self._is_on("spectrogram")),
             "sources": lambda: window.sources.setVisible(self._is_on("sources")),
             "inspector": lambda: window.inspector.setVisible(self._is_on("inspector")),
+            "review": self.review,
+            "audit": lambda: self._open("audit"),
             "cues": lambda: self._open("cues"),
             "duplicates": lambda: self._open("duplicates"),
             "train": lambda: self._open("train"),
@@ -87,6 +91,24 @@ class Commands(QObject):
     def models(self) -> None:
         """Show the models."""
         self._open("models")
+
+    def review(self) -> None:
+        """Review tags of the chosen sounds, or of all that are shown."""
+        from app.gui.dialogs.tagging import ReviewTags
+
+        there = self._dialogs.get("review")
+        self._open("review")
+        if isinstance(there, ReviewTags):
+            there.look_at(self._window.tagging_scope())
+
+    def review_folder(self, folder: str) -> None:
+        """Review tags of all sounds in a folder."""
+        from app.gui.dialogs.tagging import ReviewTags
+
+        self._open("review")
+        dialog = self._dialogs.get("review")
+        if isinstance(dialog, ReviewTags):
+            dialog.look_at(ids_under(self._window.context.opened.library, folder))
 
     def skipped(self) -> None:
         """Show the skipped files."""

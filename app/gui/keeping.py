@@ -15,7 +15,6 @@ from app.gui.workspace import Overview
 from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
-from engine.store.tags import accept_tags, reject_tags
 
 
 class Keeping(QObject):
@@ -88,17 +87,6 @@ class Keeping(QObject):
         """Forget a collection; its sounds stay."""
         library = self._context.opened.library
         self._write(lambda control: drop_collection(library, name), self._count_again)
-
-    def tag(self, ids: Sequence[int], label: str, accept: bool = True) -> None:
-        """Accept or reject a tag of sounds."""
-        library = self._context.opened.library
-        say = accept_tags if accept else reject_tags
-
-        def done(_: None) -> None:
-            self.tags_changed.emit(list(ids))
-            self.count()
-
-        self._write(lambda control: say(library, [(i, label) for i in ids]), done)
 
     def _write(
         self, work: Callable[[Control], object], done: Callable[[Any], None] = lambda _: None

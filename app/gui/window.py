@@ -23,6 +23,7 @@ from app.gui.searching import Searching
 from app.gui.sound.devices import Outputs
 from app.gui.sound.player import Player
 from app.gui.style.palette import Colours
+from app.gui.tagging import Tagging
 from app.gui.widgets.buttons import recolour
 from app.gui.widgets.empty_state import EmptyState, Welcome
 from app.gui.widgets.inspector import Inspector
@@ -72,6 +73,7 @@ class MainWindow(QMainWindow):
             self.stack.addWidget(page)
         self.stack.setCurrentWidget(self.empty)
         self.keeping = Keeping(self.context, self)
+        self.tagging = Tagging(self.context, self.keeping)
         self.indexing = Indexing(self.context, self.keeping)
         self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
         self.audition = Audition(
@@ -134,10 +136,10 @@ class MainWindow(QMainWindow):
         self.keeping.sounds_changed.connect(self._on_sounds)
         self.keeping.tags_changed.connect(self.results.results.forget)
         self.keeping.tags_changed.connect(lambda _: self.audition.look_again())
-        tags = self.keeping.tag
-        self.inspector.tag_added.connect(lambda i, tag: tags([i], tag))
-        self.inspector.tag_removed.connect(lambda i, tag: tags([i], tag, False))
-        self.inspector.tag_rejected.connect(lambda i, tag: tags([i], tag, False))
+        tags = self.tagging
+        self.inspector.tag_added.connect(lambda i, tag: tags.accept([(i, tag)]))
+        self.inspector.tag_removed.connect(lambda i, tag: tags.reject([(i, tag)]))
+        self.inspector.tag_rejected.connect(lambda i, tag: tags.reject([(i, tag)]))
         self.inspector.similar_wanted.connect(lambda path: self.commands.similar_to(Path(path)))
         self.panel.waveform.range_changed.connect(self._on_range)
         self.panel.waveform.range_dragged.connect(self._drag_range)
@@ -155,6 +157,7 @@ class MainWindow(QMainWindow):
         sources.rescan_wanted.connect(self.indexing.index)
         sources.folders_dropped.connect(self.indexing.index)
         sources.collected.connect(self.keeping.collect)
+        sources.tag_wanted.connect(self.commands.review_folder)
         sources.relink_wanted.connect(self.asking.relink)
         sources.remove_wanted.connect(self.asking.forget)
         sources.collection_wanted.connect(self.asking.new_collection)
@@ -218,6 +221,11 @@ class MainWindow(QMainWindow):
             "in": [Path(folder).name for folder in overview.facets.folders],
             "coll": list(overview.collections),
         }.get(key, [])
+
+    def tagging_scope(self) -> list[int]:
+        """Return the sounds to be tagged: the chosen ones, or all that are shown if it is one."""
+        chosen = self.results.chosen_ids()
+        return chosen if len(chosen) > 1 else [int(i) for i in self.results.results.ids]
 
     # The range
 

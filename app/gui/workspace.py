@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ from engine.store.listing import Facets, Order, details_of, facets, ordered_soun
 from engine.store.tags import accepted_tags, rejected_tags
 from engine.store.thumbnails import put_thumbnails, thumbnails
 from engine.store.vectors import Integers
+from engine.tags.review import Review
 
 if TYPE_CHECKING:
     from engine.search import Answer, QuerySound, Searcher
@@ -110,6 +111,7 @@ class Workspace:
         self._searcher: Searcher | None = None
         self._bank: Bank | None = None
         self._one_at_a_time = threading.Lock()
+        self.review = Review(self.library)
 
     def close(self) -> None:
         """Close the library."""
@@ -155,10 +157,8 @@ class Workspace:
         :raises InputError: the text makes no sense; AudioError: a sound cannot be heard.
         """
         if asked.sounds:
-            self.warm_up()
-            _refuse_cancelled(control)
-            with self._one_at_a_time:
-                searcher = self._needed()
+            with self.searching() as searcher:
+                _refuse_cancelled(control)
                 answer = searcher.search_sounds(asked.sounds, LIMIT, asked.text, asked.minus)
             return _found(asked, answer)
         query = Query("") if asked.is_empty else parse(asked.text)
@@ -245,12 +245,21 @@ class Workspace:
 
     def solve_cues(self, cues: Sequence[Cue], alternates: int) -> list[CueAnswer]:
         """Return clips for the lines of a cue sheet; see :mod:`engine.search.cue_sheet`."""
-        self.warm_up()
         from engine.search.cue_sheet import solve_cues
         from engine.search.cues import CueRules
 
+        with self.searching() as searcher:
+            return solve_cues(self.library, searcher, cues, CueRules(alternates))
+
+    @contextmanager
+    def searching(self) -> Iterator[Searcher]:
+        """Give the searcher to this thread alone.
+
+        :raises LibraryError: nothing was listened to yet.
+        """
+        self.warm_up()
         with self._one_at_a_time:
-            return solve_cues(self.library, self._needed(), cues, CueRules(alternates))
+            yield self._needed()
 
     def _needed(self) -> Searcher:
         if self._searcher is None:

@@ -158,7 +158,9 @@ class Monkey:
         """Tag and collect what is chosen."""
         ids = self.window.results.chosen_ids()[:20]
         if ids:
-            self.window.keeping.tag(ids, self.random.choice(("wet", "dry")), ids[0] % 3 > 0)
+            pairs = [(i, self.random.choice(("wet", "dry"))) for i in ids]
+            decide = self.window.tagging.accept if ids[0] % 3 else self.window.tagging.reject
+            decide(pairs)
             self.window.keeping.collect("Monkey", ids)
 
     def action(self) -> None:

@@ -31,7 +31,10 @@ class FolderCounts:
 
 @dataclass(frozen=True)
 class Facets:
-    """Counts of present sounds: by UCS CatID, by accepted tag, and by indexed folder."""
+    """Counts of present sounds: by UCS CatID, by accepted tag, and by indexed folder.
+
+    A tag that only says what a sound's header says as its category does not count.
+    """
 
     categories: Mapping[str, int]
     tags: Mapping[str, int]
@@ -57,7 +60,9 @@ def facets(library: Library) -> Facets:
     """Count what is in a library."""
     s, t = tables.sounds.c, tables.tags.c
     by_category = select(s.category, func.count()).where(s.state == PRESENT)
-    by_tag = select(t.label, func.count()).where(t.state == "accepted").group_by(t.label)
+    told = t.label != func.coalesce(s.category, "")
+    by_tag = select(t.label, func.count()).join(tables.sounds, t.sound_id == s.id)
+    by_tag = by_tag.where(t.state == "accepted", s.state == PRESENT, told).group_by(t.label)
     with library.reading() as connection:
         categories = connection.execute(by_category.group_by(s.category)).all()
         tags = connection.execute(by_tag.order_by(func.lower(t.label))).all()

@@ -73,6 +73,14 @@ def paths_under(library: Library, root: str) -> list[str]:
         return list(connection.scalars(select(s.path).where(is_at(s.path, root))))
 
 
+def ids_under(library: Library, root: str) -> list[int]:
+    """Return the ids of the present sounds at or below ``root``."""
+    s = tables.sounds.c
+    chosen = select(s.id).where(is_at(s.path, root), s.state == PRESENT).order_by(s.id)
+    with library.reading() as connection:
+        return list(connection.scalars(chosen))
+
+
 def change_root(library: Library, old: str, new: str) -> None:
     """Rewrite the paths of sounds, skipped files and folders under ``old`` in one transaction.
 

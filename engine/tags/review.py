@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from engine.metadata.ucs_names import categories
 from engine.store import Library, SoundRow
 from engine.store.tags import PERSON, State, TagRow, put_tags, suggest_tags, tag_rows
-from engine.tags.suggest import Suggestion
+
+if TYPE_CHECKING:
+    from engine.tags.suggest import Suggestion
 
 FILE = "file"
 Pair = tuple[int, str]
@@ -21,10 +24,10 @@ class Change:
     before: tuple[TagRow, ...]
     after: tuple[TagRow, ...]
 
-    def take_back(self, library: Library) -> int:
+    def take_back(self, library: Library) -> list[TagRow]:
         """Let the tags be what they were, but for those that were decided on since.
 
-        Return how many are.
+        Return those that are, as they were before this.
         """
         then = {(row.sound_id, row.label): row for row in self.after}
         old = {(row.sound_id, row.label): row for row in self.before}
@@ -33,7 +36,7 @@ class Change:
         touched = [pair for pair in {**old, **then} if now.get(pair) == then.get(pair)]
         back = [old[pair] for pair in touched if pair in old]
         put_tags(library, back, [pair for pair in touched if pair not in old])
-        return len(touched)
+        return [then.get(pair) or old[pair] for pair in touched]
 
 
 class Review:
@@ -62,9 +65,9 @@ class Review:
         rows = [TagRow(i, old, "edited", PERSON) for i, old in pairs if old != label]
         self._put([*rows, *(TagRow(i, label, "accepted", PERSON) for i in sounds)])
 
-    def undo(self) -> int:
-        """Take the latest decision back; return of how many tags it was."""
-        return self._done.pop().take_back(self._library) if self._done else 0
+    def undo(self) -> list[TagRow]:
+        """Take the latest decision back; return the tags that it was on, as it left them."""
+        return self._done.pop().take_back(self._library) if self._done else []
 
     def _decide(self, pairs: Collection[Pair], state: State) -> None:
         known = {(r.sound_id, r.label): r for r in tag_rows(self._library, {i for i, _ in pairs})}
@@ -88,6 +91,28 @@ def changing(library: Library, ids: Collection[int], act: Callable[[], None]) ->
     return Change(
         tuple(sorted(before - after, key=order)), tuple(sorted(after - before, key=order))
     )
+
+
+def sure_tags(rows: Sequence[TagRow], least: float) -> list[Pair]:
+    """Return the suggested tags of at least a probability, likeliest first.
+
+    A sound gets one UCS category: the likeliest, and none beside an accepted one.
+    """
+    pairs = []
+    filed = {
+        row.sound_id
+        for row in rows
+        if row.state == "accepted" and row.label.lower() in categories()
+    }
+    for row in sorted(rows, key=lambda row: -(row.probability or 0.0)):
+        if row.state != "suggested" or (row.probability or 0.0) < least:
+            continue
+        if row.label.lower() in categories():
+            if row.sound_id in filed:
+                continue
+            filed.add(row.sound_id)
+        pairs.append((row.sound_id, row.label))
+    return pairs
 
 
 def rows_of(

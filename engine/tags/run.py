@@ -152,7 +152,7 @@ class TagRun:
         tags = 0
         noted = self.folder / "tags.json"
         if noted.is_file():
-            tags = _read_change(noted).take_back(self._library)
+            tags = len(_read_change(noted).take_back(self._library))
             noted.unlink()
         if not refused:
             shutil.rmtree(self.folder, ignore_errors=True)

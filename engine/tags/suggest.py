@@ -65,19 +65,20 @@ Suggestions = dict[int, list[Suggestion]]
 
 
 class Tagger:
-    """Suggests the labels of one taxonomy for the sounds of one library."""
+    """Suggests the labels of one taxonomy for the sounds of one library, as they are now.
+
+    Once it is made it needs the searcher no more.  ``model_id`` names the model that says it.
+    """
 
     def __init__(self, library: Library, searcher: Searcher, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
-        self._library, self._searcher = library, searcher
+        self.model_id = searcher.spec.id
+        self._library, self._nearest = library, searcher.nearest
+        self._epsilon = searcher.spec.ranking.epsilon
+        self._general = searcher.familiar
         self._vectors = LabelVectors.of(taxonomy, searcher)
         self._words = WordEvidence(taxonomy)
         self._calibration = calibration_of(taxonomy)
-
-    @property
-    def model_id(self) -> str:
-        """Return the id of the model that says it."""
-        return self._searcher.spec.id
 
     def suggest(self, ids: Integers, rules: Rules, control: Control) -> Suggestions:
         """Return the suggestions for some sounds, likeliest first; none for those not heard.
@@ -86,8 +87,8 @@ class Tagger:
 
         :raises Cancelled: the user asked to stop.
         """
-        rows = self._searcher.nearest.rows_of(ids)
-        windows = self._searcher.nearest.windows
+        rows = self._nearest.rows_of(ids)
+        windows = self._nearest.windows
         rows = rows[windows.present[rows]]
         g = self._folder_potentials(rows) if rules.folder else None
         of_window = windows.sound_ids[rows]
@@ -112,7 +113,7 @@ class Tagger:
         rules: Rules,
     ) -> Suggestions:
         """Return the suggestions for ``sounds``, whose windows are ``rows``."""
-        windows = self._searcher.nearest.windows
+        windows = self._nearest.windows
         place = np.searchsorted(sounds, windows.sound_ids[rows])
         most = min(rules.most, len(self.taxonomy.labels))
         kept: list[tuple[Integers, Integers, Floats]] = []
@@ -138,7 +139,7 @@ class Tagger:
 
     def _joined(self, rows: Integers, labels: Integers, likely: Floats, most: int) -> Suggestions:
         """Join windows that touch and have a label in common; keep the likeliest labels."""
-        windows = self._searcher.nearest.windows
+        windows = self._nearest.windows
         sounds, starts, ends = (
             windows.sound_ids[rows],
             windows.starts_s[rows],
@@ -182,14 +183,14 @@ class Tagger:
         return evidence
 
     def _folder_potentials(self, rows: Integers) -> Floats | None:
-        windows = self._searcher.nearest.windows
+        windows = self._nearest.windows
         sample = rows[:: max(1, len(rows) // _SAMPLE)]
         if not len(sample):
             return None
         own = self._label_costs(windows.vectors[sample], windows.potentials[sample])
-        general = self._searcher.familiar
+        general = self._general
         others = self._label_costs(general.vectors.numpy(), general.potentials.numpy())
-        return folder_potentials(own, others, self._searcher.spec.ranking.epsilon)
+        return folder_potentials(own, others, self._epsilon)
 
     def _label_costs(self, heard: Floats | Halves, potentials: Floats) -> Floats:
         parts = [cost for _, cost, _ in self._vectors.compare(heard, potentials)]

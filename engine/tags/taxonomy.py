@@ -154,10 +154,21 @@ def _own_label(row: Mapping[str, str]) -> Label:
     return Label(row["id"], name, name, texts, weights, name, " ".join(others))
 
 
-def _ucs_label(category: UcsCategory, sounds: Sequence[str]) -> Label:
+def plain_name(category: UcsCategory) -> str:
+    """Return a UCS category as a phrase, such as ``doors wood``."""
     bare = category.subcategory in _BARE
     name = category.category if bare else f"{category.category} {category.subcategory}"
-    name = name.lower().replace(" & ", " and ")
+    return name.lower().replace(" & ", " and ")
+
+
+def caption_of_tag(tag: str) -> str:
+    """Return a tag as words that a model can learn from: a CatID by its name."""
+    category = categories().get(tag.lower())
+    return tag if category is None else plain_name(category)
+
+
+def _ucs_label(category: UcsCategory, sounds: Sequence[str]) -> Label:
+    name = plain_name(category)
     heard = category.category not in _NOT_HEARD
     texts = tuple(SENTENCE.format(label=text) for text in (name, *sounds))
     weights = (_NAME_WEIGHT if heard else 0.0, *(1.0 for _ in sounds))

@@ -24,6 +24,14 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
         from app.gui.dialogs.cue_sheet import CueSheet
 
         return CueSheet(window)
+    if name == "review":
+        from app.gui.dialogs.tagging import ReviewTags
+
+        return ReviewTags(window)
+    if name == "audit":
+        from app.gui.dialogs.audit import AuditNames
+
+        return AuditNames(window)
     if name == "duplicates":
         from app.gui.dialogs.duplicates import Duplicates
 

@@ -21,7 +21,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from app.gui.text import duration, short_folder, technical, tr
+from app.gui.text import category_of, duration, short_folder, technical, tr
 from app.gui.workspace import Asked, Found, RowFacts
 from engine.search.searcher import Match
 from engine.store import SoundRow
@@ -330,7 +330,7 @@ def cell_text(row: ResultRow, column: Column) -> str:
     if column is Column.FORMAT:
         return technical(sound)
     if column is Column.CATEGORY:
-        return sound.category or ""
+        return category_of(sound, row.tags)
     if column is Column.DESCRIPTION:
         return sound.description or ""
     if column is Column.FOLDER:

@@ -20,7 +20,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.style.palette import Colours
-from app.gui.text import channels, duration, short_folder
+from app.gui.text import category_of, channels, duration, short_folder
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.chips import Chip, FlowLayout
 from app.gui.workspace import SoundDetails
@@ -96,7 +96,7 @@ class Inspector(QFrame):
         if sound.offline or sound.missing:
             gone = self.tr("its drive is away") if sound.offline else self.tr("the file is gone")
             self._column.addWidget(self._warning(gone))
-        self._show_facts(sound)
+        self._show_facts(sound, details.tags)
         self._show_tags(details)
         if match is not None:
             self._show_why(details, match)
@@ -131,8 +131,8 @@ class Inspector(QFrame):
         label.setProperty("role", "warning")
         return label
 
-    def _show_facts(self, sound: SoundRow) -> None:
-        category = categories().get((sound.category or "").lower())
+    def _show_facts(self, sound: SoundRow, tags: Sequence[str]) -> None:
+        category = categories().get(category_of(sound, tags).lower())
         facts = [
             (self.tr("Length"), f"{duration(sound.duration_s)} s"),
             (self.tr("Rate"), f"{sound.rate_hz:,} Hz".replace(",", " ")),

@@ -81,13 +81,18 @@ def _thumbnail(thumbnail: bytes, width: int, height: int, colour: str, scale: fl
     return picture
 
 
-def paint_strength(painter: QPainter, rect: QRect, match: Match, colours: Colours) -> None:
-    """Paint how strong a match is as a bar, with a dot where the name holds the words."""
-    bar = QRect(rect.left(), rect.center().y() - 2, rect.width() - 8, 5)
+def paint_share(painter: QPainter, rect: QRect, share: float, colours: Colours) -> None:
+    """Paint a share in [0, 1] as a bar."""
+    bar = QRect(rect.left(), rect.center().y() - 2, rect.width(), 5)
     painter.fillRect(bar, QColor(colours.line))
     filled = QRect(bar)
-    filled.setWidth(max(1, round(bar.width() * match.strength)))
+    filled.setWidth(max(1, round(bar.width() * share)))
     painter.fillRect(filled, QColor(colours.accent))
+
+
+def paint_strength(painter: QPainter, rect: QRect, match: Match, colours: Colours) -> None:
+    """Paint how strong a match is as a bar, with a dot where the name holds the words."""
+    paint_share(painter, rect.adjusted(0, 0, -8, 0), match.strength, colours)
     if match.keyword_match:
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         painter.setPen(Qt.PenStyle.NoPen)

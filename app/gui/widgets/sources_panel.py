@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class SourcesPanel(QFrame):
     everything_wanted = Signal()
     add_wanted = Signal()
     rescan_wanted = Signal(list)
+    tag_wanted = Signal(str)
     relink_wanted = Signal(str)
     remove_wanted = Signal(str)
     folders_dropped = Signal(list)
@@ -111,8 +113,11 @@ class SourcesPanel(QFrame):
         root.appendRow(everything)
         root.appendRow(self._folders(overview.facets.folders, set(overview.away)))
         root.appendRow(self._collections(overview.collections))
-        root.appendRow(self._categories(overview.facets.categories))
-        root.appendRow(self._tags(overview.facets.tags))
+        counted = Counter(overview.facets.categories)
+        counted.update({t: n for t, n in overview.facets.tags.items() if t.lower() in categories()})
+        root.appendRow(self._categories(counted))
+        plain = {t: n for t, n in overview.facets.tags.items() if t.lower() not in categories()}
+        root.appendRow(self._tags(plain))
         for row in range(root.rowCount()):
             group = root.child(row)
             if (
@@ -215,6 +220,7 @@ class SourcesPanel(QFrame):
         if folder:
             for title, signal, given in (
                 (self.tr("Look for changes"), self.rescan_wanted, [folder]),
+                (self.tr("Suggest tags …"), self.tag_wanted, folder),
                 (self.tr("It moved: relink …"), self.relink_wanted, folder),
                 (self.tr("Remove from the library …"), self.remove_wanted, folder),
             ):

@@ -1,0 +1,101 @@
+"""What will be written into files, before it is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.dialogs.tables import TextTable
+from app.gui.jobs import belongs_to
+from app.gui.text import number
+from engine.metadata.write import SoundTags
+from engine.tags.run import Written
+
+if TYPE_CHECKING:
+    from app.gui.window import MainWindow
+
+_MOST_SHOWN = 2000
+
+
+class WriteTags(QDialog):
+    """A preview: the accepted tags of some sounds as fields of their files."""
+
+    def __init__(self, window: MainWindow, ids: Sequence[int], parent: QWidget) -> None:
+        super().__init__(parent)
+        self._window = window
+        self._wanted: Mapping[str, SoundTags] = {}
+        self.setWindowTitle(self.tr("Write tags into files"))
+        self.resize(820, 460)
+        self.says = QLabel(self.tr("Looking at what was accepted …"))
+        self.says.setWordWrap(True)
+        self.table = TextTable((self.tr("File"), self.tr("What is written")), wide=1)
+        self.keep_time = QCheckBox(self.tr("leave the files' times of change as they are"))
+        self.write = QPushButton(self.tr("Write"))
+        self.write.setEnabled(False)
+        self.write.setDefault(True)
+        self.write.clicked.connect(self._write)
+        close = QPushButton(self.tr("Close"))
+        close.setAutoDefault(False)
+        close.clicked.connect(self.close)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.keep_time, 1)
+        buttons.addWidget(close)
+        buttons.addWidget(self.write)
+        column = QVBoxLayout(self)
+        column.addWidget(self.says)
+        column.addWidget(self.table, 1)
+        column.addLayout(buttons)
+        self.finished.connect(self.deleteLater)
+        window.tagging.plan_writing(ids, belongs_to(self, self._show))
+
+    def _show(self, wanted: Mapping[str, SoundTags]) -> None:
+        self._wanted = wanted
+        self.write.setEnabled(bool(wanted))
+        self.table.fill(
+            [
+                (Path(path).name, " · ".join(f"{k} {v}" for k, v in tags.named().items()))
+                for path, tags in list(wanted.items())[:_MOST_SHOWN]
+            ]
+        )
+        self.says.setText(
+            self.tr(
+                "{} files will hold their accepted tags; their audio is not touched, and the run "
+                "can be taken back."
+            ).format(number(len(wanted)))
+            if wanted
+            else self.tr("None of these sounds has an accepted tag: accept some first.")
+        )
+
+    def _write(self) -> None:
+        self.write.setEnabled(False)
+        self.says.setText(self.tr("Writing …"))
+        self._window.tagging.write(
+            self._wanted, self.keep_time.isChecked(), self._written, self._failed
+        )
+
+    def _written(self, written: Written) -> None:
+        done = self.tr("{} files written.").format(number(len(written.done)))
+        if not written.refused:
+            self._window.status.say(done)
+            self.accept()
+            return
+        rows = [(Path(path).name, reason) for path, reason in written.refused]
+        self.table.fill(rows)
+        self.says.setText(
+            done + " " + self.tr("{} were left as they are:").format(number(len(rows)))
+        )
+
+    def _failed(self, said: str) -> None:
+        self.says.setText(said)
+        self.write.setEnabled(True)

@@ -1,0 +1,241 @@
+"""Tags in the window: suggested, decided on, written into files, and taken back, in jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PySide6.QtCore import QObject
+
+from app.gui.context import Context
+from app.gui.jobs import Job
+from app.gui.keeping import Keeping
+from app.gui.models.tags_model import ShownTag
+from app.gui.text import number, tr
+from engine.metadata.renaming import Move, Rename
+from engine.metadata.write import SoundTags
+from engine.progress import Control
+from engine.store import Library
+from engine.store.tags import TagRow, tag_rows
+from engine.tags.run import TagRun, Undone, Written, undo_last
+from engine.tags.writing import renames_of, tags_to_write
+
+if TYPE_CHECKING:
+    from engine.tags.audit import Audit
+    from engine.tags.suggest import Rules
+
+Pair = tuple[int, str]
+Failed = Callable[[str], None]
+Decided = Callable[[list[TagRow]], None]
+
+
+def _nobody(rows: list[TagRow]) -> None:
+    """Do nothing: nobody shows these tags."""
+
+
+@dataclass(frozen=True)
+class Suggested:
+    """What a run of suggestions came to."""
+
+    taxonomy: str
+    sounds: int
+    rows: Sequence[ShownTag]
+
+
+class Tagging(QObject):
+    """What is done with tags; what has changed is told by :class:`Keeping`."""
+
+    def __init__(self, context: Context, keeping: Keeping) -> None:
+        super().__init__(keeping)
+        self._context, self._keeping = context, keeping
+
+    def suggest(
+        self,
+        ids: Collection[int],
+        taxonomy: str,
+        rules: Rules,
+        done: Callable[[Suggested], None],
+        failed: Failed,
+    ) -> Job:
+        """Suggest tags for sounds, and keep them until somebody decides on them."""
+        workspace = self._context.opened
+
+        def work(control: Control) -> Suggested:
+            from engine.tags.review import record, rows_of
+            from engine.tags.suggest import Tagger
+            from engine.tags.taxonomy import find_taxonomy
+
+            chosen = find_taxonomy(taxonomy)
+            with workspace.searching() as searcher:
+                tagger = Tagger(workspace.library, searcher, chosen)
+            listed = sorted(ids)
+            found = tagger.suggest(np.array(listed, np.int64), rules, control)
+            rows = rows_of(workspace.library, found, listed, tagger.model_id, None)
+            record(workspace.library, listed, rows)
+            return Suggested(chosen.name, len(listed), _pending(workspace.library, listed))
+
+        return self._context.jobs.start(
+            "read", work, done, failed, title=tr("Suggesting tags"), newest="suggesting"
+        )
+
+    def pending(self, ids: Collection[int], done: Callable[[list[ShownTag]], None]) -> None:
+        """Give what was suggested for sounds and nobody decided on."""
+        library = self._context.opened.library
+        self._context.jobs.start("read", lambda control: _pending(library, ids), done)
+
+    def accept(self, pairs: Collection[Pair], done: Decided = _nobody) -> None:
+        """Accept tags."""
+        self._decide(lambda: self._context.opened.review.accept(pairs), pairs, done)
+
+    def reject(self, pairs: Collection[Pair], done: Decided = _nobody) -> None:
+        """Reject tags."""
+        self._decide(lambda: self._context.opened.review.reject(pairs), pairs, done)
+
+    def edit(self, pairs: Collection[Pair], label: str, done: Decided) -> None:
+        """Put another label in the place of tags."""
+        self._decide(lambda: self._context.opened.review.edit(pairs, label), pairs, done)
+
+    def undo(self, done: Decided | None = None) -> None:
+        """Take the latest decision back."""
+        workspace = self._context.opened
+
+        def work(control: Control) -> list[TagRow]:
+            return workspace.review.undo()
+
+        def undone(rows: list[TagRow]) -> None:
+            if not rows:
+                self._context.say(tr("there is no decision to take back"), False)
+                return
+            self._context.say(tr("{} tags are what they were").format(number(len(rows))), False)
+            self._changed({row.sound_id for row in rows})
+            if done is not None:
+                done(rows)
+
+        self._context.jobs.start("write", work, undone)
+
+    # Files
+
+    def plan_writing(
+        self, ids: Collection[int], done: Callable[[Mapping[str, SoundTags]], None]
+    ) -> None:
+        """Give what would be written into the files of sounds."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> Mapping[str, SoundTags]:
+            return tags_to_write(library, ids, tag_rows(library, ids))
+
+        self._context.jobs.start("read", work, done, newest="plan writing")
+
+    def write(
+        self,
+        wanted: Mapping[str, SoundTags],
+        keep_time: bool,
+        done: Callable[[Written], None],
+        failed: Failed,
+    ) -> Job:
+        """Write tags into files."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> Written:
+            with TagRun.begin(library) as run:
+                return run.write(wanted, control, keep_time)
+
+        return self._run(tr("Writing tags"), work, done, failed)
+
+    def plan_renaming(
+        self,
+        ids: Collection[int],
+        pattern: str,
+        fields: Mapping[str, str],
+        done: Callable[[list[Rename]], None],
+        failed: Failed,
+    ) -> None:
+        """Give how the files of sounds would be renamed."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> list[Rename]:
+            return renames_of(library, ids, tag_rows(library, ids, "accepted"), pattern, fields)
+
+        self._context.jobs.start("read", work, done, failed, newest="plan renaming")
+
+    def rename(
+        self, plans: Sequence[Rename], done: Callable[[list[Move]], None], failed: Failed
+    ) -> Job:
+        """Rename files, all of them or none."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> list[Move]:
+            with TagRun.begin(library) as run:
+                return run.rename(plans)
+
+        return self._run(tr("Renaming"), work, done, failed)
+
+    def take_back(self, done: Callable[[Undone], None], failed: Failed) -> Job:
+        """Undo the latest run that changed files."""
+        library = self._context.opened.library
+        return self._run(
+            tr("Taking back"), lambda control: undo_last(library, control), done, failed
+        )
+
+    def audit(self, ids: Collection[int], done: Callable[[Audit], None], failed: Failed) -> Job:
+        """Compare the names of sounds with what they sound like."""
+        workspace = self._context.opened
+
+        def work(control: Control) -> Audit:
+            from engine.tags.audit import audit
+
+            with workspace.searching() as searcher:
+                listed = np.array(sorted(ids), np.int64)
+                return audit(workspace.library, searcher, listed, control)
+
+        return self._context.jobs.start("read", work, done, failed, title=tr("Comparing names"))
+
+    def _run(
+        self,
+        title: str,
+        work: Callable[[Control], Any],
+        done: Callable[[Any], None],
+        failed: Failed,
+    ) -> Job:
+        """Change files, and look at the library anew."""
+
+        def ended(result: Any) -> None:
+            self._keeping.refresh()
+            done(result)
+
+        def broken(said: str) -> None:
+            self._keeping.refresh()
+            failed(said)
+
+        return self._context.jobs.start("write", work, ended, broken, title=title)
+
+    def _decide(
+        self,
+        act: Callable[[], None],
+        pairs: Collection[Pair],
+        done: Callable[[Any], None],
+    ) -> None:
+        library = self._context.opened.library
+        ids = {sound_id for sound_id, _ in pairs}
+
+        def work(control: Control) -> list[TagRow]:
+            act()
+            return tag_rows(library, ids)
+
+        def decided(rows: list[TagRow]) -> None:
+            self._changed(ids)
+            done(rows)
+
+        self._context.jobs.start("write", work, decided)
+
+    def _changed(self, ids: Collection[int]) -> None:
+        self._keeping.tags_changed.emit(list(ids))
+        self._keeping.count()
+
+
+def _pending(library: Library, ids: Collection[int]) -> list[ShownTag]:
+    rows = tag_rows(library, ids, "suggested")
+    sounds = library.sounds({row.sound_id for row in rows})
+    return [ShownTag(sounds[row.sound_id], row) for row in rows if row.sound_id in sounds]
