@@ -31,6 +31,7 @@ class Searching(QObject):
         empty: EmptyState,
     ) -> None:
         super().__init__()
+        self._said = ""
         self._context, self._bar, self._view = context, bar, view
         self._stack, self._empty = stack, empty
         self._model: ResultsModel = view.results
@@ -113,7 +114,9 @@ class Searching(QObject):
             text = tr("{} match, {} weaker, in {:.0f} ms").format(
                 answer.strong, weak, answer.took_ms
             )
-        self._context.say(text, False)
+        if text or self._said:  # a list says nothing, and leaves what others said
+            self._context.say(text, False)
+        self._said = text
         self.answered.emit(found)
         if self._audition_next and len(found.ids):
             self._audition_next = False

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
-from engine.metadata.ucs_names import categories
 from engine.store import SoundRow
 
 
@@ -42,12 +40,6 @@ def technical(sound: SoundRow) -> str:
 def channels(count: int) -> str:
     """Return a number of channels as it is called."""
     return {1: tr("mono"), 2: tr("stereo")}.get(count, str(count))
-
-
-def category_of(sound: SoundRow, tags: Sequence[str]) -> str:
-    """Return the CatID that a sound was tagged with, or else what its file says; may be empty."""
-    tagged = [tag for tag in tags if tag.lower() in categories()]
-    return tagged[0] if tagged else sound.category or ""
 
 
 def short_folder(path: str) -> str:

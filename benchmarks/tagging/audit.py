@@ -1,8 +1,9 @@
 """Are exchanged names found, and how sure can one be?
 
 Run with ``python -m benchmarks.tagging.audit [--model NAME]``.  A tenth of the names of `valid` are
-exchanged in pairs (ten draws), or replaced by other names of the split; the audit then says which
-names are wrong.  Its constants are fitted on the first five draws and measured on the others.
+exchanged in pairs (ten draws), or replaced by other names of the split (ten more); the audit then
+says which names are wrong.  Its constants are fitted on five draws of each and measured on the
+others.
 """
 
 from __future__ import annotations
@@ -50,7 +51,7 @@ def main() -> None:
         cost = np.stack(
             [windows.costs(vector[None], np.arange(len(names))) for vector in vectors], axis=1
         )
-    fitted = {True: ([], []), False: ([], [])}
+    features, answers = [], []
     rows = []
     for swap in (True, False):
         found: list[tuple[int, int, int, int]] = []
@@ -58,8 +59,8 @@ def main() -> None:
             wrong = exchanged(names, seed, swap)
             bad = np.array([a != b for a, b in zip(wrong, names, strict=True)])
             if seed < DRAWS // 2:
-                fitted[swap][0].append(audit_features(cost, wrong, texts, epsilon)[0])
-                fitted[swap][1].append(bad)
+                features.append(audit_features(cost, wrong, texts, epsilon)[0])
+                answers.append(bad)
                 continue
             doubts = doubts_of(cost, wrong, texts, epsilon)
             said = np.zeros(len(names), bool)
@@ -78,8 +79,7 @@ def main() -> None:
                 "right partner proposed": float(restored / bad) if swap else float("nan"),
             }
         )
-    features, answers = (np.concatenate(values) for values in fitted[True])
-    model = LogisticRegression(C=1e3).fit(features, answers)
+    model = LogisticRegression(C=1e3).fit(np.concatenate(features), np.concatenate(answers))
     print("gain, doubt, zero:", *model.coef_[0], *model.intercept_)
     report("tag_audit", f"wrong names among {len(names)}, model {split.model.name}", rows)
 

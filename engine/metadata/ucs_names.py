@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -46,7 +46,25 @@ def categories() -> Mapping[str, UcsCategory]:
 def category_of_name(stem: str) -> UcsCategory | None:
     """Return the category that a file name begins with (``CatID_FXName_…``), or None.
 
-    UCS allows a user category behind the CatID, apart by a hyphen: ``DOORWood-CREAK_…``.
+    UCS allows a user category behind the CatID, apart by a hyphen: ``DOORWood-CREAK_…``.  Some
+    CatIDs are plain words: ``rain_03`` and ``TEST_1`` are no UCS names, for these have four parts.
     """
-    first = stem.split("_", 1)[0].split("-", 1)[0]
-    return categories().get(first.lower()) if "_" in stem else None
+    parts = stem.split("_")
+    first = parts[0].split("-", 1)[0]
+    category = categories().get(first.lower())
+    if category is None or len(parts) < 2:
+        return None
+    unmistakable = first == category.id and not first.isupper()
+    return category if unmistakable or len(parts) >= 4 else None
+
+
+def category_of_tag(tag: str) -> UcsCategory | None:
+    """Return the category whose CatID a tag is, letter by letter: ``rain`` is a word, not RAIN."""
+    category = categories().get(tag.lower())
+    return category if category is not None and category.id == tag else None
+
+
+def category_of_sound(tags: Iterable[str], said: str | None) -> UcsCategory | None:
+    """Return the category of a sound: an accepted CatID, or else what its file says."""
+    tagged = next(filter(None, map(category_of_tag, tags)), None)
+    return tagged or categories().get((said or "").lower())

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Literal, TextIO
 
 from engine.errors import InputError
-from engine.metadata.ucs_names import categories
+from engine.metadata.ucs_names import category_of_sound, category_of_tag
 from engine.progress import Control, Progress
 from engine.search.grammar import Query
 from engine.store import Library, SoundRow
@@ -86,13 +86,13 @@ def _rows(library: Library, ids: Sequence[int], control: Control) -> Iterator[di
 
 def _row(sound: SoundRow, tags: Sequence[str], roots: Sequence[str]) -> dict[str, Any]:
     path = Path(sound.path)
-    category = categories().get((sound.category or "").lower())
+    category = category_of_sound(tags, sound.category)
     root = next((Path(r) for r in reversed(roots) if path.is_relative_to(r)), None)
     values = (
         path.name,
         sound.path,
         sound.description or "",
-        list(tags),
+        [tag for tag in tags if category_of_tag(tag) is None],
         category.id if category else "",
         category.category if category else "",
         category.subcategory if category else "",

@@ -17,7 +17,7 @@ import numpy as np
 
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
-from engine.progress import Cancelled, Control, Progress
+from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.vectors import Floats, Integers
 from engine.tags.taxonomy import SENTENCE
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 LIKELY = 0.5  # strength from which a name is reported
 # Log-odds = zero + gain · (cost that the swap saves) + doubt · −log(share of the own name);
 # fitted on the validation split by ``python -m benchmarks.tagging.audit``.
-GAIN, DOUBT, ZERO = 7.95, 0.25, -7.03
+GAIN, DOUBT, ZERO = 4.80, 0.33, -5.76
 _MOST_DOUBT = 20.0
 _MOST_CELLS = 25_000_000  # of a matrix of sounds and names; larger folders are taken in parts
 _FEWEST = 4
@@ -86,8 +86,6 @@ def audit(library: Library, searcher: Searcher, ids: Integers, control: Control)
     vectors = searcher.text_vectors([SENTENCE.format(label=text) for text in texts])
     for start in range(0, len(named), size):
         control.report(Progress("comparing names", start, len(named)))
-        if control.cancel():
-            raise Cancelled
         part = named[start : start + size]
         rows = searcher.nearest.rows_of(part)
         cost = _costs(np.asarray(windows.vectors[rows], np.float32), vectors)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from engine.metadata.ucs_names import categories
+from engine.metadata.ucs_names import category_of_tag
 from engine.store import Library, SoundRow
 from engine.store.tags import PERSON, State, TagRow, put_tags, suggest_tags, tag_rows
 
@@ -99,15 +99,11 @@ def sure_tags(rows: Sequence[TagRow], least: float) -> list[Pair]:
     A sound gets one UCS category: the likeliest, and none beside an accepted one.
     """
     pairs = []
-    filed = {
-        row.sound_id
-        for row in rows
-        if row.state == "accepted" and row.label.lower() in categories()
-    }
+    filed = {row.sound_id for row in rows if row.state == "accepted" and category_of_tag(row.label)}
     for row in sorted(rows, key=lambda row: -(row.probability or 0.0)):
         if row.state != "suggested" or (row.probability or 0.0) < least:
             continue
-        if row.label.lower() in categories():
+        if category_of_tag(row.label):
             if row.sound_id in filed:
                 continue
             filed.add(row.sound_id)
@@ -133,7 +129,7 @@ def rows_of(
     chosen = {
         row.sound_id
         for row in tag_rows(library, ids, "accepted")
-        if row.said_by == PERSON and row.label.lower() in categories()
+        if row.said_by == PERSON and category_of_tag(row.label)
     }
     return [
         row
@@ -163,7 +159,7 @@ def _rows(
     rows: dict[str, TagRow] = {}
     for suggestion in found:
         label = suggestion.label.tag
-        is_category = label.lower() in categories()
+        is_category = category_of_tag(label) is not None
         sure = accept_from is not None and suggestion.probability >= accept_from
         accepted = sure and not (is_category and has_category)
         has_category |= is_category and accepted

@@ -24,7 +24,7 @@ from engine.metadata.read import read_header
 from engine.metadata.renaming import Move, Rename, carry_out, take_back
 from engine.metadata.write import SoundTags, write_tags
 from engine.paths import data_folder
-from engine.progress import Cancelled, Control, Progress
+from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.places import rename_sounds
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
@@ -98,8 +98,6 @@ class TagRun:
         try:
             for number, (path, tags) in enumerate(wanted.items()):
                 control.report(Progress("writing tags", number, len(wanted)))
-                if control.cancel():
-                    raise Cancelled
                 try:
                     write_tags(Path(path), tags, journal, keep_time)
                 except SoundsiftError as error:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.metadata.captions import caption_of
-from engine.progress import Cancelled, Control, Progress
+from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
 from engine.store.vectors import Floats, Halves, Integers
@@ -96,8 +96,6 @@ class Tagger:
         found: Suggestions = {}
         for start in range(0, len(heard), _AT_ONCE):
             control.report(Progress("suggesting tags", start, len(heard)))
-            if control.cancel():
-                raise Cancelled
             some = heard[start : start + _AT_ONCE]
             chosen = rows[(of_window >= some[0]) & (of_window <= some[-1])]
             words = self._evidence(some) if rules.words else None

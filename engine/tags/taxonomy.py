@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.metadata.ucs_names import UcsCategory, categories
+from engine.metadata.ucs_names import UcsCategory, categories, category_of_tag
 from engine.paths import assets
 
 SENTENCE = "This is a sound of {label}."
@@ -163,7 +163,7 @@ def plain_name(category: UcsCategory) -> str:
 
 def caption_of_tag(tag: str) -> str:
     """Return a tag as words that a model can learn from: a CatID by its name."""
-    category = categories().get(tag.lower())
+    category = category_of_tag(tag)
     return tag if category is None else plain_name(category)
 
 

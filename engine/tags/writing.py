@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename, fx_name, plan_renames
-from engine.metadata.ucs_names import UcsCategory, categories
+from engine.metadata.ucs_names import UcsCategory, categories, category_of_tag
 from engine.metadata.write import SoundTags
 from engine.store import Library, SoundRow
 from engine.store.tags import PERSON, TagRow
@@ -60,9 +60,9 @@ def renames_of(
 
 def category_of(rows: Iterable[TagRow]) -> UcsCategory | None:
     """Return the category among accepted tags: a person's first, then the likeliest."""
-    found = [row for row in rows if row.state == "accepted" and row.label.lower() in categories()]
+    found = [row for row in rows if row.state == "accepted" and category_of_tag(row.label)]
     found.sort(key=lambda row: (row.said_by != PERSON, -(row.probability or 0.0)))
-    return categories()[found[0].label.lower()] if found else None
+    return category_of_tag(found[0].label) if found else None
 
 
 def known_category(sound: SoundRow) -> UcsCategory | None:
@@ -74,9 +74,7 @@ def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:
     category = category_of(rows)
     path = Path(sound.path)
     words = [
-        row.label
-        for row in rows
-        if row.state == "accepted" and row.label.lower() not in categories()
+        row.label for row in rows if row.state == "accepted" and category_of_tag(row.label) is None
     ]
     refused = {row.label.lower() for row in rows if row.state in ("rejected", "edited")}
     keywords: dict[str, str] = {}

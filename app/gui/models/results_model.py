@@ -21,8 +21,9 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from app.gui.text import category_of, duration, short_folder, technical, tr
+from app.gui.text import duration, short_folder, technical, tr
 from app.gui.workspace import Asked, Found, RowFacts
+from engine.metadata.ucs_names import category_of_sound
 from engine.search.searcher import Match
 from engine.store import SoundRow
 from engine.store.vectors import Integers
@@ -330,7 +331,8 @@ def cell_text(row: ResultRow, column: Column) -> str:
     if column is Column.FORMAT:
         return technical(sound)
     if column is Column.CATEGORY:
-        return category_of(sound, row.tags)
+        category = category_of_sound(row.tags, sound.category)
+        return category.id if category else ""
     if column is Column.DESCRIPTION:
         return sound.description or ""
     if column is Column.FOLDER:

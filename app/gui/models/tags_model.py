@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from app.gui.text import duration, short_folder, tr
-from engine.metadata.ucs_names import categories
+from engine.metadata.ucs_names import category_of_tag
 from engine.store import SoundRow
 from engine.store.tags import PERSON, TagRow
 
@@ -102,7 +102,7 @@ class TagsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(row, TagColumn(index.column()))
         if role == Qt.ItemDataRole.ToolTipRole:
-            known = categories().get(row.tag.label.lower())
+            known = category_of_tag(row.tag.label)
             if index.column() == TagColumn.TAG and known is not None:
                 return f"{known.category} {known.subcategory}\n{known.explanation}"
             return row.sound.path

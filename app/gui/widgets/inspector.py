@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.style.palette import Colours
-from app.gui.text import category_of, channels, duration, short_folder
+from app.gui.text import channels, duration, short_folder
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.chips import Chip, FlowLayout
 from app.gui.workspace import SoundDetails
-from engine.metadata.ucs_names import categories
+from engine.metadata.ucs_names import category_of_sound
 from engine.search.searcher import Match
 from engine.store import SoundRow
 
@@ -132,7 +132,7 @@ class Inspector(QFrame):
         return label
 
     def _show_facts(self, sound: SoundRow, tags: Sequence[str]) -> None:
-        category = categories().get(category_of(sound, tags).lower())
+        category = category_of_sound(tags, sound.category)
         facts = [
             (self.tr("Length"), f"{duration(sound.duration_s)} s"),
             (self.tr("Rate"), f"{sound.rate_hz:,} Hz".replace(",", " ")),

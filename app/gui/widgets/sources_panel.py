@@ -34,7 +34,7 @@ from app.gui.style.palette import Colours
 from app.gui.text import number
 from app.gui.widgets.buttons import IconButton
 from app.gui.workspace import Overview
-from engine.metadata.ucs_names import categories
+from engine.metadata.ucs_names import categories, category_of_tag
 from engine.store.listing import FolderCounts
 
 TOKEN = Qt.ItemDataRole.UserRole + 1  # the filter that an item stands for
@@ -114,9 +114,9 @@ class SourcesPanel(QFrame):
         root.appendRow(self._folders(overview.facets.folders, set(overview.away)))
         root.appendRow(self._collections(overview.collections))
         counted = Counter(overview.facets.categories)
-        counted.update({t: n for t, n in overview.facets.tags.items() if t.lower() in categories()})
+        counted.update({t: n for t, n in overview.facets.tags.items() if category_of_tag(t)})
         root.appendRow(self._categories(counted))
-        plain = {t: n for t, n in overview.facets.tags.items() if t.lower() not in categories()}
+        plain = {t: n for t, n in overview.facets.tags.items() if not category_of_tag(t)}
         root.appendRow(self._tags(plain))
         for row in range(root.rowCount()):
             group = root.child(row)

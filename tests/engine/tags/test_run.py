@@ -1,0 +1,224 @@
+"""Runs: tags go into files and names, the library follows, and all of it comes back."""
+
+import os
+from pathlib import Path
+
+import mutagen
+import numpy as np
+import pytest
+import soundfile
+from filelock import FileLock
+
+from engine.errors import AudioError, InputError
+from engine.index.build import index_folders
+from engine.metadata.journal import TEMPORARY
+from engine.metadata.read import read_header
+from engine.metadata.renaming import UCS_PATTERN, Rename, carry_out
+from engine.progress import Cancelled, Control
+from engine.search import search_names
+from engine.store.places import sound_at
+from engine.store.tags import TagRow, accept_tags, put_tags, reject_tags, tag_rows
+from engine.tags.review import record
+from engine.tags.run import _KEPT, TagRun, can_undo, runs_of, settle, undo_last
+from engine.tags.writing import renames_of, tags_to_write
+from tests.conftest import tone
+
+FIELDS = {"creator": "ABC", "source": "Lib"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, library, model_folder) -> Path:
+    """Return an indexed folder of four sounds in four formats."""
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    for number, kind in enumerate(("wav", "flac", "ogg", "aiff")):
+        soundfile.write(sounds / f"thing_{number}.{kind}", tone(300 + 100 * number, 0.4), 32000)
+    index_folders(library, model_folder, [sounds], Control())
+    return sounds
+
+
+def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
+    return {p.name: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.iterdir()}
+
+
+def ids_of(library) -> list[int]:
+    return sorted(library.sounds())
+
+
+def tag_all(library) -> list[int]:
+    ids = ids_of(library)
+    accept_tags(library, [(i, "DOORWood") for i in ids])
+    accept_tags(library, [(i, "wet") for i in ids])
+    return ids
+
+
+def test_accepted_tags_become_category_keywords_and_name(library, folder):
+    ids = tag_all(library)
+    wanted = tags_to_write(library, ids, tag_rows(library, ids))
+    fields = wanted[str(folder / "thing_0.wav")].named()
+    assert fields == {
+        "CATID": "DOORWood",
+        "CATEGORY": "DOORS",
+        "SUBCATEGORY": "WOOD",
+        "FXNAME": "thing 0",
+        "KEYWORDS": "wet",
+    }
+
+
+def test_keywords_that_are_in_the_file_stay_unless_rejected(library, folder):
+    path = folder / "thing_1.flac"
+    held = mutagen.File(path)
+    held["KEYWORDS"] = ["loud", "cold"]
+    held.save()
+    sound_id = sound_at(library, str(path))
+    accept_tags(library, [(sound_id, "wet"), (sound_id, "Loud")])
+    reject_tags(library, [(sound_id, "cold")])
+    wanted = tags_to_write(library, [sound_id], tag_rows(library, [sound_id]))
+    assert wanted[str(path)].keywords == ("loud", "wet")
+
+
+def test_only_accepted_tags_of_files_that_are_there_are_written(library, folder):
+    one, two, three, four = ids_of(library)
+    put_tags(library, [TagRow(one, "wet", "suggested", "m"), TagRow(two, "wet", "rejected", "m")])
+    accept_tags(library, [(three, "wet"), (four, "wet")])
+    library.set_state([four], 1)
+    ids = [one, two, three, four]
+    assert len(tags_to_write(library, ids, tag_rows(library, ids))) == 1
+
+
+def test_a_run_writes_renames_and_comes_back_byte_for_byte(library, folder, model_folder):
+    before, ids = contents(folder), ids_of(library)
+    rows = [TagRow(i, "DOORWood", "accepted", "model", 0.9) for i in ids]
+    with TagRun.begin(library) as run:
+        run.note(record(library, ids, rows))
+        written = run.write(tags_to_write(library, ids, tag_rows(library, ids)), Control())
+        plans = renames_of(library, ids, tag_rows(library, ids), UCS_PATTERN, FIELDS)
+        moves = run.rename(plans)
+    assert len(written.done) == 4 and not written.refused and len(moves) == 4
+    assert sorted(p.name for p in folder.iterdir()) == [
+        f"DOORWood_thing {n}_ABC_Lib.{kind}"
+        for n, kind in enumerate(("wav", "flac", "ogg", "aiff"))
+    ]
+    assert all(read_header(p).category == "DOORWood" for p in folder.iterdir())
+    assert {s.category for s in library.sounds().values()} == {"DOORWood"}
+    assert ids_of(library) == ids  # the same sounds, with all that is known of them
+    again = index_folders(library, model_folder, [folder], Control())
+    assert (again.unchanged, again.heard, again.moved, again.missing) == (4, 0, 0, 0)
+    assert len(search_names(library, "door").matches) == 4
+    undone = undo_last(library, Control())
+    assert (undone.tags, undone.files, undone.names, undone.refused) == (4, 4, 4, ())
+    assert contents(folder) == before and tag_rows(library) == []
+    assert {s.category for s in library.sounds().values()} == {None}
+    again = index_folders(library, model_folder, [folder], Control())
+    assert (again.unchanged, again.heard) == (4, 0)
+    assert not can_undo(library) and list(runs_of(library).iterdir()) == []
+    with pytest.raises(InputError, match="nothing to take back"):
+        undo_last(library, Control())
+
+
+def test_a_file_that_cannot_be_written_does_not_stop_the_others(library, folder, model_folder):
+    broken = folder / "thing_0.wav"
+    ids = tag_all(library)
+    wanted = tags_to_write(library, ids, tag_rows(library, ids))
+    broken.write_bytes(broken.read_bytes()[:60])
+    os.remove(folder / "thing_2.ogg")  # noqa: PTH107
+    with TagRun.begin(library) as run:
+        written = run.write(wanted, Control())
+    assert len(written.done) == 2
+    reasons = {Path(path).name: reason for path, reason in written.refused}
+    assert set(reasons) == {"thing_0.wav", "thing_2.ogg"}
+    assert all(reason.startswith(name) for name, reason in reasons.items())
+
+
+def test_a_file_that_was_changed_since_is_left_and_told(library, folder):
+    ids = tag_all(library)
+    with TagRun.begin(library) as run:
+        run.write(tags_to_write(library, ids, tag_rows(library, ids)), Control())
+    path = folder / "thing_0.wav"
+    path.write_bytes(path.read_bytes() + b"mine")
+    undone = undo_last(library, Control())
+    assert undone.files == 3 and len(undone.refused) == 1
+    assert "was changed since" in undone.refused[0][1] and path.read_bytes().endswith(b"mine")
+    assert can_undo(library)  # what is left of the run is kept
+
+
+def test_writing_can_be_cancelled_and_what_was_done_is_known(library, folder, model_folder):
+    ids = tag_all(library)
+    wanted = tags_to_write(library, ids, tag_rows(library, ids))
+    asked = iter([False, False, True])
+    with pytest.raises(Cancelled), TagRun.begin(library) as run:
+        run.write(wanted, Control(cancel=lambda: next(asked)))
+    again = index_folders(library, model_folder, [folder], Control())
+    assert (again.unchanged, again.heard) == (4, 0)
+    assert undo_last(library, Control()).files == 2
+
+
+def test_renaming_is_all_or_nothing_and_the_library_agrees(library, folder):
+    ids = tag_all(library)
+    names = sorted(p.name for p in folder.iterdir())
+    plans = renames_of(library, ids, tag_rows(library, ids), UCS_PATTERN, FIELDS)
+    blocked = Path(plans[-1].new)
+    with TagRun.begin(library) as run:
+        blocked.write_bytes(b"came meanwhile")
+        with pytest.raises(AudioError, match="nothing was renamed"):
+            run.rename(plans)
+    blocked.unlink()
+    assert sorted(p.name for p in folder.iterdir()) == names
+    assert {Path(s.path).name for s in library.sounds().values()} == set(names)
+    assert not can_undo(library)
+
+
+def test_a_run_that_was_killed_while_it_renamed_is_taken_back(library, folder):
+    ids = tag_all(library)
+    names = sorted(p.name for p in folder.iterdir())
+    plans = renames_of(library, ids, tag_rows(library, ids), UCS_PATTERN, FIELDS)
+    home = runs_of(library) / "00000000000000000001"
+    home.mkdir(parents=True)
+    carry_out(plans[:3], home / "names.json")  # and then the process was killed
+    settle(library)
+    assert sorted(p.name for p in folder.iterdir()) == names
+    assert {Path(s.path).name for s in library.sounds().values()} == set(names)
+
+
+def test_a_temporary_file_of_a_killed_run_is_removed_but_not_of_one_that_goes_on(library, folder):
+    home = runs_of(library) / "00000000000000000001" / "files"
+    home.mkdir(parents=True)
+    left = folder / f"{TEMPORARY}0011.part"
+    left.write_bytes(b"half")
+    (home / f"{left.name}.pending").write_text(str(left))
+    with FileLock(home.parent / "lock"):
+        settle(library)
+        assert left.exists()
+        with pytest.raises(InputError, match="still going on"):
+            undo_last(library, Control())
+    settle(library)
+    assert not left.exists()
+
+
+def test_an_empty_run_leaves_nothing_and_old_ones_are_forgotten(library, folder):
+    with TagRun.begin(library):
+        pass
+    assert not can_undo(library)
+    (one, *_) = ids_of(library)
+    for number in range(_KEPT + 5):
+        with TagRun.begin(library) as run:
+            run.note(record(library, [one], [TagRow(one, f"tag {number}", "accepted", "m", 0.9)]))
+    assert len(list(runs_of(library).iterdir())) <= _KEPT + 1
+    assert undo_last(library, Control()).tags == 1
+    assert f"tag {_KEPT + 4}" not in {row.label for row in tag_rows(library)}
+    assert f"tag {_KEPT + 3}" in {row.label for row in tag_rows(library)}
+
+
+def test_two_files_can_trade_their_names(library, folder):
+    one, two = folder / "thing_0.wav", folder / "thing_1.flac"
+    first = sound_at(library, str(one))
+    plans = [
+        Rename(str(one), str(folder / "thing_1.wav")),
+        Rename(str(two), str(folder / "thing_0.flac")),
+    ]
+    with TagRun.begin(library) as run:
+        run.rename(plans)
+    assert sound_at(library, str(folder / "thing_1.wav")) == first
+    assert undo_last(library, Control()).names == 2
+    assert sound_at(library, str(one)) == first and one.is_file() and two.is_file()
+    assert np.isfinite(soundfile.read(one)[0]).all()

@@ -1,0 +1,165 @@
+"""Suggestions: by sound, in time, by folder, by words; and none where nothing fits."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from engine.errors import InputError
+from engine.progress import Cancelled, Control
+from engine.store import Header
+from engine.store.records import FileFacts
+from engine.tags.calibration import PLAIN, SEVERAL, Calibration
+from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
+from engine.tags.suggest import Rules, Tagger, folder_potentials
+from engine.tags.taxonomy import Label, Taxonomy, read_taxonomy, ucs
+from engine.transport import mahalanobis_cost
+
+LABELS = ("door", "rain", "bell", "wind", "dog", "cat")
+
+
+@pytest.fixture
+def labels(tmp_path) -> Taxonomy:
+    path = tmp_path / "labels.txt"
+    path.write_text("\n".join(LABELS))
+    return read_taxonomy(path)
+
+
+def suggested(tagger: Tagger, ids, **rules) -> dict[int, list[str]]:
+    found = tagger.suggest(np.array(ids), Rules(**{"words": False, **rules}), Control())
+    return {i: [s.label.name for s in listed] for i, listed in found.items()}
+
+
+def test_a_labels_cost_is_the_soft_minimum_over_its_texts(hearing):
+    searcher = hearing({"/a.wav": ["door"], "/b.wav": ["rain"], "/c.wav": ["bell"]})
+    texts = [f"This is a sound of {word}." for word in LABELS]
+    two = Label("x", "x", "x", tuple(texts[:4]), (0.5, 1.0, 1.0, 2.0), "x", "")
+    one = Label("y", "y", "y", tuple(texts[4:5]), (1.0,), "y", "")
+    vectors = LabelVectors.of(Taxonomy("t", (two, one)), searcher)
+    windows = searcher.nearest.windows
+    ((_, cost, fits),) = vectors.compare(windows.vectors, windows.potentials)
+    heard = torch.from_numpy(np.asarray(windows.vectors, np.float32))
+    ranking = searcher.spec.ranking
+    told = torch.from_numpy(searcher.text_vectors(texts))
+    plain = mahalanobis_cost(heard, told) / ranking.cost_scale
+    epsilon = SOFT_MINIMUM * ranking.epsilon
+    weights = torch.tensor([0.5, 1.0, 1.0, 2.0])
+    wanted = -epsilon * torch.log((weights * torch.exp(-plain[:, :4] / epsilon)).sum(1))
+    assert np.allclose(cost[:, 0], wanted.numpy(), atol=1e-4)
+    assert np.allclose(cost[:, 1], plain[:, 4].numpy(), atol=1e-4)  # one text: its own cost
+    handicaps = searcher.query_potentials(searcher.text_vectors(texts))
+    best = (handicaps[:4] - plain[:, :4].numpy()).max(1)
+    potentials = ranking.strength_blend * windows.potentials
+    assert np.allclose(fits[:, 0], (best + potentials) / ranking.epsilon, atol=1e-2)
+
+
+def test_every_sound_gets_the_label_that_it_sounds_like(hearing, labels, library):
+    searcher = hearing({f"/{word}.wav": [word] for word in LABELS})
+    tagger = Tagger(library, searcher, labels)
+    for folder in (True, False):
+        found = suggested(tagger, range(1, 7), folder=folder, least=0.0, most=1)
+        assert [found[i] for i in range(1, 7)] == [[word] for word in LABELS]
+
+
+def test_a_long_file_gets_labels_with_their_ranges(hearing, labels, library):
+    words = ["door"] * 3 + ["rain"] * 2 + ["bell"] * 5 + ["door"] * 2
+    tagger = Tagger(library, hearing({"/long.wav": words}), labels)
+    rules = Rules(least=0.5, folder=False, words=False)
+    found = tagger.suggest(np.array([1]), rules, Control())[1]
+    doors = [(s.start_s, s.end_s) for s in found if s.label.name == "door"]
+    bells = [(s.start_s, s.end_s) for s in found if s.label.name == "bell"]
+    # Windows of 10 s every 5 s: the first three cover 0 to 20 s, the last two 50 to 65 s.
+    assert doors == [(0.0, 20.0), (50.0, 65.0)] and bells == [(25.0, 55.0)]
+    assert all(0.5 <= s.probability <= 1 for s in found)
+
+
+def test_what_nothing_fits_gets_no_label(hearing, labels, library):
+    tagger = Tagger(library, hearing({"/a.wav": ["tone"], "/b.wav": ["door"]}), labels)
+    assert suggested(tagger, [1, 2], least=0.999, folder=False).get(1) is None
+    assert tagger.suggest(np.array([99]), Rules(), Control()) == {}
+    assert tagger.suggest(np.array([], np.int64), Rules(), Control()) == {}
+
+
+def test_missing_sounds_are_not_tagged(hearing, labels, library):
+    searcher = hearing({"/a.wav": ["door"], "/b.wav": ["rain"]})
+    library.set_state([1], 1)
+    searcher.refresh()
+    found = suggested(Tagger(library, searcher, labels), [1, 2], least=0.0, most=1)
+    assert list(found) == [2]
+
+
+def test_words_in_a_name_count_and_can_be_switched_off(hearing, labels, library):
+    searcher = hearing({"/x/dog_01.wav": ["cat"], "/x/ZOOM001.wav": ["cat"]})
+    tagger = Tagger(library, searcher, labels)
+    with_words = suggested(tagger, [1, 2], least=0.0, most=1, words=True, folder=False)
+    assert with_words == {1: ["dog"], 2: ["cat"]}
+    assert suggested(tagger, [1, 2], least=0.0, most=1)[1] == ["cat"]
+
+
+def test_a_description_and_keywords_count_like_a_name(hearing, labels, library):
+    searcher = hearing({"/x/a1.wav": ["cat"], "/x/a2.wav": ["cat"]})
+    facts = FileFacts("/x/a1.wav", 1, 1, "h", 10.0, 32000, 1, 16, "wav")
+    library.put_headers([(facts, Header(description="A dog!"))], unchanged=True)
+    facts = FileFacts("/x/a2.wav", 1, 1, "h", 10.0, 32000, 1, 16, "wav")
+    header = Header(fields={"ixml.KEYWORDS": "bell, small"})
+    library.put_headers([(facts, header)], unchanged=True)
+    found = suggested(
+        Tagger(library, searcher, labels), [1, 2], least=0.0, most=1, words=True, folder=False
+    )
+    assert found == {1: ["dog"], 2: ["bell"]}
+
+
+def test_a_category_that_the_file_names_comes_first(hearing, library):
+    searcher = hearing({"/x/a.wav": ["dog"]})
+    facts = FileFacts("/x/a.wav", 1, 1, "h", 10.0, 32000, 1, 16, "wav")
+    library.put_headers([(facts, Header(category="THUN"))], unchanged=True)
+    tagger = Tagger(library, searcher, ucs())
+    assert suggested(tagger, [1], words=True, least=0.0, most=1) == {1: ["WEATHER THUNDER"]}
+
+
+def test_a_folder_of_one_kind_stays_that_kind(hearing, labels, library):
+    searcher = hearing({f"/doors/{n}.wav": ["door"] for n in range(30)})
+    tagger = Tagger(library, searcher, labels)
+    found = suggested(tagger, range(1, 31), least=0.0, most=1, folder=True)
+    assert all(names == ["door"] for names in found.values())
+
+
+def test_a_hub_among_the_labels_loses_in_a_folder():
+    random = np.random.default_rng(0)
+    own = random.uniform(0.6, 1.0, (200, 5)).astype(np.float32)
+    own[:, 0] = 0.6  # near to everything
+    alone = (-own).argmax(1)
+    g = folder_potentials(own, np.zeros((0, 5), np.float32), 0.05)
+    together = (g - own).argmax(1)
+    assert g.argmin() == 0 and (alone == 0).all() and (together == 0).mean() < 0.95
+
+
+def test_suggesting_can_be_cancelled(hearing, labels, library):
+    tagger = Tagger(library, hearing({"/a.wav": ["door"]}), labels)
+    with pytest.raises(Cancelled):
+        tagger.suggest(np.array([1]), Rules(), Control(cancel=lambda: True))
+
+
+scores = arrays.arrays(np.float32, (4, 6), elements=st.floats(-5, 5, width=32))
+
+
+@given(scores)
+def test_shares_add_up_and_keep_the_order(score):
+    shares = PLAIN.shares(score.copy())
+    assert np.allclose(shares.sum(1), 1, atol=1e-4) and (shares >= 0).all()
+    best = np.take_along_axis(shares, score.argmax(1)[:, None], 1)[:, 0]
+    assert np.allclose(best, shares.max(1))
+
+
+@pytest.mark.parametrize("constants", [PLAIN, SEVERAL])
+def test_a_larger_share_is_never_less_likely(constants: Calibration):
+    shares = np.linspace(0.001, 0.999, 50, dtype=np.float32)
+    likely = constants.probabilities(shares, np.zeros(50, np.float32), np.full(50, 2.0, "f4"))
+    assert (np.diff(likely) > 0).all() and likely[0] < 0.1 and likely[-1] > 0.9
+
+
+def test_a_wrong_taxonomy_is_told(tmp_path):
+    with pytest.raises(InputError):
+        read_taxonomy(tmp_path / "none.txt")
