@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.report import report
-from benchmarks.tagging.stage import load_split, stage
+from benchmarks.tagging.stage import load_split, result_name, stage
 from engine.tags.audit import audit_features, doubts_of
 from engine.tags.taxonomy import SENTENCE
 
@@ -81,7 +81,11 @@ def main() -> None:
         )
     model = LogisticRegression(C=1e3).fit(np.concatenate(features), np.concatenate(answers))
     print("gain, doubt, zero:", *model.coef_[0], *model.intercept_)
-    report("tag_audit", f"wrong names among {len(names)}, model {split.model.name}", rows)
+    report(
+        result_name("tag_audit", split.model.name),
+        f"wrong names among {len(names)}, model {split.model.name}",
+        rows,
+    )
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from benchmarks.tagging.stage import (
     Split,
     expected_calibration_error,
     load_split,
+    result_name,
     stage,
     ucs_of_labels,
 )
@@ -150,7 +151,7 @@ def main() -> None:
         {"labels": "valid, UCS, names hidden (fitted on)", **errors(categories[0], SEVERAL)},
         {"labels": "valid, UCS, names told (fitted on)", **errors(categories[1], SEVERAL)},
     ]
-    report("tag_calibration", f"probabilities of tags, model {model}", rows)
+    report(result_name("tag_calibration", model), f"probabilities of tags, model {model}", rows)
 
 
 if __name__ == "__main__":

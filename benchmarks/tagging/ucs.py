@@ -15,7 +15,7 @@ import random
 import numpy as np
 
 from benchmarks.report import report
-from benchmarks.tagging.stage import Split, load_split, stage, ucs_of_labels
+from benchmarks.tagging.stage import Split, load_split, result_name, stage, ucs_of_labels
 from engine.progress import Control
 from engine.tags.evidence import WordEvidence
 from engine.tags.suggest import Rules, Tagger
@@ -99,7 +99,11 @@ def main() -> None:
             "sound and names",
             [of_tagger(split, names, rows, right, every) for names in draws],
         )
-    report("tag_ucs", f"UCS categories of {len(rows)} clips, model {split.model.name}", table)
+    report(
+        result_name("tag_ucs", split.model.name),
+        f"UCS categories of {len(rows)} clips, model {split.model.name}",
+        table,
+    )
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.report import report
 from benchmarks.tagging.calibration import list_of
-from benchmarks.tagging.stage import Split, Stage, load_split, stage
+from benchmarks.tagging.stage import Split, Stage, load_split, result_name, stage
 from engine.models.match_model import load_captioner, load_listener
 from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
@@ -91,7 +91,11 @@ def main() -> None:
                     **measured(split, on, names),
                 }
             )
-    report("tag_zero_shot", f"accuracy on esc50_dev, model {split.model.name}", rows)
+    report(
+        result_name("tag_zero_shot", split.model.name),
+        f"accuracy on esc50_dev, model {split.model.name}",
+        rows,
+    )
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ class LabelVectors:
     """Mapped vectors (texts, rank), text by text and label by label.
 
     ``firsts`` (labels,) is where each label's texts begin, ``log_weights`` (texts,) how much each
-    counts, and ``handicaps`` (texts,) the g_q of each as a query, in units of the cost.
+    counts, and ``handicaps`` (texts,) the g_q of each as a query, in units of the cost;
+    ``softness`` is the ε of the soft minimum, in units of the ranking's.
     """
 
     taxonomy: Taxonomy
@@ -39,6 +40,7 @@ class LabelVectors:
     log_weights: Floats
     handicaps: Floats
     ranking: Ranking
+    softness: float = SOFT_MINIMUM
 
     @classmethod
     def of(cls, taxonomy: Taxonomy, searcher: Searcher) -> LabelVectors:
@@ -65,7 +67,7 @@ class LabelVectors:
         :param potentials: (windows,) their potentials.
         :return: costs in the ranking's units; strengths as log-odds, not yet bounded.
         """
-        epsilon = np.float32(SOFT_MINIMUM * self.ranking.epsilon)
+        epsilon = np.float32(self.softness * self.ranking.epsilon)
         blend = np.float32(self.ranking.strength_blend)
         for start in range(0, len(heard), _BLOCK):
             part = slice(start, min(len(heard), start + _BLOCK))
