@@ -2,7 +2,7 @@
 
 One thread waits for the process that indexes, one writes, a few read.  A worker touches no
 widget: it ends with one queued signal of a long-lived object.  Progress is looked at by a timer.
-A cancelled job ends silently.
+A cancelled job ends silently, but for who asked to know.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Job:
     done: Callable[[Any], None]
     failed: Callable[[str], None] | None
     key: str | None
+    stopped: Callable[[], None] | None = None
     progress: Progress | None = None
     began: float = field(default_factory=time.monotonic)
     _cancelled: threading.Event = field(default_factory=threading.Event)
@@ -104,6 +105,7 @@ class Jobs(QObject):
         failed: Callable[[str], None] | None = None,
         title: str | None = None,
         newest: str | None = None,
+        stopped: Callable[[], None] | None = None,
     ) -> Job:
         """Run ``work`` in a thread, then ``done`` or ``failed`` in the window's own.
 
@@ -113,8 +115,9 @@ class Jobs(QObject):
         :param failed: takes the sentence of a :class:`SoundsiftError`; ``told`` does if None.
         :param title: shown with progress and a way to cancel.
         :param newest: cancel the job that was started last under this name.
+        :param stopped: called when it has ended because it was cancelled.
         """
-        job = Job(title, done, failed, newest)
+        job = Job(title, done, failed, newest, stopped)
         if self._closed:  # a timer of a window that is closing: nobody waits for the answer
             job.cancel()
             return job
@@ -173,13 +176,15 @@ class Jobs(QObject):
         if job.title is not None:
             self.changed.emit()
         if job.cancelled or isinstance(error, Cancelled):
+            if job.stopped is not None and is_alive(job.stopped):
+                job.stopped()
             return
         if error is None:
-            if _is_alive(job.done):
+            if is_alive(job.done):
                 job.done(result)
         elif isinstance(error, SoundsiftError):
             tell = job.failed or self.told.emit
-            if _is_alive(tell):
+            if is_alive(tell):
                 tell(str(error))
         else:
             self.crashed.emit(error)
@@ -200,7 +205,7 @@ def belongs_to(widget: QObject, does: Callable[[Any], Any]) -> Callable[[Any], N
     return call
 
 
-def _is_alive(method: Callable[[Any], Any]) -> bool:
+def is_alive(method: Callable[..., Any]) -> bool:
     """Return whether the widget that a method belongs to is still there."""
     owner = getattr(method, "__self__", None)
     return not isinstance(owner, QObject) or shiboken6.isValid(owner)

@@ -10,10 +10,11 @@ import numpy as np
 from PySide6.QtCore import QObject
 
 from app.gui.context import Context
-from app.gui.jobs import Job
+from app.gui.jobs import Job, is_alive
 from app.gui.keeping import Keeping
 from app.gui.models.tags_model import ShownTag
 from app.gui.text import number, tr
+from app.gui.widgets.tags_table import Pair
 from engine.metadata.renaming import Move, Rename
 from engine.metadata.write import SoundTags
 from engine.progress import Control
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from engine.tags.audit import Audit
     from engine.tags.suggest import Rules
 
-Pair = tuple[int, str]
+
 Failed = Callable[[str], None]
 Decided = Callable[[list[TagRow]], None]
 
@@ -77,7 +78,13 @@ class Tagging(QObject):
             return Suggested(chosen.name, len(listed), _pending(workspace.library, listed))
 
         return self._context.jobs.start(
-            "read", work, done, failed, title=tr("Suggesting tags"), newest="suggesting"
+            "read",
+            work,
+            done,
+            failed,
+            title=tr("Suggesting tags"),
+            newest="suggesting",
+            stopped=lambda: failed(tr("Stopped.")) if is_alive(failed) else None,
         )
 
     def pending(self, ids: Collection[int], done: Callable[[list[ShownTag]], None]) -> None:
@@ -203,13 +210,22 @@ class Tagging(QObject):
 
         def ended(result: Any) -> None:
             self._keeping.refresh()
-            done(result)
+            if is_alive(done):
+                done(result)
 
         def broken(said: str) -> None:
             self._keeping.refresh()
-            failed(said)
+            if is_alive(failed):
+                failed(said)
 
-        return self._context.jobs.start("write", work, ended, broken, title=title)
+        return self._context.jobs.start(
+            "write",
+            work,
+            ended,
+            broken,
+            title=title,
+            stopped=lambda: broken(tr("Stopped: what was done is kept, and can be taken back.")),
+        )
 
     def _decide(
         self,
@@ -226,7 +242,8 @@ class Tagging(QObject):
 
         def decided(rows: list[TagRow]) -> None:
             self._changed(ids)
-            done(rows)
+            if is_alive(done):
+                done(rows)
 
         self._context.jobs.start("write", work, decided)
 

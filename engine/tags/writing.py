@@ -10,8 +10,9 @@ from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename, fx_name, plan_renames
 from engine.metadata.ucs_names import UcsCategory, categories, category_of_tag
 from engine.metadata.write import SoundTags
-from engine.store import Library, SoundRow
+from engine.store import Header, Library, SoundRow
 from engine.store.tags import PERSON, TagRow
+from engine.tags.taxonomy import plain_name
 
 _KEYWORDS = ("keywords", "info.keywords", "ixml.keywords")
 _BETWEEN = re.compile(r"\s*[,;]\s*")
@@ -23,7 +24,8 @@ def tags_to_write(
     """Return what to write into the files of present sounds that have accepted tags, by path.
 
     The category is the accepted UCS category, a person's before a model's; other accepted tags
-    become keywords, beside those that the file has and nobody rejected.
+    become keywords, beside those that the file has and nobody rejected.  A file without a
+    description gets one of its name and its tags, for programs that show nothing else.
 
     :param rows: the tags of the sounds, in any state.
     """
@@ -77,19 +79,27 @@ def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:
         row.label for row in rows if row.state == "accepted" and category_of_tag(row.label) is None
     ]
     refused = {row.label.lower() for row in rows if row.state in ("rejected", "edited")}
+    header = read_header(path)
     keywords: dict[str, str] = {}
-    for word in (*_written_keywords(path), *words):
+    for word in (*_keywords(header), *words):
         if word.lower() not in refused:
             keywords.setdefault(word.lower(), word)
-    name = fx_name(path) if category is not None else None
-    return SoundTags(None, category, name, tuple(keywords.values()) if words else ())
+    name, description = fx_name(path), None
+    if header.description is None:
+        told = ([plain_name(category)] if category else []) + words
+        description = f"{name}: {', '.join(told)}"
+    return SoundTags(
+        description,
+        category,
+        name if category is not None else None,
+        tuple(keywords.values()) if words else (),
+    )
 
 
-def _written_keywords(path: Path) -> list[str]:
-    fields = read_header(path).fields
+def _keywords(header: Header) -> list[str]:
     texts = [
         text
-        for name, text in fields.items()
+        for name, text in header.fields.items()
         if name.lower() in _KEYWORDS or name.lower().endswith(":keywords")
     ]
     return [word for text in texts for word in _BETWEEN.split(text) if word]

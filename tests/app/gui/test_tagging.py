@@ -30,9 +30,9 @@ def review(labels, window, qtbot):
     window.actions_by_name["review"].trigger()
     dialog = window.commands._dialogs["review"]
     qtbot.waitUntil(lambda: "Press Suggest" in dialog.says.text())
-    dialog.labels.setCurrentIndex(dialog.labels.findText("mine.txt"))
-    dialog.least.setValue(1)
-    dialog.start.click()
+    dialog.bar.labels.setCurrentIndex(dialog.bar.labels.findText("mine.txt"))
+    dialog.bar.least.setValue(1)
+    dialog.bar.start.click()
     qtbot.waitUntil(lambda: dialog.model.rowCount() > 3, timeout=WAIT)
     return dialog
 
@@ -123,9 +123,9 @@ def test_columns_sort_and_open_suggestions_wait_for_the_next_time(review, window
 
 def test_a_broken_list_of_labels_is_told(review, labels, qtbot):
     labels.write_text("")
-    review.start.click()
+    review.bar.start.click()
     qtbot.waitUntil(lambda: "holds no labels" in review.says.text(), timeout=WAIT)
-    assert review.start.isEnabled()
+    assert review.bar.start.isEnabled()
 
 
 def test_the_chosen_rows_are_what_is_tagged(labels, window, qtbot):
@@ -177,6 +177,25 @@ def test_what_is_written_is_shown_first_and_can_be_taken_back(window, qtbot):
     qtbot.waitUntil(lambda: "12 files written" in window.status.message.text(), timeout=WAIT)
     assert taken_back(window, qtbot).files == 12
     assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_writing_that_was_stopped_says_so_and_can_go_on(window, qtbot):
+    dialog = dialog_of(WriteTags, window, qtbot)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    dialog.write.click()
+    window.jobs.shown()[0].cancel()
+    qtbot.waitUntil(lambda: dialog.says.text().startswith("Stopped"), timeout=WAIT)
+    assert dialog.write.isEnabled()
+    dialog.write.click()
+    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text(), timeout=WAIT)
+
+
+def test_suggesting_that_was_stopped_can_begin_again(review, window, qtbot):
+    review.bar.start.click()
+    window.jobs.shown()[0].cancel()
+    qtbot.waitUntil(lambda: review.says.text() == "Stopped.", timeout=WAIT)
+    review.bar.start.click()
+    qtbot.waitUntil(lambda: "have a suggestion" in review.says.text(), timeout=WAIT)
 
 
 def test_nothing_accepted_is_nothing_to_write(window, qtbot):

@@ -57,6 +57,7 @@ def test_accepted_tags_become_category_keywords_and_name(library, folder):
     wanted = tags_to_write(library, ids, tag_rows(library, ids))
     fields = wanted[str(folder / "thing_0.wav")].named()
     assert fields == {
+        "DESCRIPTION": "thing 0: doors wood, wet",
         "CATID": "DOORWood",
         "CATEGORY": "DOORS",
         "SUBCATEGORY": "WOOD",
@@ -75,6 +76,20 @@ def test_keywords_that_are_in_the_file_stay_unless_rejected(library, folder):
     reject_tags(library, [(sound_id, "cold")])
     wanted = tags_to_write(library, [sound_id], tag_rows(library, [sound_id]))
     assert wanted[str(path)].keywords == ("loud", "wet")
+
+
+def test_a_description_that_is_there_stays(library, folder):
+    path = folder / "thing_1.flac"
+    held = mutagen.File(path)
+    held["DESCRIPTION"] = ["A thing of mine"]
+    held.save()
+    sound_id = sound_at(library, str(path))
+    accept_tags(library, [(sound_id, "wet")])
+    wanted = tags_to_write(library, [sound_id], tag_rows(library, [sound_id]))
+    with TagRun.begin(library) as run:
+        run.write(wanted, Control())
+    assert wanted[str(path)].description is None
+    assert read_header(path).description == "A thing of mine"
 
 
 def test_only_accepted_tags_of_files_that_are_there_are_written(library, folder):
