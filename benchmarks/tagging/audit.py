@@ -76,7 +76,7 @@ def main() -> None:
                 "a tenth of the names": "exchanged in pairs" if swap else "replaced by others",
                 "recall": float(hits / bad),
                 "precision": float(hits / said),
-                "right partner proposed": float(restored / bad) if swap else float("nan"),
+                "right partner proposed": float(restored / bad) if swap else "–",
             }
         )
     model = LogisticRegression(C=1e3).fit(np.concatenate(features), np.concatenate(answers))

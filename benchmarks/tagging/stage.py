@@ -27,8 +27,9 @@ MAPPING = Path(__file__).parent / "ucs_of_valid.csv"
 
 @dataclass(frozen=True)
 class Split:
-    """The clips of a split: labels as their source had them, merged ones, lengths, features."""
+    """The clips of a split: stems of files, labels as sources had them, merged ones, lengths."""
 
+    files: tuple[str, ...]
     labels: tuple[str, ...]
     merged: tuple[str, ...]
     durations_s: tuple[float, ...]
@@ -63,6 +64,7 @@ def load_split(name: str, model: str = "default") -> Split:
     paths = [data / "sounds" / row["path"] for row in rows]
     heard = hear(load_listener(folder), paths, Control(), mapped=False).means().numpy()
     return Split(
+        tuple(path.stem for path in paths),
         tuple(row["label"] for row in rows),
         tuple(row["label_merged"] for row in rows),
         tuple(float(row["duration_s"]) for row in rows),

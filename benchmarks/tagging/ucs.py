@@ -3,8 +3,9 @@
 Run with ``python -m benchmarks.tagging.ucs [--model NAME]``.  The clips of `valid` whose labels
 were mapped to UCS by hand (ucs_of_valid.csv; 1.6 categories a label where UCS itself overlaps)
 are tagged with all 752 categories.  ``names alone`` matches the words of names with those of
-categories, nothing is heard; in ``half hidden`` half of the files are called ZOOM0001 and alike
-(five draws), and in ``a fifth wrong`` a fifth of the other names are exchanged besides.
+categories, nothing is heard.  File names are hidden, as they are in the split, or the labels; in
+``half hidden`` half of the latter are called ZOOM0001 and alike (five draws), and in ``a fifth
+wrong`` a fifth of the others are exchanged besides.
 """
 
 from __future__ import annotations
@@ -89,8 +90,9 @@ def main() -> None:
     apart = Rules(least=0.0, most=5, folder=False)
     add("hidden", "sound, per clip", [of_tagger(split, hidden, rows, right, apart)])
     add("hidden", "names alone", [of_names(hidden, rows, right)])
-    add("told", "names alone", [of_names(told, rows, right)])
-    add("told", "sound and names", [of_tagger(split, told, rows, right, every)])
+    for title, names in (("as they are", list(split.files)), ("the label itself", told)):
+        add(title, "names alone", [of_names(names, rows, right)])
+        add(title, "sound and names", [of_tagger(split, names, rows, right, every)])
     for title, wrong in (("half hidden", 0.0), ("half hidden, a fifth wrong", 0.2)):
         draws = [changed(split.labels, seed, wrong) for seed in range(DRAWS)]
         add(title, "names alone", [of_names(names, rows, right) for names in draws])

@@ -97,8 +97,11 @@ class Journal:
     def _restore(self, change: Change, kept: Path) -> None:
         path = Path(change.path)
         state = path.stat()
-        if state.st_mtime_ns == change.old_mtime_ns and state.st_size != change.size:
-            return  # it was never replaced
+        kept_time = change.mtime_ns == change.old_mtime_ns
+        if state.st_mtime_ns == change.old_mtime_ns and not (
+            kept_time and state.st_size == change.size
+        ):
+            return  # it was never replaced; where that cannot be told, restoring changes nothing
         if (state.st_size, state.st_mtime_ns) != (change.size, change.mtime_ns):
             raise InputError(f"{path.name} was changed since, and is left as it is")
         with self._temporary(path.parent) as temporary:

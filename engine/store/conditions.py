@@ -143,7 +143,8 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
 def _tagged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return that a sound has an accepted tag that fulfils some conditions."""
     t = tables.tags.c
-    return exists().where(t.sound_id == tables.sounds.c.id, t.state == "accepted", *conditions)
+    chosen = select(t.sound_id).where(t.state == "accepted", *conditions)
+    return tables.sounds.c.id.in_(chosen)  # looked up once, not once for every sound
 
 
 def _in_category(column: Any, condition: Category) -> ColumnElement[bool]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select
+from sqlalchemy import Connection, and_, bindparam, delete, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
@@ -111,14 +111,6 @@ def accepted_tags(library: Library, ids: Collection[int] | None = None) -> dict[
     for row in tag_rows(library, ids, "accepted"):
         found.setdefault(row.sound_id, []).append(row.label)
     return found
-
-
-def count_suggested(library: Library) -> int:
-    """Return how many sounds have suggestions that nobody decided on."""
-    t = tables.tags.c
-    counted = select(func.count(t.sound_id.distinct())).where(t.state == "suggested")
-    with library.reading() as connection:
-        return connection.scalar(counted) or 0
 
 
 def _rows(connection: Connection, ids: Collection[int] | None, state: State | None) -> list[TagRow]:

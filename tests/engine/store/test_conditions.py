@@ -1,10 +1,11 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from engine.search.grammar import parse
-from engine.store import FileFacts, Header, Library
-from engine.store.conditions import sounds_where
+from engine.store import FileFacts, Header, Library, tables
+from engine.store.conditions import sounds_where, where_all
 from engine.store.keywords import find_words, match_words
 from engine.store.tables import MISSING
 from engine.store.tags import accept_tags
@@ -116,3 +117,13 @@ def test_nothing_in_a_query_is_ever_code(library):
             continue
         match_words(library, parsed.groups, parsed.conditions)
     assert len(library.sounds()) == 4
+
+
+@pytest.mark.parametrize("text", ["cat:DOORWood", "cat:DOOR*", "tag:wet", "has:tags", "-tag:wet"])
+def test_tags_are_looked_up_once_and_not_for_every_sound(library, text):
+    statement = select(tables.sounds.c.id).where(where_all(parse(text).conditions))
+    with library.reading() as connection:
+        dialect = connection.engine.dialect
+        sql = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}").all()
+    assert not [row for row in plan if "CORRELATED" in row[3]]
