@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.paths import default_library
+from engine.paths import default_library, spelled_out
 from engine.progress import Control
 
 if TYPE_CHECKING:
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from engine.search import Match, Searcher
     from engine.search.cue_sheet import CueAnswer
     from engine.store import Library
+    from engine.tags.suggest import Rules, Suggestion
 
 Paths = str | Path | Iterable[str | Path]
 
@@ -95,6 +96,26 @@ class Session:
 
         cues = [Cue(line, text) for line, text in enumerate(texts, start=1)]
         return solve_cues(self.library, self.searcher, cues, CueRules(alternates))
+
+    def suggest_tags(
+        self, paths: Paths, taxonomy: str = "ucs", rules: Rules | None = None
+    ) -> dict[str, list[Suggestion]]:
+        """Return tags for the indexed sounds at or below some paths, by path, likeliest first.
+
+        :param taxonomy: ``ucs``, ``audioset``, or a file with labels.
+        """
+        import numpy as np
+
+        from engine.store.places import ids_under
+        from engine.tags.suggest import Rules, Tagger
+        from engine.tags.taxonomy import find_taxonomy
+
+        roots = [spelled_out(path) for path in _listed(paths)]
+        ids = sorted({sound_id for root in roots for sound_id in ids_under(self.library, root)})
+        tagger = Tagger(self.library, self.searcher, find_taxonomy(taxonomy))
+        found = tagger.suggest(np.array(ids, np.int64), rules or Rules(), Control())
+        sounds = self.library.sounds(ids)
+        return {sounds[i].path: found.get(i, []) for i in ids}
 
     @property
     def searcher(self) -> Searcher:

@@ -41,7 +41,7 @@ class Audition(QObject):
         inspector: Inspector,
         bar: SearchBar,
     ) -> None:
-        super().__init__()
+        super().__init__(view)  # so that its timers end with the window
         self._context, self._view, self._player = context, view, player
         self._panel, self._inspector, self._bar = panel, inspector, bar
         self._model: ResultsModel = view.results

@@ -30,7 +30,7 @@ class Searching(QObject):
         stack: QStackedWidget,
         empty: EmptyState,
     ) -> None:
-        super().__init__()
+        super().__init__(view)  # so that its timers end with the window
         self._said = ""
         self._context, self._bar, self._view = context, bar, view
         self._stack, self._empty = stack, empty

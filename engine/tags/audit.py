@@ -30,7 +30,7 @@ LIKELY = 0.5  # strength from which a name is reported
 # fitted on the validation split by ``python -m benchmarks.tagging.audit``.
 GAIN, DOUBT, ZERO = 4.80, 0.33, -5.76
 _MOST_DOUBT = 20.0
-_MOST_CELLS = 25_000_000  # of a matrix of sounds and names; larger folders are taken in parts
+_AT_ONCE = 5_000  # sounds that are compared with each other; neighbours by path in large folders
 _FEWEST = 4
 
 
@@ -68,7 +68,6 @@ def audit(library: Library, searcher: Searcher, ids: Integers, control: Control)
     :raises InputError: too few of them have names that say anything.
     :raises Cancelled: the user asked to stop.
     """
-    windows = searcher.nearest.windows
     sounds = library.sounds(ids.tolist())
     heard = ids[searcher.nearest.has_windows(ids)]
     heard = np.array(sorted(heard.tolist(), key=lambda i: sounds[i].path), np.int64)
@@ -80,21 +79,16 @@ def audit(library: Library, searcher: Searcher, ids: Integers, control: Control)
             "nothing to compare"
         )
     names = [captions[i] or "" for i in named.tolist()]
-    doubts: list[Doubt] = []
     texts = sorted(set(names))
-    size = max(_FEWEST, min(len(named), _MOST_CELLS // max(1, len(texts))))
+    place = {text: row for row, text in enumerate(texts)}
     vectors = searcher.text_vectors([SENTENCE.format(label=text) for text in texts])
-    for start in range(0, len(named), size):
+    doubts: list[Doubt] = []
+    for start in range(0, len(named), _AT_ONCE):
         control.report(Progress("comparing names", start, len(named)))
-        part = named[start : start + size]
-        rows = searcher.nearest.rows_of(part)
-        cost = _costs(np.asarray(windows.vectors[rows], np.float32), vectors)
-        cost /= searcher.spec.ranking.cost_scale
-        of_window = windows.sound_ids[rows]
-        firsts = np.flatnonzero(np.concatenate([[True], of_window[1:] != of_window[:-1]]))
-        of_part = np.minimum.reduceat(cost, firsts, axis=0)
-        called = names[start : start + size]
-        found = doubts_of(of_part, called, texts, searcher.spec.ranking.epsilon)
+        part, called = named[start : start + _AT_ONCE], names[start : start + _AT_ONCE]
+        there = sorted(set(called))
+        cost = _costs_of(searcher, part, vectors[[place[text] for text in there]])
+        found = doubts_of(cost, called, there, searcher.spec.ranking.epsilon)
         paths = [sounds[i].path for i in part.tolist()]
         doubts += [
             Doubt(
@@ -181,7 +175,14 @@ def _swaps(cost: Floats, own: Integers) -> tuple[Floats, Integers]:
     return gains, partners
 
 
-def _costs(heard: Floats, texts: Floats) -> Floats:
+def _costs_of(searcher: Searcher, sounds: Integers, texts: Floats) -> Floats:
+    """Return the costs (sounds, texts) of sounds, each by its nearest window."""
+    windows = searcher.nearest.windows
+    rows = searcher.nearest.rows_of(sounds)
+    heard = np.asarray(windows.vectors[rows], np.float32)
     squares = np.square(heard).sum(1)[:, None] + np.square(texts).sum(1) - 2 * heard @ texts.T
-    cost: Floats = np.sqrt(np.maximum(squares, 1e-6))
-    return cost
+    cost = np.sqrt(np.maximum(squares, 1e-6)) / np.float32(searcher.spec.ranking.cost_scale)
+    of_window = windows.sound_ids[rows]
+    firsts = np.flatnonzero(np.concatenate([[True], of_window[1:] != of_window[:-1]]))
+    nearest: Floats = np.minimum.reduceat(cost, firsts, axis=0)
+    return nearest

@@ -5,6 +5,7 @@ import pytest
 
 from engine import open_library
 from engine.errors import LibraryError
+from engine.tags.suggest import Rules
 
 
 def test_a_script_needs_five_lines(tmp_path, sounds):
@@ -31,6 +32,12 @@ def test_a_session_indexes_searches_and_refreshes(tmp_path, sounds, model_folder
         assert len(session.similar(sounds / "tones" / "Sound_01.wav", 5)) == 5
         answers = session.cues(["door", "rain"], alternates=2)
         assert [answer.cue.text for answer in answers] == ["door", "rain"]
+        labels = tmp_path / "labels.txt"
+        labels.write_text("door\nrain\n")
+        rules = Rules(least=0.0, most=1)
+        tags = session.suggest_tags(sounds / "tones", str(labels), rules)
+        assert len(tags) == 6 and all(path.startswith(str(sounds / "tones")) for path in tags)
+        assert all(listed[0].label.name in ("door", "rain") for listed in tags.values())
     with open_library(tmp_path / "library.db") as again:
         assert again.model_folder == model_folder
         assert len(again.search("tone", 50)) == 12

@@ -74,12 +74,12 @@ def test_a_librarys_pairs_are_its_tags_and_names_in_that_order(tmp_path):
             for noun in NOUNS
         ]
         library.put_sounds(rows)
-        accept_tags(library, [(1, "squeak"), (1, "hinge")])
+        accept_tags(library, [(1, "squeak"), (1, "DOORCreak")])
         accept_tags(library, [(1, "squeak")])
-        assert accepted_tags(library) == {1: ["hinge", "squeak"]}
+        assert accepted_tags(library) == {1: ["DOORCreak", "squeak"]}
         library.set_state([2], MISSING)
         found = read_pairs(library, Control())
-    assert found.captions[0] == ("hinge, squeak", "door")
+    assert found.captions[0] == ("doors creak, squeak", "door")
     assert len(found.captions) == 69  # one is missing, and ten are only called "sound"
     assert found.features[1].mean() == 0.0
 
