@@ -20,9 +20,9 @@ from benchmarks.tagging.stage import (
     Split,
     expected_calibration_error,
     load_split,
+    mapped_clips,
     result_name,
     stage,
-    ucs_of_labels,
 )
 from engine.tags.calibration import (
     PLAIN,
@@ -64,10 +64,9 @@ def of_names(split: Split) -> Examples:
 
 def of_ucs(split: Split) -> Iterator[Examples]:
     """Yield the scores of UCS, names hidden and told, of the clips that were mapped."""
-    mapped = ucs_of_labels()
-    rows = [row for row, label in enumerate(split.labels) if label in mapped]
+    rows, answers = mapped_clips(split)
     ids = [label.id for label in ucs().labels]
-    right = np.array([[i in mapped[split.labels[row]] for i in ids] for row in rows])
+    right = np.array([[i in answer for i in ids] for answer in answers])
     with stage(split) as on:
         cost, fits = on.compare(ucs())
     words = WordEvidence(ucs()).shares([split.labels[row] for row in rows])

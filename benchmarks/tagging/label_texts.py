@@ -16,7 +16,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.report import report
-from benchmarks.tagging.stage import Stage, load_split, result_name, stage, ucs_of_labels
+from benchmarks.tagging.stage import Stage, load_split, mapped_clips, result_name, stage
 from engine.metadata.ucs_names import categories
 from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
 from engine.tags.taxonomy import SENTENCE, Label, Taxonomy, plain_name, ucs
@@ -55,10 +55,9 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="default")
     split = load_split("valid", parser.parse_args().model)
-    mapped = ucs_of_labels()
-    rows = [row for row, label in enumerate(split.labels) if label in mapped]
+    rows, answers = mapped_clips(split)
     ids = [label.id for label in ucs().labels]
-    right = np.array([[i in mapped[split.labels[row]] for i in ids] for row in rows])
+    right = np.array([[i in answer for i in ids] for answer in answers])
     rules = [
         ("name", known_by("name")),
         ("explanation", known_by("explanation")),

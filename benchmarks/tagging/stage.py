@@ -94,6 +94,13 @@ def ucs_of_labels() -> dict[str, frozenset[str]]:
         return {row["label"]: frozenset(row["catids"].split()) for row in csv.DictReader(file)}
 
 
+def mapped_clips(split: Split) -> tuple[list[int], list[frozenset[str]]]:
+    """Return the rows of ``valid`` whose labels were mapped to UCS, and what to."""
+    mapped = ucs_of_labels()
+    rows = [row for row, label in enumerate(split.labels) if label in mapped]
+    return rows, [mapped[split.labels[row]] for row in rows]
+
+
 def expected_calibration_error(likely: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
     """Return the mean |confidence − accuracy| over equal bins, weighted by their sizes."""
     place = np.minimum((likely * bins).astype(int), bins - 1)

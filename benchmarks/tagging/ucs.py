@@ -16,7 +16,7 @@ import random
 import numpy as np
 
 from benchmarks.report import report
-from benchmarks.tagging.stage import Split, load_split, result_name, stage, ucs_of_labels
+from benchmarks.tagging.stage import Split, load_split, mapped_clips, result_name, stage
 from engine.progress import Control
 from engine.tags.evidence import WordEvidence
 from engine.tags.suggest import Rules, Tagger
@@ -75,9 +75,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="default")
     split = load_split("valid", parser.parse_args().model)
-    mapped = ucs_of_labels()
-    rows = [row for row, label in enumerate(split.labels) if label in mapped]
-    right = [mapped[split.labels[row]] for row in rows]
+    rows, right = mapped_clips(split)
     told, hidden = list(split.labels), ["ZOOM"] * len(split.labels)
     every = Rules(least=0.0, most=5)
     table = []

@@ -7,6 +7,7 @@ writes the tags of the others into a copy.
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import os
 import shutil
@@ -57,8 +58,8 @@ class SoundTags:
         return {name: clean(text) for name, text in found.items() if text}
 
 
-def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = False) -> None:
-    """Write ``tags`` into a file.
+def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = False) -> bool:
+    """Write ``tags`` into a file; return whether that changed it, or it held them already.
 
     :param keep_time: leave its modification time as it was.
     :raises InputError: there is nothing to write, or this kind of file cannot hold it.
@@ -75,18 +76,20 @@ def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = 
         raise AudioError(f"{path.name} may not be written: it is read-only")
     try:
         if path.suffix.lower() in _WAV:
-            _write_wav(path, tags, journal, keep_time)
-        else:
-            _write_tagged(path, tags, journal, keep_time)
+            return _write_wav(path, tags, journal, keep_time)
+        return _write_tagged(path, tags, journal, keep_time)
     except OSError as error:
         raise AudioError(
             f"{path.name} cannot be written: {error.strerror or error}; it is as it was"
         ) from None
 
 
-def _write_wav(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -> None:
+def _write_wav(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -> bool:
     layout = read_layout(path)
     changes = wav_changes(path, layout, tags)
+    held = [isinstance(c, Chunk) and read_chunk(path, c) == data for c, data in changes.items()]
+    if all(held):
+        return False
     before = _data_hash(path, layout)
 
     def write(out: BinaryIO) -> None:
@@ -97,6 +100,7 @@ def _write_wav(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -
             raise AudioError(f"the audio of {path.name} would have changed: it is as it was")
 
     journal.replace(path, write, keep_time)
+    return True
 
 
 def wav_changes(path: Path, layout: Layout, tags: SoundTags) -> dict[Chunk | bytes, bytes]:
@@ -147,7 +151,7 @@ def _hash_of(path: Path, start: int, count: int) -> str:
     return digest.hexdigest()
 
 
-def _write_tagged(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -> None:
+def _write_tagged(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -> bool:
     """Let mutagen change a copy, and look whether its packets of audio are the same."""
     before = _packets_hash(path)
     with tempfile.TemporaryDirectory(prefix="soundsift-") as folder:
@@ -159,6 +163,8 @@ def _write_tagged(path: Path, tags: SoundTags, journal: Journal, keep_time: bool
             raise
         except Exception as error:  # mutagen raises whatever a damaged file leads to
             raise AudioError(f"the tags of {path.name} cannot be changed: {error}") from None
+        if filecmp.cmp(path, copy, shallow=False):
+            return False
         if _packets_hash(copy) != before:
             raise AudioError(f"the audio of {path.name} would have changed: it is as it was")
         size = copy.stat().st_size
@@ -168,6 +174,7 @@ def _write_tagged(path: Path, tags: SoundTags, journal: Journal, keep_time: bool
                 copy_bytes(made, out, size)
 
         journal.replace(path, write, keep_time)
+        return True
 
 
 def _packets_hash(path: Path) -> str:

@@ -37,7 +37,10 @@ _AT_ONCE = 100  # files between two commits
 
 @dataclass(frozen=True)
 class Written:
-    """Which files were changed, and why others were not: (path, sentence)."""
+    """Which files were changed, and why others could not be: (path, sentence).
+
+    Files that held their tags already are among neither.
+    """
 
     done: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
@@ -99,9 +102,11 @@ class TagRun:
             for number, (path, tags) in enumerate(wanted.items()):
                 control.report(Progress("writing tags", number, len(wanted)))
                 try:
-                    write_tags(Path(path), tags, journal, keep_time)
+                    changed = write_tags(Path(path), tags, journal, keep_time)
                 except SoundsiftError as error:
                     refused.append((path, str(error)))
+                    continue
+                if not changed:
                     continue
                 done.append(path)
                 fresh.append(path)

@@ -145,6 +145,17 @@ def test_a_file_that_cannot_be_written_does_not_stop_the_others(library, folder,
     assert all(reason.startswith(name) for name, reason in reasons.items())
 
 
+def test_files_that_hold_their_tags_already_are_left_alone(library, folder):
+    ids = tag_all(library)
+    for count in (4, 0):
+        wanted = tags_to_write(library, ids, tag_rows(library, ids))
+        before = contents(folder)
+        with TagRun.begin(library) as run:
+            written = run.write(wanted, Control())
+        assert len(written.done) == count and written.refused == ()
+    assert contents(folder) == before
+
+
 def test_a_file_that_was_changed_since_is_left_and_told(library, folder):
     ids = tag_all(library)
     with TagRun.begin(library) as run:
