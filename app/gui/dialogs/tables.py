@@ -39,9 +39,11 @@ class TextTable(QTableWidget):
                 item = QTableWidgetItem(text)
                 item.setToolTip(text)
                 self.setItem(number, column, item)
+        most = self.width() // 2  # a long name may not push the rest out of sight
         for column in range(self.columnCount()):
             if column != self._wide:
                 self.resizeColumnToContents(column)
+                self.setColumnWidth(column, min(self.columnWidth(column), most))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Copy the chosen rows."""

@@ -41,6 +41,17 @@ def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):
     assert sum(widths) == table.viewport().width() and widths[0] > 300
 
 
+def test_a_long_text_leaves_room_for_the_wide_column(qtbot):
+    from app.gui.dialogs.tables import TextTable
+
+    table = TextTable(("Name now", "New name"), wide=1)
+    qtbot.addWidget(table)
+    table.resize(600, 200)
+    table.show()
+    table.fill([("a very long name " * 30, "short")])
+    assert table.columnWidth(0) <= 300 and table.columnWidth(1) >= 250
+
+
 def test_skipped_files_are_listed_with_their_reason(window, qtbot):
     dialog = opened(window, "skipped")
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 1)
