@@ -70,10 +70,9 @@ def tags(outcome: Outcome) -> str:
     for sound_id, path in outcome.paths.items():
         shown = ", ".join(_suggestion(found) for found in outcome.suggestions.get(sound_id, ()))
         lines.append(f"{Path(path).name}  {shown or '–'}")
-    for path in outcome.to_write if outcome.dry or outcome.written else ():
-        fields = ", ".join(f"{k} {v}" for k, v in outcome.to_write[path].named().items())
-        if outcome.dry:
-            lines.append(f"{path}\n    would hold {fields}")
+    for path, wanted in outcome.to_write.items() if outcome.dry else ():
+        fields = ", ".join(f"{k} {v}" for k, v in wanted.named().items())
+        lines.append(f"{path}\n    would hold {fields}")
     for plan in outcome.renames:
         if plan.problem:
             lines.append(f"{plan.problem}: it keeps its name")

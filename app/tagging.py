@@ -18,7 +18,7 @@ from engine.paths import is_under, spelled_out
 from engine.progress import Control
 from engine.session import model_of
 from engine.store import Library
-from engine.store.tables import PRESENT
+from engine.store.places import ids_under
 
 if TYPE_CHECKING:
     from engine.metadata.renaming import Rename
@@ -89,7 +89,6 @@ def _tagged(
     from engine.tags.run import TagRun
     from engine.tags.suggest import Rules, Tagger
     from engine.tags.taxonomy import find_taxonomy
-    from engine.tags.writing import renames_of, tags_to_write
 
     tagger = Tagger(library, searcher, find_taxonomy(options.taxonomy))
     rules = Rules(options.least, options.most, not options.per_clip, not options.no_words)
@@ -105,27 +104,23 @@ def _tagged(
     if not (options.apply or options.write or options.rename):
         return outcome
     new = rows_of(library, suggestions, ids, tagger.model_id, options.accept)
-    fields = {"creator": options.creator, "source": options.source, "user": options.user}
     outcome.did = tuple(name for name in ("write", "rename") if getattr(options, name))
     if options.dry_run:
         old = tag_rows(library, ids)
         counting = merge(old, new)
         replaced = {(row.sound_id, row.label) for row in counting}
         rows = [r for r in old if (r.sound_id, r.label) not in replaced] + counting
-        _plan(outcome, options, library, ids, rows, fields)
+        _plan(outcome, options, library, rows)
         outcome.accepted = sum(row.state == "accepted" for row in counting)
         return outcome
     with TagRun.begin(library) as run:
         change = record(library, ids, new)
         run.note(change)
         outcome.accepted = sum(row.state == "accepted" for row in change.after)
+        _plan(outcome, options, library, tag_rows(library, ids))
         if options.write:
-            outcome.to_write = tags_to_write(library, ids, tag_rows(library, ids))
             outcome.written = run.write(outcome.to_write, control, options.keep_time)
-        if options.rename:
-            rows = tag_rows(library, ids)
-            outcome.renames = renames_of(library, ids, rows, options.pattern, fields)
-            run.rename(outcome.renames)
+        run.rename(outcome.renames)
     return outcome
 
 
@@ -133,16 +128,16 @@ def _plan(
     outcome: Outcome,
     options: argparse.Namespace,
     library: Library,
-    ids: list[int],
     rows: Sequence[TagRow],
-    fields: Mapping[str, str],
 ) -> None:
-    """Note what would be written and renamed."""
+    """Note what is to be written and renamed."""
     from engine.tags.writing import renames_of, tags_to_write
 
+    ids = list(outcome.paths)
     if options.write:
         outcome.to_write = tags_to_write(library, ids, rows)
     if options.rename:
+        fields = {name: getattr(options, name) for name in ("creator", "source", "user")}
         outcome.renames = renames_of(library, ids, rows, options.pattern, fields)
 
 
@@ -199,8 +194,7 @@ def _sounds(
     for some, remember in ((inside, False), (outside, True)):
         if some:
             index_folders(library, folder, some, control, remember=remember)
-    found = library.known(roots).values()
-    ids = sorted(sound.id for sound in found if sound.state == PRESENT)
+    ids = sorted({sound_id for root in roots for sound_id in ids_under(library, root)})
     if not ids:
         raise InputError(f"there are no sounds in {paths[0]} that could be heard")
     return ids, Searcher(library, folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import av
@@ -19,6 +19,7 @@ from engine.models.folder import write_model
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.store import Library
+from engine.store.tags import PERSON, TagRow, put_tags
 from trainer.data import data_folder
 
 WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
@@ -86,6 +87,16 @@ def library(tmp_path: Path) -> Iterator[Library]:
     """Give an empty library."""
     with Library(tmp_path / "library.db") as opened:
         yield opened
+
+
+def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
+    """Record (sound id, label) as accepted, whatever was said of them before."""
+    put_tags(library, [TagRow(i, label, "accepted", said_by) for i, label in tags])
+
+
+def reject_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
+    """Record (sound id, label) as rejected, whatever was said of them before."""
+    put_tags(library, [TagRow(i, label, "rejected", said_by) for i, label in tags])
 
 
 def tone(frequency_hz: float, duration_s: float, rate_hz: int = 32000) -> np.ndarray:

@@ -15,16 +15,15 @@ from app.gui.keeping import Keeping
 from app.gui.models.tags_model import ShownTag
 from app.gui.text import number, tr
 from app.gui.widgets.tags_table import Pair
-from engine.metadata.renaming import Move, Rename
-from engine.metadata.write import SoundTags
 from engine.progress import Control
 from engine.store import Library
 from engine.store.tags import TagRow, tag_rows
-from engine.tags.run import TagRun, Undone, Written, undo_last
-from engine.tags.writing import renames_of, tags_to_write
 
 if TYPE_CHECKING:
+    from engine.metadata.renaming import Move, Rename
+    from engine.metadata.write import SoundTags
     from engine.tags.audit import Audit
+    from engine.tags.run import Undone, Written
     from engine.tags.suggest import Rules
 
 
@@ -131,6 +130,8 @@ class Tagging(QObject):
         library = self._context.opened.library
 
         def work(control: Control) -> Mapping[str, SoundTags]:
+            from engine.tags.writing import tags_to_write
+
             return tags_to_write(library, ids, tag_rows(library, ids))
 
         self._context.jobs.start("read", work, done, newest="plan writing")
@@ -146,6 +147,8 @@ class Tagging(QObject):
         library = self._context.opened.library
 
         def work(control: Control) -> Written:
+            from engine.tags.run import TagRun
+
             with TagRun.begin(library) as run:
                 return run.write(wanted, control, keep_time)
 
@@ -163,6 +166,8 @@ class Tagging(QObject):
         library = self._context.opened.library
 
         def work(control: Control) -> list[Rename]:
+            from engine.tags.writing import renames_of
+
             return renames_of(library, ids, tag_rows(library, ids, "accepted"), pattern, fields)
 
         self._context.jobs.start("read", work, done, failed, newest="plan renaming")
@@ -174,6 +179,8 @@ class Tagging(QObject):
         library = self._context.opened.library
 
         def work(control: Control) -> list[Move]:
+            from engine.tags.run import TagRun
+
             with TagRun.begin(library) as run:
                 return run.rename(plans)
 
@@ -182,9 +189,13 @@ class Tagging(QObject):
     def take_back(self, done: Callable[[Undone], None], failed: Failed) -> Job:
         """Undo the latest run that changed files."""
         library = self._context.opened.library
-        return self._run(
-            tr("Taking back"), lambda control: undo_last(library, control), done, failed
-        )
+
+        def work(control: Control) -> Undone:
+            from engine.tags.run import undo_last
+
+            return undo_last(library, control)
+
+        return self._run(tr("Taking back"), work, done, failed)
 
     def audit(self, ids: Collection[int], done: Callable[[Audit], None], failed: Failed) -> Job:
         """Compare the names of sounds with what they sound like."""
@@ -250,6 +261,16 @@ class Tagging(QObject):
     def _changed(self, ids: Collection[int]) -> None:
         self._keeping.tags_changed.emit(list(ids))
         self._keeping.count()
+
+
+def told(undone: Undone) -> str:
+    """Return what was taken back, and why the rest was not."""
+    said = tr("{} files and {} names are what they were.")
+    parts = [said.format(number(undone.files), number(undone.names))]
+    if undone.refused:
+        more = tr("{} are not: {}")
+        parts.append(more.format(number(len(undone.refused)), undone.refused[0][1]))
+    return " ".join(parts)
 
 
 def _pending(library: Library, ids: Collection[int]) -> list[ShownTag]:

@@ -27,7 +27,6 @@ from engine.store.tags import accepted_tags, rejected_tags
 from engine.store.thumbnails import put_thumbnails, thumbnails
 from engine.store.vectors import Integers
 from engine.tags.review import Review
-from engine.tags.run import settle
 
 if TYPE_CHECKING:
     from engine.search import Answer, QuerySound, Searcher
@@ -113,7 +112,13 @@ class Workspace:
         self._bank: Bank | None = None
         self._one_at_a_time = threading.Lock()
         self.review = Review(self.library)
-        settle(self.library)  # what a killed run of tagging left behind
+        self._settle()
+
+    def _settle(self) -> None:
+        """Put in order what a killed run of tagging left behind."""
+        from engine.tags.run import settle
+
+        settle(self.library)
 
     def close(self) -> None:
         """Close the library."""

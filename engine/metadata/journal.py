@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -40,24 +40,16 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+        self._count = len(list(folder.glob("*.json")))
 
     def replace(self, path: Path, write: Callable[[BinaryIO], None], keep_time: bool) -> None:
         """Replace a file by what ``write`` makes, at once or not at all, and remember what it was.
 
         :raises OSError: it cannot be written; the old file stays.
         """
-        state = path.stat()
-        with self._temporary(path.parent) as temporary:
-            with temporary.open("wb") as out:
-                write(out)
-                out.flush()
-                os.fsync(out.fileno())
-            os.chmod(temporary, state.st_mode)  # noqa: PTH101 - as the file was
-            if keep_time:
-                os.utime(temporary, ns=(state.st_atime_ns, state.st_mtime_ns))
-            self._remember(path, temporary, state.st_mtime_ns)
-            temporary.replace(path)
-            _sync_folder(path.parent)
+        old_mtime_ns = path.stat().st_mtime_ns
+        with self._replacing(path, write, old_mtime_ns if keep_time else None) as made:
+            self._remember(path, made, old_mtime_ns)
 
     def undo(self) -> Iterator[tuple[str, str | None]]:
         """Take every change back, the latest first; yield paths, and why one could not be.
@@ -79,20 +71,15 @@ class Journal:
         """Keep what differs; the record that makes it count comes last."""
         first = _alike(path, new)
         last = _alike(path, new, backwards=True, most=min(_sizes(path, new)) - first)
-        number = len(list(self.folder.glob("*.json")))
-        kept = self.folder / f"{number:08d}.old"
+        kept = self.folder / f"{self._count:08d}.old"
+        self._count += 1
         with path.open("rb") as source, kept.open("wb") as out:
             source.seek(first)
             copy_bytes(source, out, path.stat().st_size - first - last)
             os.fsync(out.fileno())
         state = new.stat()
         change = Change(str(path), first, last, state.st_size, state.st_mtime_ns, old_mtime_ns)
-        partial = self.folder / f"{number:08d}.part"
-        with partial.open("w", encoding="utf-8") as record:
-            json.dump(asdict(change), record)
-            record.flush()
-            os.fsync(record.fileno())
-        partial.replace(kept.with_suffix(".json"))
+        write_record(kept.with_suffix(".json"), asdict(change))
 
     def _restore(self, change: Change, kept: Path) -> None:
         path = Path(change.path)
@@ -104,16 +91,32 @@ class Journal:
             return  # it was never replaced; where that cannot be told, restoring changes nothing
         if (state.st_size, state.st_mtime_ns) != (change.size, change.mtime_ns):
             raise InputError(f"{path.name} was changed since, and is left as it is")
-        with self._temporary(path.parent) as temporary:
-            with path.open("rb") as now, kept.open("rb") as old, temporary.open("wb") as out:
+
+        def write(out: BinaryIO) -> None:
+            with path.open("rb") as now, kept.open("rb") as old:
                 copy_bytes(now, out, change.alike_first)
                 copy_bytes(old, out, kept.stat().st_size)
                 now.seek(state.st_size - change.alike_last)
                 copy_bytes(now, out, change.alike_last)
+
+        with self._replacing(path, write, change.old_mtime_ns):
+            pass
+
+    @contextmanager
+    def _replacing(
+        self, path: Path, write: Callable[[BinaryIO], None], mtime_ns: int | None
+    ) -> Iterator[Path]:
+        """Give the file that ``write`` makes, which takes the place of ``path`` in the end."""
+        state = path.stat()
+        with self._temporary(path.parent) as temporary:
+            with temporary.open("wb") as out:
+                write(out)
                 out.flush()
                 os.fsync(out.fileno())
-            os.chmod(temporary, state.st_mode)  # noqa: PTH101
-            os.utime(temporary, ns=(state.st_atime_ns, change.old_mtime_ns))
+            os.chmod(temporary, state.st_mode)  # noqa: PTH101 - as the file was
+            if mtime_ns is not None:
+                os.utime(temporary, ns=(state.st_atime_ns, mtime_ns))
+            yield temporary
             temporary.replace(path)
             _sync_folder(path.parent)
 
@@ -143,6 +146,16 @@ def clean_up(folder: Path) -> int:
             removed += 1
         announced.unlink()
     return removed
+
+
+def write_record(path: Path, document: Mapping[str, object]) -> None:
+    """Write a JSON document at once or not at all."""
+    partial = path.with_suffix(".part")
+    with partial.open("w", encoding="utf-8") as file:
+        json.dump(document, file)
+        file.flush()
+        os.fsync(file.fileno())
+    partial.replace(path)
 
 
 def _sizes(one: Path, other: Path) -> tuple[int, int]:

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import AudioError, InputError
+from engine.metadata.journal import write_record
 from engine.metadata.ucs_names import category_of_name
 
 UCS_PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
@@ -73,8 +74,7 @@ def needed_fields(pattern: str) -> set[str]:
     :raises InputError: the pattern makes no sense.
     """
     _refuse_wrong(pattern)
-    parts = string.Formatter().parse(_OPTIONAL.sub("", pattern))
-    return {name for _, name, _, _ in parts if name}
+    return set(_fields_in(_OPTIONAL.sub("", pattern)))
 
 
 def fx_name(path: Path) -> str:
@@ -99,7 +99,8 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
     between = [(old, f"{old}.{secrets.token_hex(6)}.renaming") for old, _ in moves]
     last = [(middle, new) for (_, middle), (_, new) in zip(between, moves, strict=True)]
     steps = [*between, *last]
-    _write(journal, {"moves": moves, "steps": steps})
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    write_record(journal, {"moves": moves, "steps": steps})
     done: list[Move] = []
     try:
         for source, target in steps:
@@ -145,7 +146,7 @@ def _refuse_wrong(pattern: str) -> None:
             f"the pattern {pattern} knows the fields {', '.join(FIELDS)}, "
             f"not {', '.join(sorted(unknown)) or 'none'}: write {UCS_PATTERN}"
         )
-    if _FORBIDDEN.search(_OPTIONAL.sub("", pattern)):
+    if _FORBIDDEN.search(pattern):
         raise InputError(f"the pattern {pattern} holds a character that no file name may hold")
 
 
@@ -153,15 +154,17 @@ def _stem(pattern: str, fields: Mapping[str, str]) -> str:
     clean = {name: _part(fields.get(name, "")) for name in FIELDS}
 
     def optional(match: re.Match[str]) -> str:
-        needed = [name for _, name, _, _ in string.Formatter().parse(match[1]) if name]
-        return match[1] if all(clean[name] for name in needed) else ""
+        return match[1] if all(clean[name] for name in _fields_in(match[1])) else ""
 
     wanted = _OPTIONAL.sub(optional, pattern)
-    needed = [name for _, name, _, _ in string.Formatter().parse(wanted) if name]
-    empty = [name for name in needed if not clean[name]]
+    empty = [name for name in _fields_in(wanted) if not clean[name]]
     if empty:
         raise InputError(f"it has no {empty[0]}")
     return wanted.format(**clean)
+
+
+def _fields_in(pattern: str) -> list[str]:
+    return [name for _, name, _, _ in string.Formatter().parse(pattern) if name]
 
 
 def _free(
@@ -209,13 +212,3 @@ def _fitting(stem: str, suffix: str) -> str:
 
 def _folded(path: str) -> str:
     return path.casefold()
-
-
-def _write(journal: Path, document: Mapping[str, object]) -> None:
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    partial = journal.with_name(journal.name + ".part")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(journal)

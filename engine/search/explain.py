@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.search.nearest import Nearest
-from engine.search.rank import strengths_of
+from engine.search.rank import costs_between, strengths_of
 from engine.search.searcher import Answer, Searcher
 from engine.store import Library
 from engine.store.vectors import Floats
@@ -74,15 +74,9 @@ class Bank:
         if not len(rows) or not len(self._texts):
             return ()
         heard = np.asarray(nearest.windows.vectors[rows]).astype(np.float32)
-        squares = _squares(heard)[:, None] + _squares(self._vectors) - 2 * heard @ self._vectors.T
-        cost = np.sqrt(np.maximum(squares, 0)) / self._ranking.cost_scale
+        cost = costs_between(heard, self._vectors, self._ranking.cost_scale)
         score = (self._potentials - cost) / self._ranking.epsilon
         weights = np.exp(score - score.max(1, keepdims=True))
         shares = (weights / weights.sum(1, keepdims=True)).mean(0)
         best = np.argsort(-shares)[:count]
         return tuple(Likeness(self._texts[text], float(shares[text])) for text in best)
-
-
-def _squares(vectors: Floats) -> Floats:
-    squares: Floats = np.square(vectors).sum(axis=1)
-    return squares

@@ -13,6 +13,7 @@ import numpy as np
 from engine.models.spec import Ranking
 from engine.store.vectors import Floats, Integers
 
+_FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
 WORDS_WEIGHT = 10.0  # what all words of a query are worth, in units of ε (docs/decisions/0009)
 
 
@@ -49,6 +50,19 @@ def rank(
     places = order[np.sort(first)[:limit]]
     strengths = strengths_of(cost[places], potentials[places], ranking, query_potential)
     return Ranked(places, score[places].astype(np.float32), strengths)
+
+
+def costs_between(heard: Floats, texts: Floats, cost_scale: float) -> Floats:
+    """Return the costs (n, m) of vectors (n, rank) to vectors (m, rank).
+
+    It is :func:`engine.transport.mahalanobis_cost` of mapped vectors, in units of the cost.
+    """
+    cost: Floats = heard @ (-2.0 * texts.T)
+    cost += np.einsum("ij,ij->i", heard, heard)[:, None]
+    cost += np.einsum("ij,ij->i", texts, texts)
+    np.sqrt(np.maximum(cost, _FLOOR, out=cost), out=cost)
+    cost /= np.float32(cost_scale)
+    return cost
 
 
 def strengths_of(

@@ -34,16 +34,6 @@ class TagRow:
     end_s: float | None = None
 
 
-def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
-    """Record (sound id, label) as accepted, whatever was said of them before."""
-    put_tags(library, [TagRow(i, label, "accepted", said_by) for i, label in tags])
-
-
-def reject_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:
-    """Record (sound id, label) as rejected, whatever was said of them before."""
-    put_tags(library, [TagRow(i, label, "rejected", said_by) for i, label in tags])
-
-
 def put_tags(
     library: Library, rows: Iterable[TagRow], dropped: Iterable[tuple[int, str]] = ()
 ) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
+from engine.search.rank import costs_between
 from engine.store import Library
 from engine.store.vectors import Floats, Integers
 from engine.tags.taxonomy import SENTENCE
@@ -180,8 +181,7 @@ def _costs_of(searcher: Searcher, sounds: Integers, texts: Floats) -> Floats:
     windows = searcher.nearest.windows
     rows = searcher.nearest.rows_of(sounds)
     heard = np.asarray(windows.vectors[rows], np.float32)
-    squares = np.square(heard).sum(1)[:, None] + np.square(texts).sum(1) - 2 * heard @ texts.T
-    cost = np.sqrt(np.maximum(squares, 1e-6)) / np.float32(searcher.spec.ranking.cost_scale)
+    cost = costs_between(heard, texts, searcher.spec.ranking.cost_scale)
     of_window = windows.sound_ids[rows]
     firsts = np.flatnonzero(np.concatenate([[True], of_window[1:] != of_window[:-1]]))
     nearest: Floats = np.minimum.reduceat(cost, firsts, axis=0)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.models.spec import Ranking
+from engine.search.rank import costs_between
 from engine.store.vectors import Floats, Halves, Integers
 from engine.tags.taxonomy import Taxonomy
 
@@ -71,7 +71,8 @@ class LabelVectors:
         blend = np.float32(self.ranking.strength_blend)
         for start in range(0, len(heard), _BLOCK):
             part = slice(start, min(len(heard), start + _BLOCK))
-            cost = self._text_costs(np.asarray(heard[part], np.float32))
+            own = np.asarray(heard[part], np.float32)
+            cost = costs_between(own, self.vectors, self.ranking.cost_scale)
             fits = np.maximum.reduceat(self.handicaps - cost, self.firsts, axis=1)
             fits += blend * potentials[part, None]
             fits /= np.float32(self.ranking.epsilon)
@@ -82,21 +83,3 @@ class LabelVectors:
             shares = np.add.reduceat(cost, self.firsts, axis=1)
             labels: Floats = -epsilon * (np.log(np.maximum(shares, 1e-30)) + most)
             yield part, labels, fits
-
-    def _text_costs(self, heard: Floats) -> Floats:
-        cost: Floats = heard @ self._twice
-        np.subtract(self._squares, cost, out=cost)
-        cost += np.einsum("ij,ij->i", heard, heard)[:, None]
-        np.sqrt(np.maximum(cost, 1e-6, out=cost), out=cost)
-        cost /= np.float32(self.ranking.cost_scale)
-        return cost
-
-    @cached_property
-    def _twice(self) -> Floats:
-        twice: Floats = np.ascontiguousarray(2.0 * self.vectors.T)
-        return twice
-
-    @cached_property
-    def _squares(self) -> Floats:
-        squares: Floats = np.einsum("ij,ij->i", self.vectors, self.vectors)
-        return squares

@@ -19,7 +19,7 @@ from filelock import FileLock, Timeout
 
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.index.listen import content_hash
-from engine.metadata.journal import Journal, clean_up
+from engine.metadata.journal import Journal, clean_up, write_record
 from engine.metadata.read import read_header
 from engine.metadata.renaming import Move, Rename, carry_out, take_back
 from engine.metadata.write import SoundTags, write_tags
@@ -85,7 +85,7 @@ class TagRun:
                 "before": [asdict(row) for row in change.before],
                 "after": [asdict(row) for row in change.after],
             }
-            _write_json(self.folder / "tags.json", document)
+            write_record(self.folder / "tags.json", document)
 
     def write(
         self, wanted: Mapping[str, SoundTags], control: Control, keep_time: bool = False
@@ -144,14 +144,15 @@ class TagRun:
         restored: list[str] = []
         files = self.folder / "files"
         if files.is_dir():
-            control.report(Progress("taking back", 0, None))
-            for path, problem in Journal(files).undo():
-                if problem is None:
-                    restored.append(path)
-                else:
-                    refused.append((path, problem))
-                control.report(Progress("taking back", len(restored), None))
-            _recognise(self._library, [p for p in restored if Path(p).is_file()])
+            try:
+                for path, problem in Journal(files).undo():
+                    if problem is None:
+                        restored.append(path)
+                    else:
+                        refused.append((path, problem))
+                    control.report(Progress("taking back", len(restored), None))
+            finally:
+                _recognise(self._library, restored)
         tags = 0
         noted = self.folder / "tags.json"
         if noted.is_file():
@@ -194,11 +195,6 @@ def undo_last(library: Library, control: Control) -> Undone:
         raise InputError("a run is still going on: wait until it has ended, or stop it") from None
 
 
-def can_undo(library: Library) -> bool:
-    """Return whether there is a run to take back."""
-    return bool(_runs(runs_of(library)))
-
-
 def settle(library: Library) -> None:
     """Put runs in order that were killed; those that are going on are left alone."""
     for folder in _runs(runs_of(library)):
@@ -236,9 +232,3 @@ def _read_change(path: Path) -> Change:
     document = json.loads(path.read_text(encoding="utf-8"))
     before, after = (tuple(TagRow(**row) for row in document[name]) for name in ("before", "after"))
     return Change(before, after)
-
-
-def _write_json(path: Path, document: Mapping[str, object]) -> None:
-    partial = path.with_name(path.name + ".part")
-    partial.write_text(json.dumps(document), encoding="utf-8")
-    partial.replace(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename, fx_name, plan_renames
-from engine.metadata.ucs_names import UcsCategory, categories, category_of_tag
+from engine.metadata.ucs_names import UcsCategory, category_of_sound, category_of_tag
 from engine.metadata.write import SoundTags
 from engine.store import Header, Library, SoundRow
 from engine.store.tags import PERSON, TagRow
@@ -54,7 +54,7 @@ def renames_of(
     tags = _by_sound(rows)
     files = []
     for sound_id, sound in sorted(sounds.items(), key=lambda item: item[1].path):
-        category = category_of(tags.get(sound_id, ())) or known_category(sound)
+        category = category_of(tags.get(sound_id, ())) or category_of_sound((), sound.category)
         own = {"catid": category.id if category else "", "fxname": fx_name(Path(sound.path))}
         files.append((sound.path, {**fields, **own}))
     return plan_renames(files, pattern)
@@ -65,11 +65,6 @@ def category_of(rows: Iterable[TagRow]) -> UcsCategory | None:
     found = [row for row in rows if row.state == "accepted" and category_of_tag(row.label)]
     found.sort(key=lambda row: (row.said_by != PERSON, -(row.probability or 0.0)))
     return category_of_tag(found[0].label) if found else None
-
-
-def known_category(sound: SoundRow) -> UcsCategory | None:
-    """Return the category that a file's header or name says."""
-    return categories().get((sound.category or "").lower())
 
 
 def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:

@@ -14,7 +14,8 @@ from engine.progress import Control
 from engine.store import Library, StoredWindow
 from engine.store.records import FileFacts
 from engine.store.tables import MISSING
-from engine.store.tags import accept_tags, accepted_tags
+from engine.store.tags import accepted_tags
+from tests.conftest import accept_tags
 from trainer.library_pairs import CaptionedFeatures, read_pairs, with_captions
 from trainer.pairs import shuffled
 from trainer.personal import PersonalConfig, train_personal, write_personal

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
+from app.gui.tagging import told
 from app.gui.text import number
 from engine.metadata.renaming import Move, Rename
 from engine.store.places import sound_at
@@ -117,5 +118,4 @@ class AuditNames(QDialog):
         self.says.setText(self.tr("The two files have each other's names."))
 
     def _taken_back(self, undone: Undone) -> None:
-        said = self.tr("{} files and {} names are what they were.")
-        self.says.setText(said.format(number(undone.files), number(undone.names)))
+        self.says.setText(told(undone))

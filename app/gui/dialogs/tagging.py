@@ -16,17 +16,17 @@ from PySide6.QtWidgets import (
 
 from app.gui.jobs import belongs_to
 from app.gui.models.tags_model import ShownTag, TagsModel
-from app.gui.tagging import Suggested
+from app.gui.tagging import Suggested, told
 from app.gui.text import number
 from app.gui.widgets.suggest_bar import SuggestBar, percent_box
 from app.gui.widgets.tags_table import TagsTable
 from engine.progress import Control
 from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import sure_tags
-from engine.tags.run import Undone
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
+    from engine.tags.run import Undone
 
 
 class ReviewTags(QDialog):
@@ -203,11 +203,5 @@ class ReviewTags(QDialog):
         self._window.jobs.start("read", work, self._decided)
 
     def _taken_back(self, undone: Undone) -> None:
-        said = self.tr("{} files and {} names are what they were.")
-        told = said.format(number(undone.files), number(undone.names))
-        if undone.refused:
-            told += " " + self.tr("{} are not: {}").format(
-                number(len(undone.refused)), undone.refused[0][1]
-            )
-        self.says.setText(told)
+        self.says.setText(told(undone))
         self._look_again()

@@ -73,7 +73,9 @@ def test_a_file_without_a_needed_field_stays_and_says_so(tmp_path):
     assert already == [Rename(plans[1].new, None)]
 
 
-@pytest.mark.parametrize("pattern", ["{catid", "{colour}", "plain", "a/{name}", "{name:>9}{x}"])
+@pytest.mark.parametrize(
+    "pattern", ["{catid", "{colour}", "plain", "a/{name}", "{name}[/{user}]", "{name:>9}{x}"]
+)
 def test_a_wrong_pattern_is_told(pattern):
     with pytest.raises(InputError, match="pattern"):
         plan_renames([], pattern)

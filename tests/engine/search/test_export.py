@@ -11,7 +11,7 @@ from engine.progress import Cancelled, Control
 from engine.search.export import COLUMNS, export, format_of, sounds_of
 from engine.search.grammar import parse
 from engine.store.places import sound_at
-from engine.store.tags import accept_tags
+from tests.conftest import accept_tags
 
 
 @pytest.fixture

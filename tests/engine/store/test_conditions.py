@@ -8,7 +8,7 @@ from engine.store import FileFacts, Header, Library, tables
 from engine.store.conditions import sounds_where, where_all
 from engine.store.keywords import find_words, match_words
 from engine.store.tables import MISSING
-from engine.store.tags import accept_tags
+from tests.conftest import accept_tags
 
 ROWS = {
     "/lib/Boom Library/DOORWood_Slam.wav": (1.2, 96000, 2, 24, "wav", "DOORWood", "a heavy door"),

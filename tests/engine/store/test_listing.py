@@ -20,8 +20,9 @@ from engine.store.conditions import Range, sounds_where
 from engine.store.keywords import find_words
 from engine.store.listing import FolderCounts, details_of, facets, ordered_sounds
 from engine.store.places import forget_folder, sound_at
-from engine.store.tags import accept_tags, accepted_tags, reject_tags, rejected_tags
+from engine.store.tags import accepted_tags, rejected_tags
 from engine.store.thumbnails import put_thumbnails, thumbnails
+from tests.conftest import accept_tags, reject_tags
 
 
 @pytest.fixture

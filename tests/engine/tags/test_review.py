@@ -8,7 +8,6 @@ from engine.store.conditions import Category, Tag, sounds_where
 from engine.store.listing import facets
 from engine.store.tags import (
     TagRow,
-    accept_tags,
     accepted_tags,
     merge,
     rejected_tags,
@@ -17,6 +16,7 @@ from engine.store.tags import (
 from engine.tags.review import Review, record, rows_of, sure_tags
 from engine.tags.suggest import Suggestion
 from engine.tags.taxonomy import Label, ucs
+from tests.conftest import accept_tags
 
 MODEL = "0123456789abcdef"
 

@@ -17,11 +17,11 @@ from engine.metadata.renaming import UCS_PATTERN, Rename, carry_out
 from engine.progress import Cancelled, Control
 from engine.search import search_names
 from engine.store.places import sound_at
-from engine.store.tags import TagRow, accept_tags, put_tags, reject_tags, tag_rows
+from engine.store.tags import TagRow, put_tags, tag_rows
 from engine.tags.review import record
-from engine.tags.run import _KEPT, TagRun, can_undo, runs_of, settle, undo_last
+from engine.tags.run import _KEPT, TagRun, runs_of, settle, undo_last
 from engine.tags.writing import renames_of, tags_to_write
-from tests.conftest import tone
+from tests.conftest import accept_tags, reject_tags, tone
 
 FIELDS = {"creator": "ABC", "source": "Lib"}
 
@@ -35,6 +35,10 @@ def folder(tmp_path: Path, library, model_folder) -> Path:
         soundfile.write(sounds / f"thing_{number}.{kind}", tone(300 + 100 * number, 0.4), 32000)
     index_folders(library, model_folder, [sounds], Control())
     return sounds
+
+
+def can_undo(library) -> bool:
+    return runs_of(library).is_dir() and any(p.is_dir() for p in runs_of(library).iterdir())
 
 
 def contents(folder: Path) -> dict[str, tuple[bytes, int]]:
