@@ -79,7 +79,8 @@ def tags(outcome: Outcome) -> str:
         elif plan.new:
             lines.append(f"{Path(plan.old).name}\n    → {Path(plan.new).name}")
     if outcome.written:
-        lines += [f"{Path(path).name}: {reason}" for path, reason in outcome.written.refused]
+        told = (*outcome.written.refused, *outcome.written.kept)
+        lines += [f"{Path(path).name}: {reason}" for path, reason in told]
     return "\n".join([*lines, _tags_summary(outcome)])
 
 

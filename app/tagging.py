@@ -232,6 +232,8 @@ def _document(outcome: Outcome) -> dict[str, Any]:
             {"path": path, "fields": outcome.to_write[path].named()} for path in done
         ]
         document["not_written"] = [{"path": path, "reason": reason} for path, reason in refused]
+        kept = outcome.written.kept if outcome.written else ()
+        document["kept"] = [{"path": path, "reason": reason} for path, reason in kept]
     if "rename" in outcome.did:
         document["rename"] = [
             {"old": plan.old, "new": plan.new, "problem": plan.problem} for plan in outcome.renames

@@ -2,35 +2,45 @@
 
 What a file was is kept as what differs from what it became, which for tags is little.  A temporary
 file is announced before it is made, so that one which a killed process left is found again.
+
+Every step is on the disk before the next one: after a loss of power a file is the old or the new
+one, and where it is the new one the journal knows how to take it back.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import BinaryIO
 
+from engine import durable
 from engine.errors import InputError
+from engine.metadata.attributes import copy_attributes
 from engine.metadata.copying import copy_bytes
 
 _BLOCK = 1 << 20
 TEMPORARY = ".soundsift-"
+_LONGEST_SUFFIX = 8
+_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]+\.part(\.\w*)?")
+_DAMAGED = "the record of what it was is damaged: it is left as it is"
 
 
 @dataclass(frozen=True)
 class Change:
-    """One changed file: the bytes that begin and end alike, and what it is now."""
+    """One changed file: the bytes that begin and end alike, and digests of what it was and is."""
 
     path: str
     alike_first: int
     alike_last: int
-    size: int
-    mtime_ns: int
+    old_digest: str
+    new_digest: str
     old_mtime_ns: int
 
 
@@ -39,32 +49,43 @@ class Journal:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._count = len(list(folder.glob("*.json")))
+        durable.make_folder(folder)
+        numbers = [int(p.name[:8]) for p in folder.iterdir() if p.name[:8].isdigit()]
+        self._count = max(numbers, default=-1) + 1
 
     def replace(self, path: Path, write: Callable[[BinaryIO], None], keep_time: bool) -> None:
         """Replace a file by what ``write`` makes, at once or not at all, and remember what it was.
 
+        :raises InputError: it has several names, which this would part.
         :raises OSError: it cannot be written; the old file stays.
         """
         old_mtime_ns = path.stat().st_mtime_ns
         with self._replacing(path, write, old_mtime_ns if keep_time else None) as made:
             self._remember(path, made, old_mtime_ns)
 
-    def undo(self) -> Iterator[tuple[str, str | None]]:
+    def undo(self, is_known: Callable[[str], bool]) -> Iterator[tuple[str, str | None]]:
         """Take every change back, the latest first; yield paths, and why one could not be.
 
-        A file that was changed since is left alone.
+        A file that was changed since is left alone, and so is one that ``is_known`` denies: whoever
+        damages a journal must not be able to name files.
         """
         for record in sorted(self.folder.glob("*.json"), reverse=True):
-            change = Change(**json.loads(record.read_text(encoding="utf-8")))
             try:
+                change = _read_record(record)
+            except (OSError, ValueError):
+                yield record.name, "this record of a change is damaged, and was set aside"
+                durable.replace(record, record.with_suffix(".damaged"))
+                continue
+            try:
+                if not is_known(change.path):
+                    raise InputError("the library does not know it: it is left as it is")
                 self._restore(change, record.with_suffix(".old"))
             except (OSError, InputError) as error:
                 yield change.path, str(error)
                 continue
             record.unlink()
-            record.with_suffix(".old").unlink()
+            durable.sync_folder(self.folder)
+            record.with_suffix(".old").unlink(missing_ok=True)
             yield change.path, None
 
     def _remember(self, path: Path, new: Path, old_mtime_ns: int) -> None:
@@ -73,34 +94,37 @@ class Journal:
         last = _alike(path, new, backwards=True, most=min(_sizes(path, new)) - first)
         kept = self.folder / f"{self._count:08d}.old"
         self._count += 1
-        with path.open("rb") as source, kept.open("wb") as out:
-            source.seek(first)
-            copy_bytes(source, out, path.stat().st_size - first - last)
-            os.fsync(out.fileno())
-        state = new.stat()
-        change = Change(str(path), first, last, state.st_size, state.st_mtime_ns, old_mtime_ns)
+
+        def write(out: BinaryIO) -> None:
+            with path.open("rb") as source:
+                source.seek(first)
+                copy_bytes(source, out, path.stat().st_size - first - last)
+
+        durable.write_file(kept, write)
+        change = Change(str(path), first, last, _digest(path), _digest(new), old_mtime_ns)
         write_record(kept.with_suffix(".json"), asdict(change))
 
     def _restore(self, change: Change, kept: Path) -> None:
         path = Path(change.path)
-        state = path.stat()
-        kept_time = change.mtime_ns == change.old_mtime_ns
-        if state.st_mtime_ns == change.old_mtime_ns and not (
-            kept_time and state.st_size == change.size
-        ):
-            return  # it was never replaced; where that cannot be told, restoring changes nothing
-        if (state.st_size, state.st_mtime_ns) != (change.size, change.mtime_ns):
+        now = _digest(path)
+        if now == change.old_digest:
+            return  # it was never replaced, or is what it was again
+        if now != change.new_digest:
             raise InputError(f"{path.name} was changed since, and is left as it is")
+        if not kept.is_file():
+            raise InputError(_DAMAGED)
 
         def write(out: BinaryIO) -> None:
-            with path.open("rb") as now, kept.open("rb") as old:
-                copy_bytes(now, out, change.alike_first)
+            size = path.stat().st_size
+            with path.open("rb") as changed, kept.open("rb") as old:
+                copy_bytes(changed, out, change.alike_first)
                 copy_bytes(old, out, kept.stat().st_size)
-                now.seek(state.st_size - change.alike_last)
-                copy_bytes(now, out, change.alike_last)
+                changed.seek(max(0, size - change.alike_last))
+                copy_bytes(changed, out, change.alike_last)
 
-        with self._replacing(path, write, change.old_mtime_ns):
-            pass
+        with self._replacing(path, write, change.old_mtime_ns) as made:
+            if _digest(made) != change.old_digest:
+                raise InputError(_DAMAGED)
 
     @contextmanager
     def _replacing(
@@ -108,27 +132,30 @@ class Journal:
     ) -> Iterator[Path]:
         """Give the file that ``write`` makes, which takes the place of ``path`` in the end."""
         state = path.stat()
-        with self._temporary(path.parent) as temporary:
-            with temporary.open("wb") as out:
-                write(out)
-                out.flush()
-                os.fsync(out.fileno())
-            os.chmod(temporary, state.st_mode)  # noqa: PTH101 - as the file was
+        if state.st_nlink > 1:
+            raise InputError(
+                f"{path.name} has {state.st_nlink} names (hard links), which writing would part: "
+                "it is as it was; write into a copy of it"
+            )
+        with self._temporary(path.parent, path.suffix[:_LONGEST_SUFFIX]) as temporary:
+            durable.write_file(temporary, write)
+            copy_attributes(path, temporary)
             if mtime_ns is not None:
                 os.utime(temporary, ns=(state.st_atime_ns, mtime_ns))
+            durable.sync_file(temporary)
             yield temporary
-            temporary.replace(path)
-            _sync_folder(path.parent)
+            durable.replace(temporary, path)
 
     @contextmanager
-    def _temporary(self, folder: Path) -> Iterator[Path]:
-        """Give a name in ``folder`` that is announced, and gone in the end."""
-        path = folder / f"{TEMPORARY}{secrets.token_hex(8)}.part"
+    def _temporary(self, folder: Path, suffix: str) -> Iterator[Path]:
+        """Give a name in ``folder`` that is announced, and gone in the end.
+
+        Its suffix is the file's, since readers go by it; its name is short, however long that is.
+        """
+        path = folder / f"{TEMPORARY}{secrets.token_hex(8)}.part{suffix}"
         announced = self.folder / f"{path.name}.pending"
-        with announced.open("w", encoding="utf-8") as file:
-            file.write(str(path))
-            file.flush()
-            os.fsync(file.fileno())
+        durable.write_file(announced, lambda out: _write_text(out, str(path)))
+        durable.sync_folder(self.folder)
         try:
             yield path
         finally:
@@ -140,22 +167,43 @@ def clean_up(folder: Path) -> int:
     """Remove temporary files that killed processes left, of all journals below ``folder``."""
     removed = 0
     for announced in folder.rglob("*.pending"):
-        path = Path(announced.read_text(encoding="utf-8"))
-        if path.name.startswith(TEMPORARY) and path.is_file():
-            path.unlink()
-            removed += 1
-        announced.unlink()
+        with suppress(OSError, ValueError):  # a damaged announcement names nothing
+            path = Path(announced.read_text(encoding="utf-8"))
+            own = _TEMPORARY_NAME.fullmatch(path.name) and announced.name == f"{path.name}.pending"
+            if own and path.is_file() and not path.is_symlink():
+                path.unlink()
+                removed += 1
+        announced.unlink(missing_ok=True)
     return removed
 
 
 def write_record(path: Path, document: Mapping[str, object]) -> None:
-    """Write a JSON document at once or not at all."""
-    partial = path.with_suffix(".part")
-    with partial.open("w", encoding="utf-8") as file:
-        json.dump(document, file)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
+    """Write a JSON document at once or not at all, on the disk when this returns."""
+    durable.put_file(path, json.dumps(document).encode())
+
+
+def _read_record(path: Path) -> Change:
+    """Return a record.
+
+    :raises ValueError: it is none.
+    """
+    document = json.loads(path.read_bytes())
+    kinds = {field.name: str if field.type == "str" else int for field in fields(Change)}
+    if not isinstance(document, dict) or set(document) != set(kinds):
+        raise ValueError("it is no record")
+    for name, kind in kinds.items():
+        if type(document[name]) is not kind or (kind is int and document[name] < 0):
+            raise ValueError(f"its {name} makes no sense")
+    return Change(**document)
+
+
+def _write_text(out: BinaryIO, text: str) -> None:
+    out.write(text.encode())
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
 
 
 def _sizes(one: Path, other: Path) -> tuple[int, int]:
@@ -181,12 +229,3 @@ def _alike(one: Path, other: Path, backwards: bool = False, most: int | None = N
             alike += count
             left -= count
     return alike
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "posix":
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

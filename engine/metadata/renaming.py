@@ -11,21 +11,23 @@ import os
 import re
 import secrets
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from engine import durable
 from engine.errors import AudioError, InputError
-from engine.metadata.journal import write_record
+from engine.metadata.journal import TEMPORARY, write_record
 from engine.metadata.ucs_names import category_of_name
 
 UCS_PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
 FIELDS = ("catid", "fxname", "creator", "source", "user", "name")
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # on Windows; everywhere, files travel
 _PORTS = {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
+_LEAVING, _ARRIVING, _RETURNING = _PHASES = (1, 2, 3)
 _RESERVED = frozenset({"con", "prn", "aux", "nul"} | _PORTS)
-_LONGEST_BYTES = 240  # of a name, of the 255 that file systems take
+_LONGEST_BYTES = 255  # of a name, where the file system does not say
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 Move = tuple[str, str]
@@ -95,19 +97,17 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
     missing = [old for old, _ in moves if not os.path.lexists(old)]
     if missing:
         raise AudioError(f"{Path(missing[0]).name} is not there any more: nothing was renamed")
-    # By way of names that nobody has, so that files can trade places.
-    between = [(old, f"{old}.{secrets.token_hex(6)}.renaming") for old, _ in moves]
-    last = [(middle, new) for (_, middle), (_, new) in zip(between, moves, strict=True)]
-    steps = [*between, *last]
-    journal.parent.mkdir(parents=True, exist_ok=True)
-    write_record(journal, {"moves": moves, "steps": steps})
+    record = _Record(tuple(moves), secrets.token_hex(6))
+    durable.make_folder(journal.parent)
+    record.write(journal)
+    between = record.between()
     done: list[Move] = []
     try:
-        for source, target in steps:
-            if os.path.lexists(target):
-                raise FileExistsError(17, "a file of that name came meanwhile", target)
-            os.rename(source, target)  # noqa: PTH104 - of many files
-            done.append((source, target))
+        for (old, _), middle in zip(moves, between, strict=True):
+            done.append(_renamed(old, middle))
+        replace(record, phase=_ARRIVING).write(journal)
+        for (_, new), middle in zip(moves, between, strict=True):
+            done.append(_renamed(middle, new))
     except OSError as error:
         for source, target in reversed(done):
             with suppress(OSError):
@@ -116,20 +116,95 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
         raise AudioError(
             f"nothing was renamed: {Path(str(error.filename)).name}: {error.strerror}"
         ) from None
+    _sync(moves)
     return moves
 
 
-def take_back(journal: Path) -> list[Move]:
+def take_back(journal: Path, is_known: Callable[[str], bool]) -> list[Move]:
     """Give files the names that they had before, also after a run that was killed half-way.
 
-    Return (new, old) of each that has its old name again; a file that was moved since stays.
+    Return (new, old) of each that has its old name again; a file that was moved since stays.  A
+    damaged journal is set aside: its name ends with ``.damaged`` then.
+
+    :param is_known: whether the library knows a path; other files are left alone.
+    :raises InputError: the journal is damaged.
     """
-    steps = json.loads(journal.read_text(encoding="utf-8"))
-    for source, target in reversed(steps["steps"]):
-        if os.path.lexists(target) and not os.path.lexists(source):
-            os.rename(target, source)  # noqa: PTH104
+    try:
+        record = _read_record(journal)
+    except (OSError, ValueError, KeyError, TypeError):
+        durable.replace(journal, journal.with_suffix(".damaged"))
+        raise InputError("the record of a renaming is damaged, and was set aside") from None
+    between = record.between()
+    if record.phase == _ARRIVING:
+        for (old, new), middle in reversed(list(zip(record.moves, between, strict=True))):
+            known = is_known(old) or is_known(new)
+            if known and os.path.lexists(new) and not os.path.lexists(middle):
+                os.rename(new, middle)  # noqa: PTH104
+    if record.phase != _RETURNING:
+        taken = tuple(n for n, middle in enumerate(between) if os.path.lexists(middle))
+        record = replace(record, phase=_RETURNING, taken=taken)
+        record.write(journal)
+    for (old, new), middle in zip(record.moves, between, strict=True):
+        if os.path.lexists(middle):  # where another file has its old name, it keeps the new one
+            os.rename(middle, old if not os.path.lexists(old) else new)  # noqa: PTH104
+    _sync(record.moves)
     journal.unlink()
-    return [(new, old) for old, new in steps["moves"] if os.path.lexists(old)]
+    durable.sync_folder(journal.parent)
+    moves = [record.moves[n] for n in record.taken]
+    return [(new, old) for old, new in moves if os.path.lexists(old)]
+
+
+@dataclass(frozen=True)
+class _Record:
+    """What a journal says: names, and how far it is; ``taken`` are those on their way back.
+
+    Files go by way of short names that nobody has, so that they can trade places.
+    """
+
+    moves: tuple[Move, ...]
+    token: str
+    phase: int = _LEAVING
+    taken: tuple[int, ...] = ()
+
+    def between(self) -> list[str]:
+        """Return the names between the old and the new ones."""
+        return [
+            str(Path(old).with_name(f"{TEMPORARY}{self.token}-{number}.renaming"))
+            for number, (old, _) in enumerate(self.moves)
+        ]
+
+    def write(self, journal: Path) -> None:
+        write_record(journal, asdict(self))
+
+
+def _read_record(journal: Path) -> _Record:
+    """Return what a journal says.
+
+    :raises ValueError: a file would leave its folder, or what is there is no journal.
+    """
+    document = json.loads(journal.read_bytes())
+    moves = tuple((str(old), str(new)) for old, new in document["moves"])
+    record = _Record(moves, document["token"], document["phase"], tuple(document["taken"]))
+    sane = re.fullmatch("[0-9a-f]{12}", record.token) and record.phase in _PHASES and moves
+    if not sane or not set(record.taken) <= set(range(len(moves))):
+        raise ValueError("it is no journal")
+    for old, new in moves:
+        if not Path(old).is_absolute() or Path(old).parent != Path(new).parent:
+            raise ValueError("a file would leave its folder")
+    return record
+
+
+def _renamed(source: str, target: str) -> Move:
+    if os.path.lexists(target):
+        raise FileExistsError(17, "a file of that name came meanwhile", target)
+    os.rename(source, target)  # noqa: PTH104
+    return source, target
+
+
+def _sync(moves: Sequence[Move]) -> None:
+    for folder in {Path(old).parent for old, _ in moves}:
+        with suppress(OSError):
+            durable.sync_folder(folder)
 
 
 def _refuse_wrong(pattern: str) -> None:
@@ -177,18 +252,28 @@ def _free(
 ) -> str:
     """Return a path in the same folder that nobody has or gets."""
     number = 1
+    longest = _longest_name(path.parent)
+    tried, end = stem, ""
     while True:
-        tried = stem
-        if number > 1 and "{fxname}" in pattern:
-            more = {**fields, "name": path.stem, "fxname": f"{fields.get('fxname', '')} {number}"}
-            tried = _stem(pattern, more)
-        elif number > 1:
-            tried = f"{stem} {number}"
-        new = str(path.with_name(_fitting(tried, path.suffix)))
+        new = str(path.with_name(_fitting(tried, end, path.suffix, longest)))
         free = _folded(new) in leaving or not os.path.lexists(new)
         if _folded(new) not in taken and free:
             return new
         number += 1
+        tried, end = stem, f" {number}"
+        if "{fxname}" in pattern:
+            more = {**fields, "name": path.stem, "fxname": f"{fields.get('fxname', '')} {number}"}
+            numbered = _stem(pattern, more)
+            if _fitting(numbered, "", path.suffix, longest) == numbered + path.suffix:
+                tried, end = numbered, ""
+
+
+def _longest_name(folder: Path) -> int:
+    """Return how many bytes a file's name may have in a folder."""
+    try:
+        return min(_LONGEST_BYTES, os.pathconf(folder, "PC_NAME_MAX"))
+    except (AttributeError, OSError, ValueError):  # not on Windows
+        return _LONGEST_BYTES
 
 
 def _part(text: str) -> str:
@@ -202,12 +287,13 @@ def _plain(stem: str) -> str:
     return " ".join(stem.replace("_", " ").split())
 
 
-def _fitting(stem: str, suffix: str) -> str:
-    room = _LONGEST_BYTES - len(suffix.encode())
+def _fitting(stem: str, end: str, suffix: str, longest: int) -> str:
+    """Return a name of ``stem``, cut where it is too long, its end and suffix never."""
+    room = longest - len((end + suffix).encode())
     cut = stem.encode()[:room].decode("utf-8", "ignore").rstrip(" .")
     if cut.split(".")[0].lower() in _RESERVED:
         cut = f"{cut}-"
-    return cut + suffix
+    return cut + end + suffix
 
 
 def _folded(path: str) -> str:

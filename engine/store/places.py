@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -21,7 +21,7 @@ from sqlalchemy import (
 
 from engine.paths import is_under
 from engine.store import tables
-from engine.store.library import Library
+from engine.store.library import Library, write_settings
 from engine.store.tables import PRESENT
 from engine.store.words import index_words
 
@@ -104,10 +104,16 @@ def change_root(library: Library, old: str, new: str) -> None:
             connection.execute(update(tables.folders).where(f.id == row.id).values(path=path))
 
 
-def rename_sounds(library: Library, moves: Sequence[tuple[str, str]]) -> int:
+def rename_sounds(
+    library: Library,
+    moves: Sequence[tuple[str, str]],
+    settings: Mapping[str, bytes] | None = None,
+) -> int:
     """Let sounds follow their files to other names, (old, new), all in one transaction.
 
     Return how many the library knew.  Files may trade places.
+
+    :param settings: written in the same transaction.
     """
     s = tables.sounds.c
     with library.writing() as connection:
@@ -123,6 +129,7 @@ def rename_sounds(library: Library, moves: Sequence[tuple[str, str]]) -> int:
             connection.execute(delete(tables.sounds).where(s.path == new))
             connection.execute(update(tables.sounds).where(s.id == sound_id).values(path=new))
         index_words(connection, known)
+        write_settings(connection, settings or {})
     return len(known)
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine import durable
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.index.listen import content_hash
 from engine.metadata.journal import Journal, clean_up, write_record
@@ -26,24 +27,28 @@ from engine.metadata.write import SoundTags, write_tags
 from engine.paths import data_folder
 from engine.progress import Control, Progress
 from engine.store import Library
-from engine.store.places import rename_sounds
+from engine.store.places import rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.store.tags import TagRow
 from engine.tags.review import Change
 
 _KEPT = 20  # runs of a library that can be undone
 _AT_ONCE = 100  # files between two commits
+_TRIED = "tried"  # in the folder of a run that could not be taken back wholly
+_RENAMED = "renamed"  # the setting that names the run whose renaming the library followed last
 
 
 @dataclass(frozen=True)
 class Written:
     """Which files were changed, and why others could not be: (path, sentence).
 
-    Files that held their tags already are among neither.
+    Files that held their tags already are among neither.  ``kept`` tells what of the other files
+    had to stay as it was, and why.
     """
 
     done: tuple[str, ...]
     refused: tuple[tuple[str, str], ...]
+    kept: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,16 +102,18 @@ class TagRun:
         journal = Journal(self.folder / "files")
         done: list[str] = []
         refused: list[tuple[str, str]] = []
+        kept: list[tuple[str, str]] = []
         fresh: list[str] = []
         try:
             for number, (path, tags) in enumerate(wanted.items()):
                 control.report(Progress("writing tags", number, len(wanted)))
                 try:
-                    changed = write_tags(Path(path), tags, journal, keep_time)
+                    result = write_tags(Path(path), tags, journal, keep_time)
                 except SoundsiftError as error:
                     refused.append((path, str(error)))
                     continue
-                if not changed:
+                kept += [(path, why) for why in result.kept]
+                if not result.changed:
                     continue
                 done.append(path)
                 fresh.append(path)
@@ -115,7 +122,7 @@ class TagRun:
                     fresh.clear()
         finally:
             _recognise(self._library, fresh)
-        return Written(tuple(done), tuple(refused))
+        return Written(tuple(done), tuple(refused), tuple(kept))
 
     def rename(self, plans: Sequence[Rename]) -> list[Move]:
         """Rename files and let the library follow: all of them, or none.
@@ -126,26 +133,30 @@ class TagRun:
             return []
         moves = carry_out(plans, self.folder / "names.json")
         try:
-            rename_sounds(self._library, moves)
+            rename_sounds(self._library, moves, {_RENAMED: self.folder.name.encode()})
         except LibraryError:
-            take_back(self.folder / "names.json")
+            take_back(self.folder / "names.json", lambda path: True)
             raise
         (self.folder / "renamed").touch()
         _describe(self._library, [new for _, new in moves])
         return moves
 
     def undo(self, control: Control) -> Undone:
-        """Take everything back; what was changed since stays as it is.
+        """Take everything back; what was changed since, and what is damaged, stays as it is.
 
         :raises Cancelled: the user asked to stop; the rest can be taken back later.
         """
         refused: list[tuple[str, str]] = []
-        names = self._take_names_back()
+        names = 0
+        try:
+            names = self._take_names_back()
+        except InputError as error:
+            refused.append((str(self.folder / "names.json"), str(error)))
         restored: list[str] = []
         files = self.folder / "files"
         if files.is_dir():
             try:
-                for path, problem in Journal(files).undo():
+                for path, problem in Journal(files).undo(self._is_known):
                     if problem is None:
                         restored.append(path)
                     else:
@@ -156,26 +167,46 @@ class TagRun:
         tags = 0
         noted = self.folder / "tags.json"
         if noted.is_file():
-            tags = len(_read_change(noted).take_back(self._library))
-            noted.unlink()
-        if not refused:
+            try:
+                tags = len(_read_change(noted).take_back(self._library))
+                noted.unlink()
+            except (ValueError, KeyError, TypeError):
+                refused.append((str(noted), "the record of tags is damaged, and was set aside"))
+                durable.replace(noted, noted.with_suffix(".damaged"))
+        if refused:
+            (self.folder / _TRIED).touch()
+        else:
             shutil.rmtree(self.folder, ignore_errors=True)
         return Undone(tags, len(restored), names, tuple(refused))
+
+    def _is_known(self, path: str) -> bool:
+        return sound_at(self._library, path) is not None
 
     def _take_names_back(self) -> int:
         journal = self.folder / "names.json"
         if not journal.is_file():
             return 0
-        moves = take_back(journal)
-        rename_sounds(self._library, moves)
-        _describe(self._library, [old for _, old in moves])
+        followed = (self.folder / "renamed").exists() or self._was_followed()
+        moves = take_back(journal, self._is_known)
+        if followed:
+            rename_sounds(self._library, moves, {_RENAMED: b""})
+            _describe(self._library, [old for _, old in moves])
         (self.folder / "renamed").unlink(missing_ok=True)
         return len(moves)
+
+    def _was_followed(self) -> bool:
+        """Return whether the library followed this run's renaming, and no later one."""
+        return self._library.setting(_RENAMED) == self.folder.name.encode()
 
     def settle(self) -> None:
         """Put a run in order that was killed."""
         clean_up(self.folder)
-        if (self.folder / "names.json").is_file() and not (self.folder / "renamed").exists():
+        if (self.folder / "renamed").exists() or not (self.folder / "names.json").is_file():
+            return
+        if self._was_followed():
+            (self.folder / "renamed").touch()  # all was done but for saying so
+            return
+        with suppress(InputError):  # a damaged record is set aside
             self._take_names_back()
 
 
@@ -188,9 +219,11 @@ def undo_last(library: Library, control: Control) -> Undone:
     runs = _runs(runs_of(library))
     if not runs:
         raise InputError("there is nothing to take back: no run has changed anything")
+    fresh = [run for run in runs if not (run / _TRIED).exists()]
+    latest = (fresh or runs)[-1]  # what could not be taken back must not hide what can be
     try:
-        with FileLock(runs[-1] / "lock", timeout=0):
-            return TagRun(library, runs[-1]).undo(control)
+        with FileLock(latest / "lock", timeout=0):
+            return TagRun(library, latest).undo(control)
     except Timeout:
         raise InputError("a run is still going on: wait until it has ended, or stop it") from None
 

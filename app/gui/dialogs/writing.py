@@ -86,15 +86,15 @@ class WriteTags(QDialog):
 
     def _written(self, written: Written) -> None:
         done = self.tr("{} files written.").format(number(len(written.done)))
-        if not written.refused:
+        if not (written.refused or written.kept):
             self._window.status.say(done)
             self.accept()
             return
-        rows = [(Path(path).name, reason) for path, reason in written.refused]
-        self.table.fill(rows)
-        self.says.setText(
-            done + " " + self.tr("{} were left as they are:").format(number(len(rows)))
-        )
+        told = (*written.refused, *written.kept)
+        self.table.fill([(Path(path).name, reason) for path, reason in told])
+        left = self.tr("{} were left as they are, {} in part:")
+        counts = (number(len(written.refused)), number(len({path for path, _ in written.kept})))
+        self.says.setText(f"{done} {left.format(*counts)}")
 
     def _failed(self, said: str) -> None:
         self.says.setText(said)

@@ -99,7 +99,7 @@ def test_files_trade_places_and_come_back(tmp_path):
     moves = carry_out([Rename(one, two), Rename(two, one)], journal)
     assert moves == [(one, two), (two, one)]
     assert Path(one).read_text() == "two.wav" and names_in(tmp_path / "s") == ["one.wav", "two.wav"]
-    assert sorted(take_back(journal)) == sorted([(two, one), (one, two)])
+    assert sorted(take_back(journal, bool)) == sorted([(two, one), (one, two)])
     assert Path(one).read_text() == "one.wav" and not journal.exists()
 
 
@@ -121,9 +121,6 @@ def test_a_run_that_was_killed_half_way_is_taken_back(tmp_path, monkeypatch, aft
     plans = [Rename(one, str(tmp_path / "s" / "a.wav")), Rename(two, str(tmp_path / "s" / "b.wav"))]
     real, count = os.rename, iter(range(100))
 
-    class Killed(BaseException):
-        pass
-
     def rename(source, target):
         if next(count) == after:
             raise Killed
@@ -136,7 +133,7 @@ def test_a_run_that_was_killed_half_way_is_taken_back(tmp_path, monkeypatch, aft
     else:
         carry_out(plans, journal)
     monkeypatch.setattr("engine.metadata.renaming.os.rename", real)
-    take_back(journal)
+    take_back(journal, bool)
     assert names_in(tmp_path / "s") == ["one.wav", "two.wav"]
     assert Path(one).read_text() == "one.wav"
 
@@ -161,3 +158,105 @@ def test_the_journal_says_what_was_done(tmp_path):
     (plan,) = plan_renames([(one, {**UCS, "fxname": "Slam"})], UCS_PATTERN)
     carry_out([plan], tmp_path / "j.json")
     assert json.loads((tmp_path / "j.json").read_text())["moves"] == [[one, plan.new]]
+
+
+class Killed(BaseException):
+    pass
+
+
+def dying(monkeypatch, step: int, act) -> bool:
+    """Let ``act`` die at one of its steps on the disk; return whether it lived to the end."""
+    count = iter(range(1000))
+    with monkeypatch.context() as patched:
+        for name in ("rename", "replace", "fsync", "unlink"):
+            real = getattr(os, name)
+
+            def one(*arguments, real=real, **more):
+                if next(count) == step:
+                    raise Killed
+                return real(*arguments, **more)
+
+            patched.setattr(os, name, one)
+        try:
+            act()
+        except Killed:
+            return False
+    return True
+
+
+@pytest.mark.parametrize("ring", [2, 3])
+@pytest.mark.parametrize("back", [False, True])
+def test_trading_places_comes_back_from_a_kill_at_any_step(tmp_path, monkeypatch, ring, back):
+    names = [f"{n}.wav" for n in range(ring)]
+    journal = tmp_path / "j" / "names.json"
+    for step in range(60):
+        paths = files(tmp_path / "s", *names)
+        plans = [Rename(p, paths[(n + 1) % ring]) for n, p in enumerate(paths)]
+        if back:
+            carry_out(plans, journal)
+            lived = dying(monkeypatch, step, lambda: take_back(journal, bool))
+        else:
+            lived = dying(monkeypatch, step, lambda plans=plans: carry_out(plans, journal))
+        if journal.exists():
+            take_back(journal, bool)
+        assert names_in(tmp_path / "s") == names
+        assert [Path(p).read_text() for p in paths] == names, step
+        if lived:
+            break
+    assert 5 < step < 59
+
+
+def test_a_name_as_long_as_the_file_system_allows_is_renamed_and_comes_back(tmp_path):
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+    (path,) = files(tmp_path / "s", "x" * (longest - 4) + ".wav")
+    (plan,) = plan_renames([(path, {**UCS, "fxname": "ü" * 400})])
+    name = Path(plan.new).name
+    assert longest - 1 <= len(name.encode()) <= longest and name.endswith(".wav")
+    journal = tmp_path / "j.json"
+    carry_out([plan], journal)
+    assert names_in(tmp_path / "s") == [name]
+    assert take_back(journal, bool) == [(plan.new, path)]
+    assert names_in(tmp_path / "s") == [Path(path).name]
+
+
+def test_names_that_are_cut_stay_apart(tmp_path):
+    paths = files(tmp_path, "a.wav", "b.wav", "c.wav")
+    plans = plan_renames([(path, {**UCS, "fxname": "y" * 400}) for path in paths])
+    news = [plan.new for plan in plans]
+    assert len(set(news)) == 3 and all(len(Path(new).name) == 255 for new in news)
+    assert news[1].endswith(" 2.wav") and news[2].endswith(" 3.wav")
+    assert len(carry_out(plans, tmp_path / "j.json")) == 3
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"{",
+        b"[]",
+        b'{"moves": []}',
+        b'{"moves": [], "token": "0123456789ab", "phase": 2, "taken": []}',
+        b'{"moves": [["/a/x", "/b/x"]], "token": "0123456789ab", "phase": 2, "taken": []}',
+        b'{"moves": [["a", "b"]], "token": "0123456789ab", "phase": 2, "taken": []}',
+        b'{"moves": [["/a/x", "/a/y"]], "token": "../../../../x", "phase": 2, "taken": []}',
+        b'{"moves": [["/a/x", "/a/y"]], "token": "0123456789ab", "phase": 9, "taken": []}',
+        b'{"moves": [["/a/x", "/a/y"]], "token": "0123456789ab", "phase": 2, "taken": [7]}',
+    ],
+)
+def test_a_damaged_journal_is_set_aside_and_told(tmp_path, document):
+    journal = tmp_path / "names.json"
+    journal.write_bytes(document)
+    with pytest.raises(InputError, match="damaged, and was set aside"):
+        take_back(journal, bool)
+    assert names_in(tmp_path) == ["names.damaged"]
+
+
+def test_only_known_files_are_taken_back_and_what_came_meanwhile_stays(tmp_path):
+    folder, journal = tmp_path / "s", tmp_path / "j.json"
+    one, two, three = files(folder, "1.wav", "2.wav", "3.wav")
+    new = [str(folder / name) for name in ("a.wav", "b.wav", "c.wav")]
+    carry_out([Rename(p, n) for p, n in zip((one, two, three), new, strict=True)], journal)
+    Path(two).write_text("came meanwhile")
+    back = take_back(journal, lambda path: path != one and path != new[0])
+    assert back == [(new[1], two), (new[2], three)] or back == [(new[2], three)]
+    assert names_in(folder) == ["2.wav", "3.wav", "a.wav", "b.wav"]
+    assert Path(two).read_text() == "came meanwhile" and Path(new[1]).read_text() == "2.wav"

@@ -1,5 +1,6 @@
 """Runs: tags go into files and names, the library follows, and all of it comes back."""
 
+import json
 import os
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from engine.index.build import index_folders
 from engine.metadata.journal import TEMPORARY
 from engine.metadata.read import read_header
 from engine.metadata.renaming import UCS_PATTERN, Rename, carry_out
+from engine.metadata.write import SoundTags
 from engine.progress import Cancelled, Control
 from engine.search import search_names
 from engine.store.places import sound_at
@@ -252,3 +254,88 @@ def test_two_files_can_trade_their_names(library, folder):
     assert undo_last(library, Control()).names == 2
     assert sound_at(library, str(one)) == first and one.is_file() and two.is_file()
     assert np.isfinite(soundfile.read(one)[0]).all()
+
+
+def written_runs(library, ids: list[int], count: int) -> None:
+    for number in range(count):
+        accept_tags(library, [(i, f"run {number}") for i in ids])
+        with TagRun.begin(library) as run:
+            run.write(tags_to_write(library, ids, tag_rows(library, ids)), Control())
+
+
+def test_a_damaged_record_does_not_hide_the_others_nor_earlier_runs(library, folder):
+    ids = tag_all(library)
+    before = contents(folder)
+    written_runs(library, ids, 2)
+    latest = sorted(runs_of(library).iterdir())[-1]
+    record = sorted((latest / "files").glob("*.json"))[0]
+    record.write_text("{")
+    undone = undo_last(library, Control())
+    assert undone.files == 3 and len(undone.refused) == 1
+    assert "record of a change is damaged" in undone.refused[0][1]
+    again = undo_last(library, Control())  # of the run before it
+    assert again.files == 3 and len(again.refused) == 1
+    assert "was changed since" in again.refused[0][1]
+    assert sum(contents(folder)[name] == before[name] for name in before) == 3
+
+
+@pytest.mark.parametrize("name", ["names.json", "tags.json"])
+def test_damaged_records_of_names_and_tags_are_told(library, folder, name):
+    ids = ids_of(library)
+    rows = [TagRow(i, "DOORWood", "accepted", "model", 0.9) for i in ids]
+    with TagRun.begin(library) as run:
+        run.note(record(library, ids, rows))
+        run.rename(renames_of(library, ids, tag_rows(library, ids), UCS_PATTERN, FIELDS))
+        (run.folder / name).write_text('{"moves": 3}')
+    undone = undo_last(library, Control())
+    assert "damaged, and was set aside" in undone.refused[0][1]
+    assert (undone.tags == 0) == (name == "tags.json")
+    assert (undone.names == 0) == (name == "names.json")
+    settle(library)
+
+
+def test_a_record_cannot_name_a_file_that_the_library_does_not_know(library, folder, tmp_path):
+    ids = tag_all(library)
+    written_runs(library, ids, 1)
+    (home,) = runs_of(library).iterdir()
+    mine = tmp_path / "mine.wav"
+    record = sorted((home / "files").glob("*.json"))[0]
+    document = json.loads(record.read_text())
+    mine.write_bytes(Path(document["path"]).read_bytes())
+    record.write_text(json.dumps({**document, "path": str(mine)}))
+    written = mine.read_bytes()
+    undone = undo_last(library, Control())
+    assert undone.files == 3 and "the library does not know it" in undone.refused[0][1]
+    assert mine.read_bytes() == written
+
+
+def test_the_library_follows_a_renaming_that_was_killed_before_it_said_so(library, folder):
+    one, two = folder / "thing_0.wav", folder / "thing_1.flac"
+    first, second = sound_at(library, str(one)), sound_at(library, str(two))
+    plans = [
+        Rename(str(one), str(folder / "thing_1.wav")),
+        Rename(str(two), str(folder / "thing_0.flac")),
+    ]
+    with TagRun.begin(library) as run:
+        run.rename(plans)
+        (run.folder / "renamed").unlink()
+    settle(library)
+    assert sound_at(library, str(folder / "thing_1.wav")) == first
+    assert (folder / "thing_1.wav").is_file()
+    undo_last(library, Control())
+    assert (sound_at(library, str(one)), sound_at(library, str(two))) == (first, second)
+    assert one.is_file() and two.is_file()
+
+
+def test_what_had_to_stay_is_told(library, folder):
+    path = folder / "thing_1.flac"
+    held = mutagen.File(path)
+    held["FXNAME"] = ["\x01\x02\x03\x04\x05"]
+    held.save()
+    sound_id = sound_at(library, str(path))
+    tags = SoundTags(fx_name="mine", keywords=("wet",))
+    with TagRun.begin(library) as run:
+        written = run.write({str(path): tags}, Control())
+    assert written.done == (str(path),) and not written.refused
+    assert written.kept == ((str(path), "its FXName cannot be read, and stays as it is"),)
+    assert sound_at(library, str(path)) == sound_id
