@@ -1,82 +1,169 @@
-"""What WAV files say of themselves: bext, iXML and LIST INFO, changed in our fields alone.
+"""What WAV files say of themselves in bext and LIST INFO, changed in our fields alone.
 
-Sources: EBU Tech 3285 (bext), the iXML specification (USER), Sony's ASWG-G006 (ASWG), and the
-Multimedia Programming Interface of 1991 (INFO).
+Sources: EBU Tech 3285 (bext), and the Multimedia Programming Interface of 1991 (INFO).
 """
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
 
-from lxml import etree
-
-from engine.errors import InputError
+from engine.metadata.texts import Text, clean, joined, read_text, without
 
 _BEXT_BYTES, _BEXT_DESCRIPTION = 602, 256
 _BEXT_VERSION = struct.pack("<H", 1)
 _VERSION_PLACE = 346
-_IXML_ROOT = "BWFXML"
+_BEXT_TEXTS = {  # place and length
+    "description": (0, 256),
+    "originator": (256, 32),
+    "originator_ref": (288, 32),
+    "originator_date": (320, 10),
+    "originator_time": (330, 8),
+    "coding_history": (602, 1 << 20),
+}
+_INFO_NAMES = {
+    b"ICOP": "copyright",
+    b"IPRD": "product",
+    b"IGNR": "genre",
+    b"ISBJ": "subject",
+    b"IART": "artist",
+    b"ICMT": "comment",
+    b"ISFT": "software",
+    b"ICRD": "created_date",
+    b"IENG": "engineer",
+    b"ITCH": "technician",
+    b"IKEY": "keywords",
+    b"INAM": "title",
+    b"ISRC": "source",
+    b"TAPE": "tape",
+    b"IARL": "archival_location",
+    b"ICMS": "commissioned",
+}
 
 
-def changed_bext(old: bytes | None, description: str) -> bytes:
-    """Return a bext chunk with this description; all else of ``old`` stays."""
-    data = bytearray(old if old is not None else bytes(_BEXT_BYTES))
-    if old is None:
-        data[_VERSION_PLACE : _VERSION_PLACE + 2] = _BEXT_VERSION
-    data.extend(bytes(max(0, _BEXT_BYTES - len(data))))
-    data[:_BEXT_DESCRIPTION] = cut_utf8(description, _BEXT_DESCRIPTION).ljust(
-        _BEXT_DESCRIPTION, b"\0"
-    )
-    return bytes(data)
+class Bext:
+    """A bext chunk; all but its description stays."""
+
+    slots = (("DESCRIPTION", "description"),)
+
+    def __init__(self, data: bytes | None) -> None:
+        self._data = data
+
+    def get(self, key: str) -> Text | None:
+        """Return a text of the chunk, or None."""
+        place, length = _BEXT_TEXTS[key]
+        return read_text((self._data or b"")[place : place + length])
+
+    def texts(self) -> Iterator[tuple[str, Text]]:
+        """Yield all texts by name."""
+        for key in _BEXT_TEXTS:
+            text = self.get(key)
+            if text is not None:
+                yield f"bext.{key}", text
+
+    def put(self, key: str, text: str) -> None:
+        """Make ``text`` the description, cut to 256 bytes."""
+        data = bytearray(self._data if self._data is not None else bytes(_BEXT_BYTES))
+        if self._data is None:
+            data[_VERSION_PLACE : _VERSION_PLACE + 2] = _BEXT_VERSION
+        data.extend(bytes(max(0, _BEXT_BYTES - len(data))))
+        held = cut_utf8(text, _BEXT_DESCRIPTION).ljust(_BEXT_DESCRIPTION, b"\0")
+        data[:_BEXT_DESCRIPTION] = held
+        self._data = bytes(data)
+
+    def data(self) -> bytes | None:
+        """Return the chunk's data, None where there is none."""
+        return self._data
 
 
-def changed_ixml(
-    old: bytes | None, user: Mapping[str, str], aswg: Mapping[str, str], name: str
-) -> bytes:
-    """Return an iXML chunk with these fields of USER and ASWG; all else of ``old`` stays.
+class Info:
+    """A LIST chunk of type INFO: fields in order, those that are not ours byte for byte."""
 
-    :raises InputError: ``old`` is no XML; ``name`` is the file's.
-    """
-    if old is None or not old.strip(b"\0 \r\n\t"):
-        root = etree.Element(_IXML_ROOT)
-        etree.SubElement(root, "IXML_VERSION").text = "3.01"
-    else:
-        parser = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+    slots = (("DESCRIPTION", "ICMT"), ("GENRE", "IGNR"), ("KEYWORDS", "IKEY"))
+
+    def __init__(self, data: bytes | None) -> None:
+        self._there = data is not None
+        self._parts, self._rest = _info_parts((data or b"")[4:])
+
+    def get(self, key: str) -> Text | None:
+        """Return the first field of an id that says something, or None."""
+        return next((t for k, t in self._texts() if k == key.encode()), None)
+
+    def texts(self) -> Iterator[tuple[str, Text]]:
+        """Yield all texts by name."""
+        for key, text in self._texts():
+            yield f"info.{_INFO_NAMES.get(key, key.decode('ascii', 'replace'))}", text
+
+    def _texts(self) -> Iterator[tuple[bytes, Text]]:
+        for key, value, _ in self._parts:
+            text = read_text(value)
+            if text is not None:
+                yield key, text
+
+    def put(self, key: str, text: str) -> None:
+        """Give a field another text."""
+        self._place(key, clean(text).encode() + b"\0")
+
+    def add(self, key: str, words: Sequence[str]) -> bool:
+        """Put words behind those of a field, in its encoding; return whether it can hold them."""
+        held = self.get(key)
+        if held is None:
+            self.put(key, joined("", words))
+            return True
+        assert held.text is not None and held.encoding is not None
         try:
-            root = etree.fromstring(old.rstrip(b"\0"), parser)
-        except etree.XMLSyntaxError as error:
-            raise InputError(
-                f"the iXML of {name} is damaged, and stays as it is: {error}"
-            ) from None
-    for group, fields in (("USER", user), ("ASWG", aswg)):
-        if not fields:
-            continue
-        place = root.find(group)
-        if place is None:
-            place = etree.SubElement(root, group)
-        for field, text in fields.items():
-            element = place.find(field)
-            if element is None:
-                element = etree.SubElement(place, field)
-            element.text = clean(text)
-    return bytes(etree.tostring(root, xml_declaration=True, encoding="UTF-8"))
+            more = joined(held.text, words).encode(held.encoding)
+        except UnicodeEncodeError:
+            return False
+        self._place(key, held.raw.rstrip(b"\0 ") + more + b"\0")
+        return True
+
+    def drop(self, key: str, words: Sequence[str]) -> None:
+        """Take words out of a field."""
+        held = self.get(key)
+        assert held is not None and held.text is not None and held.encoding is not None
+        self._place(key, without(held.text, words).encode(held.encoding) + b"\0")
+
+    def _place(self, key: str, value: bytes) -> None:
+        """Take the place of the field that :meth:`get` gives, of a blank one, or the last."""
+        own = [n for n, (k, _, _) in enumerate(self._parts) if k == key.encode()]
+        telling = [n for n in own if read_text(self._parts[n][1]) is not None]
+        data = struct.pack("<4sI", key.encode(), len(value)) + value + b"\0" * (len(value) % 2)
+        part = (key.encode(), value, data)
+        if own:
+            self._parts[(telling or own)[0]] = part
+        else:
+            if self._parts and not self._rest and sum(len(p[2]) for p in self._parts) % 2:
+                self._rest = b"\0"  # the last of the old fields was not padded
+            self._parts.append((b"", b"", self._rest))
+            self._rest = b""
+            self._parts.append(part)
+        self._there = True
+
+    def data(self) -> bytes | None:
+        """Return the chunk's data, None where there is none."""
+        if not self._there:
+            return None
+        return b"INFO" + b"".join(data for _, _, data in self._parts) + self._rest
 
 
-def changed_info(old: bytes | None, fields: Mapping[bytes, str]) -> bytes:
-    """Return a LIST chunk of type INFO with these fields; all else of ``old`` stays, in order."""
-    parts: list[bytes] = []
-    left = dict(fields)
-    body = old[4:] if old is not None else b""
+def _info_parts(body: bytes) -> tuple[list[tuple[bytes, bytes, bytes]], bytes]:
+    """Return (id, value, bytes with head and padding) of every field, and what follows them."""
+    parts = []
     place = 0
     while place + 8 <= len(body):
         key, size = struct.unpack_from("<4sI", body, place)
-        end = min(len(body), place + 8 + size + size % 2)
-        parts.append(_info(key, left.pop(key)) if key in left else body[place:end])
+        end = place + 8 + size
+        if size % 2 and end < len(body) and not _is_unpadded(body[end : end + 5]):
+            end += 1
+        parts.append((key, body[place + 8 : place + 8 + size], body[place:end]))
         place = end
-    parts.append(body[place:])
-    parts += [_info(key, text) for key, text in left.items()]
-    return b"INFO" + b"".join(parts)
+    return parts, body[place:]
+
+
+def _is_unpadded(after: bytes) -> bool:
+    """Return whether the next field follows at once; some writers forget the padding."""
+    return after[:1] != b"\0" and len(after) == 5 and after[:4].isalnum() and after[:4].isupper()
 
 
 def cut_utf8(text: str, count: int) -> bytes:
@@ -85,17 +172,3 @@ def cut_utf8(text: str, count: int) -> bytes:
     if len(data) <= count:
         return data
     return data[:count].decode("utf-8", "ignore").encode()
-
-
-def clean(text: str) -> str:
-    """Return a text without characters that no metadata can hold."""
-    return "".join(c for c in text if c in "\t\n" or (ord(c) >= 32 and not _is_odd(ord(c))))
-
-
-def _is_odd(code: int) -> bool:
-    return 0x7F <= code < 0xA0 or 0xD800 <= code <= 0xDFFF or code & 0xFFFE == 0xFFFE
-
-
-def _info(key: bytes, text: str) -> bytes:
-    data = clean(text).encode() + b"\0"
-    return struct.pack("<4sI", key, len(data)) + data + b"\0" * (len(data) % 2)

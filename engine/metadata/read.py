@@ -1,23 +1,33 @@
 """Read what a sound file says about its sound, opened for reading only.
 
-wavinfo reads the chunks of WAV files (bext, iXML, INFO, cue, smpl), mutagen the tags of the
-others (ID3, Vorbis comments, MP4 atoms, ASF, APE, the chunks of AIFF).  Both read headers alone.
-A file without tags, or with tags that cannot be read, has no header texts: whether it can be
-heard is for the decoder to say.
+Chunks of WAV and AIFF, ID3, Vorbis comments and MP4 items are read by the code that writes them, so
+that what counts as there is the same for both; mutagen reads the tags of the others (ASF, APE).
+Headers alone are read.  A text is absent, present, or present but unreadable: then it is empty.
+Whether a file can be heard is for the decoder to say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.metadata.broadcast import Bext, Info
+from engine.metadata.containers import id3_before, info_chunk, kind_of
+from engine.metadata.cues import cue_texts
+from engine.metadata.id3 import Id3
+from engine.metadata.ixml import IXml
+from engine.metadata.mp4_atoms import Items, Mp4File
+from engine.metadata.riff import Chunk, find_chunks, read_chunk
+from engine.metadata.texts import LONGEST_BYTES, Text, read_text, shown
 from engine.metadata.ucs_names import categories, category_of_name
+from engine.metadata.vorbis_comments import Comments, FlacFile, OggFile
 from engine.store import Header
 
-_WAV = frozenset({".wav", ".wave", ".bwf", ".rf64"})
-_LONGEST = 4000  # characters of one field that are kept
-_MOST_FIELDS = 64
+Texts = Iterator[tuple[str, Text | str | None]]
+_LONGEST = 32_000  # characters of one field that are kept
+_MOST_CHARACTERS = 256_000  # of all of them
+_MOST_FIELDS = 256
 _DESCRIPTIONS = (  # in this order
     "bext.description",
     "ixml.description",
@@ -37,131 +47,170 @@ _DESCRIPTIONS = (  # in this order
     "subtitle",
     "name",
 )
+_WHOLE = frozenset({"ixml", "id3", "bext", "header"})  # parts that may be unreadable as a whole
 _CATEGORIES = ("ixml.catid", "catid", "txxx:catid", "----:com.apple.itunes:catid")
 _TECHNICAL = frozenset(
     {"encoder", "encoded-by", "tsse", "tenc", "©too", "tlen", "tflt", "isft", "info.software"}
     | {"wm/encodingsettings", "wm/encodedby", "bext.coding_history", "info.encoded_by"}
-    | {"bext.originator_date", "bext.originator_time", "bext.originator_ref", "vendor"}
+    | {"bext.originator_date", "bext.originator_time", "bext.originator_ref"}
 )
-_CHUNK_LIMIT = 4 << 20  # bytes; a text chunk above this is not read
+_AIFF_TEXTS = {b"NAME": "name", b"AUTH": "author", b"ANNO": "comment", b"(c) ": "copyright"}
+_ID3V1 = {"TIT2": (3, 33), "TPE1": (33, 63), "TALB": (63, 93), "COMM:ID3v1:eng": (97, 125)}
 
 
 def read_header(path: Path) -> Header:
     """Return the texts, the main description and the UCS category of a file."""
-    fields = dict(_fields(path))
+    fields = _fields(path)
     lowered = {name.lower(): value for name, value in fields.items()}
     known = [lowered[name] for name in _CATEGORIES if name in lowered]
     category = next((categories()[c.lower()] for c in known if c.lower() in categories()), None)
     category = category or category_of_name(path.stem)
     return Header(
-        description=_first(lowered),
+        description=next(filter(None, _described(lowered)), None),
         category=category.id if category else None,
         category_words=category.words if category else "",
         fields=fields,
     )
 
 
-def _first(lowered: Mapping[str, str]) -> str | None:
+def is_described(header: Header) -> bool:
+    """Return whether a file has a description or a title, readable or not."""
+    lowered = {name.lower(): value for name, value in header.fields.items()}
+    return bool(list(_described(lowered))) or bool(_WHOLE & set(lowered))
+
+
+def names_itself(header: Header) -> bool:
+    """Return whether a file has an FXName, readable or not."""
+    return bool(_fields_called(header, ("fxname",)))
+
+
+def category_in(header: Header) -> tuple[bool, str | None]:
+    """Return whether a file's header, not its name, names a category; and its CatID if known."""
+    named = _fields_called(header, ("catid", "category", "subcategory"))
+    known = next((named[n] for n in _CATEGORIES if named.get(n)), None)
+    found = categories().get((known or "").lower())
+    return bool(named), found.id if found is not None else None
+
+
+def _fields_called(header: Header, ends: Collection[str]) -> dict[str, str]:
+    """Return the fields of some names in lower case, whatever part of a header they lie in."""
+    lowered = {name.lower(): value for name, value in header.fields.items()}
+    return {n: v for n, v in lowered.items() if n.replace(":", ".").split(".")[-1] in ends}
+
+
+def _described(lowered: Mapping[str, str]) -> Iterator[str]:
     for wanted in _DESCRIPTIONS:
         for name, value in lowered.items():
             if name == wanted or name.startswith(wanted + ":"):
-                return value
+                yield value
+
+
+def _fields(path: Path) -> dict[str, str]:
+    """Return the texts in a header by name, a bounded number of bounded length.
+
+    Those that cannot be read are empty; what has several texts of one name has them joined.
+    """
+    found: dict[str, str] = {}
+    given = 0
+    try:
+        for name, text in _texts(path):
+            if name.lower() in _TECHNICAL:
+                continue
+            said = text.text if isinstance(text, Text) else text
+            clean = shown(said)[:_LONGEST] if said is not None else ""
+            told = found.get(name)
+            if clean and told and clean not in told.split("; "):
+                clean = f"{told}; {clean}"[:_LONGEST]
+            elif told:
+                continue
+            given += len(clean)
+            if (clean or said is None) and len(found) < _MOST_FIELDS and given < _MOST_CHARACTERS:
+                found[name[:100]] = clean
+    except Exception:  # a damaged header says nothing; these parsers raise whatever comes
+        found.setdefault("header", "")
+    return found
+
+
+def _texts(path: Path) -> Texts:
+    readers: dict[str, Callable[[Path], Texts]] = {
+        "wav": _chunk_texts,
+        "aiff": _chunk_texts,
+        "flac": lambda path: Comments(FlacFile(path).comments()).texts(),
+        "ogg": lambda path: Comments(OggFile(path).comments()).texts(),
+        "mp4": lambda path: Items(Mp4File(path).items() or b"").texts(),
+        "mp3": _mp3_texts,
+    }
+    if not path.is_file():
+        return iter(())
+    return readers.get(kind_of(path) or "", _other_texts)(path)
+
+
+def _chunk_texts(path: Path) -> Texts:
+    layout = find_chunks(path)
+    info = info_chunk(path, layout)
+    for chunk in layout.chunks:
+        reader = _reader_of(chunk, path) if chunk != info else lambda data: Info(data).texts()
+        if reader is None:
+            continue
+        if chunk.size > LONGEST_BYTES:
+            yield chunk.id.decode("latin-1").strip().lower(), None
+        else:
+            yield from reader(read_chunk(path, chunk))
+    yield from cue_texts(path, layout)
+
+
+def _reader_of(chunk: Chunk, path: Path) -> Callable[[bytes], Texts] | None:
+    if chunk.id == b"bext":
+        return lambda data: Bext(data).texts()
+    if chunk.id == b"iXML":
+        return lambda data: IXml(data, path.name).texts()
+    if chunk.id in (b"ID3 ", b"id3 "):
+        return lambda data: Id3(data, path.name).texts()
+    if chunk.id in _AIFF_TEXTS:
+        name = _AIFF_TEXTS[chunk.id]
+        return lambda data: ((name, text) for text in (read_text(data),) if text is not None)
     return None
 
 
-def _fields(path: Path) -> Iterator[tuple[str, str]]:
-    """Yield the printable texts in a header by name, a bounded number of bounded length."""
-    reader = _wav_fields if path.suffix.lower() in _WAV else _tagged_fields
-    try:
-        found = list(reader(path))
-    except Exception:  # damaged tags are no tags; these parsers raise whatever comes
+def _mp3_texts(path: Path) -> Texts:
+    tag = id3_before(path)
+    if tag is not None:
+        yield from Id3(tag, path.name).texts()
         return
-    given = 0
-    for name, value in found:
-        clean = " ".join(_text(value).replace("\0", " ").split())[:_LONGEST]
-        told = clean.isprintable() and name.lower() not in _TECHNICAL
-        if clean and told and given < _MOST_FIELDS:
-            given += 1
-            yield name[:100], clean
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - 128))
+        tail = file.read(128)
+    if tail[:3] == b"TAG":
+        for name, (start, end) in _ID3V1.items():
+            text = read_text(tail[start:end], "latin-1")
+            if text is not None:
+                yield name, text
 
 
-def _wav_fields(path: Path) -> Iterator[tuple[str, Any]]:
-    from wavinfo import WavInfoReader
-
-    if not _chunks_are_sane(path):
-        return
-    # Names are UTF-8 as often as they are the ASCII of the standard, or else of one byte each.
-    try:
-        info = WavInfoReader(path, info_encoding="utf-8", bext_encoding="utf-8")
-    except UnicodeDecodeError:
-        info = WavInfoReader(path, info_encoding="latin-1", bext_encoding="latin-1")
-    for part in ("bext", "info"):
-        chunk = getattr(info, part)
-        if chunk is not None:
-            for name, value in chunk.to_dict().items():
-                if isinstance(value, str):
-                    yield f"{part}.{name}", value
-    if info.ixml is not None:
-        yield from _ixml_fields(info.ixml)
-    if info.cues is not None:
-        for cue in info.cues.cues:
-            label, note = info.cues.label_and_note(cue.name)
-            yield f"cue.{cue.name}", " ".join(filter(None, (label, note)))
-    if info.smpl is not None and info.smpl.sample_loops:
-        yield "smpl.loops", str(len(info.smpl.sample_loops))
-
-
-def _ixml_fields(ixml: Any) -> Iterator[tuple[str, str]]:
-    """Yield the texts that describe the sound: the note, and all of USER, ASWG and STEINBERG."""
-    for element in ixml.parsed.iter():
-        if not isinstance(element.tag, str) or len(element) or not (element.text or "").strip():
-            continue
-        parents = {parent.tag for parent in element.iterancestors()}
-        if parents & {"USER", "ASWG", "STEINBERG"} or element.tag in _IXML_TEXTS:
-            yield f"ixml.{element.tag}", element.text
-
-
-_IXML_TEXTS = frozenset({"NOTE", "PROJECT", "SCENE", "USER", "FILE_SET_INDEX"})
-
-
-def _tagged_fields(path: Path) -> Iterator[tuple[str, Any]]:
+def _other_texts(path: Path) -> Texts:
     import mutagen
 
-    tagged = mutagen.File(path)
+    try:
+        tagged = mutagen.File(path)
+    except mutagen.MutagenError:
+        return
     if tagged is None or not tagged.tags:
         return
     for name, value in tagged.tags.items():
-        yield str(name), value
+        text = _plain(value)
+        if text:
+            yield str(name), text
 
 
-def _text(value: Any) -> str:
+def _plain(value: Any) -> str:
     """Return the text of a tag's value; pictures and other data have none."""
     if isinstance(value, list | tuple):
-        return "; ".join(filter(None, map(_text, value)))
+        return "; ".join(filter(None, map(_plain, value)))
     if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
+        found = read_text(value)
+        return (found.text or "") if found is not None else ""
     texts = getattr(value, "text", None)
     if texts is not None:
-        return _text(texts)
+        return _plain(texts)
     inner = getattr(value, "value", value)
     return str(inner) if isinstance(inner, str | int | float) else ""
-
-
-def _chunks_are_sane(path: Path) -> bool:
-    """Return whether no chunk but the audio's own says to be larger than texts ever are."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        if file.read(4) not in (b"RIFF", b"RF64", b"BW64"):
-            return False
-        file.seek(12)
-        for _ in range(1000):
-            head = file.read(8)
-            if len(head) < 8:
-                return True
-            length = int.from_bytes(head[4:], "little")
-            if head[:4] != b"data" and length > min(_CHUNK_LIMIT, size):
-                return False
-            if head[:4] == b"data" and length == 0xFFFFFFFF:
-                return True  # RF64: the true length is in ds64, and texts may follow
-            file.seek(length + length % 2, 1)
-    return False

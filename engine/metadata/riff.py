@@ -1,6 +1,7 @@
-"""RIFF, RF64 and BW64 files as chunks, rewritten so that what is foreign stays byte for byte.
+"""WAV, RF64, BW64 and AIFF files as chunks, rewritten so that what is foreign stays as it is.
 
-Sources: EBU Tech 3306 (RF64), ITU-R BS.2088 (BW64), EBU Tech 3285 (bext).
+Sources: EBU Tech 3306 (RF64), ITU-R BS.2088 (BW64), EBU Tech 3285 (bext), Apple's draft of AIFF-C
+of 1991.
 """
 
 from __future__ import annotations
@@ -14,8 +15,10 @@ from typing import BinaryIO
 from engine.errors import AudioError, InputError
 from engine.metadata.copying import copy_bytes
 
-_KINDS = (b"RIFF", b"RF64", b"BW64")
-_UNKNOWN = 0xFFFFFFFF  # a size that stands in ds64
+_RIFF_KINDS = (b"RIFF", b"RF64", b"BW64")
+_AIFF_FORMS = (b"AIFF", b"AIFC")
+_AUDIO = (b"data", b"SSND")
+_UNKNOWN = 0xFFFFFFFF  # a size that stands in ds64, or was never filled in
 _MOST_CHUNKS = 10_000
 _LARGEST_DS64 = 1 << 20
 _DS64_FIXED = 28
@@ -23,12 +26,18 @@ _DS64_FIXED = 28
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk: where its data begins, how long it is, and whether a padding byte follows."""
+    """A chunk: where its data begins, how long it is, and whether a padding byte follows.
+
+    ``unfinished``: its size was never filled in, as after a power loss; it goes on to the end.
+    ``cut``: it says to go on behind the file's end.
+    """
 
     id: bytes
     start: int
     size: int
     padded: bool
+    unfinished: bool = False
+    cut: bool = False
 
     @property
     def end(self) -> int:
@@ -40,50 +49,85 @@ class Chunk:
 class Layout:
     """The chunks of a file in order, and its size; what follows the last one belongs to none."""
 
-    kind: bytes
+    kind: bytes  # RIFF, RF64, BW64 or FORM
     riff_size: int
     chunks: tuple[Chunk, ...]
     file_size: int
+
+    @property
+    def order(self) -> str:
+        """Return the byte order of sizes, as :mod:`struct` writes it."""
+        return ">" if self.kind == b"FORM" else "<"
+
+    @property
+    def audio(self) -> Chunk | None:
+        """Return the first chunk of audio data, or None."""
+        return next((chunk for chunk in self.chunks if chunk.id in _AUDIO), None)
 
     def first(self, chunk_id: bytes) -> Chunk | None:
         """Return the first chunk of an id, or None."""
         return next((chunk for chunk in self.chunks if chunk.id == chunk_id), None)
 
 
-def read_layout(path: Path) -> Layout:
-    """Return the chunks of a file.
+def is_chunked(head: bytes) -> bool:
+    """Return whether the first twelve bytes of a file are those of a WAV or an AIFF file."""
+    wave = head[:4] in _RIFF_KINDS and head[8:12] == b"WAVE"
+    return wave or (head[:4] == b"FORM" and head[8:12] in _AIFF_FORMS)
 
-    :raises AudioError: it is no RIFF file, or its chunks do not fit into it.
+
+def read_layout(path: Path) -> Layout:
+    """Return the chunks of a file that may be rewritten.
+
+    :raises AudioError: it is no such file, its chunks do not fit into it, or it holds no audio.
+    """
+    layout = find_chunks(path)
+    cut = next((chunk for chunk in layout.chunks if chunk.cut), None)
+    if cut is not None:
+        raise AudioError(
+            f"{path.name} says that its chunk {_shown(cut.id)} goes on behind its end: "
+            "its header is damaged"
+        )
+    if layout.audio is None:
+        raise AudioError(f"{path.name} holds no audio data")
+    return layout
+
+
+def find_chunks(path: Path) -> Layout:
+    """Return the chunks that there are, the last one perhaps cut off by the file's end.
+
+    :raises AudioError: it is no WAV or AIFF file, or its ds64 chunk is damaged.
     """
     size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(12)
-        if len(head) < 12 or head[:4] not in _KINDS or head[8:] != b"WAVE":
-            raise AudioError(f"{path.name} is not a WAV, RF64 or BW64 file")
-        riff_size = struct.unpack("<I", head[4:8])[0]
+        if len(head) < 12 or not is_chunked(head):
+            raise AudioError(f"{path.name} is not a WAV, RF64, BW64 or AIFF file")
+        kind = head[:4]
+        order = ">" if kind == b"FORM" else "<"
+        riff_size = struct.unpack(f"{order}I", head[4:8])[0]
         long_sizes: dict[bytes, int] = {}
         chunks: list[Chunk] = []
         place = 12
         while place + 8 <= size and len(chunks) < _MOST_CHUNKS:
             file.seek(place)
-            chunk_id, length = struct.unpack("<4sI", file.read(8))
+            chunk_id, length = struct.unpack(f"{order}4sI", file.read(8))
             if not _is_id(chunk_id):
                 break
-            if chunk_id == b"ds64" and head[:4] != b"RIFF":
+            if chunk_id == b"ds64" and kind in (b"RF64", b"BW64"):
                 riff_size, long_sizes = _read_ds64(path, file.read(min(length, _LARGEST_DS64)))
-            if length == _UNKNOWN:
+            if length == _UNKNOWN and kind != b"RIFF":
                 length = long_sizes.get(chunk_id, length)
-            if place + 8 + length > size:
-                raise AudioError(
-                    f"{path.name} says that its chunk {_shown(chunk_id)} goes on behind its end: "
-                    "its header is damaged"
-                )
-            chunk = Chunk(chunk_id, place + 8, length, _is_padded(file, place + 8 + length, length))
+            start, left = place + 8, size - place - 8
+            if chunk_id in _AUDIO and _is_unfinished(file, start, length, left, order):
+                chunks.append(Chunk(chunk_id, start, left, padded=False, unfinished=True))
+                break
+            if length > left:
+                chunks.append(Chunk(chunk_id, start, left, padded=False, cut=True))
+                break
+            chunk = Chunk(chunk_id, start, length, _is_padded(file, start + length, length))
             chunks.append(chunk)
             place = chunk.end
-    if not any(chunk.id == b"data" for chunk in chunks):
-        raise AudioError(f"{path.name} holds no audio data")
-    return Layout(head[:4], riff_size, tuple(chunks), size)
+    return Layout(kind, riff_size, tuple(chunks), size)
 
 
 def read_chunk(path: Path, chunk: Chunk) -> bytes:
@@ -94,34 +138,42 @@ def read_chunk(path: Path, chunk: Chunk) -> bytes:
 
 
 def rewrite(
-    path: Path, layout: Layout, out: BinaryIO, changes: Mapping[Chunk | bytes, bytes]
+    path: Path,
+    layout: Layout,
+    out: BinaryIO,
+    changes: Mapping[Chunk | bytes, bytes],
+    before_audio: bool = False,
 ) -> None:
-    """Copy a file to ``out`` with other data in some chunks, and with new chunks behind the last.
+    """Copy a file to ``out`` with other data in some chunks, and with new chunks.
 
     :param changes: data by chunk of ``layout``, or by id for a new one.  Everything else, padding
         and what follows the last chunk included, is copied as it is.
+    :param before_audio: new chunks go before the audio data, not behind the last chunk.
     :raises InputError: the file would become larger than its header can say.
     """
+    added = {key: data for key, data in changes.items() if isinstance(key, bytes)}
+    place = layout.audio if before_audio else None
+    last = layout.chunks[-1]
+    behind = bool(added) and place is None
+    unpadded = behind and last not in changes and last.size % 2 == 1 and not last.padded
+    grown = sum(8 + len(data) + len(data) % 2 for data in added.values()) + unpadded
+    for chunk in layout.chunks:
+        if chunk in changes:
+            data = changes[chunk]
+            grown += len(data) + len(data) % 2 - chunk.size - chunk.padded
+    riff_size = layout.riff_size + grown
+    if layout.kind in (b"RIFF", b"FORM") and riff_size >= _UNKNOWN and _is_stated(layout):
+        raise InputError(f"{path.name} would grow above 4 GB, which such a file cannot hold")
     with path.open("rb") as file:
-        added = {key: data for key, data in changes.items() if isinstance(key, bytes)}
-        grown = sum(8 + len(data) + len(data) % 2 for data in added.values())
-        last = layout.chunks[-1]
-        unpadded = bool(added) and last not in changes and last.size % 2 == 1 and not last.padded
-        grown += unpadded
-        for chunk in layout.chunks:
-            if chunk in changes:
-                data = changes[chunk]
-                grown += len(data) + len(data) % 2 - chunk.size - chunk.padded
-        riff_size = layout.riff_size + grown
-        if layout.kind == b"RIFF" and riff_size >= _UNKNOWN:
-            raise InputError(f"{path.name} would grow above 4 GB, which a WAV file cannot hold")
         out.write(_head(file, layout, riff_size))
         for chunk in layout.chunks:
+            if chunk == place:
+                out.writelines(_chunk(layout.order, key, data) for key, data in added.items())
             if chunk in changes:
-                out.write(_chunk(chunk.id, changes[chunk]))
+                out.write(_chunk(layout.order, chunk.id, changes[chunk]))
                 continue
             file.seek(chunk.start - 8)
-            if chunk.id == b"ds64" and layout.kind != b"RIFF":
+            if chunk.id == b"ds64" and layout.kind in (b"RF64", b"BW64"):
                 head = file.read(8)
                 body = file.read(chunk.size + chunk.padded)
                 out.write(head + struct.pack("<Q", riff_size) + body[8:])
@@ -129,22 +181,27 @@ def rewrite(
                 copy_bytes(file, out, 8 + chunk.size + chunk.padded)
         if unpadded:
             out.write(b"\0")
-        for chunk_id, data in added.items():
-            out.write(_chunk(chunk_id, data))
+        if behind:
+            out.writelines(_chunk(layout.order, key, data) for key, data in added.items())
         file.seek(last.end)
         copy_bytes(file, out, layout.file_size - last.end)
 
 
 def _head(file: BinaryIO, layout: Layout, riff_size: int) -> bytes:
-    file.seek(0)
     head = file.read(12)
-    if layout.kind == b"RIFF" or head[4:8] != struct.pack("<I", _UNKNOWN):
-        return head[:4] + struct.pack("<I", min(riff_size, _UNKNOWN)) + head[8:]
-    return head
+    unstated = head[4:8] == struct.pack("<I", _UNKNOWN)
+    if not _is_stated(layout) or (unstated and layout.kind in (b"RF64", b"BW64")):
+        return head
+    return head[:4] + struct.pack(f"{layout.order}I", min(riff_size, _UNKNOWN)) + head[8:]
 
 
-def _chunk(chunk_id: bytes, data: bytes) -> bytes:
-    return struct.pack("<4sI", chunk_id, len(data)) + data + b"\0" * (len(data) % 2)
+def _is_stated(layout: Layout) -> bool:
+    """Return whether the size of the whole was filled in when the file was closed."""
+    return layout.kind in (b"RF64", b"BW64") or layout.riff_size not in (0, _UNKNOWN)
+
+
+def _chunk(order: str, chunk_id: bytes, data: bytes) -> bytes:
+    return struct.pack(f"{order}4sI", chunk_id, len(data)) + data + b"\0" * (len(data) % 2)
 
 
 def _read_ds64(path: Path, data: bytes) -> tuple[int, dict[bytes, int]]:
@@ -156,6 +213,20 @@ def _read_ds64(path: Path, data: bytes) -> tuple[int, dict[bytes, int]]:
         chunk_id, length = struct.unpack_from("<4sQ", data, _DS64_FIXED + 12 * entry)
         sizes[chunk_id] = length
     return riff_size, sizes
+
+
+def _is_unfinished(file: BinaryIO, start: int, length: int, left: int, order: str) -> bool:
+    """Return whether audio data follows whose size was never filled in, and not other chunks."""
+    if length == _UNKNOWN and left < _UNKNOWN:
+        return True
+    if length != 0 or left == 0:
+        return False
+    file.seek(start)
+    head = file.read(8)
+    if len(head) < 8:
+        return True
+    chunk_id, size = struct.unpack(f"{order}4sI", head)
+    return not (_is_id(chunk_id) and size <= left - 8)
 
 
 def _is_padded(file: BinaryIO, end: int, size: int) -> bool:

@@ -25,8 +25,9 @@ class FileFacts:
 class Header:
     """What a file says about its sound, beside the facts of :class:`FileFacts`.
 
-    ``fields`` are all texts found, by name such as ``bext.Description``; ``category`` is a UCS
-    CatID and ``category_words`` the words that stand for it.
+    ``fields`` are all texts found, by name such as ``bext.description``, empty where there is one
+    that cannot be read; ``category`` is a UCS CatID and ``category_words`` the words that stand for
+    it.
     """
 
     description: str | None = None

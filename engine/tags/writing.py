@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from engine.metadata.read import read_header
+from engine.metadata.read import category_in, is_described, names_itself, read_header
 from engine.metadata.renaming import Rename, fx_name, plan_renames
 from engine.metadata.ucs_names import UcsCategory, category_of_sound, category_of_tag
 from engine.metadata.write import SoundTags
@@ -23,9 +23,10 @@ def tags_to_write(
 ) -> dict[str, SoundTags]:
     """Return what to write into the files of present sounds that have accepted tags, by path.
 
-    The category is the accepted UCS category, a person's before a model's; other accepted tags
-    become keywords, beside those that the file has and nobody rejected.  A file without a
-    description gets one of its name and its tags, for programs that show nothing else.
+    The category is the accepted UCS category, a person's before a model's; a model's never takes
+    the place of one that the file names.  Other accepted tags become keywords, beside those that
+    the file has and nobody rejected.  A file without a description gets one of its name and its
+    tags, for programs that show nothing else.
 
     :param rows: the tags of the sounds, in any state.
     """
@@ -75,20 +76,35 @@ def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:
     ]
     refused = {row.label.lower() for row in rows if row.state in ("rejected", "edited")}
     header = read_header(path)
+    notes: tuple[str, ...] = ()
+    if category is not None and not _may_be_filed(header, category, rows):
+        known = category_in(header)[1] or "a category"
+        notes = (f"it names {known} itself, not {category.id}: accept that yourself to change it",)
+        category = None
     keywords: dict[str, str] = {}
     for word in (*_keywords(header), *words):
         if word.lower() not in refused:
             keywords.setdefault(word.lower(), word)
     name, description = fx_name(path), None
-    if header.description is None:
+    if not is_described(header):
         told = ([plain_name(category)] if category else []) + words
         description = f"{name}: {', '.join(told)}"
+    there = {word.lower() for word in _keywords(header)}
     return SoundTags(
         description,
         category,
-        name if category is not None else None,
+        name if category is not None and not names_itself(header) else None,
         tuple(keywords.values()) if words else (),
+        tuple(row.label for row in rows if row.label.lower() in refused & there),
+        notes,
     )
+
+
+def _may_be_filed(header: Header, category: UcsCategory, rows: Iterable[TagRow]) -> bool:
+    """Return whether a category may be written: another one in the file yields to a person's."""
+    is_named, known = category_in(header)
+    said = {row.said_by for row in rows if category_of_tag(row.label) == category}
+    return not is_named or known == category.id or PERSON in said
 
 
 def _keywords(header: Header) -> list[str]:

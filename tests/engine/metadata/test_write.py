@@ -2,8 +2,6 @@
 
 import os
 import struct
-import subprocess
-import sys
 from pathlib import Path
 
 import av
@@ -126,7 +124,13 @@ def test_audio_and_foreign_chunks_stay_byte_for_byte(tmp_path_factory, data, des
     tail = data[layout.chunks[-1].end :]
     tags = SoundTags(description, DOOR, None, tuple(keywords))
     journal = Journal(folder / "journal")
-    write_tags(path, tags, journal)
+    known = all(chunk_id != b"acid" for chunk_id, *_ in before)  # libsndfile trusts its size
+    try:
+        write_tags(path, tags, journal)
+    except AudioError as error:
+        assert not known and "would be heard differently" in str(error)
+        assert path.read_bytes() == data
+        return
     after = read_layout(path)
     assert foreign_chunks(path) == before
     written = path.read_bytes()
@@ -137,14 +141,13 @@ def test_audio_and_foreign_chunks_stay_byte_for_byte(tmp_path_factory, data, des
     else:
         assert after.riff_size - layout.riff_size == len(written) - len(data)
         assert written[4:8] == b"\xff\xff\xff\xff"
-    assert read_header(path).category == "DOORWood"  # by wavinfo
-    known = all(chunk_id != b"acid" for chunk_id, *_ in before)  # libsndfile trusts its size
+    assert read_header(path).category == "DOORWood"  # read back
     for now, then in zip(heard_by_others(path), heard, strict=True):
-        assert now == then or then is None or not known  # what cannot be read stays so
+        assert now == then or then is None  # what cannot be read stays so
     again = written
-    assert not write_tags(path, tags, journal)  # it holds them already
+    assert not write_tags(path, tags, journal).changed  # it holds them already
     assert path.read_bytes() == again
-    assert [error for _, error in journal.undo()] == [None]
+    assert [error for _, error in journal.undo(bool)] == [None]
     assert path.read_bytes() == data
 
 
@@ -184,8 +187,8 @@ def test_every_format_is_read_back_and_undone(tmp_path, kind):
     if kind == "mp3":
         assert path.stat().st_mtime_ns == before.st_mtime_ns
     assert path.stat().st_mode == before.st_mode
-    assert not write_tags(path, TAGS, journal)  # it holds them already
-    assert list(journal.undo()) == [(str(path), None)]
+    assert not write_tags(path, TAGS, journal).changed  # it holds them already
+    assert list(journal.undo(bool)) == [(str(path), None)]
     assert path.read_bytes() == original and path.stat().st_mtime_ns == before.st_mtime_ns
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(TEMPORARY)]
 
@@ -249,59 +252,5 @@ def test_a_file_that_was_changed_since_is_not_taken_back(tmp_path):
     path, journal = made(tmp_path, "wav"), Journal(tmp_path / "journal")
     write_tags(path, TAGS, journal)
     path.write_bytes(path.read_bytes() + b"more")
-    ((_, error),) = journal.undo()
+    ((_, error),) = journal.undo(bool)
     assert "was changed since" in error and path.read_bytes().endswith(b"more")
-
-
-KILLED = """
-import os, sys, time
-from pathlib import Path
-import random, signal
-import numpy as np
-import soundfile
-from engine.metadata.journal import Journal, clean_up
-from engine.metadata.riff import read_layout
-from engine.metadata.write import SoundTags, write_tags
-
-folder, journals = Path(sys.argv[1]), Path(sys.argv[2])
-path, audio = folder / "sound.wav", soundfile.read(folder / "sound.wav")[0]
-dice = random.Random(0)
-changed = 0
-for number in range(int(sys.argv[3])):
-    before = path.read_bytes()
-    ready, told = os.pipe()
-    child = os.fork()
-    if not child:
-        journal = Journal(journals / f"{number:03d}")
-        os.write(told, b"x")
-        for take in range(10_000):
-            tags = SoundTags(f"{number} take {take} " + "x" * (take % 300))
-            write_tags(path, tags, journal)
-        os._exit(0)
-    os.read(ready, 1)
-    os.close(ready), os.close(told)
-    time.sleep(dice.uniform(0, 0.06))
-    os.kill(child, signal.SIGKILL)
-    assert os.WIFSIGNALED(os.waitpid(child, 0)[1])
-    assert np.array_equal(soundfile.read(path)[0], audio), number
-    read_layout(path)
-    changed += path.read_bytes() != before
-    clean_up(journals)
-    assert [p.name for p in folder.iterdir()] == ["sound.wav"], number
-print(changed)
-"""
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
-def test_200_killed_writers_leave_old_or_new_files_and_nothing_else(tmp_path):
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    soundfile.write(folder / "sound.wav", tone(440, 2.0), 48000, subtype="PCM_24")
-    original = (folder / "sound.wav").read_bytes()
-    script = [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "journals"), "200"]
-    done = subprocess.run(script, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 50  # of 200 killed processes, so many had written before
-    for journal in sorted((tmp_path / "journals").iterdir(), reverse=True):
-        assert all(problem is None for _, problem in Journal(journal).undo())
-    assert (folder / "sound.wav").read_bytes() == original

@@ -1,0 +1,142 @@
+"""Before a written file replaces the old one, both readers must hear the same."""
+
+import struct
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+import soundfile
+
+from engine.errors import AudioError
+from engine.metadata import write as writing
+from engine.metadata.heard import Hearing, hearing_of
+from engine.metadata.journal import Journal
+from engine.metadata.read import read_header
+from engine.metadata.ucs_names import categories
+from engine.metadata.write import SoundTags, write_tags
+from tests.conftest import encode, tone
+
+TAGS = SoundTags("A heavy door", categories()["doorwood"], "Creak", ("door", "wood"))
+RATE = 48000
+
+
+def chunk(name: bytes, data: bytes) -> bytes:
+    return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)
+
+
+def plain(path: Path) -> bytes:
+    soundfile.write(path, tone(440, 0.3, RATE), RATE)
+    return path.read_bytes()
+
+
+def ffmpeg_hears(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return sum(frame.samples for frame in container.decode(audio=0))
+
+
+@pytest.mark.parametrize("sizes", [(0, 0), (0, 0xFFFFFFFF), (0xFFFFFFFF, 0xFFFFFFFF)])
+def test_a_recording_whose_sizes_were_never_filled_in_is_heard_as_before(tmp_path, sizes):
+    path = tmp_path / "a.wav"
+    data = bytearray(plain(path))
+    riff, audio = sizes
+    data[4:8], data[40:44] = struct.pack("<I", riff), struct.pack("<I", audio)
+    path.write_bytes(data)
+    before = hearing_of(path)
+    assert ffmpeg_hears(path) == 14400
+    write_tags(path, TAGS, Journal(tmp_path / "journal"))
+    assert before.is_kept_by(hearing_of(path)) and ffmpeg_hears(path) == 14400
+    written = path.read_bytes()
+    assert written.endswith(bytes(data[44:])) and written[4:8] == struct.pack("<I", riff)
+    assert read_header(path).category == "DOORWood"
+
+
+def mp3_in_wav(path: Path, *behind: bytes) -> bytes:
+    mp3 = encode(path.with_suffix(".mp3"), "mp3")
+    with av.open(str(mp3)) as container:
+        frames = b"".join(bytes(p) for p in container.demux(container.streams.audio[0]) if p.size)
+        rate = container.streams.audio[0].rate
+    head = struct.pack("<HHIIHHHHIHHH", 0x55, 1, rate, 16000, 1, 0, 12, 1, 2, 1152, 1, 1393)
+    body = chunk(b"fmt ", head) + chunk(b"fact", struct.pack("<I", rate)) + chunk(b"data", frames)
+    body += b"".join(behind)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body)
+    return path.read_bytes()
+
+
+@pytest.mark.parametrize("behind", [(), (chunk(b"LIST", b"INFO" + chunk(b"ICMT", b"mine\0")),)])
+def test_mp3_in_wav_is_heard_as_before_or_refused(tmp_path, behind):
+    path = tmp_path / "a.wav"
+    old = mp3_in_wav(path, *behind)
+    before = hearing_of(path)
+    assert before.ffmpeg is not None
+    try:
+        write_tags(path, TAGS, Journal(tmp_path / "journal"))
+    except AudioError as error:
+        assert "would be heard differently" in str(error) and path.read_bytes() == old
+    else:
+        assert before.is_kept_by(hearing_of(path)) and path.read_bytes() != old
+
+
+def test_a_chunk_without_size_is_heard_as_before_or_refused(tmp_path):
+    path = tmp_path / "a.wav"
+    data = plain(path)
+    refused = 0
+    for name in (b"LIST", b"acid", b"inst", b"cue ", b"fact", b"smpl", b"bext", b"PEAK", b"JUNK"):
+        for place in (36, len(data)):
+            made = data[:place] + name + bytes(4) + data[place:]
+            made = made[:4] + struct.pack("<I", len(made) - 8) + made[8:]
+            path.write_bytes(made)
+            before = hearing_of(path)
+            try:
+                write_tags(path, TAGS, Journal(tmp_path / "journal"))
+            except AudioError:
+                assert path.read_bytes() == made
+                refused += 1
+            else:
+                assert before.is_kept_by(hearing_of(path))
+    assert refused < 6
+
+
+@pytest.mark.parametrize("reader", ["libsndfile", "ffmpeg"])
+def test_each_of_the_two_readers_has_a_veto(tmp_path, monkeypatch, reader):
+    path = tmp_path / "a.wav"
+    old = plain(path)
+
+    def odd(of: Path) -> Hearing:
+        found = hearing_of(of)
+        heard = {"libsndfile": found.libsndfile, "ffmpeg": found.ffmpeg}
+        if of != path:
+            heard[reader] = None
+        return Hearing(**heard)
+
+    monkeypatch.setattr(writing, "hearing_of", odd)
+    with pytest.raises(AudioError, match="would be heard differently"):
+        write_tags(path, TAGS, Journal(tmp_path / "journal"))
+    assert path.read_bytes() == old and not list((tmp_path / "journal").glob("*.json"))
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3", "m4a"])
+def test_a_change_of_one_sample_is_heard(tmp_path, kind):
+    path, other = tmp_path / f"a.{kind}", tmp_path / f"b.{kind}"
+    for file, frequency in ((path, 440), (other, 441)):
+        if kind in ("mp3", "m4a"):
+            encode(file, "mp3" if kind == "mp3" else "aac", duration_s=1.0 + (frequency - 440) / 10)
+        else:
+            soundfile.write(file, tone(frequency, 0.3, RATE), RATE)
+    before = hearing_of(path)
+    assert before.is_kept_by(hearing_of(path))
+    assert not before.is_kept_by(hearing_of(other))
+    assert before.ffmpeg is not None and before.ffmpeg != hearing_of(other).ffmpeg
+    if kind != "m4a":
+        assert before.libsndfile is not None
+        assert before.libsndfile != hearing_of(other).libsndfile
+    shorter = np.zeros(10)
+    if kind == "wav":
+        soundfile.write(other, shorter, RATE)
+        assert not before.is_kept_by(hearing_of(other))
+
+
+def test_what_one_reader_could_not_read_before_it_need_not_read_after(tmp_path):
+    heard = hearing_of(encode(tmp_path / "a.m4a", "aac"))
+    assert heard.libsndfile is None and heard.is_kept_by(heard)
+    assert not Hearing(heard.ffmpeg, heard.ffmpeg).is_kept_by(heard)

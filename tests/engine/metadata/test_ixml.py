@@ -1,0 +1,98 @@
+"""iXML: our fields are spliced in, every other byte stays."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from engine.metadata.ixml import IXml
+
+COMMENTED = (
+    '<?xml version="1.0" encoding="{}"?>\r\n<!-- made by hand -->\n'
+    "<!DOCTYPE BWFXML><?target data?><BWFXML a='>'>\n\t<NOTE><![CDATA[<b>é]]></NOTE>"
+    "<USER >\n<FXNAME>Tür &amp; Tor</FXNAME><!-- inside --><CATID/><KEYWORDS>a; b</KEYWORDS>"
+    "</USER>\n</BWFXML>\n"
+)
+
+
+def spliced(document: bytes) -> bytes:
+    part = IXml(document, "a.wav")
+    part.put("USER/CATID", "DOORWood")
+    part.add("USER/KEYWORDS", ["c&d", "音"])
+    part.put("ASWG/catId", "DOORWood")
+    return part.data()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "bom"),
+    [
+        ("UTF-8", b""),
+        ("UTF-8", b"\xef\xbb\xbf"),
+        ("UTF-16", b"\xff\xfe"),
+        ("UTF-16", b"\xfe\xff"),
+        ("ISO-8859-1", b""),
+    ],
+)
+@pytest.mark.parametrize("tail", [b"", b"\0", b"\0\0\0"])
+def test_comments_document_types_and_encodings_survive(encoding, bom, tail):
+    codec = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(bom, encoding)
+    before = bom + COMMENTED.format(encoding).encode(codec) + tail
+    after = spliced(before)
+    wanted = COMMENTED.format(encoding)
+    wanted = wanted.replace("<CATID/>", "<CATID>DOORWood</CATID>")
+    wanted = wanted.replace("a; b<", "a; b; c&amp;d; 音<")
+    wanted = wanted.replace("</BWFXML>", "<ASWG><catId>DOORWood</catId></ASWG></BWFXML>")
+    assert after == bom + wanted.encode(codec, "xmlcharrefreplace") + tail
+    again = IXml(after, "a.wav")
+    assert again.get("USER/KEYWORDS").text == "a; b; c&d; 音"
+    assert again.get("USER/FXNAME").text == "Tür & Tor"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        b"<BWFXML><USER><FXNAME>\xff</FXNAME></USER></BWFXML>",
+        b'<!DOCTYPE a [<!ENTITY b "c">]><BWFXML>&b;</BWFXML>',
+        b'<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><BWFXML>&x;</BWFXML>',
+        b"<BWFXML><USER><NOTE>x",
+        b"<BWFXML></BWFXML><more/>",
+        b"words",
+        b"<a>" * 5000,
+        b'<?xml version="1.0" encoding="nonsense"?><BWFXML/>',
+        b"<BWFXML>" + b" " * (9 << 20) + b"</BWFXML>",
+    ],
+    ids=["encoding", "entity", "external", "cut", "two", "words", "deep", "codec", "huge"],
+)
+def test_what_cannot_be_spliced_is_refused_and_stays(document):
+    part = IXml(document, "a.wav")
+    for change in (
+        lambda: part.get("USER/FXNAME"),
+        lambda: part.put("USER/FXNAME", "x"),
+        lambda: part.add("USER/KEYWORDS", ["x"]),
+    ):
+        with pytest.raises(InputError, match=r"iXML of a\.wav is damaged, or none that may be"):
+            change()
+    assert part.data() == document
+
+
+def test_a_document_that_cannot_be_read_counts_as_there():
+    assert list(IXml(b"<BWFXML><USER><NO", "a.wav").texts()) == [("ixml", None)]
+    latin = b"<BWFXML><USER><FXNAME>T\xfcr</FXNAME></USER></BWFXML>"
+    assert list(IXml(latin, "a.wav").texts()) == [("ixml.FXNAME", "Tür")]
+
+
+@pytest.mark.parametrize("old", [None, b"", b"\0\0\0", b"<BWFXML/>", b"<BWFXML><USER/></BWFXML>"])
+def test_an_empty_one_is_filled(old):
+    part = IXml(old, "a.wav")
+    assert part.get("USER/CATID") is None
+    again = IXml(spliced(old), "a.wav")
+    assert again.get("USER/CATID").text == "DOORWood" == again.get("ASWG/catId").text
+
+
+@given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50))
+def test_any_text_comes_back(text):
+    part = IXml(None, "a.wav")
+    part.put("USER/FXNAME", f"x{text}x")
+    held = IXml(part.data(), "a.wav").get("USER/FXNAME")
+    odd = {c for c in text if ord(c) & 0xFFFE == 0xFFFE}
+    assert held.text == "".join(c for c in f"x{text}x" if c not in odd)
