@@ -22,6 +22,7 @@ from typing import IO
 from engine.errors import ModelError, SoundsiftError
 from engine.progress import Cancelled, Control
 
+CHILD = ["-m", "engine.models.trial"]
 _POLL_S = 0.05
 _MOST_SAID = 4000  # bytes, fewer than a pipe holds: the child never waits for its reader
 _NO_MEMORY = ("allocate memory", "memory allocation", "bad_alloc", "MemoryError", "bad allocation")
@@ -50,8 +51,8 @@ def run_apart(order: dict[str, str], what: str, limits: Limits, control: Control
     asked = {**order, "time_s": limits.time_s, "memory_bytes": limits.memory_bytes}
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as heard:
-        child = subprocess.Popen(
-            [sys.executable, "-m", "engine.models.trial"],
+        child = subprocess.Popen(  # noqa: S603 - our own module, no shell
+            [sys.executable, *CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=heard,

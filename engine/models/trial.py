@@ -49,8 +49,7 @@ def ensure_tried(
     if _ships(folder):
         return
     control = control or Control()
-    mark = _mark(folder)
-    spec = read_spec(folder)
+    spec, mark = read_spec(folder), _mark(folder)
     if mark in _tried() and _is_as_described(folder, spec):
         return
     control.report(Progress("trying the model", 0))
