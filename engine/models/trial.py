@@ -133,10 +133,12 @@ def _do(order: dict[str, str]) -> None:
         return
     folder = Path(order["folder"])
     spec = read_spec(folder)
+    from engine.models.match_model import load_captioner, load_listener
+    from engine.models.weights import check_hashes
+
+    check_hashes(folder, spec)
     _check_tokenizer(folder, spec)
     _check_sizes(folder, spec)
-    from engine.models.match_model import load_captioner, load_listener
-
     captioner, listener = load_captioner(folder), load_listener(folder)
     for model in (captioner.model, listener.model):
         for name, tensor in model.state_dict().items():

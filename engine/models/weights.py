@@ -32,6 +32,15 @@ def load_weights(
 
     :raises ModelError: a file is missing, damaged, or not the one ``model.json`` speaks of.
     """
+    check_hashes(folder, spec)
+    return load_tensors(folder / "weights.safetensors", prefixes)
+
+
+def check_hashes(folder: Path, spec: ModelSpec) -> None:
+    """Compare a model's files with the hashes that ``model.json`` records.
+
+    :raises ModelError: a file is missing, damaged, or not the one ``model.json`` speaks of.
+    """
     unhashed = set(FILES) - set(spec.sha256)
     if unhashed:
         raise ModelError(
@@ -40,7 +49,6 @@ def load_weights(
     for name, expected in spec.sha256.items():
         if file_sha256(folder / name) != expected:
             raise ModelError(f"{folder / name} is damaged: get or copy the model again")
-    return load_tensors(folder / "weights.safetensors", prefixes)
 
 
 def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
