@@ -13,9 +13,11 @@ from app import report
 from app.opening import existing_library, library_path, library_to_search, print_json
 from app.progress_bar import progress_bar
 from engine.errors import InputError, LibraryError
-from engine.models.catalog import find_model, get_model, preferred_model
+from engine.models.catalog import find_model, get_model, preferred_model, spec_of
 from engine.models.catalog import models as all_models
+from engine.models.files import is_file, read_file
 from engine.models.spec import read_spec
+from engine.models.trial import ensure_tried
 from engine.paths import data_folder
 from engine.session import model_of
 from engine.store import Library
@@ -29,7 +31,9 @@ def index(options: argparse.Namespace) -> None:
     # Neither a wrong path nor a wrong model must leave a new, empty library behind.
     if not library_path(options).is_file():
         roots_of(options.paths)
-    find_model(options.model or preferred_model())
+    asked = find_model(options.model or preferred_model())
+    if not library_path(options).is_file():
+        ensure_tried(asked)
     with Library(library_path(options)) as library:
         folder = _model_to_index_with(library, options.model)
         name = read_spec(folder).name
@@ -223,6 +227,7 @@ def evaluate(options: argparse.Namespace) -> None:
     measure = evaluate_zero_shot if options.protocol == "zero-shot" else evaluate_retrieval
     folder = find_model(options.model or preferred_model())
     with progress_bar() as control:
+        ensure_tried(folder, control)
         figures = measure(load_listener(folder), load_captioner(folder), options.manifest, control)
     document = {"model": read_spec(folder).name, **figures}
     if options.json:
@@ -235,7 +240,7 @@ def _list_models(options: argparse.Namespace) -> None:
     best = preferred_model()
     rows = []
     for entry in all_models():
-        spec = read_spec(entry.folder) if entry.folder else None
+        spec = spec_of(entry)
         rows.append(
             {
                 "name": entry.name,
@@ -255,13 +260,15 @@ def _list_models(options: argparse.Namespace) -> None:
 
 def _show_model(options: argparse.Namespace) -> None:
     folder = find_model(options.name)
-    card = folder / "README.md"
+    spec, card = read_spec(folder), folder / "README.md"
     if options.json:
-        document = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+        document = json.loads(read_file(folder / "model.json"))
         document["bank"] = len(document["bank"])
         print_json(document)
+    elif is_file(card):
+        print(report.shown(read_file(card).decode("utf-8", "replace")))
     else:
-        print(card.read_text(encoding="utf-8") if card.is_file() else read_spec(folder).name)
+        print(spec.name)
 
 
 def _get_model(options: argparse.Namespace) -> None:

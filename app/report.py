@@ -198,12 +198,17 @@ def models(rows: Sequence[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
         mark = "*" if row["used_for_new_libraries"] else " "
-        state = (
-            row["id"] if row["installed"] else f"not installed: soundsift models get {row['name']}"
-        )
+        state = row["id"] or f"damaged: delete {row['folder']}"
+        if not row["installed"]:
+            state = f"not installed: soundsift models get {row['name']}"
         lines.append(f"{mark} {row['name']:<16} {row['audio_tower'] or '':<18} {state}")
     lines.append("* is used for new libraries")
     return "\n".join(lines)
+
+
+def shown(text: str) -> str:
+    """Return text without what would steer a terminal."""
+    return "".join(c for c in text if c.isprintable() or c in "\n\t")
 
 
 def table(document: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -40,7 +41,7 @@ def model_of(library: Library, model: str | None = None) -> Path:
     from engine.models.catalog import find_model, preferred_model
 
     stored = library.setting("model_folder")
-    return find_model(stored.decode() if stored else model or preferred_model())
+    return find_model(os.fsdecode(stored) if stored else model or preferred_model())
 
 
 class Session:

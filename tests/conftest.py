@@ -18,6 +18,7 @@ from engine.models.audio_towers import Compact
 from engine.models.folder import write_model
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec, TextEncoderSpec
+from engine.models.trial import remember_tried
 from engine.store import Library
 from engine.store.tags import PERSON, TagRow, put_tags
 from trainer.data import data_folder
@@ -31,6 +32,13 @@ def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monke
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SOUNDSIFT_HOME", str(home))
     return home
+
+
+@pytest.fixture(autouse=True)
+def tried(own_home: Path, request: pytest.FixtureRequest) -> None:
+    """Spare every test the trial of the common model, which tests of trials do."""
+    if "model_folder" in request.fixturenames:
+        remember_tried(request.getfixturevalue("model_folder"))
 
 
 @pytest.fixture(autouse=True)

@@ -113,6 +113,23 @@ def test_nothing_dangerous_is_called(path):
                 assert "weights_only=True" in ast.unparse(node)
 
 
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if not module(p).startswith("trainer")], ids=module
+)
+def test_nothing_is_unpickled_but_tensors(path):
+    """Weights are safetensors, or a checkpoint of which only tensors are read."""
+    unsafe = {"pickle", "_pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}
+    assert not [name for name in imports(path) if within(name, unsafe)]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            keywords = {word.arg: ast.unparse(word.value) for word in node.keywords}
+            assert keywords.get("allow_pickle", "False") == "False"
+            if ast.unparse(node.func).endswith("torch.load"):
+                assert keywords.get("weights_only") == "True"
+        if isinstance(node, ast.ImportFrom) and node.module == "torch":
+            assert "load" not in {alias.name for alias in node.names}
+
+
 def loaded_by(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import os
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -45,7 +46,7 @@ def from_library(options: argparse.Namespace) -> None:
         stored = library.setting("model_folder")
         if stored is None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
-        base = find_model(stored.decode())
+        base = find_model(os.fsdecode(stored))
         pairs = read_pairs(library, control)
         general = options.general
         if general is None and options.make_general is not None:
@@ -301,13 +302,14 @@ def _free_name(home: Path, name: str | None) -> Path:
 
     :raises InputError: the name is taken, or is no plain name.
     """
+    from engine.models.bounds import is_plain_name
     from engine.models.catalog import models
 
     taken = {entry.name for entry in models()}
     if name is not None:
         if name in taken or (home / name).exists():
             raise InputError(f"there is a model named {name} already: choose another --name")
-        if Path(name).name != name or name.startswith("."):
+        if not is_plain_name(name):
             raise InputError(f"{name} is no name for a model: use letters, digits and dashes")
         return home / name
     number = 1

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.models.catalog import draft_of
+from engine.models.drafts import draft_of
 from engine.models.familiar import Familiar
 from engine.models.folder import write_model
 from engine.models.match_model import (
@@ -251,12 +251,10 @@ def write_personal(
         provenance=f"Trained on a library of {outcome.sounds} sounds, from {base.spec.name}.",
     )
     model.spec = spec
-    try:
-        with draft_of(folder) as draft:
-            write_model(draft, model, base_folder / "tokenizer.json", pairs.features)
-            (draft / "README.md").write_text(_card(spec.name, base.spec.name, outcome))
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror}") from None
+    with draft_of(folder) as draft:
+        write_model(draft, model, base_folder / "tokenizer.json", pairs.features)
+        card = _card(spec.name, base.spec.name, outcome)
+        (draft / "README.md").write_text(card, encoding="utf-8")
 
 
 @torch.inference_mode()

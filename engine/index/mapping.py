@@ -7,6 +7,7 @@ Settings of a library: ``model_folder`` (how its model is found), ``model_name``
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ import numpy as np
 from engine.index.listen import HeardFile
 from engine.models.catalog import models
 from engine.models.spec import ModelSpec, read_spec
+from engine.models.trial import ensure_tried
 from engine.progress import Control, Progress
 from engine.store import Library, StoredWindow
 from engine.store.windows import forget_windows, remap_windows, sample_features, window_rows
@@ -69,10 +71,17 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
 
     If the features were made by the same audio tower, everything is mapped anew without a
     single decode; otherwise all windows are dropped and the next index run hears them anew.
+    A model that was not tried yet is tried first; one that is refused changes nothing.
+
+    :raises ModelError: the model cannot be used.
     """
-    spec = read_spec(model_folder)
-    if library.setting("model_id") == spec.id.encode():
-        library.set_settings({"model_folder": _how_to_find(spec, model_folder)})
+    spec, found_by = read_spec(model_folder), _how_to_find(model_folder)
+    is_same = library.setting("model_id") == spec.id.encode()
+    if is_same and library.setting("model_folder") == found_by:
+        return
+    ensure_tried(model_folder, control)
+    if is_same:
+        library.set_settings({"model_folder": found_by})
         return
     from engine.models.match_model import load_model
 
@@ -145,15 +154,15 @@ def _bank_cost(model: MatchModel, u: Tensor) -> Tensor:
     return mahalanobis_cost(u, model.bank_vectors) / model.spec.ranking.cost_scale
 
 
-def _how_to_find(spec: ModelSpec, folder: Path) -> bytes:
-    """Return a catalogued model's name, which survives updates; any other's folder."""
+def _how_to_find(folder: Path) -> bytes:
+    """Return the name of a catalogued model's folder, which survives updates; any other's path."""
     catalogued = any(entry.folder == folder for entry in models())
-    return (spec.name if catalogued else str(folder.absolute())).encode()
+    return os.fsencode(folder.name if catalogued else folder.absolute())
 
 
 def _settings_for(spec: ModelSpec, model: MatchModel, folder: Path) -> dict[str, bytes]:
     return {
-        "model_folder": _how_to_find(spec, folder),
+        "model_folder": _how_to_find(folder),
         "model_name": spec.name.encode(),
         "model_id": spec.id.encode(),
         "audio_id": spec.audio_id.encode(),

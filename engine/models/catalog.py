@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from engine.errors import InputError, ModelError
+from engine.models.drafts import draft_of, put_in_order
+from engine.models.files import is_file
 from engine.models.spec import FILES, ModelSpec, file_sha256, read_spec, write_spec
+from engine.models.trial import convert_clap, ensure_tried
 from engine.paths import assets, data_folder, installed_models
 from engine.progress import Control, Progress
 
@@ -58,10 +60,11 @@ class Entry:
 def models() -> list[Entry]:
     """Return every known model, bundled ones first; an installed one hides its namesake."""
     found: dict[str, Entry] = {}
+    put_in_order(installed_models())
     for home, bundled in ((assets() / "models", True), (installed_models(), False)):
-        for folder in sorted(home.iterdir()) if home.is_dir() else ():
-            complete = all((folder / name).is_file() for name in ("model.json", *FILES))
-            if complete:
+        for folder in _folders(home):
+            complete = all(is_file(folder / name) for name in ("model.json", *FILES))
+            if complete and not folder.name.startswith("."):
                 found[folder.name] = Entry(folder.name, folder, bundled)
     for name in SOURCES:
         found.setdefault(name, Entry(name, None, False))
@@ -80,10 +83,25 @@ def find_model(name_or_folder: str) -> Path:
             raise ModelError(
                 f"the model {entry.name} is not installed: run `soundsift models get {entry.name}`"
             )
-    if (Path(name_or_folder) / "model.json").is_file():
+    if is_file(Path(name_or_folder) / "model.json"):
         return Path(name_or_folder)
     names = ", ".join(entry.name for entry in models())
-    raise ModelError(f"there is no model named {name_or_folder}; there are {names}")
+    asked = "".join(c for c in name_or_folder if c.isprintable())[:200]
+    raise ModelError(f"there is no model named {asked}; there are {names}")
+
+
+def spec_of(entry: Entry) -> ModelSpec | None:
+    """Return what an installed model says of itself; None if it is damaged, or not here."""
+    try:
+        return read_spec(entry.folder) if entry.folder else None
+    except ModelError:
+        return None
+
+
+def _folders(home: Path) -> list[Path]:
+    with suppress(OSError):
+        return sorted(home.iterdir())
+    return []
 
 
 def preferred_model() -> str:
@@ -106,51 +124,35 @@ def get_model(name: str, source_file: Path | None, control: Control) -> Path:
     :raises ModelError: the file is not the expected one, or cannot be downloaded.
     """
     if name == CLAP:
-        return _adopt_clap(source_file)
+        return _adopt_clap(source_file, control)
     if name not in SOURCES:
         raise InputError(f"{name} cannot be got; these can: {', '.join(SOURCES)}, {CLAP}")
     source = SOURCES[name]
     checkpoint = source_file or _download(name, source, control)
-    found = file_sha256(checkpoint)
+    found = file_sha256(checkpoint, at_home=False)
     if found != source.sha256:
         raise ModelError(
             f"{checkpoint} is not the file its authors published (its SHA-256 is {found[:16]}…, "
             f"expected {source.sha256[:16]}…): nothing was installed"
         )
-    return _assemble(name, find_model(source.shared), checkpoint)
+    return _assemble(name, find_model(source.shared), checkpoint, control)
 
 
-def _adopt_clap(folder: Path | None) -> Path:
+def _adopt_clap(folder: Path | None, control: Control) -> Path:
     """Make a model of a complete CLAP checkpoint, with the bank of our own model."""
-    if folder is None or not (folder / "tokenizer.json").is_file():
+    if folder is None or not is_file(folder / "tokenizer.json"):
         raise InputError(
             "clap is taken from a folder with config.json, weights and tokenizer.json, such as a "
             "copy of laion/clap-htsat-unfused: name it with --from FOLDER"
         )
-    from engine.models.folder import write_model
-    from engine.models.foreign import load_clap
-
-    model = load_clap(folder, CLAP, read_spec(find_model("default")).bank)
     target = installed_models() / CLAP
     with draft_of(target) as draft:
-        write_model(draft, model, folder / "tokenizer.json")
+        convert_clap(folder, draft, find_model("default"), control)
+        ensure_tried(draft, control)
     return target
 
 
-@contextmanager
-def draft_of(target: Path) -> Iterator[Path]:
-    """Give a new folder that takes the place of ``target`` when it is complete."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as temporary:
-        draft = Path(temporary) / target.name
-        draft.mkdir()
-        yield draft
-        if target.exists():
-            shutil.rmtree(target)
-        draft.replace(target)
-
-
-def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
+def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Path:
     """Join a foreign audio tower with the shared parts of one of our models."""
     from engine.models.audio_towers import EfficientAt
     from engine.models.weights import (
@@ -178,6 +180,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path) -> Path:
         shutil.copyfile(recipe / "README.md", draft / "README.md")
         save_weights(tensors, draft / "weights.safetensors")
         write_spec(spec.with_files(draft, tensors_sha256(tensors, AUDIO_PREFIX)), draft)
+        ensure_tried(draft, control)
     return target
 
 

@@ -20,6 +20,20 @@ from engine.torch_setup import prepare_torchaudio
 # Decibels of slaney's bands, as PANNs hears, at 48 kHz; short sounds are repeated.
 FRONT_END = replace(panns.FRONT_END, rate_hz=48000, hop_samples=480, fill_s=10.0)
 
+_SIZES = (
+    *("window_size", "num_mel_bins", "spec_size", "hidden_act", "patch_size", "patch_stride"),
+    *("num_classes", "hidden_size", "projection_dim", "depths", "num_attention_heads"),
+    *("enable_fusion", "hidden_dropout_prob", "fusion_type", "patch_embed_input_channels"),
+    *("flatten_patch_embeds", "patch_embeds_hidden_size", "enable_patch_layer_norm"),
+    *("drop_path_rate", "attention_probs_dropout_prob", "qkv_bias", "mlp_ratio", "aff_block_r"),
+    *("num_hidden_layers", "projection_hidden_act", "layer_norm_eps", "initializer_factor"),
+)
+
+
+def sizes_of(config: dict[str, Any]) -> dict[str, Any]:
+    """Return what describes the network, without what would tell transformers to load code."""
+    return {name: value for name, value in config.items() if name in _SIZES}
+
 
 class Htsat(nn.Module):
     """``transformers.ClapAudioModel`` on log-mels; state-dict names are transformers'.
@@ -32,7 +46,7 @@ class Htsat(nn.Module):
         prepare_torchaudio()
         from transformers import ClapAudioConfig, ClapAudioModel
 
-        self.model = ClapAudioModel(ClapAudioConfig(**config))
+        self.model = ClapAudioModel(ClapAudioConfig(**sizes_of(config)))
         self.features = int(self.model.config.hidden_size)
         self.longest_frames = self.model.config.spec_size * (
             self.model.config.spec_size // self.model.config.num_mel_bins

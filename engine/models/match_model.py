@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.clap import Htsat
+from engine.models.files import read_file
 from engine.models.frontend import LogMel
 from engine.models.panns import ResNet38
 from engine.models.spec import ModelSpec, read_spec
@@ -172,6 +173,14 @@ def make_audio_tower(spec: ModelSpec) -> AudioTower:
     return makers[spec.audio_tower]()
 
 
+def outline(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of all weights that ``spec`` asks for, allocating none."""
+    with torch.device("meta"):
+        model = MatchModel(spec, ("text",))
+        model.audio_tower = make_audio_tower(spec)
+    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
+
+
 def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> MatchModel:
     """Load the sides of a model that are needed, for inference.
 
@@ -201,7 +210,7 @@ def load_tokenizer(folder: Path) -> CaptionTokenizer:
 
     :raises ModelError: the folder is no model, or its tokenizer is damaged.
     """
-    data = (folder / "tokenizer.json").read_bytes()
+    data = read_file(folder / "tokenizer.json")
     return CaptionTokenizer.from_bytes(data, read_spec(folder).text_encoder.longest_tokens)
 
 

@@ -11,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from engine.errors import ModelError
+from engine.models.bounds import Whole, check_document, parse_json
+from engine.models.files import open_file, read_file
 
 FORMAT = 1
 AUDIO_TOWERS = ("compact", "efficientat-mn04", "panns-resnet38", "clap-htsat")
@@ -204,13 +207,13 @@ def read_spec(folder: Path) -> ModelSpec:
     :raises ModelError: the folder is no model, is damaged, or needs a newer Soundsift.
     """
     path = folder / "model.json"
+    if not os.path.lexists(path):
+        raise ModelError(f"{folder} is not a model folder: it has no model.json")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ModelError(f"{folder} is not a model folder: it has no model.json") from None
-    except (OSError, ValueError) as error:
+        document = parse_json(read_file(path))
+    except ValueError as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
-    if not isinstance(document, dict) or not isinstance(document.get("format"), int):
+    if not isinstance(document, dict) or not Whole(1, 10**9).allows(document.get("format")):
         raise ModelError(f"{path} does not say its format: it is not a Soundsift model")
     if document["format"] > FORMAT:
         raise ModelError(
@@ -220,7 +223,9 @@ def read_spec(folder: Path) -> ModelSpec:
     document.pop("format")
     stated_id = document.pop("id", None)
     try:
+        check_document(document)
         spec = _parse(document)
+        _check_together(spec)
     except (TypeError, KeyError, ValueError) as error:
         raise ModelError(f"{path} is damaged: {error}") from None
     if spec.audio_tower not in AUDIO_TOWERS:
@@ -240,13 +245,49 @@ def _parse(document: dict[str, Any]) -> ModelSpec:
     return ModelSpec(**parts)
 
 
-def file_sha256(path: Path) -> str:
+def _check_together(spec: ModelSpec) -> None:
+    """Check what fields say together.
+
+    :raises ValueError: they contradict one another.
+    """
+    front, text = spec.front_end, spec.text_encoder
+    spare = 1 if front.preemphasis else 0
+    rules = {
+        "front_end.window_samples is more than front_end.fft_samples": (
+            front.window_samples > front.fft_samples
+        ),
+        "front_end.hop_samples is more than front_end.window_samples, so that some are not heard": (
+            front.hop_samples > front.window_samples
+        ),
+        "front_end.fft_samples is too large for the shortest sounds": (
+            front.fft_samples // 2 >= front.fewest_samples - spare
+        ),
+        "front_end.low_hz is not below front_end.high_hz": front.low_hz >= front.high_hz,
+        "front_end.high_hz is more than half of front_end.rate_hz": (
+            front.high_hz > front.rate_hz / 2
+        ),
+        "hop_s is more than window_s, so that some is not heard": spec.hop_s > spec.window_s,
+        "rank is more than dimensions": spec.rank > spec.dimensions,
+        "text_encoder.width cannot be shared among text_encoder.heads": (
+            text.width % text.heads != 0
+        ),
+        "text_encoder.longest_tokens is more than there are positions": (
+            text.longest_tokens > text.positions - text.first_position
+        ),
+    }
+    broken = next((rule for rule, is_broken in rules.items() if is_broken), None)
+    if broken:
+        raise ValueError(broken)
+
+
+def file_sha256(path: Path, at_home: bool = True) -> str:
     """Return the SHA-256 of a file, in hexadecimal.
 
-    :raises ModelError: it cannot be read.
+    :param at_home: whether it must not be a link out of its folder.
+    :raises ModelError: it cannot be read, or is no plain file.
     """
     try:
-        with path.open("rb") as file:
+        with open_file(path, at_home) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise ModelError(f"{path} cannot be read: {error.strerror}") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from engine.errors import ModelError
+from engine.models.files import check_file
 from engine.models.spec import FILES, ModelSpec, file_sha256
 
 AUDIO_PREFIX = "audio_tower."
@@ -30,6 +32,15 @@ def load_weights(
 
     :raises ModelError: a file is missing, damaged, or not the one ``model.json`` speaks of.
     """
+    check_hashes(folder, spec)
+    return load_tensors(folder / "weights.safetensors", prefixes)
+
+
+def check_hashes(folder: Path, spec: ModelSpec) -> None:
+    """Compare a model's files with the hashes that ``model.json`` records.
+
+    :raises ModelError: a file is missing, damaged, or not the one ``model.json`` speaks of.
+    """
     unhashed = set(FILES) - set(spec.sha256)
     if unhashed:
         raise ModelError(
@@ -38,7 +49,6 @@ def load_weights(
     for name, expected in spec.sha256.items():
         if file_sha256(folder / name) != expected:
             raise ModelError(f"{folder / name} is damaged: get or copy the model again")
-    return load_tensors(folder / "weights.safetensors", prefixes)
 
 
 def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
@@ -46,13 +56,28 @@ def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Ten
 
     :raises ModelError: it cannot be read.
     """
+    check_file(path, at_home=False)
     try:
         with safe_open(path, "pt") as file:
             names = [n for n in file.keys() if n.startswith(prefixes)]  # noqa: SIM118
             tensors = {name: file.get_tensor(name) for name in names}
-    except (SafetensorError, OSError) as error:
+    except (SafetensorError, OSError, RuntimeError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
     return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+
+
+def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
+    """Return the shape of every tensor of a safetensors file, from its header alone.
+
+    :raises ModelError: it cannot be read.
+    """
+    check_file(path, at_home=False)
+    try:
+        with safe_open(path, "pt") as file:
+            names = file.keys()
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+    except (SafetensorError, OSError, RuntimeError, TypeError) as error:
+        raise ModelError(f"{path} cannot be read: {error}") from None
 
 
 def read_metadata(path: Path) -> dict[str, str]:
@@ -72,10 +97,11 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
 
     :raises ModelError: it is missing or anything else than a plain state dict.
     """
+    if not os.path.lexists(path):
+        raise ModelError(f"{path} does not exist")
+    check_file(path, at_home=False)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise ModelError(f"{path} does not exist") from None
     except Exception as error:  # torch.load raises many kinds for a damaged file
         raise ModelError(f"{path} is not a readable checkpoint of weights") from error
     if isinstance(state, Mapping) and isinstance(state.get("model"), Mapping):
@@ -91,6 +117,12 @@ def fill(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, source: 
     :raises ModelError: names or shapes differ.
     """
     own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+    for name, target in module.state_dict().items():
+        if name in own and own[name].is_floating_point() != target.is_floating_point():
+            raise ModelError(
+                f"{source} does not fit the architecture it names: {name} is of "
+                f"the kind {str(own[name].dtype).removeprefix('torch.')}"
+            )
     try:
         module.load_state_dict(own, strict=True)
     except RuntimeError as error:

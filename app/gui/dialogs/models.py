@@ -10,9 +10,8 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLa
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
 from app.gui.text import tr
-from engine.models.catalog import Entry, find_model, get_model
+from engine.models.catalog import Entry, find_model, get_model, spec_of
 from engine.models.catalog import models as all_models
-from engine.models.spec import read_spec
 from engine.progress import Control
 
 if TYPE_CHECKING:
@@ -54,8 +53,11 @@ class Models(QDialog):
         self._entries = all_models()
         rows = []
         for entry in self._entries:
-            tower = read_spec(entry.folder).audio_tower if entry.folder else ""
-            state = self.tr("installed") if entry.folder else self.tr("can be downloaded")
+            spec = spec_of(entry)
+            tower = spec.audio_tower if spec else ""
+            state = self.tr("installed") if spec else self.tr("damaged")
+            if entry.folder is None:
+                state = self.tr("can be downloaded")
             if entry.folder == used:
                 state = self.tr("used by this library")
             rows.append((entry.name, tower, state))
@@ -96,7 +98,7 @@ class Models(QDialog):
             self.says.setText(self.tr("Changing to {} …").format(entry.name))
 
 
-def use_model_in(window: MainWindow, name: str, said: Callable[[str], object]) -> None:
+def use_model_in(window: MainWindow, name: str, said: Callable[[str], None]) -> None:
     """Let the window's library use a model; say what that means through ``said``."""
     library = window.context.opened.library
 
@@ -114,4 +116,4 @@ def use_model_in(window: MainWindow, name: str, said: Callable[[str], object]) -
             window.keeping.refresh()
             window.indexing.index([])
 
-    window.indexing.run_alone(work, done, None, tr("Changing the model"))
+    window.indexing.run_alone(work, done, said, tr("Changing the model"))

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import pytest
@@ -9,6 +10,8 @@ from PySide6.QtCore import QProcess, Qt
 from PySide6.QtWidgets import QLabel
 
 from app.gui.actions import ACTIONS
+from engine.session import model_of
+from tests.engine.models.forging import change_weights
 
 
 def opened(window, name):
@@ -122,8 +125,6 @@ def test_preferences_hold_at_once(window, outputs, settings, qtbot):
 
 
 def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_home):
-    import shutil
-
     shutil.copytree(make_model("other", seed=3), own_home / "models" / "other")
     dialog = opened(window, "models")
     names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
@@ -134,9 +135,49 @@ def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_ho
     dialog.table.selectRow(names.index("other"))
     assert dialog.use.isEnabled()
     dialog.use.click()
-    qtbot.waitUntil(lambda: window.status.model.text() == "other", timeout=30_000)
+    qtbot.waitUntil(lambda: window.status.model.text() == "other", timeout=120_000)
     qtbot.waitUntil(lambda: window.context.workspace.is_warm, timeout=30_000)
     assert window.context.workspace.model_name == "other"
+
+
+@pytest.fixture
+def broken_model(make_model, own_home):
+    """Install a model whose weights are no numbers."""
+    folder = own_home / "models" / "broken"
+    shutil.copytree(make_model("broken", seed=3), folder)
+
+    def nan(tensors):
+        tensors["metric.factor"] = tensors["metric.factor"] * float("nan")
+
+    return change_weights(folder, nan)
+
+
+def test_a_model_that_cannot_be_used_is_refused_and_said(window, broken_model, qtbot):
+    used = window.context.workspace.model_folder
+    dialog = opened(window, "models")
+    names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
+    dialog.table.selectRow(names.index("broken"))
+    dialog.use.click()
+    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text(), timeout=120_000)
+    assert "is finite" in dialog.says.text()
+    assert model_of(window.context.workspace.library) == used
+
+
+def test_a_damaged_model_is_listed_as_such(window, broken_model):
+    (broken_model / "model.json").write_text("[")
+    dialog = opened(window, "models")
+    names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
+    assert dialog.table.item(names.index("broken"), 2).text() == "damaged"
+
+
+def test_a_trained_model_goes_through_the_same_door(window, broken_model, qtbot):
+    used = window.context.workspace.model_folder
+    dialog = opened(window, "train")
+    dialog._outcome = {"model": str(broken_model)}
+    dialog._show_state(running=False)
+    dialog.adopt.click()
+    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text(), timeout=120_000)
+    assert model_of(window.context.workspace.library) == used
 
 
 def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monkeypatch):
