@@ -114,8 +114,7 @@ def _tagged(
         outcome.accepted = sum(row.state == "accepted" for row in counting)
         return outcome
     with TagRun.begin(library) as run:
-        change = record(library, ids, new)
-        run.note(change)
+        change = record(library, ids, new, run.note)
         outcome.accepted = sum(row.state == "accepted" for row in change.after)
         _plan(outcome, options, library, tag_rows(library, ids))
         if options.write:

@@ -25,7 +25,7 @@ UCS_PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
 FIELDS = ("catid", "fxname", "creator", "source", "user", "name")
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # on Windows; everywhere, files travel
 _PORTS = {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
-_LEAVING, _ARRIVING, _RETURNING = _PHASES = (1, 2, 3)
+_LEAVING, _ARRIVING, _TURNING, _RETURNING = _PHASES = (1, 2, 3, 4)
 _RESERVED = frozenset({"con", "prn", "aux", "nul"} | _PORTS)
 _LONGEST_BYTES = 255  # of a name, where the file system does not say
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
@@ -123,8 +123,9 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
 def take_back(journal: Path, is_known: Callable[[str], bool]) -> list[Move]:
     """Give files the names that they had before, also after a run that was killed half-way.
 
-    Return (new, old) of each that has its old name again; a file that was moved since stays.  A
-    damaged journal is set aside: its name ends with ``.damaged`` then.
+    Return (new, old) of each that has its old name again; a file that was moved since stays.  The
+    journal stays, too, for whoever has to follow; this may be done again until it is removed.  A
+    damaged one is set aside: its name ends with ``.damaged`` then.
 
     :param is_known: whether the library knows a path; other files are left alone.
     :raises InputError: the journal is damaged.
@@ -136,6 +137,9 @@ def take_back(journal: Path, is_known: Callable[[str], bool]) -> list[Move]:
         raise InputError("the record of a renaming is damaged, and was set aside") from None
     between = record.between()
     if record.phase == _ARRIVING:
+        record = replace(record, phase=_TURNING)
+        record.write(journal)
+    if record.phase == _TURNING:
         for (old, new), middle in reversed(list(zip(record.moves, between, strict=True))):
             known = is_known(old) or is_known(new)
             if known and os.path.lexists(new) and not os.path.lexists(middle):
@@ -148,10 +152,16 @@ def take_back(journal: Path, is_known: Callable[[str], bool]) -> list[Move]:
         if os.path.lexists(middle):  # where another file has its old name, it keeps the new one
             os.rename(middle, old if not os.path.lexists(old) else new)  # noqa: PTH104
     _sync(record.moves)
-    journal.unlink()
-    durable.sync_folder(journal.parent)
     moves = [record.moves[n] for n in record.taken]
     return [(new, old) for old, new in moves if os.path.lexists(old)]
+
+
+def is_returning(journal: Path) -> bool:
+    """Return whether files were on their way back when a process was killed."""
+    try:
+        return _read_record(journal).phase in (_TURNING, _RETURNING)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -50,8 +50,16 @@ def put_tags(
         index_words(connection, {row["sound_id"] for row in written} | {i for i, _ in gone})
 
 
-def suggest_tags(library: Library, sound_ids: Collection[int], rows: Iterable[TagRow]) -> None:
-    """Replace the suggestions for some sounds by what a model says now; see :func:`merge`."""
+def suggest_tags(
+    library: Library,
+    sound_ids: Collection[int],
+    rows: Iterable[TagRow],
+    see: Callable[[Sequence[TagRow], Sequence[TagRow]], None] | None = None,
+) -> None:
+    """Replace the suggestions for some sounds by what a model says now; see :func:`merge`.
+
+    :param see: is given the tags of these sounds before and after, ere the change is committed.
+    """
     t = tables.tags.c
     stale = delete(tables.tags).where(t.state == "suggested", t.sound_id == bindparam("sound"))
     with library.writing() as connection:
@@ -62,6 +70,8 @@ def suggest_tags(library: Library, sound_ids: Collection[int], rows: Iterable[Ta
         if written:
             connection.execute(_replacing(), [asdict(row) for row in written])
         index_words(connection, {row.sound_id for row in written if row.state == "accepted"})
+        if see is not None:
+            see(old, _rows(connection, sound_ids, None))
 
 
 def merge(old: Iterable[TagRow], new: Iterable[TagRow]) -> list[TagRow]:

@@ -84,12 +84,17 @@ class Review:
 
 def changing(library: Library, ids: Collection[int], act: Callable[[], None]) -> Change:
     """Return what ``act`` changes in the tags of some sounds."""
-    before = set(tag_rows(library, ids))
+    before = tag_rows(library, ids)
     act()
-    after = set(tag_rows(library, ids))
-    order = lambda row: (row.sound_id, row.label)  # noqa: E731
+    return _change_between(before, tag_rows(library, ids))
+
+
+def _change_between(before: Sequence[TagRow], after: Sequence[TagRow]) -> Change:
+    """Return what differs, in the order in which tags are read."""
+    was, becomes = set(before), set(after)
     return Change(
-        tuple(sorted(before - after, key=order)), tuple(sorted(after - before, key=order))
+        tuple(row for row in before if row not in becomes),
+        tuple(row for row in after if row not in was),
     )
 
 
@@ -144,9 +149,24 @@ def rows_of(
     ]
 
 
-def record(library: Library, ids: Collection[int], rows: Sequence[TagRow]) -> Change:
-    """Record what a model says of the sounds ``ids``; what a person said stays."""
-    return changing(library, ids, lambda: suggest_tags(library, ids, rows))
+def record(
+    library: Library,
+    ids: Collection[int],
+    rows: Sequence[TagRow],
+    note: Callable[[Change], None] = lambda change: None,
+) -> Change:
+    """Record what a model says of the sounds ``ids``; what a person said stays.
+
+    :param note: is told before it counts, so that no change goes without the way back.
+    """
+    found: list[Change] = []
+
+    def see(before: Sequence[TagRow], after: Sequence[TagRow]) -> None:
+        found.append(_change_between(before, after))
+        note(found[0])
+
+    suggest_tags(library, ids, rows, see)
+    return found[0]
 
 
 def _rows(

@@ -22,7 +22,7 @@ from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.index.listen import content_hash
 from engine.metadata.journal import Journal, clean_up, write_record
 from engine.metadata.read import read_header
-from engine.metadata.renaming import Move, Rename, carry_out, take_back
+from engine.metadata.renaming import Move, Rename, carry_out, is_returning, take_back
 from engine.metadata.write import SoundTags, write_tags
 from engine.paths import data_folder
 from engine.progress import Control, Progress
@@ -35,7 +35,6 @@ from engine.tags.review import Change
 _KEPT = 20  # runs of a library that can be undone
 _AT_ONCE = 100  # files between two commits
 _TRIED = "tried"  # in the folder of a run that could not be taken back wholly
-_RENAMED = "renamed"  # the setting that names the run whose renaming the library followed last
 
 
 @dataclass(frozen=True)
@@ -131,13 +130,13 @@ class TagRun:
         """
         if not any(plan.new for plan in plans):
             return []
-        moves = carry_out(plans, self.folder / "names.json")
+        moves = carry_out(plans, self._names)
         try:
-            rename_sounds(self._library, moves, {_RENAMED: self.folder.name.encode()})
+            rename_sounds(self._library, moves, {self._followed: b"1"})
         except LibraryError:
-            take_back(self.folder / "names.json", lambda path: True)
+            take_back(self._names, lambda path: True)
+            self._names.unlink()
             raise
-        (self.folder / "renamed").touch()
         _describe(self._library, [new for _, new in moves])
         return moves
 
@@ -151,7 +150,7 @@ class TagRun:
         try:
             names = self._take_names_back()
         except InputError as error:
-            refused.append((str(self.folder / "names.json"), str(error)))
+            refused.append((str(self._names), str(error)))
         restored: list[str] = []
         files = self.folder / "files"
         if files.is_dir():
@@ -182,32 +181,34 @@ class TagRun:
     def _is_known(self, path: str) -> bool:
         return sound_at(self._library, path) is not None
 
-    def _take_names_back(self) -> int:
-        journal = self.folder / "names.json"
-        if not journal.is_file():
-            return 0
-        followed = (self.folder / "renamed").exists() or self._was_followed()
-        moves = take_back(journal, self._is_known)
-        if followed:
-            rename_sounds(self._library, moves, {_RENAMED: b""})
-            _describe(self._library, [old for _, old in moves])
-        (self.folder / "renamed").unlink(missing_ok=True)
-        return len(moves)
+    @property
+    def _names(self) -> Path:
+        return self.folder / "names.json"
 
-    def _was_followed(self) -> bool:
-        """Return whether the library followed this run's renaming, and no later one."""
-        return self._library.setting(_RENAMED) == self.folder.name.encode()
+    @property
+    def _followed(self) -> str:
+        """Return the setting that says whether the library followed this run's renaming."""
+        return f"renamed {self.folder.name}"
+
+    def _take_names_back(self) -> int:
+        if not self._names.is_file():
+            return 0
+        moves = take_back(self._names, self._is_known)
+        if self._library.setting(self._followed) == b"1":
+            rename_sounds(self._library, moves, {self._followed: b""})
+            _describe(self._library, [old for _, old in moves])
+        self._names.unlink()
+        durable.sync_folder(self.folder)
+        return len(moves)
 
     def settle(self) -> None:
         """Put a run in order that was killed."""
         clean_up(self.folder)
-        if (self.folder / "renamed").exists() or not (self.folder / "names.json").is_file():
+        if not self._names.is_file():
             return
-        if self._was_followed():
-            (self.folder / "renamed").touch()  # all was done but for saying so
-            return
-        with suppress(InputError):  # a damaged record is set aside
-            self._take_names_back()
+        if self._library.setting(self._followed) != b"1" or is_returning(self._names):
+            with suppress(InputError):  # a damaged record is set aside
+                self._take_names_back()
 
 
 def undo_last(library: Library, control: Control) -> Undone:

@@ -1,24 +1,16 @@
-"""Do something in processes that are killed at every point where it touches the disk.
+"""Install and use models in processes that are killed at every point (:mod:`tests.killing`).
 
 ``python -m tests.engine.models.killing install|use FOLDER OLD NEW`` prints a JSON document of
-what was found.  A point is a system call that an audit hook tells of, or a statement of SQL:
-the process kills itself there, so that nothing depends on how fast anything is.
+what was found.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
 import sqlite3
 import sys
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any
-
-from sqlalchemy import Engine, event
 
 from app.cli import main as soundsift
 from engine.errors import ModelError
@@ -32,71 +24,7 @@ from engine.paths import installed_models
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
-
-WATCHED = ("os.", "open", "shutil.", "sqlite3.connect")
-
-
-class Points:
-    """Counts points, and kills the process at one of them."""
-
-    def __init__(self, folder: Path, deadly: int | None) -> None:
-        self.folder, self.deadly, self.passed = str(folder), deadly, 0
-        sys.addaudithook(self._heard)
-        event.listen(Engine, "before_cursor_execute", lambda *_: self._pass())
-        event.listen(Engine, "commit", lambda *_: self._pass())
-
-    def _heard(self, name: str, given: tuple[Any, ...]) -> None:
-        if name.startswith(WATCHED) and any(self.folder in str(item) for item in given):
-            self._pass()
-
-    def _pass(self) -> None:
-        if self.passed == self.deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
-        self.passed += 1
-
-
-def apart(work: Callable[[], object]) -> tuple[int, Any]:
-    """Run ``work`` in a child; return how it ended, and what it gave."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if not child:
-        try:
-            os.write(writing, json.dumps(work()).encode())
-            os._exit(0)
-        except BaseException as error:
-            os.write(writing, json.dumps(f"{type(error).__name__}: {error}").encode())
-            os._exit(1)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as pipe:
-        said = pipe.read()
-    return os.waitpid(child, 0)[1], json.loads(said or b"null")
-
-
-def killed_everywhere(
-    folder: Path, prepare: Callable[[], object], work: Callable[[], object], seen: Callable[[], str]
-) -> list[str]:
-    """Return what ``seen`` says after each kill, and last after none."""
-
-    def counted() -> int:
-        points = Points(folder, None)
-        work()
-        return points.passed
-
-    def dying(deadly: int) -> None:
-        Points(folder, deadly)
-        work()
-
-    prepare()
-    status, count = apart(counted)
-    assert status == 0, count
-    whole = apart(seen)[1]
-    found = []
-    for deadly in range(count):
-        prepare()
-        status, said = apart(partial(dying, deadly))
-        assert os.WIFSIGNALED(status), (deadly, said)
-        found.append(apart(seen)[1])
-    return [*found, whole]
+from tests.killing import apart, killed_everywhere
 
 
 def install(folder: Path, old: Path, new: Path) -> list[str]:
