@@ -234,6 +234,19 @@ def test_a_large_enough_library_gets_potentials_of_its_own(
     assert not np.allclose(own, theirs)
 
 
+def test_potentials_are_solved_anew_when_a_library_has_shrunk(
+    library, model_folder, sounds, monkeypatch
+):
+    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 5)
+    index_folders(library, model_folder, [sounds], Control())
+    before = library.setting("bank_potentials")
+    for path in sorted(sounds.rglob("*.wav"))[:4]:
+        path.unlink()
+    index_folders(library, model_folder, [sounds], Control())
+    assert library.setting("solved_windows") == b"8"
+    assert library.setting("bank_potentials") != before
+
+
 RUN = """
 import os, signal, sys, threading
 from pathlib import Path
