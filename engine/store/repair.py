@@ -124,6 +124,7 @@ def _repaired(
     raw = work / "raw.db"
     _refuse_without_room(path)
     _copy(path, file, raw)
+    raw_bytes = raw.stat().st_size
     control.report(Progress("checking", 0))
     troubles = troubles_of(raw)
     if not troubles and not restore:
@@ -140,6 +141,11 @@ def _repaired(
         _settle(theirs, path, lambda connection: None)
         if restore or _worth(theirs) > _worth(made):
             made, action = theirs, "restored"
+    if action == "begun anew" and raw_bytes:
+        raise LibraryError(
+            f"nothing can be read of {path}, and there is no good copy of it: if it is a library, "
+            "move it away and index its folders again"
+        )
     kept, known = counts(made), dict(saved.known)
     if copy is not None:
         known = {name: max(count, known.get(name, 0)) for name, count in counts(copy).items()}

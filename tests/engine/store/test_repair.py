@@ -222,6 +222,21 @@ def test_an_empty_file_without_copies_is_a_new_library(path):
     assert_usable(path)
 
 
+@pytest.mark.parametrize("kind", ["text", "database"])
+def test_what_is_no_library_is_left_alone(tmp_path, kind):
+    path = tmp_path / "novel.txt"
+    if kind == "text":
+        path.write_text("these are words " * 5000)
+    else:
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("CREATE TABLE recipes (name TEXT)")
+    before = path.read_bytes()
+    with pytest.raises(LibraryError, match="nothing can be read"):
+        repair(path, Control())
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir() if p.suffix != ".lock"] == ["novel.txt"]
+
+
 def test_what_stands_only_in_the_log_is_saved(path):
     script = (
         "import sys, os, signal; from pathlib import Path\n"
