@@ -325,6 +325,16 @@ def test_a_cache_of_what_was_there_before_is_not_used_afterwards(path):
     assert_usable(path)
 
 
+def test_no_cache_of_the_damaged_library_fits_the_repaired_one(path):
+    with Library(path) as library:
+        before = library.setting("window_marks")
+    middle(path)
+    assert repair(path, Control()).action == "salvaged"
+    with Library(path) as library:
+        after = library.setting("window_marks")
+    assert before and after and after[:8] not in before and before[:8] not in after
+
+
 HOLD = """
 import sys
 from contextlib import closing
@@ -418,6 +428,7 @@ def test_a_killed_repair_or_copy_leaves_a_usable_library(path, tmp_path, what, m
         ended = killed(other, after, what)
         with Library(other) as library:  # finishes what is left to finish
             assert len(library.sounds()) == 80
+        assert not list(work_folder(other).glob("ready-*"))
         assert keep_copy_or_repair(other, what) is not None
         assert_usable(other)
         assert not list(home.rglob("*.part*")) and not work_folder(other).exists()
