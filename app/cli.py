@@ -96,6 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     relink.add_argument("new", type=Path, metavar="NEW")
     command("window", "open the window (as soundsift does without a command)")
     command("status", "count what is in the library")
+    _add_repair(command("repair", "check the library, and save what can be saved of it"))
     command("skipped", "list the files that could not be heard, and why")
     _add_models(command("models", "list, show, get and use models"))
     _add_evaluate(command("evaluate", "measure a model on a manifest of sounds"))
@@ -141,6 +142,13 @@ def _add_tag(tag: argparse.ArgumentParser) -> None:
         ("user", "further data"),
     ):
         tag.add_argument(f"--{name}", default="", metavar="ID", help=f"in new names: {meaning}")
+
+
+def _add_repair(repair: argparse.ArgumentParser) -> None:
+    repair.add_argument("--restore", action="store_true", help="take the newest good copy")
+    repair.add_argument(
+        "--dry-run", action="store_true", help="show what would be done, and do not"
+    )
 
 
 def _add_cues(cues: argparse.ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from engine.models.trial import ensure_tried
 from engine.paths import data_folder
 from engine.session import model_of
 from engine.store import Library
+from engine.store.copies import damage_of, damaged
 
 
 def index(options: argparse.Namespace) -> None:
@@ -180,6 +181,7 @@ def status(options: argparse.Namespace) -> None:
         counts = library.statistics()
         model = (library.setting("model_name") or b"").decode()
         path = library.path
+    trouble = damage_of(path)
     document = {
         "library": str(path),
         "model": model,
@@ -190,13 +192,29 @@ def status(options: argparse.Namespace) -> None:
         "offline": counts.offline,
         "skipped": counts.skipped,
         "hours": counts.hours,
+        "damage": trouble,
     }
     if options.json:
         print_json(document)
     else:
-        print(report.table(document))
+        print(report.table({name: value for name, value in document.items() if name != "damage"}))
+        if trouble:
+            print(damaged(path))
         for folder in away:
             print(f"{folder} is away: connect its drive, or tell where it moved: soundsift relink")
+
+
+def repair(options: argparse.Namespace) -> None:
+    """Check the library, and save what can be saved of it."""
+    from engine.store.repair import repair as run
+
+    path = library_path(options)
+    with progress_bar() as control:
+        done = run(path, control, options.restore, options.dry_run)
+    if options.json:
+        print_json({"library": str(path), "dry_run": options.dry_run, **done.to_dict()})
+    else:
+        print(report.repaired(done, path, options.dry_run))
 
 
 def skipped(options: argparse.Namespace) -> None:

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
     from engine.search import Answer, Match
     from engine.search.cue_sheet import CueAnswer
     from engine.search.duplicates import Group
+    from engine.store.repair import RepairReport
     from engine.tags.audit import Audit
     from engine.tags.run import Undone
     from engine.tags.suggest import Suggestion
 
+_TOLD = ("sounds", "windows", "tags", "decisions", "collections", "collected", "folders")
 _BAR_CELLS = 8
 _NAME_CELLS = 60  # longer names break the column rather than being cut
 
@@ -183,7 +185,31 @@ def indexed(done: IndexReport, model: str) -> str:
     if done.audio_s:
         per_second = done.audio_s / max(done.took_s, 1e-6)
         speed = f"; {done.audio_s:.0f} s of audio, {per_second:.0f} s a second"
-    return f"{told} in {clock(done.took_s)} with model {model}{speed}"
+    remark = f"\n{done.remark}" if done.remark else ""
+    return f"{told} in {clock(done.took_s)} with model {model}{speed}{remark}"
+
+
+def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
+    """Return what was wrong with a library, and what was done about it."""
+    lines = [f"wrong: {trouble}" for trouble in done.troubles]
+    would = "would be " if dry_run else ""
+    if done.action == "nothing":
+        lines.append(f"{path} is whole: nothing to repair")
+    elif done.action == "restored":
+        lines.append(f"{path} {would or 'was '}restored from the copy {done.copy}")
+    elif done.action == "salvaged":
+        lines.append(f"what could be read of {path} {would or 'was '}put into a new library")
+    else:
+        lines.append(f"nothing could be read of {path}: a new library {would or 'was '}begun")
+    if done.action != "nothing":
+        for word, rows in (("kept", done.kept), ("lost", done.lost)):
+            told = ", ".join(f"{rows[name]} {name}" for name in _TOLD if rows.get(name))
+            lines.append(f"{word}: {told or 'nothing'}")
+    if done.damaged:
+        lines.append(f"the damaged library is kept as {done.damaged}")
+    if done.action != "nothing" and not dry_run:
+        lines.append("run `soundsift index` on its folders to hear what was lost again")
+    return "\n".join(lines)
 
 
 def skipped(rows: Sequence[dict[str, str]]) -> str:

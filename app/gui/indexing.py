@@ -129,7 +129,7 @@ class Indexing(QObject):
             tr("{} skipped").format(number(report.skipped)) if report.skipped else "",
         ]
         told = ", ".join(filter(None, parts)) or tr("no sounds there")
-        self._context.say(told, False)
+        self._context.say(report.remark or told, bool(report.remark))
         self._keeping.refresh()
 
     def _stopped(self, said: str) -> None:

@@ -34,6 +34,7 @@ from app.gui.widgets.sources_panel import SourcesPanel
 from app.gui.widgets.status_bar import StatusBar
 from app.gui.workspace import Found, Overview, Workspace
 from engine.metadata.ucs_names import categories
+from engine.store.copies import damage_of, damaged
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 900, 560
 _TRANSPORT = (
@@ -176,6 +177,11 @@ class MainWindow(QMainWindow):
             self.searching.ask()
             on = str(self.context.settings.value("index/watch", "false")).lower() == "true"
             self.indexing.watch(on)
+            self.jobs.start("read", lambda control: damage_of(path, control), checked)
+
+        def checked(trouble: str) -> None:
+            if trouble:
+                self.status.say(damaged(path), True, True)
 
         self.jobs.start(
             "write",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import os
 import time
@@ -16,6 +17,7 @@ import numpy as np
 
 from engine.audio.clip import Clip
 from engine.progress import Control, Progress
+from engine.sealed import seal_bytes, unseal_bytes
 
 Eighths = np.ndarray[Any, np.dtype[np.int8]]
 EACH = 256  # frames that one pair of peaks stands for
@@ -154,22 +156,23 @@ class PeaksCache:
         except OSError:  # the reader will say what is wrong with it
             stamp = str(path)
         name = hashlib.sha256(stamp.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        return self._folder / f"{name}.npz"
+        return self._folder / f"{name}.peaks"
 
     def _keep(self, place: Path, peaks: Peaks) -> None:
         facts = np.array([peaks.frames, peaks.rate_hz])
         partial = place.with_suffix(f".{os.getpid()}.part")
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                np.savez(file, low=peaks.low, high=peaks.high, facts=facts)
+            content = io.BytesIO()
+            np.savez(content, low=peaks.low, high=peaks.high, facts=facts)
+            partial.write_bytes(seal_bytes(content.getvalue(), place.name))
             partial.replace(place)
             self._make_room()
         except OSError:  # a full disk costs the cache, not the waveform
             partial.unlink(missing_ok=True)
 
     def _make_room(self) -> None:
-        files = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.glob("*.npz")]
+        files = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.iterdir()]
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if total <= self._most_bytes:
@@ -179,12 +182,14 @@ class PeaksCache:
 
 
 def _load(place: Path) -> Peaks | None:
+    """Return kept peaks; what is damaged, or of another file, is read and kept anew."""
     try:
-        with np.load(place, allow_pickle=False) as found:
-            frames, rate_hz = (int(value) for value in found["facts"])
-            return Peaks(found["low"], found["high"], frames, rate_hz)
-    except (OSError, ValueError, KeyError):
+        content = unseal_bytes(place.read_bytes(), place.name)
+    except (OSError, ValueError):
         return None
+    with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        frames, rate_hz = (int(value) for value in found["facts"])
+        return Peaks(found["low"], found["high"], frames, rate_hz)
 
 
 def _eighths(samples: Any, down: bool = False) -> Eighths:

@@ -24,6 +24,7 @@ from engine.index.scan import FoundFile, difference, roots_of, scan
 from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
 from engine.store import FileFacts, Header, Library, Skipped
+from engine.store.copies import keep_copy
 from engine.store.places import count_under, set_state_under
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 
@@ -32,7 +33,10 @@ _HEADERS_AT_ONCE = 512  # in one transaction
 
 @dataclass(frozen=True)
 class IndexReport:
-    """What an index run did, in files; ``audio_s`` and ``took_s`` in seconds."""
+    """What an index run did, in files; ``audio_s`` and ``took_s`` in seconds.
+
+    ``remark`` is a sentence about what could not be done beside it: keeping a copy.
+    """
 
     found: int
     unchanged: int
@@ -43,9 +47,10 @@ class IndexReport:
     skipped: int
     audio_s: float
     took_s: float
+    remark: str = ""
 
-    def to_dict(self) -> dict[str, float | int]:
-        """Return the fields as plain numbers."""
+    def to_dict(self) -> dict[str, float | int | str]:
+        """Return the fields as plain values."""
         return asdict(self)
 
 
@@ -89,6 +94,8 @@ def index_folders(
         refused += _read(library, to_read, roots, control, threads)
         heard = hear(library, model_folder, to_hear(library, roots), roots, control, threads)
         refresh_potentials(library, model_folder, control)
+        changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
+        remark = keep_copy(library.path, control) if changed else ""
     return IndexReport(
         found=len(found.files),
         unchanged=len(plan.unchanged) + len(plan.to_describe),
@@ -99,6 +106,7 @@ def index_folders(
         skipped=plan.skipped_again + len(found.refused) + refused + heard.skipped,
         audio_s=heard.audio_s,
         took_s=time.monotonic() - began,
+        remark=remark,
     )
 
 

@@ -3,26 +3,17 @@
 Up to :data:`EXACT_UP_TO` windows every distance is computed from float32 copies.  Above that,
 8-bit codes are scanned by faiss and the best are ranked again from the float16 vectors, more of
 them until no other window can be better (docs/decisions/0010).
-
-The score λ f − d/σ, of a window's potential f and its distance d to the query, is no distance.
-Beside d₀, the distance of a fair match, d ≈ (d² + d₀²)/2d₀, so that windows of highest score
-have the least d² + w² with w² = 2 λ σ d₀ (max f − f): one more coordinate w of each window,
-which is 0 in the query, and the scan ranks by the score itself, nearly.
 """
 
 from __future__ import annotations
 
-import json
-import math
-import os
-from dataclasses import asdict, dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from engine.models.spec import Ranking
+from engine.search.codes import ADDED, Codes
 from engine.store.vectors import Booleans, Floats, Integers, WindowVectors
 
 EXACT_UP_TO = 200_000  # windows
@@ -32,8 +23,6 @@ _WIDE = 0.3  # share of the windows above which a filter is applied after the sc
 _BLOCK = 50_000
 _QUERIES = 32  # of which all costs are held at once
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
-_ADDED = 16  # coordinates that share w: as fine as the rest, and faiss likes multiples of 16
-_LEAST_D0 = 0.05
 
 
 class Nearest:
@@ -157,7 +146,7 @@ class Nearest:
             bits = np.packbits(allowed, bitorder="little")
             chosen = faiss.IDSelectorBitmap(len(bits), faiss.swig_ptr(bits))
             parameters = faiss.SearchParameters(sel=chosen)  # type: ignore[call-arg]
-        longer = np.concatenate([query * codes.facts.scale, np.zeros(_ADDED, np.float32)])
+        longer = np.concatenate([query * codes.facts.scale, np.zeros(ADDED, np.float32)])
         squares, ids = codes.index.search(longer[None], count, params=parameters)
         ids = ids[0][ids[0] >= 0]
         if len(ids) < count:
@@ -165,114 +154,8 @@ class Nearest:
         return ids, float(squares[0][len(ids) - 1]) / codes.facts.scale**2
 
     @cached_property
-    def _codes(self) -> _Codes:
-        return _Codes.of(self.windows, self._ranking)
-
-
-@dataclass(frozen=True)
-class _Facts:
-    """How codes were made: what vectors were multiplied by, λ σ, d₀, highest and lowest f."""
-
-    scale: float
-    blend: float
-    d0: float
-    most: float
-    least: float
-
-    def added(self, potentials: Floats) -> Floats:
-        """Return w (n,) of potentials."""
-        w: Floats = np.sqrt(2 * self.blend * self.d0 * (np.float32(self.most) - potentials))
-        return w
-
-
-@dataclass(frozen=True)
-class _Codes:
-    """faiss's index of 8-bit codes of (u, w)."""
-
-    index: Any
-    facts: _Facts
-
-    def bound(self, square: float, cost_scale: float) -> float:
-        """Return what no window with d² + w² above ``square`` can exceed in λ f − d/σ.
-
-        Given the sum, the score is convex in w², so highest at one of its ends.  Six
-        deviations of the coding error, a step over √12, are taken off the distance.
-        """
-        facts = self.facts
-        distance = max(0.0, math.sqrt(square) - 6 / (facts.scale * math.sqrt(12)))
-        widest = 2 * facts.blend * facts.d0 * (facts.most - facts.least)
-        ends = (0.0, min(widest, distance**2))
-        least = min(end / (2 * facts.d0) + math.sqrt(distance**2 - end) for end in ends)
-        return (facts.blend * facts.most - least) / cost_scale
-
-    @classmethod
-    def of(cls, windows: WindowVectors, ranking: Ranking) -> _Codes:
-        """Return the codes of all windows: kept ones, with those added that are new."""
-        import faiss
-
-        n, rank = windows.vectors.shape
-        codes = cls._kept(windows, rank + _ADDED, _blend_of(ranking))
-        if codes is None:
-            kind = faiss.ScalarQuantizer.QT_8bit_direct_signed
-            index = faiss.IndexScalarQuantizer(rank + _ADDED, kind, faiss.METRIC_L2)
-            codes = cls(index, _facts_of(windows, ranking))
-        if codes.index.ntotal < n:
-            for start in range(codes.index.ntotal, n, _BLOCK):
-                part = slice(start, min(n, start + _BLOCK))
-                vectors = np.asarray(windows.vectors[part]).astype(np.float32)
-                added = codes.facts.added(windows.potentials[part]) / np.sqrt(_ADDED)
-                longer = np.concatenate([vectors, np.tile(added[:, None], _ADDED)], axis=1)
-                codes.index.add(np.clip(np.rint(longer * codes.facts.scale), -128, 127))
-            if windows.codes is not None:
-                codes._keep(windows.codes)
-        return codes
-
-    @classmethod
-    def _kept(cls, windows: WindowVectors, width: int, blend: float) -> _Codes | None:
-        """Return the codes of an earlier run, if they are of these windows and this λ."""
-        import faiss
-
-        if windows.codes is None or not (windows.codes / "facts.json").is_file():
-            return None
-        try:
-            facts = _Facts(**json.loads((windows.codes / "facts.json").read_text()))
-            index = faiss.read_index(str(windows.codes / "index.faiss"))
-        except (RuntimeError, ValueError, TypeError, OSError):  # half a cache is no cache
-            return None
-        within = float(windows.potentials.max()) <= facts.most
-        within &= float(windows.potentials.min()) >= facts.least
-        within &= index.ntotal <= len(windows.present)
-        fits = within and (index.d, facts.blend) == (width, blend)
-        return cls(index, facts) if fits else None
-
-    def _keep(self, folder: Path) -> None:
-        import faiss
-
-        folder.mkdir(exist_ok=True)
-        part = folder / f"index.{os.getpid()}.part"
-        faiss.write_index(self.index, str(part))
-        (folder / "facts.json").unlink(missing_ok=True)  # never beside the codes of others
-        part.replace(folder / "index.faiss")
-        (folder / "facts.json").write_text(json.dumps(asdict(self.facts)))
-
-
-def _blend_of(ranking: Ranking) -> float:
-    """Return λ σ."""
-    return ranking.blend * ranking.cost_scale
-
-
-def _facts_of(windows: WindowVectors, ranking: Ranking) -> _Facts:
-    sample = np.asarray(windows.vectors[:: max(1, len(windows.present) // _BLOCK)])
-    highest = float(np.quantile(np.abs(sample.astype(np.float32)), 0.9999))
-    most, least = float(windows.potentials.max()), float(windows.potentials.min())
-    margin = 0.1 * (most - least) + 1e-3  # for windows that come later
-    fair = ranking.query_potential + float(np.median(windows.potentials))
-    d0 = max(_LEAST_D0, fair * ranking.cost_scale)
-    blend = _blend_of(ranking)
-    facts = _Facts(1.0, blend, d0, most + margin, least - margin)
-    widest = float(facts.added(np.array([facts.least], np.float32))[0]) / np.sqrt(_ADDED)
-    scale = 127.0 / max(highest, widest)
-    return _Facts(scale, blend, d0, facts.most, facts.least)
+    def _codes(self) -> Codes:
+        return Codes.of(self.windows, self._ranking)
 
 
 def _lengths(vectors: Any) -> Floats:

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import QueuePool
 
 from engine.errors import LibraryError
+from engine.progress import Control
+from engine.store.copies import copies, copy_database, damaged
+from engine.store.swap import finish
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 REVISION = "0005"
 _BUSY_TIMEOUT_MS = 10_000
+_DAMAGED = ("not a database", "malformed", "no such table", "disk i/o error", "could not decode")
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -27,11 +33,16 @@ def open_database(path: Path) -> Engine:
 
     :raises LibraryError: it cannot be opened, is no library, or a newer Soundsift made it.
     """
+    finish(path)
     existed = path.exists() and path.stat().st_size > 0
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LibraryError(f"the folder {path.parent} cannot be made: {error.strerror}") from None
+    if (
+        path.exists() and not existed and copies(path)
+    ):  # not a new library: one that has lost everything
+        raise LibraryError(damaged(path))
     engine = _engine(path)
     with told(path):
         revision = _revision(path) if existed else None
@@ -100,24 +111,50 @@ def _revision(path: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _migrate(engine: Engine, path: Path, revision: str | None, existed: bool) -> None:
-    from alembic import command
-    from alembic.config import Config
+def make_schema(path: Path, revision: str) -> None:
+    """Make a new, empty library as it was at a revision of the schema."""
+    engine = _engine(path)
+    _upgrade(engine, revision)
+    engine.dispose()
+
+
+def refuse_newer(path: Path, revision: str | None) -> None:
+    """Refuse a library whose schema is not known.
+
+    :raises LibraryError: it is of a newer Soundsift.
+    """
     from alembic.script import ScriptDirectory
 
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise LibraryError(
             f"{path} was made by a newer Soundsift (its schema is {revision}): "
             "update Soundsift, or name another --library"
         )
+
+
+def _migrate(engine: Engine, path: Path, revision: str | None, existed: bool) -> None:
+    refuse_newer(path, revision)
     if existed and revision is not None:
-        shutil.copyfile(path, path.with_name(f"{path.name}.before-{REVISION}"))
+        copy_database(path, path.with_name(f"{path.name}.before-{REVISION}"), Control())
+    _upgrade(engine, "head")
+
+
+def _upgrade(engine: Engine, revision: str) -> None:
+    from alembic import command
+
+    config = _config()
     with writing(engine) as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        command.upgrade(config, revision)
+
+
+def _config() -> Config:
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    return config
 
 
 def _sentence(path: Path, cause: str) -> str:
@@ -128,8 +165,8 @@ def _sentence(path: Path, cause: str) -> str:
         return f"the library {path} cannot be written: it or its folder is read-only"
     if "unable to open" in lowered:
         return f"the library {path} cannot be opened: check its folder and your permissions"
-    if "not a database" in lowered or "malformed" in lowered:
-        return f"{path} is not a Soundsift library, or it is damaged"
+    if any(words in lowered for words in _DAMAGED):
+        return damaged(path)
     if "locked" in lowered:
         return f"the library {path} is in use by another program: try again when it has finished"
     return f"the library {path} cannot be used: {cause}"

@@ -17,7 +17,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     func,
-    insert,
     select,
     update,
 )
@@ -28,6 +27,7 @@ from engine.store import tables
 from engine.store.connection import open_database, told
 from engine.store.connection import reading as connection_for_reading
 from engine.store.connection import writing as connection_for_writing
+from engine.store.lineage import insert_windows
 from engine.store.records import (
     FileFacts,
     Header,
@@ -142,8 +142,7 @@ class Library:
                 for facts, stored in heard
                 for window in stored
             ]
-            if rows:
-                connection.execute(insert(tables.windows), rows)
+            insert_windows(connection, rows)
 
     def put_headers(
         self, read: Sequence[tuple[FileFacts, Header]], unchanged: bool = False

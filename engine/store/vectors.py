@@ -1,21 +1,22 @@
 """All mapped vectors of a library, memory-mapped from a cache beside the database.
 
 The cache, ``<library>.vectors/``, is never the truth: it is appended to when windows were
-added, and made anew when they were mapped anew or many are gone.
+added, and made anew when they were mapped anew, when many are gone, and when it is not what was
+written (docs/decisions/0015).
 
-``state.json`` names the files of a generation and how many rows of them count; rows that a
-killed process left behind are overwritten.  ``vectors-N.f16`` holds float16 vectors,
-``rows-N.bin`` what else ranking needs.
+``state.json`` names the files of a generation, how many rows of them count, and a checksum of
+every block of them; rows that a killed process left behind are overwritten.
+``vectors-X.f16`` holds float16 vectors, ``rows-X.bin`` what else ranking needs.
 """
 
 from __future__ import annotations
 
-import json
 import mmap
-import os
+import secrets
 import shutil
+import zlib
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,8 +25,10 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, func, select
 
 from engine.errors import LibraryError
+from engine.sealed import flush, seal, unseal, write_durably
 from engine.store import tables
 from engine.store.library import Library
+from engine.store.lineage import ensure_mark, marks
 from engine.store.tables import PRESENT
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -33,12 +36,14 @@ Halves = np.ndarray[Any, np.dtype[np.float16]]
 Integers = np.ndarray[Any, np.dtype[np.int64]]
 Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
-_ROW = np.dtype(
+_ROW = np.dtype(  # the id is negative where the window is gone
     [("id", "<i8"), ("sound", "<i8"), ("start", "<f4"), ("end", "<f4"), ("potential", "<f4")]
 )
-_BLOCK = 20_000
+_BLOCK = 20_000  # rows that are read at once
+_CHECKED = 16_384  # rows that have a checksum together
 _MOST_DEAD = 0.2  # share of rows without a window, above which the cache is made anew
 _PATIENCE_S = 120.0
+_PRIME = 4_294_967_291
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class WindowVectors:
 
     ``vectors`` (n, rank), float16; ``potentials``, ``sound_ids``, ``starts_s``, ``ends_s``
     (n,); ``present`` (n,) says whose sounds are there.  ``codes`` is where a search may keep
-    what it derives from the vectors; it changes its name when they change their order.
+    what it derives from the vectors, with their :meth:`fingerprint`.
     """
 
     vectors: Halves
@@ -58,39 +63,68 @@ class WindowVectors:
     present: Booleans
     codes: Path | None = None
     pages: mmap.mmap | None = None
+    checksums: tuple[int, ...] = ()
 
     def release(self) -> None:
         """Give back the memory of vectors that were read; they stay in the system's cache."""
         if self.pages is not None and hasattr(self.pages, "madvise"):  # not on Windows
             self.pages.madvise(mmap.MADV_DONTNEED)
 
+    def fingerprint(self, rows: int) -> str:
+        """Return what the first ``rows`` vectors and potentials have in common with no others."""
+        whole = min(rows // _CHECKED, max(0, len(self.checksums) - 1))
+        rest = np.ascontiguousarray(self.vectors[whole * _CHECKED : rows])
+        known = np.array([*self.checksums[:whole], zlib.crc32(rest.data)], "<u4").tobytes()
+        potentials = np.ascontiguousarray(self.potentials[:rows])
+        return f"{zlib.crc32(known):08x}{zlib.crc32(potentials.data):08x}"
+
 
 @dataclass
 class _State:
     mapping: str = ""
     rank: int = 0
-    generation: int = 0
+    generation: str = ""
     rows: int = 0
-    dead: int = 0
     last_id: int = 0
+    mark: str = ""  # the library's newest when the last row was added
+    vectors: list[int] = field(default_factory=list)  # checksums of blocks
+    others: list[int] = field(default_factory=list)
+
+
+class _DamagedError(Exception):
+    """The files are not what was written."""
 
 
 def load_vectors(library: Library, rank: int) -> WindowVectors:
-    """Bring the cache up to date and open it.
+    """Bring the cache up to date and open it; every byte of it is checked.
 
     :raises LibraryError: the cache cannot be written, or another process keeps it locked.
     """
     folder = cache_folder(library)
+    ensure_mark(library)
     try:
         folder.mkdir(exist_ok=True)
         with FileLock(folder / "lock", timeout=_PATIENCE_S), library.reading() as connection:
-            return _Cache(folder, rank).opened(connection)
+            return _opened(folder, rank, connection)
     except Timeout:
         raise LibraryError(f"{folder} is in use by another program: try again") from None
     except OSError as error:
         raise LibraryError(
             f"the vectors of {library.path} cannot be cached in {folder}: {error.strerror or error}"
         ) from error
+
+
+def _opened(folder: Path, rank: int, connection: Connection) -> WindowVectors:
+    try:
+        return _Cache(folder, rank).opened(connection)
+    except _DamagedError:
+        (folder / "state.json").unlink(missing_ok=True)
+    try:
+        return _Cache(folder, rank).opened(connection)
+    except _DamagedError:
+        raise LibraryError(
+            f"the disk that holds {folder} does not give back what is written to it: check it"
+        ) from None
 
 
 def cache_folder(library: Library) -> Path:
@@ -104,36 +138,30 @@ class _Cache:
     def __init__(self, folder: Path, rank: int) -> None:
         self._folder, self._rank = folder, rank
         self._state = self._read_state()
+        self._on_disk = asdict(self._state)
 
     def opened(self, connection: Connection) -> WindowVectors:
-        """Bring everything up to date within one read transaction, and map it."""
-        w = tables.windows.c
-        mapping = _mapping(connection)
-        if (self._state.mapping, self._state.rank) != (mapping, self._rank):
+        """Bring everything up to date within one read transaction, check and map it.
+
+        :raises _DamagedError: the files are not what was written.
+        """
+        mapping, known = _mapping(connection), marks(connection)
+        fits = (self._state.mapping, self._state.rank) == (mapping, self._rank)
+        if not fits or (self._state.rows and self._state.mark not in known):
             self._begin_generation(mapping)
-        self._append(connection)
-        known = connection.scalar(select(func.count()).select_from(tables.windows)) or 0
-        if known != self._state.rows - self._state.dead:
-            self._bury(np.fromiter(connection.scalars(select(w.id)), np.int64))
-        if self._state.dead > _MOST_DEAD * self._state.rows:
+        rows = self._brought_up_to_date(connection, known)
+        if rows is None or (rows["id"] < 0).sum() > _MOST_DEAD * len(rows):
             self._begin_generation(mapping)
-            self._append(connection)
+            rows = self._brought_up_to_date(connection, known)
+            if rows is None:
+                raise _DamagedError
         self._write_state()
         s = tables.sounds.c
         away = np.fromiter(connection.scalars(select(s.id).where(s.state != PRESENT)), np.int64)
-        return self._mapped(away)
+        return self._mapped(rows, away)
 
-    def _mapped(self, away: Integers) -> WindowVectors:
-        n = self._state.rows
-        if not n:
-            nothing = np.zeros(0, np.float32)
-            no_vectors = np.zeros((0, self._rank), np.float16)
-            none = np.zeros(0, np.int64)
-            return WindowVectors(no_vectors, nothing, none, nothing, nothing, none.astype(bool))
-        with self._file("vectors").open("rb") as file:
-            pages = mmap.mmap(file.fileno(), n * self._rank * 2, access=mmap.ACCESS_READ)
-        vectors = np.frombuffer(pages, np.float16).reshape(n, self._rank)
-        rows = np.fromfile(self._file("rows"), _ROW, n)
+    def _mapped(self, rows: Any, away: Integers) -> WindowVectors:
+        vectors, pages = self._checked_vectors()
         present = rows["id"] > 0
         if len(away):
             present &= ~np.isin(rows["sound"], away)
@@ -144,48 +172,88 @@ class _Cache:
             starts_s=rows["start"].copy(),
             ends_s=rows["end"].copy(),
             present=present,
-            codes=self._folder / f"codes-{self._state.generation}",
+            codes=self._folder / f"codes-{self._state.generation}" if len(rows) else None,
             pages=pages,
+            checksums=tuple(self._state.vectors),
         )
+
+    def _checked_vectors(self) -> tuple[Halves, mmap.mmap | None]:
+        """Map the vectors, and read all of them once."""
+        n, size = self._state.rows, self._rank * 2
+        if not n:
+            return np.zeros((0, self._rank), np.float16), None
+        with self._file("vectors").open("rb") as file:
+            try:
+                pages = mmap.mmap(file.fileno(), n * size, access=mmap.ACCESS_READ)
+            except ValueError:  # the file is shorter
+                raise _DamagedError from None
+        with memoryview(pages) as data:
+            whole = _checksums(data, size) == self._state.vectors
+        if not whole:
+            pages.close()
+            raise _DamagedError
+        return np.frombuffer(pages, np.float16).reshape(n, self._rank), pages
+
+    def _checked_rows(self) -> Any:
+        rows = np.fromfile(self._file("rows"), _ROW, self._state.rows)
+        if _checksums(memoryview(rows.tobytes()), _ROW.itemsize) != self._state.others:
+            raise _DamagedError
+        return rows
+
+    def _brought_up_to_date(self, connection: Connection, known: list[str]) -> Any:
+        """Append what is new, bury what is gone; None if a window is missing among the rows."""
+        self._append(connection)
+        self._state.mark = known[-1] if known else ""
+        rows = self._checked_rows()
+        if _summary(rows["id"][rows["id"] > 0]) == _counted(connection):
+            return rows
+        living = np.fromiter(connection.scalars(select(tables.windows.c.id)), np.int64)
+        ids = np.abs(rows["id"])
+        if not np.isin(living, ids).all():
+            return None
+        rows["id"] = np.where(np.isin(ids, living), ids, -ids)
+        with self._open("rows") as file:
+            file.write(rows.tobytes())
+            flush(file)
+        self._state.others = _checksums(memoryview(rows.tobytes()), _ROW.itemsize)
+        return rows
 
     def _append(self, connection: Connection) -> None:
         """Write the windows behind the last one that is known."""
-        rows_written = self._state.rows
+        state, size = self._state, self._rank * 2
         with self._open("vectors") as vectors, self._open("rows") as others:
-            vectors.truncate(rows_written * self._rank * 2)
-            others.truncate(rows_written * _ROW.itemsize)
-            vectors.seek(0, os.SEEK_END)
-            others.seek(0, os.SEEK_END)
-            for rows, block in _new_windows(connection, self._state.last_id):
-                if len(block) != len(rows) * self._rank * 2:
+            vectors.seek(state.rows * size)
+            others.seek(state.rows * _ROW.itemsize)
+            before = state.rows
+            for rows, block in _new_windows(connection, state.last_id):
+                if len(block) != len(rows) * size:
                     raise LibraryError(
                         "the library holds vectors of another size than its model's: run "
                         "`soundsift models use` with its model"
                     )
                 vectors.write(block)
                 others.write(rows.tobytes())
-                self._state.rows += len(rows)
-                self._state.last_id = int(rows["id"][-1])
-
-    def _bury(self, living: Integers) -> None:
-        """Mark rows whose windows are gone."""
-        rows = np.memmap(self._file("rows"), _ROW, "r+", shape=(self._state.rows,))
-        rows["id"][~np.isin(rows["id"], living)] = 0
-        rows.flush()
-        self._state.dead = int((rows["id"] == 0).sum())
+                _continue(state.vectors, state.rows, size, block)
+                _continue(state.others, state.rows, _ROW.itemsize, rows.tobytes())
+                state.rows += len(rows)
+                state.last_id = int(rows["id"][-1])
+            if state.rows > before:  # a state must never speak of what is not on the disk
+                flush(vectors)
+                flush(others)
 
     def _begin_generation(self, mapping: str) -> None:
-        """Forget everything; files of earlier generations that are still mapped may stay."""
-        old = self._state.generation
-        self._state = _State(mapping, self._rank, old + 1)
+        """Forget everything; files of earlier generations that are still mapped may stay.
+
+        No name ever comes twice: another process may still read what had it.
+        """
+        self._state = _State(mapping, self._rank, secrets.token_hex(4))
         for path in self._folder.iterdir():
-            if path.name not in ("lock", "state.json"):
+            if path.name != "lock":
                 _remove(path)
 
     def _open(self, name: str) -> Any:
         path = self._file(name)
-        path.touch()
-        return path.open("r+b")
+        return path.open("r+b" if path.exists() else "w+b")
 
     def _file(self, name: str) -> Path:
         ending = {"vectors": "f16", "rows": "bin"}[name]
@@ -193,19 +261,39 @@ class _Cache:
 
     def _read_state(self) -> _State:
         try:
-            read = json.loads((self._folder / "state.json").read_text(encoding="utf-8"))
-            state = _State(**read)
-            self._state = state
-            whole = self._file("vectors").stat().st_size >= state.rows * state.rank * 2
-            whole &= self._file("rows").stat().st_size >= state.rows * _ROW.itemsize
-            return state if whole else _State(generation=state.generation)
+            return _State(**unseal((self._folder / "state.json").read_bytes()))
         except (OSError, ValueError, TypeError):
             return _State()
 
     def _write_state(self) -> None:
-        part = self._folder / "state.part"
-        part.write_text(json.dumps(asdict(self._state)), encoding="utf-8")
-        part.replace(self._folder / "state.json")
+        if asdict(self._state) != self._on_disk:
+            write_durably(self._folder / "state.json", seal(asdict(self._state)).encode())
+
+
+def _checksums(data: memoryview, row_bytes: int) -> list[int]:
+    """Return the checksums of all blocks of rows."""
+    step = _CHECKED * row_bytes
+    return [zlib.crc32(data[start : start + step]) for start in range(0, len(data), step)]
+
+
+def _continue(checksums: list[int], rows: int, row_bytes: int, added: bytes) -> None:
+    """Bring the checksums of so many rows up to date with what is added behind them."""
+    room = -rows % _CHECKED * row_bytes  # in the last block
+    if room:
+        checksums[-1] = zlib.crc32(added[:room], checksums[-1])
+    checksums += _checksums(memoryview(added)[room:], row_bytes)
+
+
+def _summary(ids: Integers) -> tuple[int, int, int]:
+    """Return count, sum and a sum of residues of squares: what :func:`_counted` returns."""
+    return len(ids), int(ids.sum()), int((ids * ids % _PRIME).sum())
+
+
+def _counted(connection: Connection) -> tuple[int, int, int]:
+    w = tables.windows.c
+    sums = (func.coalesce(func.sum(n), 0) for n in (w.id, w.id * w.id % _PRIME))
+    row = connection.execute(select(func.count(), *sums).select_from(tables.windows)).one()
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def _mapping(connection: Connection) -> str:

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, insert, select, update
+from sqlalchemy import Row, bindparam, delete, select, update
 
 from engine.store import tables
 from engine.store.library import Library, write_settings
+from engine.store.lineage import insert_windows
 from engine.store.records import HeardPart
 from engine.store.tables import PRESENT
 
@@ -33,8 +34,7 @@ def put_heard(library: Library, parts: Sequence[HeardPart]) -> None:
     with library.writing() as connection:
         for part in parts:
             rows = [{"sound_id": part.sound_id, **asdict(window)} for window in part.windows]
-            if rows:
-                connection.execute(insert(tables.windows), rows)
+            insert_windows(connection, rows)
             values: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
             if part.duration_s is not None:
                 values["duration_s"] = part.duration_s

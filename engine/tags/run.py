@@ -27,6 +27,7 @@ from engine.metadata.write import SoundTags, write_tags
 from engine.paths import data_folder
 from engine.progress import Control, Progress
 from engine.store import Library
+from engine.store.copies import keep_copy
 from engine.store.places import rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.store.tags import TagRow
@@ -81,6 +82,8 @@ class TagRun:
             yield cls(library, folder)
         if not any(path.name != "lock" for path in folder.iterdir()):
             shutil.rmtree(folder)
+        else:
+            keep_copy(library.path)
 
     def note(self, change: Change) -> None:
         """Remember what changed in the library's tags."""

@@ -491,3 +491,11 @@ def test_the_window_is_painted_in_both_themes(window, theme, qtbot):
     colours = {"light": LIGHT, "dark": DARK}[theme]
     assert picture.pixelColor(300, 5).name() == colours.window
     assert picture.pixelColor(5, picture.height() - 5).name() == colours.panel
+
+
+def test_a_library_that_is_damaged_inside_is_told_though_it_opens(
+    open_window, tmp_path, qtbot, monkeypatch
+):
+    monkeypatch.setattr("app.gui.window.damage_of", lambda path, control: "Page 7: never used")
+    window = open_window(tmp_path / "library.db")
+    qtbot.waitUntil(lambda: "soundsift repair --library" in window.status.message.text())

@@ -147,6 +147,36 @@ def test_the_cache_makes_room_and_survives_damage(ramp, tmp_path, monkeypatch):
     assert cache.peaks(ramp, Control()).frames == 3 * RATE
 
 
+def test_damaged_peaks_are_read_and_kept_anew(ramp, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.audio.peaks._WORTH_KEEPING_S", -1.0)
+    cache = PeaksCache(tmp_path / "peaks")
+    truth = cache.peaks(ramp, Control())
+    (kept,) = (tmp_path / "peaks").iterdir()
+    whole = kept.read_bytes()
+    for place in range(0, len(whole), max(1, len(whole) // 60)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 0x21
+        kept.write_bytes(damaged)
+        found = cache.peaks(ramp, Control())
+        assert np.array_equal(found.low, truth.low) and np.array_equal(found.high, truth.high)
+        assert kept.read_bytes() != damaged
+    kept.write_bytes(whole[: len(whole) // 2])
+    assert np.array_equal(cache.peaks(ramp, Control()).high, truth.high)
+
+
+def test_the_peaks_of_one_file_are_not_shown_for_another(ramp, tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.audio.peaks._WORTH_KEEPING_S", -1.0)
+    other = tmp_path / "other.wav"
+    soundfile.write(other, np.zeros((100, 1)), RATE)
+    cache = PeaksCache(tmp_path / "peaks")
+    cache.peaks(ramp, Control())
+    (first,) = (tmp_path / "peaks").iterdir()
+    truth = cache.peaks(other, Control())
+    (second,) = set((tmp_path / "peaks").iterdir()) - {first}
+    second.write_bytes(first.read_bytes())
+    assert cache.peaks(other, Control()).frames == truth.frames == 100
+
+
 def test_reading_peaks_can_be_stopped(ramp):
     with pytest.raises(Cancelled):
         read_peaks(ramp, Control(cancel=lambda: True))

@@ -20,6 +20,7 @@ from engine.index import mapping
 from engine.index.build import index_folders, use_model
 from engine.progress import Cancelled, Control
 from engine.store import Library
+from engine.store.copies import copies
 from engine.store.windows import window_rows
 from tests.conftest import tone
 
@@ -232,6 +233,35 @@ def test_a_large_enough_library_gets_potentials_of_its_own(
     own = np.frombuffer(library.setting("bank_potentials") or b"", np.float32)
     assert own.shape == theirs.shape
     assert not np.allclose(own, theirs)
+
+
+def test_a_run_that_changed_something_keeps_a_copy_once_a_day(
+    library, model_folder, sounds, monkeypatch
+):
+    assert index_folders(library, model_folder, [sounds], Control()).remark == ""
+    (copy,) = copies(library.path)
+    with Library(copy) as kept:
+        assert_same(kept, library)
+    os.utime(copy, (0, 0))
+    index_folders(library, model_folder, [sounds], Control())
+    assert len(copies(library.path)) == 1  # nothing had changed
+    monkeypatch.setattr("engine.store.copies._RESERVE_BYTES", 1 << 60)
+    (sounds / "noises" / "Sound_00.wav").unlink()
+    report = index_folders(library, model_folder, [sounds], Control())
+    assert "has not room" in report.remark and report.missing == 1
+
+
+def test_potentials_are_solved_anew_when_a_library_has_shrunk(
+    library, model_folder, sounds, monkeypatch
+):
+    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 5)
+    index_folders(library, model_folder, [sounds], Control())
+    before = library.setting("bank_potentials")
+    for path in sorted(sounds.rglob("*.wav"))[:4]:
+        path.unlink()
+    index_folders(library, model_folder, [sounds], Control())
+    assert library.setting("solved_windows") == b"8"
+    assert library.setting("bank_potentials") != before
 
 
 RUN = """

@@ -18,6 +18,7 @@ from engine.metadata.renaming import UCS_PATTERN, Rename, carry_out
 from engine.metadata.write import SoundTags
 from engine.progress import Cancelled, Control
 from engine.search import search_names
+from engine.store.copies import copies
 from engine.store.places import sound_at
 from engine.store.tags import TagRow, put_tags, tag_rows
 from engine.tags.review import record
@@ -96,6 +97,20 @@ def test_a_description_that_is_there_stays(library, folder):
         run.write(wanted, Control())
     assert wanted[str(path)].description is None
     assert read_header(path).description == "A thing of mine"
+
+
+def test_a_run_that_changed_something_keeps_a_copy_once_a_day(library, folder):
+    for copy in copies(library.path):
+        os.utime(copy, (0, 0))
+    before = len(copies(library.path))
+    with TagRun.begin(library):
+        pass
+    assert len(copies(library.path)) == before
+    tag_all(library)
+    ids = ids_of(library)
+    with TagRun.begin(library) as run:
+        run.write(tags_to_write(library, ids, tag_rows(library, ids)), Control())
+    assert len(copies(library.path)) == before + 1
 
 
 def test_only_accepted_tags_of_files_that_are_there_are_written(library, folder):

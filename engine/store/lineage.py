@@ -1,0 +1,75 @@
+"""Which windows a library has had, so that a cache can tell whether it is of this library.
+
+Ids of windows never come twice in one library, but a library that was restored from a copy
+counts on from where the copy was, and gives ids again to other windows.  So whatever adds windows
+leaves a random mark in the setting ``window_marks``, and a cache notes the newest one: where
+that is among the library's marks, all windows that the cache knew then are, or were, its own.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from engine.errors import LibraryError
+from engine.store import tables
+
+if TYPE_CHECKING:
+    from engine.store.library import Library
+
+_SETTING = "window_marks"
+_MARK_BYTES = 8
+_KEPT = 1024  # marks; an index run leaves one in five seconds at most
+
+
+def insert_windows(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Add windows within a transaction, and leave a mark: the only way to add any."""
+    if rows:
+        connection.execute(insert(tables.windows), list(rows))
+        leave_mark(connection)
+
+
+def leave_mark(connection: Connection) -> None:
+    """Make caches of what was there before this transaction tell apart what comes after it."""
+    kept = _value(connection) + secrets.token_bytes(_MARK_BYTES)
+    values = {"name": _SETTING, "value": kept[-_KEPT * _MARK_BYTES :]}
+    statement = upsert(tables.settings).values(values)
+    changed = {"value": statement.excluded.value}
+    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
+
+
+def begin_lineage(connection: Connection) -> None:
+    """Let no cache be of this library any more: its windows were put together anew."""
+    s = tables.settings.c
+    connection.execute(delete(tables.settings).where(s.name == _SETTING))
+    leave_mark(connection)
+
+
+def marks(connection: Connection) -> list[str]:
+    """Return the newest marks, in their order."""
+    kept = _value(connection)
+    places = range(0, len(kept), _MARK_BYTES)
+    return [kept[place : place + _MARK_BYTES].hex() for place in places]
+
+
+def ensure_mark(library: Library) -> None:
+    """Leave a mark in a library that was made before there were any, if it can be written."""
+    w = tables.windows.c
+    with library.reading() as connection:
+        if marks(connection) or connection.scalar(select(w.id).limit(1)) is None:
+            return
+    try:
+        with library.writing() as connection:
+            if not marks(connection):
+                leave_mark(connection)
+    except LibraryError:
+        return  # read-only: its cache is made anew each time
+
+
+def _value(connection: Connection) -> bytes:
+    s = tables.settings.c
+    return connection.scalar(select(s.value).where(s.name == _SETTING)) or b""

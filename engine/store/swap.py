@@ -1,0 +1,113 @@
+"""Put another database in a library's place, so that there is the old one or the new at any time.
+
+The new one is made ready in ``<library>.repair/``.  From when it has the name ``ready-…`` there,
+whoever opens the library finishes what a killed process began: the log must not stay beside
+another database than its own, and two files cannot be moved at once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from filelock import FileLock, Timeout
+
+from engine.errors import BusyError, LibraryError
+from engine.sealed import flush_file, flush_folder
+
+_READY = "ready-"
+_LOCKS, _LOCKS_BYTES = 0x40000000, 512  # where SQLite locks a file
+
+
+def work_folder(path: Path) -> Path:
+    """Return where a library is repaired."""
+    return Path(f"{path}.repair")
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[BinaryIO | None]:
+    """Keep every other process from a library; give its open file, None if there is none.
+
+    The file must not be opened and closed by other means meanwhile: that gives its locks back.
+
+    :raises BusyError: another process uses it.
+    """
+    busy = f"another program uses the library {path}: close it, then try again"
+    try:
+        with FileLock(f"{path}.lock", timeout=0):
+            if not path.exists():
+                yield None
+                return
+            with path.open("r+b") as file:
+                try:
+                    _lock(file)
+                except OSError:
+                    raise BusyError(busy) from None
+                yield file
+    except Timeout:
+        raise BusyError(busy) from None
+    except OSError as error:
+        raise LibraryError(f"{path} cannot be repaired: {error.strerror or error}") from error
+
+
+def _lock(file: BinaryIO) -> None:
+    """Take SQLite's locks, which every open library holds a share of.
+
+    Windows lets nobody move a file that another process has open.
+    """
+    if sys.platform != "win32":
+        import fcntl
+
+        fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, _LOCKS_BYTES, _LOCKS)
+
+
+def put_in_place(path: Path, made: Path, aside: str) -> Path:
+    """Let ``made``, in the work folder, become the library; the old one is kept as ``aside``."""
+    flush_file(made)
+    ready = made.with_name(f"{_READY}{aside}")
+    made.replace(ready)
+    flush_folder(ready.parent)
+    return _swap(path, ready)
+
+
+def finish(path: Path) -> None:
+    """Finish what a killed process began.
+
+    :raises BusyError: a process is at it.
+    """
+    if not any(work_folder(path).glob(f"{_READY}*")):
+        return
+    with alone(path):
+        for ready in work_folder(path).glob(f"{_READY}*"):
+            _swap(path, ready)
+
+
+def _swap(path: Path, ready: Path) -> Path:
+    aside = path.with_name(f"{path.name}.{ready.name.removeprefix(_READY)}")
+    if path.exists() and not aside.exists():
+        _link(path, aside)
+    for ending in ("-wal", "-journal"):
+        log = path.with_name(path.name + ending)
+        if log.exists():
+            log.replace(aside.with_name(aside.name + ending))
+    path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+    flush_folder(path.parent)
+    ready.replace(path)
+    flush_folder(path.parent)
+    shutil.rmtree(work_folder(path), ignore_errors=True)
+    return aside
+
+
+def _link(path: Path, aside: Path) -> None:
+    try:
+        os.link(path, aside)
+    except OSError:  # not on every file system
+        part = work_folder(path) / "aside"
+        shutil.copyfile(path, part)
+        flush_file(part)
+        part.replace(aside)
