@@ -9,7 +9,8 @@ from PySide6.QtWidgets import QDialog, QLabel, QPushButton, QVBoxLayout
 from app.gui.dialogs.tables import TextTable
 from app.gui.text import number
 from engine.models.spec import read_spec
-from engine.search.duplicates import Group, find_duplicates
+from engine.search.duplicates import Duplicates as Found
+from engine.search.duplicates import find_duplicates
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
@@ -42,7 +43,8 @@ class Duplicates(QDialog):
         )
         self.finished.connect(lambda _: self._job.cancel())
 
-    def _show(self, groups: list[Group]) -> None:
+    def _show(self, found: Found) -> None:
+        groups = found.groups
         rows = [
             (
                 str(place),
