@@ -171,15 +171,17 @@ def _rise_and_fall_together(a: Samples, b: Samples, apart_s: float) -> bool:
     if len(long) < len(short):
         long, short = short, long
     most = round(apart_s * RATE_HZ / _HOP)
-    for lag in sorted(range(-most, most + 1), key=abs):
-        begin, end = max(0, lag), min(len(long), len(short) + lag)
-        if end - begin < len(short) // 2:
-            continue
-        x, y = long[begin:end], short[begin - lag : end - lag]
-        x, y = x - x.mean(), y - y.mean()
-        if x @ y >= _LEAST_ENVELOPE * np.sqrt((x @ x) * (y @ y)):
-            return True
-    return False
+    # Row by row, what of the longer one lies over the shorter one at a lag: zeros beyond its ends.
+    padding = (most, most + len(short))
+    views = np.lib.stride_tricks.sliding_window_view
+    over = views(np.pad(long, padding), len(short))[: 2 * most + 1]
+    inside = views(np.pad(np.ones_like(long), padding), len(short))[: 2 * most + 1]
+    count = inside.sum(axis=1).clip(1)
+    sums = over.sum(axis=1), inside @ short
+    shared = over @ short - sums[0] * sums[1] / count
+    own = (over**2).sum(axis=1) - sums[0] ** 2 / count, inside @ short**2 - sums[1] ** 2 / count
+    together = shared >= _LEAST_ENVELOPE * np.sqrt(np.prod(own, axis=0).clip(0))
+    return bool((together & (count >= len(short) // 2)).any())
 
 
 def _envelope(samples: Samples) -> Samples:

@@ -27,6 +27,7 @@ Kind = Literal["same file", "same sound", "alike"]
 Pair = tuple[int, int]
 
 NEAR = 0.4  # distance of mapped vectors below which sounds are called alike
+_LOSSLESS = frozenset({"alac", "ape", "tta", "wavpack"})  # FFmpeg's names of codecs without a depth
 _NEIGHBOURS = 16  # of equal length, whose waveforms are compared
 _BLOCK, _COLUMNS = 512, 16_384
 _WINDOWS = 50_000
@@ -94,6 +95,19 @@ def find_duplicates(
         found = _centred(near, lambda one, other: frozenset((one, other)) in linked)
         groups += _groups(found, "alike", sounds)
     return Duplicates(tuple(groups), tuple(sorted(waveforms.unread)))
+
+
+def best_of(group: Group) -> SoundRow:
+    """Return the copy that holds most: lossless, then by channels, rate, depth and length.
+
+    Of equals it is the first.  Whether a copy was made from a worse one, its file does not say.
+    """
+
+    def holds(sound: SoundRow) -> tuple[bool, int, int, int, float]:
+        lossless = sound.bits is not None or sound.format in _LOSSLESS
+        return lossless, sound.channels, sound.rate_hz, sound.bits or 0, sound.duration_s
+
+    return max(group.sounds, key=holds)
 
 
 def _groups(found: Iterable[list[int]], kind: Kind, sounds: dict[int, SoundRow]) -> list[Group]:
