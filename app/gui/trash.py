@@ -45,7 +45,7 @@ def move_to_trash(
         for done, file in enumerate(files):
             control.report(Progress("moving", done, len(files)))
             problem = _why_not(file)
-            if problem is None and not _moved(file.sound.path):
+            if problem is None and not QFile.moveToTrash(file.sound.path)[0]:
                 said = tr("{} stays: where it lies there is no trash; nothing was deleted.")
                 problem = said.format(file.sound.path)
             if problem is None:
@@ -56,10 +56,6 @@ def move_to_trash(
         pass  # what was moved is told like any other
     finally:
         library.set_state((sound.id for sound in trashed.sounds), MISSING)
-
-
-def _moved(path: str) -> bool:
-    return QFile(path).moveToTrash()
 
 
 def _why_not(file: Unwanted) -> str | None:
