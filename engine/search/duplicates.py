@@ -98,14 +98,17 @@ def find_duplicates(
 
 
 def best_of(group: Group) -> SoundRow:
-    """Return the copy that holds most: lossless, then by channels, rate, depth and length.
+    """Return the copy that holds most, by what headers say; of equals the first.
 
-    Of equals it is the first.  Whether a copy was made from a worse one, its file does not say.
+    More channels count first, then a rate of up to 44.1 kHz, whether it is lossless, depth, a higher
+    rate, and length.  Whether a copy was made from a worse one, its file does not say.
     """
 
-    def holds(sound: SoundRow) -> tuple[bool, int, int, int, float]:
+    def holds(sound: SoundRow) -> tuple[float, ...]:
         lossless = sound.bits is not None or sound.format in _LOSSLESS
-        return lossless, sound.channels, sound.rate_hz, sound.bits or 0, sound.duration_s
+        rate_hz = sound.rate_hz
+        depth = sound.bits or 0
+        return sound.channels, min(rate_hz, 44_100), lossless, depth, rate_hz, sound.duration_s
 
     return max(group.sounds, key=holds)
 

@@ -126,7 +126,7 @@ class Duplicates(QDialog):
         if not self._window.asking.trash(len(chosen), len(lost), strangers):
             return
         unwanted = [
-            Unwanted(sound, *self._files[i], tuple(c.path for c in staying[i]))
+            Unwanted(sound, *self._file(i), tuple(c.path for c in staying[i]))
             for i, sound in chosen.items()
         ]
         loaded = self._window.player.loaded
@@ -235,7 +235,7 @@ class Duplicates(QDialog):
             *(str(row.place), kinds[row.group.kind], Path(sound.path).name),
             *(duration(sound.duration_s), f"{sound.rate_hz / 1000:g} k", str(sound.bits or "")),
             *(channels(sound.channels), sound.format),
-            QLocale().formattedDataSize(self._files[sound.id][0], 1),
+            QLocale().formattedDataSize(self._file(sound.id)[0], 1),
             short_folder(sound.path),
         )
 
@@ -253,6 +253,10 @@ class Duplicates(QDialog):
             count = number(self._unread)
             said += " " + self.tr("{} files could not be read and compared.").format(count)
         return said
+
+    def _file(self, sound_id: int) -> tuple[int, int]:
+        """Return its size and time; of a sound that left the library meanwhile what no file has."""
+        return self._files.get(sound_id, (0, 0))
 
     @property
     def _current(self) -> _Row | None:

@@ -2,11 +2,12 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile
 
 from engine.index.build import index_folders
 from engine.progress import Control
-from engine.search.duplicates import _candidates, _centred, find_duplicates
+from engine.search.duplicates import Group, _candidates, _centred, best_of, find_duplicates
 from engine.store import SoundRow
 from tests.engine.audio.test_alignment import noise
 
@@ -121,3 +122,23 @@ def _found(ids, means, sounds):
     pairs, distances = _candidates(ids, means, sounds, Control())
     assert len(pairs) == len(distances)
     return {tuple(sorted(pair)) for pair in pairs.tolist()}
+
+
+@pytest.mark.parametrize(
+    ("best", "worse"),
+    [
+        ((44_100, 2, 16, "wav"), (96_000, 1, 24, "wav")),
+        ((44_100, 2, None, "mp3"), (22_050, 2, 16, "wav")),
+        ((44_100, 2, 16, "flac"), (48_000, 2, None, "opus")),
+        ((48_000, 2, None, "alac"), (48_000, 2, None, "aac")),
+        ((48_000, 2, 24, "wav"), (96_000, 2, 16, "wav")),
+        ((96_000, 2, 24, "wav"), (48_000, 2, 24, "wav")),
+    ],
+)
+def test_the_best_copy_holds_most(best, worse):
+    rows = [
+        SoundRow(number, f"/{number}", 1.0, rate_hz, channels, bits, format, False)
+        for number, (rate_hz, channels, bits, format) in enumerate((worse, best))
+    ]
+    assert best_of(Group(tuple(rows), "same sound")) is rows[1]
+    assert best_of(Group(tuple(rows[::-1]), "same sound")) is rows[1]
