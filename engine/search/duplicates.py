@@ -100,8 +100,8 @@ def find_duplicates(
 def best_of(group: Group) -> SoundRow:
     """Return the copy that holds most, by what headers say; of equals the first.
 
-    More channels count first, then a rate of up to 44.1 kHz, whether it is lossless, depth, a higher
-    rate, and length.  Whether a copy was made from a worse one, its file does not say.
+    More channels count first, then a rate of up to 44.1 kHz, whether it is lossless, depth, a
+    higher rate, and length.  Whether a copy was made from a worse one, its file does not say.
     """
 
     def holds(sound: SoundRow) -> tuple[float, ...]:

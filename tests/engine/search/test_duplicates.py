@@ -137,8 +137,8 @@ def _found(ids, means, sounds):
 )
 def test_the_best_copy_holds_most(best, worse):
     rows = [
-        SoundRow(number, f"/{number}", 1.0, rate_hz, channels, bits, format, False)
-        for number, (rate_hz, channels, bits, format) in enumerate((worse, best))
+        SoundRow(number, f"/{number}", 1.0, rate_hz, channels, bits, codec, False)
+        for number, (rate_hz, channels, bits, codec) in enumerate((worse, best))
     ]
     assert best_of(Group(tuple(rows), "same sound")) is rows[1]
     assert best_of(Group(tuple(rows[::-1]), "same sound")) is rows[1]
