@@ -67,6 +67,13 @@ def test_what_is_the_same_only_in_part_is_not_the_same():
     assert not same(one, one + noise(3))
 
 
+def test_half_a_second_of_something_else_is_enough_to_differ():
+    one = np.random.default_rng(1).normal(0, 0.1, 15 * RATE_HZ).astype(np.float32)
+    other = one.copy()
+    other[5 * RATE_HZ : 11 * RATE_HZ // 2] = one[: RATE_HZ // 2]
+    assert not same(one, other)
+
+
 def test_beeps_of_other_pitch_are_not_the_same():
     beep = tone(440, 0.3, RATE_HZ).astype(np.float32)
     assert same(beep, 0.5 * beep)
