@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.audio.alignment import RATE_HZ, Excerpt, longest_s, read_excerpts, same_recording
+from engine.audio.alignment import (
+    RATE_HZ,
+    Excerpt,
+    compare,
+    longest_s,
+    read_excerpts,
+    same_recording,
+)
 from tests.conftest import tone
 
 
@@ -53,6 +60,8 @@ def test_a_delay_of_a_fraction_of_a_sample_is_found():
     turns = np.arange(len(spectrum)) * (7.47 / len(original))
     delayed = np.fft.irfft(spectrum * np.exp(-2j * np.pi * turns), len(original))
     assert same(original, delayed.astype(np.float32))
+    found = compare(Excerpt(0, original), Excerpt(0, delayed.astype(np.float32)), 0.0)
+    assert found is not None and found.lag_s * RATE_HZ == pytest.approx(-7.47, abs=0.07)
 
 
 @pytest.mark.parametrize("duration_s", [0.15, 0.6, 2.0, 12.0])
@@ -115,6 +124,13 @@ def test_long_files_are_compared_in_several_places(tmp_path):
     # One is just short enough to be read as a whole, the other is not.
     longer, shorter = whole[: 20 * RATE_HZ + 200], whole[: 20 * RATE_HZ - 200]
     assert same_recording(read("longer.wav", longer), read("shorter.wav", shorter), 0.05)
+
+
+def test_what_is_silent_in_one_and_loud_in_the_other_is_not_the_same():
+    parts = [Excerpt(start, noise(start, 6.0)) for start in (6, 21, 36, 51)]
+    hole = [*parts[:3], Excerpt(51, 0.0001 * parts[3].samples)]
+    assert not same_recording(parts, hole, 0.0) and not same_recording(hole, parts, 0.0)
+    assert same_recording(hole, hole, 0.0)
 
 
 def test_what_lies_in_another_order_is_not_the_same():
