@@ -128,12 +128,15 @@ def duplicates(options: argparse.Namespace) -> None:
 
     with existing_library(options) as library, progress_bar() as control:
         rank = read_spec(model_of(library)).rank
-        groups = find_duplicates(library, rank, control, options.exact)
+        found = find_duplicates(library, rank, control, options.exact, options.alike)
     if options.json:
-        rows = [{"exact": g.exact, "paths": [sound.path for sound in g.sounds]} for g in groups]
-        print_json({"groups": rows})
+        rows = [
+            {"exact": g.exact, "kind": g.kind, "paths": [sound.path for sound in g.sounds]}
+            for g in found.groups
+        ]
+        print_json({"groups": rows, "unread": list(found.unread)})
     else:
-        print(report.duplicates(groups))
+        print(report.duplicates(found))
 
 
 def export(options: argparse.Namespace) -> None:

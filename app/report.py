@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from engine.index.build import IndexReport
     from engine.search import Answer, Match
     from engine.search.cue_sheet import CueAnswer
-    from engine.search.duplicates import Group
+    from engine.search.duplicates import Duplicates
     from engine.store.repair import RepairReport
     from engine.tags.audit import Audit
     from engine.tags.run import Undone
@@ -55,14 +55,20 @@ def cues(answers: Sequence[CueAnswer]) -> str:
     return "\n".join(lines)
 
 
-def duplicates(groups: Sequence[Group]) -> str:
-    """Return groups of equal or like sounds."""
-    if not groups:
-        return "no two files hold the same sound"
+def duplicates(found: Duplicates) -> str:
+    """Return groups of equal or like sounds, and what could not be compared."""
+    titles = {
+        "same file": "the same file:",
+        "same sound": "the same sound:",
+        "alike": "sounds alike, but is not the same:",
+    }
     lines = []
-    for group in groups:
-        lines.append("the same file:" if group.exact else "the same sound, or nearly:")
+    if all(group.kind == "alike" for group in found.groups):
+        lines.append("no two files hold the same sound")
+    for group in found.groups:
+        lines.append(titles[group.kind])
         lines += [f"    {sound.path}" for sound in group.sounds]
+    lines += [f"{path} could not be read and was not compared" for path in found.unread]
     return "\n".join(lines)
 
 

@@ -113,10 +113,26 @@ class Asking(QObject):
             "read", write, lambda _: window.status.say(said), title=self.tr("Exporting")
         )
 
+    def trash(self, count: int, without_copy: int, only_alike: int) -> bool:
+        """Ask whether files should go to the trash.
+
+        :param without_copy: of how many sounds no copy would stay.
+        :param only_alike: how many of the files have no copy, but sound like others.
+        """
+        question = self.tr("Move {} files to the trash?").format(number(count))
+        if without_copy:
+            said = self.tr("Of {} sounds every copy is chosen: none of them stays.")
+            question += "\n\n" + said.format(number(without_copy))
+        if only_alike:
+            said = self.tr("{} of the files only sound like others: they are no copies.")
+            question += "\n\n" + said.format(number(only_alike))
+        yes = self.tr("Move them all") if without_copy or only_alike else self.tr("Move them")
+        return self._sure(question, yes)
+
     def _sure(self, question: str, yes: str) -> bool:
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), question)
         box.setParent(self._window, box.windowFlags())
         agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
-        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
         box.exec()
         return box.clickedButton() is agree

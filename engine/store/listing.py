@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, func, literal, select
 
 from engine.store import tables
 from engine.store.conditions import Condition, where_all
-from engine.store.library import Library
+from engine.store.library import Library, in_chunks
 from engine.store.places import is_at
 from engine.store.tables import OFFLINE, PRESENT
 from engine.store.vectors import Integers
@@ -75,6 +75,16 @@ def facets(library: Library) -> Facets:
         {row[0]: row[1] for row in tags},
         {root: FolderCounts(*row) for root, row in counted.items()},
     )
+
+
+def files_of(library: Library, ids: Collection[int]) -> dict[int, tuple[int, int]]:
+    """Return size in bytes and time of change in nanoseconds of sounds' files, as last seen."""
+    s = tables.sounds.c
+    found: dict[int, tuple[int, int]] = {}
+    with library.reading() as connection:
+        for statement in in_chunks(select(s.id, s.size, s.mtime_ns), s.id, ids):
+            found |= {row.id: (row.size, row.mtime_ns) for row in connection.execute(statement)}
+    return found
 
 
 def details_of(library: Library, sound_id: int) -> str | None:

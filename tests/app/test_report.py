@@ -66,3 +66,20 @@ def test_training_on_a_library_shows_before_and_after_and_how_to_go_back():
     assert "soundsift models use default" in text
     refused = report.personal({**event, "model": None, "kept": "nothing was better"})
     assert "No new model was made: nothing was better." in refused
+
+
+def test_what_only_sounds_alike_is_not_called_the_same():
+    from engine.search.duplicates import Duplicates, Group
+
+    one, other = match("a", 0.9).sound, match("b", 0.9).sound
+    said = report.duplicates(Duplicates((Group((one, other), "alike"),), ("/s/gone.wav",)))
+    assert said.splitlines() == [
+        "no two files hold the same sound",
+        "sounds alike, but is not the same:",
+        "    /s/a.wav",
+        "    /s/b.wav",
+        "/s/gone.wav could not be read and was not compared",
+    ]
+    same = report.duplicates(Duplicates((Group((one, other), "same sound"),)))
+    assert same.splitlines()[0] == "the same sound:"
+    assert report.duplicates(Duplicates(())) == "no two files hold the same sound"
