@@ -96,7 +96,7 @@ def make_parser() -> argparse.ArgumentParser:
     relink.add_argument("new", type=Path, metavar="NEW")
     command("window", "open the window (as soundsift does without a command)")
     command("status", "count what is in the library")
-    command("skipped", "list the files that could not be heard, and why")
+    command("skipped", "list the files that could not be heard, or in part only, and why")
     _add_models(command("models", "list, show, get and use models"))
     _add_evaluate(command("evaluate", "measure a model on a manifest of sounds"))
     commands.add_parser("train", help="train models (see `soundsift train --help`)")

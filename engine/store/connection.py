@@ -15,7 +15,7 @@ from sqlalchemy.pool import QueuePool
 
 from engine.errors import LibraryError
 
-REVISION = "0005"
+REVISION = "0006"
 _BUSY_TIMEOUT_MS = 10_000
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
