@@ -349,6 +349,9 @@ def test_decoders_say_nothing_themselves(tmp_path):
         (tmp_path / f"cut.{extension}").write_bytes(data[:middle])
         (tmp_path / f"hole.{extension}").write_bytes(data[:middle] + data[middle + 3001 :])
         (tmp_path / f"early.{extension}").write_bytes(data[:700] + data[2500:])
+    random = np.random.default_rng(0)
+    for number in range(5):  # begins as an MP3 file does, but FFmpeg does not take it for one
+        (tmp_path / f"no{number}.mp3").write_bytes(b"\xff\xfb\x90\x64" + random.bytes(3000))
     wave = header_of_mpeg() + (tmp_path / "hole.mp3").read_bytes()
     (tmp_path / "mpeg.wav").write_bytes(wave)
     m4a = encode(tmp_path / "x.m4a", "aac")
