@@ -99,7 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
     command("window", "open the window (as soundsift does without a command)")
     command("status", "count what is in the library")
     _add_repair(command("repair", "check the library, and save what can be saved of it"))
-    command("skipped", "list the files that could not be heard, and why")
+    command("skipped", "list the files that could not be heard, or in part only, and why")
     _add_models(command("models", "list, show, get and use models"))
     _add_evaluate(command("evaluate", "measure a model on a manifest of sounds"))
     commands.add_parser("train", help="train models (see `soundsift train --help`)")

@@ -194,6 +194,7 @@ def status(options: argparse.Namespace) -> None:
         "missing": counts.missing,
         "offline": counts.offline,
         "skipped": counts.skipped,
+        "damaged": counts.damaged,
         "hours": counts.hours,
         "damage": trouble,
     }
@@ -221,13 +222,16 @@ def repair(options: argparse.Namespace) -> None:
 
 
 def skipped(options: argparse.Namespace) -> None:
-    """List what could not be heard."""
+    """List what could not be heard, and what could in part only."""
+    from engine.store.listing import damaged_sounds
+
     with existing_library(options) as library:
         rows = [{"path": row.path, "reason": row.reason} for row in library.skipped()]
+        damaged = [{"path": path, "reason": why} for path, why in damaged_sounds(library)]
     if options.json:
-        print_json({"skipped": rows})
+        print_json({"skipped": rows, "damaged": damaged})
     else:
-        print(report.skipped(rows))
+        print(report.skipped(rows, damaged))
 
 
 def models(options: argparse.Namespace) -> None:

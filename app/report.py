@@ -218,11 +218,13 @@ def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
     return "\n".join(lines)
 
 
-def skipped(rows: Sequence[dict[str, str]]) -> str:
-    """Return skipped files with their reasons."""
-    if not rows:
-        return "no file was skipped"
-    return "\n".join(f"{row['path']}\n    {row['reason']}" for row in rows)
+def skipped(rows: Sequence[dict[str, str]], damaged: Sequence[dict[str, str]]) -> str:
+    """Return skipped files with their reasons, and then those that were heard in part."""
+    lines = [f"{row['path']}\n    {row['reason']}" for row in rows] or ["no file was skipped"]
+    if damaged:
+        lines.append("these are in the library as far as they could be heard:")
+        lines += [f"{row['path']}\n    {row['reason']}" for row in damaged]
+    return "\n".join(lines)
 
 
 def models(rows: Sequence[dict[str, Any]]) -> str:

@@ -116,6 +116,7 @@ class _Batch:
                     heard.heard_s,
                     heard.content_hash,
                     heard.heard_s if finished else None,
+                    heard.damage,
                 )
             )
             self.files += finished

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.audio.decode import Samples, probe, stream
+from engine.audio.decode import Samples, stream
 from engine.audio.windows import windows
 from engine.errors import AudioError
 from engine.models.spec import ModelSpec
@@ -38,13 +38,24 @@ class HeardFile:
     """What was heard in a file, or in a part of it, silence left out.
 
     ``features`` (windows, 384) and each window's seconds; ``heard_s`` is where the next part
-    begins, or of the last part, which has the ``content_hash``, the file's true duration.
+    begins, or of the last part, which has the ``content_hash``, the file's true duration.  If not
+    all of the file could be heard, ``damage`` says so, in the last part.
     """
 
     features: Floats
     times_s: tuple[tuple[float, float], ...]
     content_hash: str
     heard_s: float
+    damage: str | None = None
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """What is known of a file once all of it was heard."""
+
+    content_hash: str
+    duration_s: float
+    damage: str | None
 
 
 @dataclass(frozen=True)
@@ -56,10 +67,10 @@ class _Window:
 
 @dataclass(frozen=True)
 class _End:
-    """The end of a file: its hash and duration, or the reason why it cannot be heard."""
+    """The end of a file, or the reason why it cannot be heard."""
 
     path: Path
-    outcome: tuple[str, float] | AudioError
+    outcome: _Ending | AudioError
 
 
 @dataclass
@@ -70,10 +81,12 @@ class _Hearing:
     times_s: list[tuple[float, float]] = field(default_factory=list)
     has_earlier: bool = False
 
-    def part(self, content_hash: str, heard_s: float, width: int) -> HeardFile:
+    def part(
+        self, content_hash: str, heard_s: float, width: int, damage: str | None = None
+    ) -> HeardFile:
         """Return what waits, and begin the next part."""
         features = np.stack(self.features) if self.features else np.zeros((0, width), np.float32)
-        part = HeardFile(features, tuple(self.times_s), content_hash, heard_s)
+        part = HeardFile(features, tuple(self.times_s), content_hash, heard_s, damage)
         self.features, self.times_s, self.has_earlier = [], [], True
         return part
 
@@ -145,13 +158,14 @@ def _decode(
     """Push the windows and the end of one file after the other."""
     while not stop.is_set() and (path := source.take()) is not None:
         try:
-            probe(path)
             cutting = _Cutting(listener, path, starts_s.get(path, 0.0))
             for window in cutting.windows():
                 _put(queue, window, stop)
                 if stop.is_set():
                     return
-            outcome: tuple[str, float] | AudioError = (content_hash(path), cutting.end_s)
+            outcome: _Ending | AudioError = _Ending(
+                content_hash(path), cutting.end_s, cutting.damage
+            )
         except AudioError as error:
             outcome = error
         except Exception as error:  # whatever a broken file does to a decoder: one skipped file
@@ -166,6 +180,7 @@ class _Cutting:
     def __init__(self, listener: Listener, path: Path, start_s: float) -> None:
         self._listener, self._path, self._start_s = listener, path, start_s
         self.end_s = start_s
+        self.damage: str | None = None
 
     def windows(self) -> Iterator[_Window]:
         """Yield the windows that are not silent."""
@@ -178,9 +193,11 @@ class _Cutting:
                 yield _Window(self._path, log_mel, (window.start_s, window.end_s))
 
     def _counted(self, rate_hz: int) -> Iterator[Samples]:
-        for block in stream(self._path, rate_hz, self._start_s):
+        heard = stream(self._path, rate_hz, self._start_s)
+        for block in heard:
             self.end_s += len(block) / rate_hz
             yield block
+        self.damage = heard.damage
 
 
 def _put(queue: Queue[_Item], item: _Item, stop: threading.Event) -> None:
@@ -237,8 +254,8 @@ def _take(queue: Queue[_Item]) -> list[_Item]:
 def _finished(end: _End, hearing: _Hearing, width: int) -> HeardFile | AudioError:
     if isinstance(end.outcome, AudioError):
         return end.outcome
-    digest, duration_s = end.outcome
+    ending = end.outcome
     if not hearing.features and not hearing.has_earlier:
-        what = "only silence" if duration_s else "no samples"
+        what = "only silence" if ending.duration_s else "no samples"
         return AudioError(f"{end.path.name} holds {what}")
-    return hearing.part(digest, duration_s, width)
+    return hearing.part(ending.content_hash, ending.duration_s, width, ending.damage)

@@ -62,7 +62,7 @@ class QuerySound:
 
     def _all(self, rate_hz: int) -> Iterator[Samples]:
         if self.path is not None:
-            return stream(self.path, rate_hz)
+            return iter(stream(self.path, rate_hz))
         assert self.samples is not None
         return resampled(iter([self.samples]), self.rate_hz, rate_hz)
 

@@ -20,7 +20,7 @@ from engine.store.swap import finish
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0005"
+REVISION = "0006"
 _BUSY_TIMEOUT_MS = 10_000
 _DAMAGED = ("not a database", "malformed", "no such table", "disk i/o error", "could not decode")
 _MIGRATIONS = Path(__file__).parent / "migrations"

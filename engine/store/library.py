@@ -197,7 +197,7 @@ class Library:
         """Return sounds by id; all of them if ``ids`` is None."""
         s = tables.sounds.c
         facts = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.state)
-        columns = (*facts, s.description, s.category)
+        columns = (*facts, s.description, s.category, s.damage)
         found = {}
         with self.reading() as connection:
             for statement in in_chunks(select(*columns), s.id, ids):
@@ -243,6 +243,7 @@ class Library:
         counted = select(s.state, func.count(), func.coalesce(func.sum(s.duration_s), 0.0))
         there = select(s.id).where(s.state == PRESENT)
         wholly = select(func.count()).where(s.state == PRESENT, s.content_hash != "")
+        damaged = select(func.count()).where(s.state == PRESENT, s.damage.is_not(None))
         with self.reading() as connection:
             states = {row[0]: row[1:] for row in connection.execute(counted.group_by(s.state))}
             windows = select(func.count()).where(w.sound_id.in_(there))
@@ -256,6 +257,7 @@ class Library:
                 offline=states.get(OFFLINE, (0, 0.0))[0],
                 skipped=connection.scalar(skipped) or 0,
                 hours=seconds / 3600,
+                damaged=connection.scalar(damaged) or 0,
             )
 
 
@@ -278,9 +280,9 @@ def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[
     """Insert or replace sounds, without their windows; return their ids by path."""
     now = time.time_ns()
     statement = upsert(tables.sounds)
-    changed = {name: statement.excluded[name] for name in (*values[0], "state")}
+    changed = {name: statement.excluded[name] for name in (*values[0], "state", "damage")}
     statement = statement.on_conflict_do_update(index_elements=["path"], set_=changed)
-    rows = [{**row, "state": PRESENT, "added_ns": now} for row in values]
+    rows = [{**row, "state": PRESENT, "damage": None, "added_ns": now} for row in values]
     connection.execute(statement, rows)
     ids = _ids(connection, [row["path"] for row in values])
     w = tables.windows.c
@@ -351,4 +353,5 @@ def _sound(row: Row[Any]) -> SoundRow:
         offline=row.state == OFFLINE,
         description=row.description,
         category=row.category,
+        damage=row.damage,
     )

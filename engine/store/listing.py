@@ -94,6 +94,14 @@ def details_of(library: Library, sound_id: int) -> str | None:
         return connection.scalar(select(s.details).where(s.id == sound_id))
 
 
+def damaged_sounds(library: Library) -> list[tuple[str, str]]:
+    """Return the paths of present sounds that could be heard in part only, and why; by path."""
+    s = tables.sounds.c
+    chosen = select(s.path, s.damage).where(s.state == PRESENT, s.damage.is_not(None))
+    with library.reading() as connection:
+        return [(row.path, row.damage) for row in connection.execute(chosen.order_by(s.path))]
+
+
 def _count_of(root: str) -> Any:
     s = tables.sounds.c
     there = s.state == PRESENT

@@ -38,13 +38,17 @@ class Header:
 
 @dataclass(frozen=True)
 class HeardPart:
-    """Windows of one sound, up to ``heard_s``; of the last part the hash and true duration."""
+    """Windows of one sound, up to ``heard_s``.
+
+    The last part has the hash, the true duration, and what could not be heard, if anything.
+    """
 
     sound_id: int
     windows: Sequence[StoredWindow]
     heard_s: float
     content_hash: str = ""
     duration_s: float | None = None
+    damage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Skipped:
 
 @dataclass(frozen=True)
 class SoundRow:
-    """A sound as results show it."""
+    """A sound as results show it; ``damage`` says what of it could not be heard."""
 
     id: int
     path: str
@@ -97,6 +101,7 @@ class SoundRow:
     offline: bool = False
     description: str | None = None
     category: str | None = None
+    damage: str | None = None
 
 
 @dataclass(frozen=True)
@@ -110,3 +115,4 @@ class Statistics:
     offline: int
     skipped: int
     hours: float
+    damaged: int = 0

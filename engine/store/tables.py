@@ -50,6 +50,7 @@ sounds = Table(
     Column("category", String),  # UCS CatID
     Column("category_words", String),
     Column("details", String),  # JSON of what the header says; null: not read yet
+    Column("damage", String),  # what of it could not be heard; null: nothing is wrong
     Index("sounds_content_hash", "content_hash"),
     Index("sounds_by_rate", "state", "rate_hz", "duration_s", "channels", "bits", "added_ns"),
     Index("sounds_by_duration", "state", "duration_s", "channels", "bits", "added_ns"),

@@ -37,7 +37,7 @@ def put_heard(library: Library, parts: Sequence[HeardPart]) -> None:
             insert_windows(connection, rows)
             values: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
             if part.duration_s is not None:
-                values["duration_s"] = part.duration_s
+                values |= {"duration_s": part.duration_s, "damage": part.damage}
             connection.execute(update(tables.sounds).where(s.id == part.sound_id).values(values))
         heard = [{"sound": part.sound_id} for part in parts if part.content_hash]
         if heard:  # what was skipped once and could be heard now
@@ -90,6 +90,6 @@ def forget_windows(library: Library, settings: Mapping[str, bytes]) -> None:
     """Drop all windows, so that every sound is heard anew, and write settings."""
     with library.writing() as connection:
         connection.execute(delete(tables.windows))
-        connection.execute(update(tables.sounds).values(heard_s=0.0, content_hash=""))
+        connection.execute(update(tables.sounds).values(heard_s=0.0, content_hash="", damage=None))
         connection.execute(delete(tables.skipped))
         write_settings(connection, settings)

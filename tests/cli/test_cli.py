@@ -11,7 +11,11 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
+
+from tests.conftest import encode
 
 ENGLISH_ONLY_KEYS = {"query", "model", "results", "strong", "took_ms"}
 
@@ -98,6 +102,38 @@ def test_people_get_lines_they_can_read(library):
     assert "model random" in done.stdout
     assert "12" in soundsift("status", "--library", library).stdout
     assert "no file was skipped" in soundsift("skipped", "--library", library).stdout
+
+
+def test_damaged_files_are_listed_and_their_decoders_say_nothing(tmp_path, model_folder):
+    folder, path = tmp_path / "damaged", tmp_path / "library.db"
+    folder.mkdir()
+    samples = np.random.default_rng(0).normal(0, 0.1, (44100 * 3, 2))
+    for name in ("x.mp3", "x.flac", "x.ogg"):
+        soundfile.write(folder / name, samples, 44100)
+    encode(folder / "x.m4a", "aac", duration_s=3.0)
+    for whole in sorted(folder.iterdir()):
+        data, middle = whole.read_bytes(), whole.stat().st_size // 2
+        (folder / f"cut{whole.suffix}").write_bytes(data[:middle])
+        (folder / f"hole{whole.suffix}").write_bytes(data[:middle] + data[middle + 3001 :])
+    done = soundsift("index", folder, "--library", path, "--model", model_folder)
+    assert (done.returncode, done.stderr) == (0, "")
+    query = folder / "hole.mp3"
+    done = soundsift("similar", query, "--library", path)
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = document("skipped", "--library", path)
+    assert {Path(row["path"]).name for row in listed["skipped"]} == {"cut.m4a", "hole.m4a"}
+    damaged = {Path(row["path"]).name: row["reason"] for row in listed["damaged"]}
+    named = {f"{what}.{of}" for what in ("cut", "hole") for of in ("mp3", "flac", "ogg")}
+    assert set(damaged) == named
+    assert all(reason.startswith("damaged: ") for reason in damaged.values())
+    status = document("status", "--library", path)
+    assert (status["sounds"], status["skipped"], status["damaged"]) == (10, 2, 6)
+    lines = soundsift("skipped", "--library", path).stdout
+    assert (
+        lines.index("cut.m4a")
+        < lines.index("as far as they could be heard")
+        < lines.index("cut.flac")
+    )
 
 
 def test_problems_are_told_in_one_sentence(tmp_path, library, model_folder):

@@ -96,6 +96,8 @@ class Inspector(QFrame):
         if sound.offline or sound.missing:
             gone = self.tr("its drive is away") if sound.offline else self.tr("the file is gone")
             self._column.addWidget(self._warning(gone))
+        if sound.damage:
+            self._column.addWidget(self._warning(sound.damage))
         self._show_facts(sound, details.tags)
         self._show_tags(details)
         if match is not None:
@@ -129,6 +131,7 @@ class Inspector(QFrame):
     def _warning(self, text: str) -> QLabel:
         label = QLabel(text)
         label.setProperty("role", "warning")
+        label.setWordWrap(True)
         return label
 
     def _show_facts(self, sound: SoundRow, tags: Sequence[str]) -> None:

@@ -1,6 +1,7 @@
 """The window as its users meet it: real widgets, a real small library."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -147,6 +148,22 @@ def test_the_inspector_explains_a_match(window, qtbot):
     assert details.sound == match.sound and details.likenesses and details.similar.matches
     best = max(moment.strength for moment in details.moments)
     assert best == pytest.approx(match.strength, abs=1e-4)
+
+
+def test_the_inspector_tells_what_could_not_be_heard(window, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.inspector.details is not None, timeout=10_000)
+    details, note = window.inspector.details, "damaged: 4.0 of about 9.0 s could be heard"
+
+    def shown():
+        labels = window.inspector._scroll.widget().findChildren(QLabel)
+        return [label.text() for label in labels]
+
+    assert note not in shown()
+    cut = replace(details, sound=replace(details.sound, damage=note))
+    window.inspector.show_details(cut, None)
+    assert note in shown()
 
 
 def test_nothing_in_the_inspector_is_squeezed(window, qtbot):

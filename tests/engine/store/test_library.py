@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from engine.errors import LibraryError
 from engine.store import FileFacts, Header, HeardPart, Library, Skipped, StoredWindow
 from engine.store import connection as store_connection
 from engine.store.keywords import match_words
+from engine.store.listing import damaged_sounds
 from engine.store.tables import MISSING, PRESENT, metadata
 from engine.store.windows import put_heard, window_rows
 from engine.store.words import search_words
@@ -224,3 +226,30 @@ def test_parts_of_a_sound_add_up_and_what_was_skipped_once_is_forgotten(library)
     assert library.sounds()[sound_id].duration_s == 15.0
     assert len(window_rows(library, "id")) == 2
     assert library.skipped() == []
+
+
+def test_a_note_of_damage_comes_with_the_last_part_and_goes_with_the_file(library):
+    library.put_headers([(facts("/a/cut.wav"), Header())])
+    (sound_id,) = library.sounds()
+    note = "damaged: 4.0 of about 9.0 s could be heard"
+    put_heard(library, [HeardPart(sound_id, [window(0)], 4.0, "hash", 4.0, note)])
+    assert library.sounds()[sound_id].damage == note
+    assert damaged_sounds(library) == [("/a/cut.wav", note)]
+    library.set_state([sound_id], MISSING)
+    assert (damaged_sounds(library), library.statistics().damaged) == ([], 0)
+    library.put_headers([(facts("/a/cut.wav", size=2), Header())])
+    assert library.sounds()[sound_id].damage is None
+
+
+def test_a_library_without_notes_of_damage_gets_a_place_for_them(tmp_path):
+    path = tmp_path / "library.db"
+    with Library(path) as library:
+        library.put_sounds([(facts("/a/x.wav"), [window(0)])])
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("ALTER TABLE sounds DROP COLUMN damage")
+        connection.execute("UPDATE alembic_version SET version_num = '0005'")
+    with Library(path) as library:
+        (sound,) = library.sounds().values()
+        assert (sound.path, sound.damage) == ("/a/x.wav", None)
+        assert len(window_rows(library, "id")) == 1
+    assert (tmp_path / "library.db.before-0006").is_file()

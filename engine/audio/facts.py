@@ -1,0 +1,73 @@
+"""What a file's header says of its sound, and what no recording can say."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from engine.errors import AudioError
+
+Frames = np.ndarray[Any, np.dtype[np.float32]]  # (frames, channels)
+_HIGHEST_RATE_HZ, _MOST_CHANNELS = 384_000, 128
+_LONG_S = 600.0
+_FEWEST_BYTES_A_SECOND = 100.0  # even FLAC spends more on silence
+
+
+@dataclass(frozen=True)
+class AudioFacts:
+    """What a file's header says; ``bits`` is None where the codec has no fixed depth."""
+
+    duration_s: float
+    rate_hz: int
+    channels: int
+    bits: int | None
+    format: str
+
+
+def refuse_unreadable(path: Path) -> None:
+    """Tell in a sentence why a file cannot be opened.
+
+    :raises AudioError: it is empty, not there, a folder, or may not be read.
+    """
+    try:
+        with path.open("rb") as file:
+            if not file.read(1):
+                raise AudioError(f"{path.name} is empty")
+    except FileNotFoundError:
+        raise AudioError(f"{path.name} does not exist") from None
+    except IsADirectoryError:
+        raise AudioError(f"{path.name} is a folder, not a sound file") from None
+    except PermissionError:
+        raise AudioError(f"{path.name} may not be read: permission denied") from None
+    except OSError as error:
+        raise AudioError(f"{path.name} cannot be read: {error.strerror or error}") from None
+
+
+def refuse_absurd(path: Path, facts: AudioFacts) -> None:
+    """Refuse what no recording is: it would cost hours or all memory, and be no sound.
+
+    :raises AudioError: it is so.
+    """
+    name = path.name
+    if not 0 < facts.rate_hz <= _HIGHEST_RATE_HZ:
+        most = _HIGHEST_RATE_HZ // 1000
+        raise AudioError(f"{name} says {facts.rate_hz} samples a second; {most} kHz is the most")
+    if not 0 < facts.channels <= _MOST_CHANNELS:
+        raise AudioError(f"{name} says {facts.channels} channels; 1 to {_MOST_CHANNELS} are read")
+    if not (math.isfinite(facts.duration_s) and facts.duration_s >= 0):
+        raise AudioError(f"{name} says no length that can be: its header is damaged")
+    if is_thin(facts.duration_s, size := path.stat().st_size):
+        rate, hours = size / facts.duration_s, facts.duration_s / 3600
+        raise AudioError(
+            f"{name} says {hours:.0f} hours in {rate:.0f} bytes a second: its header is "
+            "damaged, or it holds nothing"
+        )
+
+
+def is_thin(duration_s: float, size: int) -> bool:
+    """Return whether so many bytes cannot hold a recording of this length."""
+    return duration_s > _LONG_S and size < duration_s * _FEWEST_BYTES_A_SECOND
