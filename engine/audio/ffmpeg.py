@@ -325,7 +325,8 @@ def _open(path: Path) -> tuple[Any, Any]:
     :raises AudioError: it is no sound.
     """
     try:
-        container = av.open(str(path), mode="r")
+        # Tags in an older encoding would end it: PyAV reads them as UTF-8.
+        container = av.open(str(path), mode="r", metadata_errors="replace")
     except (av.error.FFmpegError, OSError, ValueError):
         raise AudioError(f"{path.name} is not a sound file, or its header is damaged") from None
     # A stream whose codec is unknown has no rate at all.

@@ -9,6 +9,7 @@ import av
 import numpy as np
 import pytest
 import soundfile
+from mutagen.mp4 import MP4, MP4FreeForm
 
 from engine.audio.clip import Clip
 from engine.audio.decode import decode, probe, stream
@@ -398,3 +399,13 @@ def test_a_long_hole_costs_no_memory_and_no_invented_time(tmp_path):
         assert len(found) < 3 * RATE
     except AudioError as error:
         assert "x.flac" in str(error)
+
+
+def test_tags_in_an_older_encoding_do_not_hide_a_sound(tmp_path):
+    path = encode(tmp_path / "a.m4a", "aac")
+    data = path.read_bytes()
+    tagged = MP4(path)
+    tagged["----:mine:thing"] = [MP4FreeForm(b"It\x92s \xff")]
+    tagged.save()
+    assert path.read_bytes() != data
+    assert abs(len(decode(path, 48000)) / 48000 - 2.0) < 0.05

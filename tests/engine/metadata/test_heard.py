@@ -1,6 +1,7 @@
 """Before a written file replaces the old one, both readers must hear the same."""
 
 import struct
+import sys
 from pathlib import Path
 
 import av
@@ -140,3 +141,14 @@ def test_what_one_reader_could_not_read_before_it_need_not_read_after(tmp_path):
     heard = hearing_of(encode(tmp_path / "a.m4a", "aac"))
     assert heard.libsndfile is None and heard.is_kept_by(heard)
     assert not Hearing(heard.ffmpeg, heard.ffmpeg).is_kept_by(heard)
+
+
+def test_what_libmpg123_says_does_not_reach_the_terminal(tmp_path, capfd):
+    path = encode(tmp_path / "a.mp3", "mp3")
+    data = path.read_bytes()
+    half = len(data) // 2
+    path.write_bytes(data[:half] + bytes(700) + data[half + 333 : -200])
+    heard = hearing_of(path)
+    assert heard.libsndfile is not None and heard.ffmpeg is not None
+    print("still here", file=sys.stderr)
+    assert capfd.readouterr().err == "still here\n"
