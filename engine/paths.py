@@ -43,6 +43,12 @@ def installed_models() -> Path:
     return data_folder() / "models"
 
 
+def ranges_folder() -> Path:
+    """Return where ranges that leave the window are kept unless the user says otherwise."""
+    home = os.environ.get("SOUNDSIFT_HOME")
+    return Path(home) / "ranges" if home else platformdirs.user_music_path() / "Soundsift"
+
+
 def assets() -> Path:
     """Return the folder of what ships with Soundsift."""
     return Path(__file__).resolve().parents[1] / "assets"

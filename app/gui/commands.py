@@ -184,8 +184,12 @@ class Commands(QObject):
     def _copy(self, files: bool) -> None:
         """Copy the chosen files; from the waveform the range, as a file of its own."""
         window = self._window
-        part = window.rendered_range() if window.panel.waveform.hasFocus() else None
-        paths = [sound.path for sound in self._sounds()] if part is None else [str(part)]
+        waveform = window.panel.waveform
+        if waveform.hasFocus() and waveform.range_s is not None:
+            part = window.kept_range()
+            paths = [str(part)] if part is not None else []
+        else:
+            paths = [sound.path for sound in self._sounds()]
         if not paths:
             return
         (copy_files if files else copy_paths)(paths)
