@@ -103,16 +103,19 @@ class CueSheet(QDialog):
     def write(self, path: Path) -> None:
         """Write cues and clips as CSV, which can be opened here again."""
         partial = path.with_name(path.name + ".part")
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(["cue", "locked", "strength", "start_s", "end_s"])
-            for cue, clip in self._shown:
-                values = ["", "", "", ""]
-                if clip is not None:
-                    numbers = (clip.strength, clip.start_s, clip.end_s)
-                    values = [clip.sound.path, *(f"{value:.3f}" for value in numbers)]
-                out.writerow([cue.text, *values])
-        partial.replace(path)
+        try:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                out = csv.writer(file)
+                out.writerow(["cue", "locked", "strength", "start_s", "end_s"])
+                for cue, clip in self._shown:
+                    values = ["", "", "", ""]
+                    if clip is not None:
+                        numbers = (clip.strength, clip.start_s, clip.end_s)
+                        values = [clip.sound.path, *(f"{value:.3f}" for value in numbers)]
+                    out.writerow([cue.text, *values])
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _show(self, answers: list[CueAnswer]) -> None:
         ticked = {self._shown[r][0].text for r in range(len(self._shown)) if self._is_ticked(r)}
