@@ -13,10 +13,10 @@ from app import report
 from app.opening import existing_library, library_path, library_to_search, print_json
 from app.progress_bar import progress_bar
 from engine.errors import InputError, LibraryError
-from engine.models.catalog import find_model, get_model, preferred_model
+from engine.models.catalog import CLAP, find_model, get_model, preferred_model
 from engine.models.catalog import models as all_models
 from engine.models.spec import read_spec
-from engine.paths import data_folder
+from engine.paths import data_folder, refuse_no_file
 from engine.session import model_of
 from engine.store import Library
 
@@ -265,6 +265,8 @@ def _show_model(options: argparse.Namespace) -> None:
 
 
 def _get_model(options: argparse.Namespace) -> None:
+    if options.source is not None and options.name != CLAP:  # which is a folder
+        refuse_no_file(options.source)
     with progress_bar() as control:
         folder = get_model(options.name, options.source, control)
     spec = read_spec(folder)

@@ -1,5 +1,6 @@
 """The window as its users meet it: real widgets, a real small library."""
 
+import os
 import time
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
+from engine.search.query_sound import QuerySound
 from engine.store import Library
 from engine.store.collections import collections
 from engine.store.tags import accepted_tags, rejected_tags
@@ -126,6 +128,14 @@ def test_a_dropped_file_is_searched_by(window, sounds, qtbot):
     window.bar.dropEvent(event)
     qtbot.waitUntil(lambda: bool(window.results.results.found.asked.sounds), timeout=10_000)
     assert len(names(window)) == 11 and path.name not in names(window)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(window, tmp_path, qtbot):
+    os.mkfifo(tmp_path / "pipe.wav")
+    window.bar.add_sound(QuerySound(tmp_path / "pipe.wav"))
+    said = window.status.message
+    qtbot.waitUntil(lambda: "pipe.wav is a pipe, not a sound file" in said.text(), timeout=10_000)
 
 
 def test_similar_sounds_of_a_range(window, qtbot):
