@@ -17,6 +17,7 @@ from engine.models.catalog import CLAP, find_model, get_model, preferred_model
 from engine.models.catalog import models as all_models
 from engine.models.spec import read_spec
 from engine.paths import data_folder, refuse_no_file
+from engine.plain_text import one_line
 from engine.session import model_of
 from engine.store import Library
 
@@ -67,7 +68,8 @@ def demo(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"folder": str(folder), "made": made})
     else:
-        print(f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}")
+        said = f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}"
+        print(one_line(said))
 
 
 def search(options: argparse.Namespace) -> None:
@@ -145,7 +147,7 @@ def export(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"file": str(options.file), "sounds": len(ids)})
     else:
-        print(f"{len(ids)} sounds written to {options.file}")
+        print(one_line(f"{len(ids)} sounds written to {options.file}"))
 
 
 def tag(options: argparse.Namespace) -> None:
@@ -164,7 +166,7 @@ def relink(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"relinked": count})
     else:
-        print(f"{count} sounds are now under {options.new}")
+        print(one_line(f"{count} sounds are now under {options.new}"))
 
 
 def status(options: argparse.Namespace) -> None:
@@ -192,7 +194,10 @@ def status(options: argparse.Namespace) -> None:
     else:
         print(report.table(document))
         for folder in away:
-            print(f"{folder} is away: connect its drive, or tell where it moved: soundsift relink")
+            away_from = one_line(folder)
+            print(
+                f"{away_from} is away: connect its drive, or say where it moved: soundsift relink"
+            )
 
 
 def skipped(options: argparse.Namespace) -> None:
@@ -273,8 +278,9 @@ def _get_model(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"name": spec.name, "id": spec.id, "folder": str(folder)})
     else:
-        print(f"{spec.name} is installed; new libraries use it, an existing one after")
-        print(f"  soundsift models use {spec.name}")
+        name = one_line(spec.name)
+        print(f"{name} is installed; new libraries use it, an existing one after")
+        print(f"  soundsift models use {name}")
 
 
 def _use_model(options: argparse.Namespace) -> None:
@@ -289,10 +295,11 @@ def _use_model(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"model": name, "features_kept": kept, "folders": folders})
     elif kept:
-        print(f"the library now uses {name}")
+        print(f"the library now uses {one_line(name)}")
     else:
-        print(f"the library now uses {name}, which hears differently: listen again with")
-        print("  soundsift index " + " ".join(f'"{folder}"' for folder in folders))
+        said = f"the library now uses {name}, which hears differently: listen again with"
+        print(one_line(said))
+        print(one_line("  soundsift index " + " ".join(f'"{folder}"' for folder in folders)))
 
 
 def _model_to_index_with(library: Library, asked: str | None) -> Path:

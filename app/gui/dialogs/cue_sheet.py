@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QSpinBox,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.text import duration
+from app.gui.widgets.plain import PlainLabel
 from engine.errors import InputError
 from engine.progress import Control
 from engine.search.cue_sheet import Assigned, Cue, CueAnswer, read_cue_sheet
@@ -47,7 +47,9 @@ class CueSheet(QDialog):
         titles = ("", self.tr("Cue"), self.tr("Match"), self.tr("Clip"), self.tr("At"))
         self.table = TextTable(titles, wide=_CLIP)
         self.table.itemSelectionChanged.connect(self._hear)
-        self.says = QLabel(self.tr("Tick a line to keep its clip when the rest is solved again."))
+        self.says = PlainLabel(
+            self.tr("Tick a line to keep its clip when the rest is solved again.")
+        )
         self.says.setProperty("role", "dim")
         self.alternates = QSpinBox()
         self.alternates.setRange(1, 10)
@@ -67,7 +69,7 @@ class CueSheet(QDialog):
         buttons = QHBoxLayout()
         buttons.addWidget(open_sheet)
         buttons.addWidget(self.says, 1)
-        buttons.addWidget(QLabel(self.tr("Clips a line")))
+        buttons.addWidget(PlainLabel(self.tr("Clips a line")))
         for widget in (self.alternates, self.save, self.solve):
             buttons.addWidget(widget)
         column = QVBoxLayout(self)

@@ -15,7 +15,6 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -26,6 +25,7 @@ from app.gui.jobs import belongs_to
 from app.gui.parts import SETTING
 from app.gui.style.apply import apply_theme
 from app.gui.style.palette import THEMES
+from app.gui.widgets.plain import PlainLabel
 from engine.paths import cache_folder
 from engine.progress import Control
 
@@ -64,7 +64,7 @@ class Preferences(QDialog):
         self.watch = QCheckBox(self.tr("Keep up with changes in the folders"))
         self.watch.setChecked(window.indexing.watches)
         self.watch.toggled.connect(self._set_watch)
-        self.ranges = QLabel("…")
+        self.ranges = PlainLabel("…")
         self.ranges.setWordWrap(True)
         self.ranges.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         choose, show = QPushButton(self.tr("Choose …")), QPushButton(self.tr("Show"))
@@ -75,7 +75,7 @@ class Preferences(QDialog):
             button.setAutoDefault(False)
             buttons.addWidget(button)
         buttons.addStretch(1)
-        self.cache = QLabel("…")
+        self.cache = PlainLabel("…")
         empty = QPushButton(self.tr("Empty the cache"))
         empty.setAutoDefault(False)
         empty.clicked.connect(self._empty_cache)
