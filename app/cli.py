@@ -8,9 +8,11 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
 from app.terminal import guarded, tell
 from engine.errors import SoundsiftError
+from engine.plain_text import one_line
 from engine.progress import STOPPED, Cancelled
 
 _GRAMMAR = 'words, "exact words", -word, OR, word*, and filters like dur:<2s in:"Boom Library"'
@@ -58,9 +60,17 @@ def _run(given: list[str]) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that repeats what it was given as one visible line; ``*`` gives names of files."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with 2."""
+        super().error(one_line(message))
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="soundsift",
         description="Find sounds by what they sound like.",
         epilog=EXAMPLES,

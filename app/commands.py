@@ -194,10 +194,8 @@ def status(options: argparse.Namespace) -> None:
     else:
         print(report.table(document))
         for folder in away:
-            away_from = one_line(folder)
-            print(
-                f"{away_from} is away: connect its drive, or say where it moved: soundsift relink"
-            )
+            said = f"{folder} is away: connect its drive, or tell where it moved: soundsift relink"
+            print(one_line(said))
 
 
 def skipped(options: argparse.Namespace) -> None:
