@@ -107,9 +107,7 @@ def _tags_summary(outcome: Outcome) -> str:
         parts.append("nothing was changed: --apply accepts, --write writes, --rename renames")
     elif not outcome.dry:
         parts.append("soundsift tag --undo takes it back")
-    return (
-        f"{'; '.join(parts)}; model {one_line(outcome.model)}, labels {one_line(outcome.taxonomy)}"
-    )
+    return one_line(f"{'; '.join(parts)}; model {outcome.model}, labels {outcome.taxonomy}")
 
 
 def audit(found: Audit) -> str:
