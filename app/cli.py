@@ -77,7 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("soundsift"))
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--library", type=Path, metavar="FILE", help="the library database")
     common.add_argument("--json", action="store_true", help="print one JSON document")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
