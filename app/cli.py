@@ -8,9 +8,12 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import NoReturn
 
+from app.terminal import guarded, tell
 from engine.errors import SoundsiftError
-from engine.progress import Cancelled
+from engine.plain_text import one_line
+from engine.progress import STOPPED, Cancelled
 
 _GRAMMAR = 'words, "exact words", -word, OR, word*, and filters like dur:<2s in:"Boom Library"'
 EXAMPLES = """\
@@ -20,27 +23,36 @@ examples:
   soundsift search 'door OR gate -wood dur:<2s sr:>=96k'
   soundsift similar door.wav --start 1.5 --end 3
   soundsift tag ~/Sounds/New --write --rename --creator ABC --source Lib --dry-run
+
+exit codes:
+  0    it is done; single files that could not be used are listed
+  1    it is not: one sentence on standard error says why
+  2    wrong usage
+  130  stopped by Ctrl-C; what was done is kept
 """
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return 0 for success, 1 for a problem, 2 for wrong usage."""
-    given = list(sys.argv[1:] if arguments is None else arguments)
-    if given[:1] in (["train"], ["experiment"]):
-        from app.training import train
+    """Run one command; return 0 for success, 1 for a problem, 2 for wrong usage, 130 if stopped."""
+    with guarded():
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
 
-        return train(given[1:] if given[0] == "train" else given)
-    parser = make_parser()
-    options = parser.parse_args(given)
+
+def _run(given: list[str]) -> int:
     try:
+        if given[:1] in (["train"], ["experiment"]):
+            from app.training import train
+
+            return train(given[1:] if given[0] == "train" else given)
+        options = make_parser().parse_args(given)
         if not hasattr(options, "run"):
             return open_window(None)
         options.run(options)
-    except Cancelled:
-        print("stopped: what was done is kept", file=sys.stderr)
-        return 1
+    except (Cancelled, KeyboardInterrupt):
+        tell("stopped: what was done is kept")
+        return STOPPED
     except SoundsiftError as error:
-        print(f"error: {error}", file=sys.stderr)
+        tell(f"error: {error}")
         return 1
     except BrokenPipeError:  # the reader of our output has gone, like `| head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -48,16 +60,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _Parser(argparse.ArgumentParser):
+    """A parser that repeats what it was given as one visible line; ``*`` gives names of files."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit with 2."""
+        super().error(one_line(message))
+
+
 def make_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="soundsift",
         description="Find sounds by what they sound like.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("soundsift"))
-    common = argparse.ArgumentParser(add_help=False)
+    common = _Parser(add_help=False)
     common.add_argument("--library", type=Path, metavar="FILE", help="the library database")
     common.add_argument("--json", action="store_true", help="print one JSON document")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

@@ -13,12 +13,13 @@ from app import report
 from app.opening import existing_library, library_path, library_to_search, print_json
 from app.progress_bar import progress_bar
 from engine.errors import InputError, LibraryError
-from engine.models.catalog import find_model, get_model, preferred_model, spec_of
+from engine.models.catalog import CLAP, find_model, get_model, preferred_model, spec_of
 from engine.models.catalog import models as all_models
 from engine.models.files import is_file, read_file
 from engine.models.spec import read_spec
 from engine.models.trial import ensure_tried
-from engine.paths import data_folder
+from engine.paths import data_folder, refuse_no_file
+from engine.plain_text import one_line
 from engine.session import model_of
 from engine.store import Library
 from engine.store.copies import damage_of, damaged
@@ -72,7 +73,8 @@ def demo(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"folder": str(folder), "made": made})
     else:
-        print(f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}")
+        said = f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}"
+        print(one_line(said))
 
 
 def search(options: argparse.Namespace) -> None:
@@ -153,7 +155,7 @@ def export(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"file": str(options.file), "sounds": len(ids)})
     else:
-        print(f"{len(ids)} sounds written to {options.file}")
+        print(one_line(f"{len(ids)} sounds written to {options.file}"))
 
 
 def tag(options: argparse.Namespace) -> None:
@@ -172,7 +174,7 @@ def relink(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"relinked": count})
     else:
-        print(f"{count} sounds are now under {options.new}")
+        print(one_line(f"{count} sounds are now under {options.new}"))
 
 
 def status(options: argparse.Namespace) -> None:
@@ -205,7 +207,8 @@ def status(options: argparse.Namespace) -> None:
         if trouble:
             print(damaged(path))
         for folder in away:
-            print(f"{folder} is away: connect its drive, or tell where it moved: soundsift relink")
+            said = f"{folder} is away: connect its drive, or tell where it moved: soundsift relink"
+            print(one_line(said))
 
 
 def repair(options: argparse.Namespace) -> None:
@@ -297,14 +300,17 @@ def _show_model(options: argparse.Namespace) -> None:
 
 
 def _get_model(options: argparse.Namespace) -> None:
+    if options.source is not None and options.name != CLAP:  # which is a folder
+        refuse_no_file(options.source)
     with progress_bar() as control:
         folder = get_model(options.name, options.source, control)
     spec = read_spec(folder)
     if options.json:
         print_json({"name": spec.name, "id": spec.id, "folder": str(folder)})
     else:
-        print(f"{spec.name} is installed; new libraries use it, an existing one after")
-        print(f"  soundsift models use {spec.name}")
+        name = one_line(spec.name)
+        print(f"{name} is installed; new libraries use it, an existing one after")
+        print(f"  soundsift models use {name}")
 
 
 def _use_model(options: argparse.Namespace) -> None:
@@ -319,10 +325,11 @@ def _use_model(options: argparse.Namespace) -> None:
     if options.json:
         print_json({"model": name, "features_kept": kept, "folders": folders})
     elif kept:
-        print(f"the library now uses {name}")
+        print(f"the library now uses {one_line(name)}")
     else:
-        print(f"the library now uses {name}, which hears differently: listen again with")
-        print("  soundsift index " + " ".join(f'"{folder}"' for folder in folders))
+        said = f"the library now uses {name}, which hears differently: listen again with"
+        print(one_line(said))
+        print(one_line("  soundsift index " + " ".join(f'"{folder}"' for folder in folders)))
 
 
 def _model_to_index_with(library: Library, asked: str | None) -> Path:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
+from app.terminal import as_json
 from engine.errors import LibraryError
 from engine.paths import default_library
 from engine.store import Library
@@ -41,5 +40,4 @@ def library_to_search(options: argparse.Namespace) -> Library:
 
 def print_json(document: dict[str, Any]) -> None:
     """Print one JSON document on standard output."""
-    json.dump(document, sys.stdout, ensure_ascii=False, indent=1)
-    print()
+    print(as_json(document))

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from engine.plain_text import one_line
 from engine.progress import Control, Progress, stop_signals
 
 
@@ -36,7 +37,7 @@ class _Bars:
             self._stage = progress.stage
             self._bar = tqdm(
                 total=progress.total,
-                desc=progress.stage,
+                desc=one_line(progress.stage),
                 file=sys.stderr,
                 leave=False,
                 dynamic_ncols=True,
@@ -44,7 +45,7 @@ class _Bars:
                 disable=None,  # silent where standard error is not a terminal
             )
         self._bar.update(progress.done - self._bar.n)
-        self._bar.set_postfix_str(progress.note, refresh=False)
+        self._bar.set_postfix_str(one_line(progress.note), refresh=False)
 
     def close(self) -> None:
         """Take the bar away."""

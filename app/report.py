@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.plain_text import one_line
+
 if TYPE_CHECKING:
     from app.tagging import Outcome
     from engine.index.build import IndexReport
@@ -26,7 +28,7 @@ _NAME_CELLS = 60  # longer names break the column rather than being cut
 def answer(found: Answer) -> str:
     """Return results as lines, weak ones under a divider."""
     if not found.matches:
-        return f"nothing here fits: {found.query}"
+        return f"nothing here fits: {one_line(found.query)}"
     lines = []
     if not found.strong:
         lines.append("nothing here sounds quite like that; the nearest are:")
@@ -35,7 +37,7 @@ def answer(found: Answer) -> str:
         if number == found.strong + 1 and found.strong:
             lines.append("    ── weaker matches " + "─" * 40)
         lines.append(_result(number, match, width))
-    lines.append(f"{found.took_ms:.0f} ms, model {found.model}")
+    lines.append(f"{found.took_ms:.0f} ms, model {one_line(found.model)}")
     return "\n".join(lines)
 
 
@@ -43,11 +45,13 @@ def cues(answers: Sequence[CueAnswer]) -> str:
     """Return every cue with its clips under it."""
     lines = []
     for answer in answers:
-        lines.append(f"{answer.cue.line:3d}  {answer.cue.text}")
+        lines.append(f"{answer.cue.line:3d}  {one_line(answer.cue.text)}")
         for clip in answer.assigned:
             path = Path(clip.sound.path)
             moment = f" at {clock(clip.start_s)}" if clip.start_s else ""
-            lines.append(f"     {_bar(clip.strength)} {path.name}{moment}  {_short(path.parent)}")
+            lines.append(
+                f"     {_bar(clip.strength)} {one_line(path.name)}{moment}  {_short(path.parent)}"
+            )
         if not answer.assigned:
             lines.append("     nothing here sounds like that")
     empty = sum(not answer.assigned for answer in answers)
@@ -67,8 +71,8 @@ def duplicates(found: Duplicates) -> str:
         lines.append("no two files hold the same sound")
     for group in found.groups:
         lines.append(titles[group.kind])
-        lines += [f"    {sound.path}" for sound in group.sounds]
-    lines += [f"{path} could not be read and was not compared" for path in found.unread]
+        lines += [f"    {one_line(sound.path)}" for sound in group.sounds]
+    lines += [f"{one_line(path)} could not be read and was not compared" for path in found.unread]
     return "\n".join(lines)
 
 
@@ -77,24 +81,24 @@ def tags(outcome: Outcome) -> str:
     lines = []
     for sound_id, path in outcome.paths.items():
         shown = ", ".join(_suggestion(found) for found in outcome.suggestions.get(sound_id, ()))
-        lines.append(f"{Path(path).name}  {shown or '–'}")
+        lines.append(f"{_name(path)}  {shown or '–'}")
     for path, wanted in outcome.to_write.items() if outcome.dry else ():
-        fields = ", ".join(f"{k} {v}" for k, v in wanted.named().items())
-        lines.append(f"{path}\n    would hold {fields}")
+        fields = ", ".join(f"{k} {one_line(v)}" for k, v in wanted.named().items())
+        lines.append(f"{one_line(path)}\n    would hold {fields}")
     for plan in outcome.renames:
         if plan.problem:
-            lines.append(f"{plan.problem}: it keeps its name")
+            lines.append(f"{one_line(plan.problem)}: it keeps its name")
         elif plan.new:
-            lines.append(f"{Path(plan.old).name}\n    → {Path(plan.new).name}")
+            lines.append(f"{_name(plan.old)}\n    → {_name(plan.new)}")
     if outcome.written:
         told = (*outcome.written.refused, *outcome.written.kept)
-        lines += [f"{Path(path).name}: {reason}" for path, reason in told]
+        lines += [f"{_name(path)}: {one_line(reason)}" for path, reason in told]
     return "\n".join([*lines, _tags_summary(outcome)])
 
 
 def _suggestion(found: Suggestion) -> str:
     part = f" at {clock(found.start_s)}–{clock(found.end_s)}" if found.start_s else ""
-    return f"{found.label.tag} {found.probability:.0%}{part}"
+    return f"{one_line(found.label.tag)} {found.probability:.0%}{part}"
 
 
 def _tags_summary(outcome: Outcome) -> str:
@@ -112,7 +116,7 @@ def _tags_summary(outcome: Outcome) -> str:
         parts.append("nothing was changed: --apply accepts, --write writes, --rename renames")
     elif not outcome.dry:
         parts.append("soundsift tag --undo takes it back")
-    return f"{'; '.join(parts)}; model {outcome.model}, labels {outcome.taxonomy}"
+    return one_line(f"{'; '.join(parts)}; model {outcome.model}, labels {outcome.taxonomy}")
 
 
 def audit(found: Audit) -> str:
@@ -121,12 +125,14 @@ def audit(found: Audit) -> str:
     for doubt in found.doubts:
         if doubt.path in told:
             continue
-        name = Path(doubt.path).name
+        name = _name(doubt.path)
         if doubt.swap_with is None:
-            lines.append(f"{doubt.strength:4.0%}  {name} sounds more like {doubt.sounds_like}")
+            lines.append(
+                f"{doubt.strength:4.0%}  {name} sounds more like {one_line(doubt.sounds_like)}"
+            )
         else:
             told.add(doubt.swap_with)
-            lines.append(f"{doubt.strength:4.0%}  {name} and {Path(doubt.swap_with).name} swapped?")
+            lines.append(f"{doubt.strength:4.0%}  {name} and {_name(doubt.swap_with)} swapped?")
     lines.append(
         f"{len(found.doubts)} of {found.sounds} names seem wrong; {found.unnamed} more have names "
         "that say nothing"
@@ -136,7 +142,7 @@ def audit(found: Audit) -> str:
 
 def undone(found: Undone) -> str:
     """Return what was taken back, and what could not be."""
-    lines = [f"{path}: {reason}" for path, reason in found.refused]
+    lines = [one_line(f"{path}: {reason}") for path, reason in found.refused]
     counts = f"{found.tags} tags, {found.files} files and {found.names} names"
     return "\n".join([*lines, f"{counts} are what they were"])
 
@@ -146,7 +152,7 @@ def _shown_name(match: Match) -> str:
     whole = match.start_s == 0 and match.end_s >= match.sound.duration_s - 0.05
     named = " *" if match.keyword_match else ""
     moment = "" if whole else f" at {clock(match.start_s)}"
-    return f"{Path(match.sound.path).name}{named}{moment}"
+    return f"{_name(match.sound.path)}{named}{moment}"
 
 
 def _result(number: int, match: Match, width: int) -> str:
@@ -169,11 +175,16 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def _name(path: str) -> str:
+    """Return the name of a file as one line, whatever it holds."""
+    return one_line(Path(path).name)
+
+
 def _short(folder: Path) -> str:
     home = Path.home()
     if folder.is_relative_to(home):
-        return f"~{os.sep}{folder.relative_to(home)}"
-    return str(folder)
+        return one_line(f"~{os.sep}{folder.relative_to(home)}")
+    return one_line(folder)
 
 
 def indexed(done: IndexReport, model: str) -> str:
@@ -192,7 +203,7 @@ def indexed(done: IndexReport, model: str) -> str:
         per_second = done.audio_s / max(done.took_s, 1e-6)
         speed = f"; {done.audio_s:.0f} s of audio, {per_second:.0f} s a second"
     remark = f"\n{done.remark}" if done.remark else ""
-    return f"{told} in {clock(done.took_s)} with model {model}{speed}{remark}"
+    return f"{told} in {clock(done.took_s)} with model {one_line(model)}{speed}{remark}"
 
 
 def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
@@ -220,10 +231,12 @@ def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
 
 def skipped(rows: Sequence[dict[str, str]], damaged: Sequence[dict[str, str]]) -> str:
     """Return skipped files with their reasons, and then those that were heard in part."""
-    lines = [f"{row['path']}\n    {row['reason']}" for row in rows] or ["no file was skipped"]
+    lines = [f"{one_line(row['path'])}\n    {one_line(row['reason'])}" for row in rows] or [
+        "no file was skipped"
+    ]
     if damaged:
         lines.append("these are in the library as far as they could be heard:")
-        lines += [f"{row['path']}\n    {row['reason']}" for row in damaged]
+        lines += [f"{one_line(row['path'])}\n    {one_line(row['reason'])}" for row in damaged]
     return "\n".join(lines)
 
 
@@ -232,10 +245,10 @@ def models(rows: Sequence[dict[str, Any]]) -> str:
     lines = []
     for row in rows:
         mark = "*" if row["used_for_new_libraries"] else " "
-        state = row["id"] or f"damaged: delete {row['folder']}"
+        state = row["id"] or f"damaged: delete {one_line(str(row['folder']))}"
         if not row["installed"]:
             state = f"not installed: soundsift models get {row['name']}"
-        lines.append(f"{mark} {row['name']:<16} {row['audio_tower'] or '':<18} {state}")
+        lines.append(f"{mark} {one_line(row['name']):<16} {row['audio_tower'] or '':<18} {state}")
     lines.append("* is used for new libraries")
     return "\n".join(lines)
 
@@ -291,4 +304,4 @@ def personal(event: dict[str, Any]) -> str:
 
 
 def _plain(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, float) else str(value)
+    return f"{value:.4f}" if isinstance(value, float) else one_line(value)

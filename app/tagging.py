@@ -65,6 +65,10 @@ def tag(options: argparse.Namespace) -> None:
             print_json(_document(outcome))
         else:
             print(report.tags(outcome))
+        written = outcome.written
+        if written is not None and written.refused and not written.done:
+            count, reason = len(written.refused), written.refused[0][1]
+            raise InputError(f"none of the {count} files could be written: {reason}")
 
 
 def _refuse_unnamed(options: argparse.Namespace) -> None:

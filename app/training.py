@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from app import report
 from app.progress_bar import progress_bar
+from app.terminal import as_json
 from engine.paths import data_folder
 from engine.progress import Control
 from trainer.cli import main
@@ -19,17 +19,17 @@ _QUIET = ("loss", "way")  # of a run; they stand in its log
 def train(arguments: Sequence[str]) -> int:
     """Run one of the trainer's commands; return its exit code."""
     given = list(arguments)
-    as_json = "--json" in given
+    whole = "--json" in given
 
     def show(event: dict[str, Any]) -> None:
         if event["event"] in _QUIET:
             return
-        if event["event"] == "personal" and not as_json:
+        if event["event"] == "personal" and not whole:
             print(report.personal(event))
         elif event["event"] == "table":
             print(event["markdown"])
         else:
-            print(json.dumps(event, ensure_ascii=False, indent=1 if as_json else None))
+            print(as_json(event, 1 if whole else None))
 
     return main(given, progress_bar, show, _make_general)
 

@@ -15,15 +15,20 @@ def write_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
     """Make a file of what ``write`` writes, its contents on the disk; its name may not be yet."""
     with path.open("w+b") as out:
         write(out)
-        out.flush()
-        os.fsync(out.fileno())
+        flush(out)
 
 
 def put_file(path: Path, data: bytes) -> None:
-    """Write a file at once or not at all, its name on the disk when this returns."""
-    partial = path.with_name(f"{path.name}.part")
-    write_file(partial, lambda out: _write_all(out, data))
-    replace(partial, path)
+    """Write a file at once or not at all, its name on the disk when this returns.
+
+    :raises OSError: it cannot be written.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        write_file(partial, lambda out: _write_all(out, data))
+        replace(partial, path)
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:
@@ -38,6 +43,12 @@ def make_folder(path: Path) -> None:
     path.mkdir(parents=True, exist_ok=True)
     for folder in missing:
         sync_folder(folder.parent)
+
+
+def flush(file: BinaryIO) -> None:
+    """Wait until what was written to an open file is on the disk."""
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 
 import platformdirs
+
+from engine.errors import InputError
 
 
 def data_folder() -> Path:
@@ -43,9 +46,49 @@ def installed_models() -> Path:
     return data_folder() / "models"
 
 
+def ranges_folder() -> Path:
+    """Return where ranges that leave the window are kept unless the user says otherwise."""
+    home = os.environ.get("SOUNDSIFT_HOME")
+    return Path(home) / "ranges" if home else platformdirs.user_music_path() / "Soundsift"
+
+
 def assets() -> Path:
     """Return the folder of what ships with Soundsift."""
     return Path(__file__).resolve().parents[1] / "assets"
+
+
+def why_no_file(path: Path) -> str | None:
+    """Return what a path is that is no regular file, such as ``is a pipe``; None if it is one.
+
+    Nothing is opened: opening a pipe waits for somebody to write into it.
+
+    :raises OSError: there is nothing, or it may not be looked at.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISREG(mode):
+        return None
+    kinds = (
+        (stat.S_ISDIR, "is a folder"),
+        (stat.S_ISFIFO, "is a pipe"),
+        (stat.S_ISSOCK, "is a socket"),
+    )
+    return next((name for of, name in kinds if of(mode)), "is a device")
+
+
+def refuse_no_file(path: Path) -> None:
+    """Refuse what was named as a file to read and is none, before anything waits for it.
+
+    :raises InputError: there is nothing, or no regular file, or it may not be looked at.
+    """
+    try:
+        other = why_no_file(path)
+    except FileNotFoundError:
+        raise InputError(f"{path} cannot be read: it does not exist") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        said = getattr(error, "strerror", None) or error
+        raise InputError(f"{path} cannot be read: {said}") from None
+    if other is not None:
+        raise InputError(f"{path} {other}, not a file: name a file")
 
 
 def spelled_out(path: Path) -> str:

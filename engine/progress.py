@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
 
+STOPPED = 130  # the exit code of a command that Ctrl-C ended, as shells have it
+
 
 class Cancelled(Exception):  # noqa: N818 - a wish, not an error, and never shown
     """Raised inside long work when its user asked to stop; what was done is kept."""

@@ -29,7 +29,8 @@ from typing import Any
 
 from engine.errors import SoundsiftError
 from engine.models.spec import AUDIO_TOWERS
-from engine.progress import Cancelled, Control, Progress, stop_signals
+from engine.plain_text import one_line
+from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
 from trainer.data import data_folder
 from trainer.losses import OBJECTIVES
 
@@ -71,7 +72,8 @@ def main(
     """Run one command, its progress shown by ``watch``, its results by ``show``.
 
     :param make_general: makes a general set for ``--from-library`` where none is named.
-    :return: the exit code: 0 for success, 1 for a problem; wrong usage exits with 2.
+    :return: the exit code: 0 for success, 1 for a problem, 130 when stopped; wrong usage
+        exits with 2.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
@@ -82,9 +84,9 @@ def main(
         _run(options)
     except Cancelled:
         print("stopped; start the same command again to go on", file=sys.stderr)
-        return 1
+        return STOPPED
     except SoundsiftError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(one_line(f"error: {error}"), file=sys.stderr)
         return 1
     return 0
 

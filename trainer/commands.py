@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError, LibraryError
 from engine.models.audio_towers import Compact
 from engine.models.weights import fill, load_tensors
+from engine.plain_text import one_line
 from engine.progress import Control, Progress
 from engine.torch_setup import set_threads
 from trainer.data import labelled_clips
@@ -276,7 +277,7 @@ def text_encoder(folder: Path | None) -> Path:
 
 def skipped(path: Path, reason: str) -> None:
     """Tell that a sound is left out, and why."""
-    print(f"skipped {path}: {reason}", file=sys.stderr)
+    print(one_line(f"skipped {path}: {reason}"), file=sys.stderr)
 
 
 def _teacher(options: argparse.Namespace) -> Any:

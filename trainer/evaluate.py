@@ -19,6 +19,7 @@ from torch import Tensor
 from engine.errors import AudioError, InputError
 from engine.index.listen import listen
 from engine.models.match_model import Captioner, Listener
+from engine.paths import why_no_file
 from engine.progress import Control, Progress
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import (
@@ -59,6 +60,8 @@ def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
         has an empty text.
     """
     try:
+        if (other := why_no_file(path)) is not None:
+            raise InputError(f"{path} {other}, not a file: name a CSV file")
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             missing = {"path", column} - set(reader.fieldnames or ())

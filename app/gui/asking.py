@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from app.gui.text import number
+from app.gui.widgets.plain import title_text
 from engine.progress import Control
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class Asking(QObject):
 
     def relink(self, old: str) -> None:
         """Ask where a folder is now."""
-        title = self.tr("Where is {} now?").format(old)
+        title = title_text(self.tr("Where is {} now?").format(old))
         new = QFileDialog.getExistingDirectory(self._window, title, str(Path(old).parent))
         if new:
             self._window.keeping.relink(old, new)
@@ -130,7 +131,9 @@ class Asking(QObject):
         return self._sure(question, yes)
 
     def _sure(self, question: str, yes: str) -> bool:
-        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), question)
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), "")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(question)
         box.setParent(self._window, box.windowFlags())
         agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))

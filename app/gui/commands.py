@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDialog, QMenu
 
 from app.gui.files import copy_files, copy_paths, reveal
 from app.gui.text import number
+from app.gui.widgets.plain import menu_text
 from engine.search.query_sound import QuerySound
 from engine.store import SoundRow
 from engine.store.places import ids_under
@@ -127,14 +128,14 @@ class Commands(QObject):
             others = menu.addMenu(self.tr("Collections"))
             ids = self._window.results.chosen_ids()
             for name in names:
-                others.addAction(self.tr("Add to {}").format(name)).triggered.connect(
+                others.addAction(menu_text(self.tr("Add to {}").format(name))).triggered.connect(
                     lambda _=False, to=name: self._window.keeping.collect(to, ids)
                 )
             others.addSeparator()
             for name in names:
-                others.addAction(self.tr("Take out of {}").format(name)).triggered.connect(
-                    lambda _=False, of=name: self._window.keeping.take_out(of, ids)
-                )
+                others.addAction(
+                    menu_text(self.tr("Take out of {}").format(name))
+                ).triggered.connect(lambda _=False, of=name: self._window.keeping.take_out(of, ids))
         menu.popup(place)
 
     def close(self) -> None:
@@ -184,8 +185,12 @@ class Commands(QObject):
     def _copy(self, files: bool) -> None:
         """Copy the chosen files; from the waveform the range, as a file of its own."""
         window = self._window
-        part = window.rendered_range() if window.panel.waveform.hasFocus() else None
-        paths = [sound.path for sound in self._sounds()] if part is None else [str(part)]
+        waveform = window.panel.waveform
+        if waveform.hasFocus() and waveform.range_s is not None:
+            part = window.kept_range()
+            paths = [str(part)] if part is not None else []
+        else:
+            paths = [sound.path for sound in self._sounds()]
         if not paths:
             return
         (copy_files if files else copy_paths)(paths)

@@ -13,6 +13,7 @@ from types import TracebackType
 from PySide6.QtCore import QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
+from app.gui.widgets.plain import tip
 from engine.paths import log_folder
 
 _LOG_BYTES = 1 << 20
@@ -83,7 +84,7 @@ def crash_dialog(what: str, log: Path, parent: QWidget | None) -> QMessageBox:
         )
         + f"\n\n{log}"
     )
-    box.setInformativeText(what[:500])
+    box.setInformativeText(tip(what[:500]))
     return box
 
 

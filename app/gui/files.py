@@ -2,65 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QObject, Qt, QUrl
+from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication
 from PySide6.QtWidgets import QWidget
-
-from app.gui.context import Context
-from app.gui.text import tr
-from engine.audio.render import render_part
-from engine.store import SoundRow
-
-
-class Parts(QObject):
-    """Ranges of sounds as files of their own, rendered when chosen, gone with the window."""
-
-    def __init__(self, context: Context) -> None:
-        super().__init__()
-        self._context = context
-        self._folder: Path | None = None
-        self._ready: tuple[tuple[str, float, float], Path] | None = None
-
-    def prepare(self, sound: SoundRow, range_s: tuple[float, float] | None) -> None:
-        """Render a range in the background, so that it can be dragged at once."""
-        self._ready = None
-        if range_s is None or range_s[1] - range_s[0] <= 0:
-            return
-        key = (sound.path, *range_s)
-        if self._folder is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="soundsift-"))
-        folder = self._folder
-
-        def keep(path: Path) -> None:
-            self._ready = (key, path)
-
-        long = range_s[1] - range_s[0] > 60
-        self._context.jobs.start(
-            "read",
-            lambda control: render_part(Path(sound.path), *range_s, folder, control),
-            keep,
-            title=tr("Rendering the range") if long else None,
-            newest="render",
-        )
-
-    def file_of(self, sound: SoundRow, range_s: tuple[float, float]) -> Path | None:
-        """Return the rendered file of a range, None while it is not ready."""
-        if self._ready is not None and self._ready[0] == (sound.path, *range_s):
-            return self._ready[1]
-        return None
-
-    def clean(self) -> None:
-        """Remove all that was rendered."""
-        if self._folder is not None:
-            shutil.rmtree(self._folder, ignore_errors=True)
-            self._folder = self._ready = None
 
 
 def mime_of(paths: Sequence[str | Path]) -> QMimeData:
@@ -94,4 +43,9 @@ def reveal(path: Path) -> None:
     elif sys.platform == "win32":
         subprocess.Popen(["explorer", f"/select,{path}"])  # noqa: S603, S607
     else:
-        QDesktopServices.openUrl(QUrl.fromLocalFile(str(path.parent)))
+        open_folder(path.parent)
+
+
+def open_folder(folder: Path) -> None:
+    """Show a folder in the system's file manager."""
+    QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder)))

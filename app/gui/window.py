@@ -13,11 +13,12 @@ from app.gui.asking import Asking
 from app.gui.audition import Audition
 from app.gui.commands import Commands
 from app.gui.context import Context
-from app.gui.files import Parts, drag_files
+from app.gui.files import drag_files
 from app.gui.indexing import Indexing
 from app.gui.jobs import Jobs
 from app.gui.keeping import Keeping
 from app.gui.models.results_model import ResultsModel
+from app.gui.parts import Parts
 from app.gui.recording import Recording
 from app.gui.searching import Searching
 from app.gui.sound.devices import Outputs
@@ -33,6 +34,7 @@ from app.gui.widgets.search_bar import SearchBar
 from app.gui.widgets.sources_panel import SourcesPanel
 from app.gui.widgets.status_bar import StatusBar
 from app.gui.workspace import Found, Overview, Workspace
+from engine.errors import SoundsiftError
 from engine.metadata.ucs_names import categories
 from engine.store.copies import damage_of, damaged
 
@@ -142,7 +144,7 @@ class MainWindow(QMainWindow):
         self.inspector.tag_removed.connect(lambda i, tag: tags.reject([(i, tag)]))
         self.inspector.tag_rejected.connect(lambda i, tag: tags.reject([(i, tag)]))
         self.inspector.similar_wanted.connect(lambda path: self.commands.similar_to(Path(path)))
-        self.panel.waveform.range_changed.connect(self._on_range)
+        self.panel.waveform.range_changed.connect(self.prepare_range)
         self.panel.waveform.range_dragged.connect(self._drag_range)
         self.bar.completer.words = self._words
         self.results.menu_wanted.connect(self.commands.show_menu)
@@ -177,6 +179,7 @@ class MainWindow(QMainWindow):
             self.searching.ask()
             on = str(self.context.settings.value("index/watch", "false")).lower() == "true"
             self.indexing.watch(on)
+            self.parts.tidy()
             self.jobs.start("read", lambda control: damage_of(path, control), checked)
 
         def checked(trouble: str) -> None:
@@ -235,23 +238,29 @@ class MainWindow(QMainWindow):
 
     # The range
 
-    def _on_range(self, range_s: tuple[float, float] | None) -> None:
+    def prepare_range(self, range_s: tuple[float, float] | None) -> None:
+        """Make a range ready to be dragged or copied."""
         if self.audition.sound is not None:
             self.parts.prepare(self.audition.sound, range_s)
 
-    def rendered_range(self) -> Path | None:
-        """Return the chosen range as a file; None where there is none, or not yet."""
+    def kept_range(self) -> Path | None:
+        """Return the chosen range as a lasting file; None where there is none, or not yet."""
         sound, range_s = self.audition.sound, self.panel.waveform.range_s
         if sound is None or range_s is None:
             return None
-        path = self.parts.file_of(sound, range_s)
+        try:
+            path = self.parts.keep(sound, range_s)
+        except SoundsiftError as error:
+            self.status.say(str(error), True)
+            return None
         if path is None:
             self.status.say(self.tr("the range is still being rendered: try in a moment"), True)
         return path
 
     def _drag_range(self) -> None:
-        path = self.rendered_range()
+        path = self.kept_range()
         if path is not None:
+            self.status.say(self.tr("{} is kept in {}").format(path.name, path.parent))
             drag_files(self.panel.waveform, [path])
 
     # Looks and state
@@ -282,7 +291,7 @@ class MainWindow(QMainWindow):
         self.recording.finish(search=False)
         self.player.close()
         self.jobs.close()
-        self.parts.clean()
+        self.parts.close()
         if self.context.workspace is not None:
             self.results.results.read = None
             self.context.workspace.close()

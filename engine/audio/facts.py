@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import AudioError
+from engine.paths import why_no_file
 
 Frames = np.ndarray[Any, np.dtype[np.float32]]  # (frames, channels)
 _HIGHEST_RATE_HZ, _MOST_CHANNELS = 384_000, 128
@@ -31,20 +32,21 @@ class AudioFacts:
 def refuse_unreadable(path: Path) -> None:
     """Tell in a sentence why a file cannot be opened.
 
-    :raises AudioError: it is empty, not there, a folder, or may not be read.
+    :raises AudioError: it is empty, not there, no regular file, or may not be read.
     """
     try:
+        if (other := why_no_file(path)) is not None:
+            raise AudioError(f"{path.name} {other}, not a sound file")
         with path.open("rb") as file:
             if not file.read(1):
                 raise AudioError(f"{path.name} is empty")
     except FileNotFoundError:
         raise AudioError(f"{path.name} does not exist") from None
-    except IsADirectoryError:
-        raise AudioError(f"{path.name} is a folder, not a sound file") from None
     except PermissionError:
         raise AudioError(f"{path.name} may not be read: permission denied") from None
-    except OSError as error:
-        raise AudioError(f"{path.name} cannot be read: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        said = getattr(error, "strerror", None) or error
+        raise AudioError(f"{path.name} cannot be read: {said}") from None
 
 
 def refuse_absurd(path: Path, facts: AudioFacts) -> None:

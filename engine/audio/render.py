@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,10 +17,13 @@ from engine.progress import Control, Progress
 _FADE_S = 0.005
 _BLOCK = 1 << 17  # frames
 _MOST_WAV_BYTES = (1 << 32) - (1 << 16)
+_BYTES = 3  # of a sample
+_MOST_NAME_BYTES = 150  # of the source's name; systems allow 255 for all of a name
+_DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)\s*(\.|$)", re.IGNORECASE)  # of Windows
 
 
-def render_part(path: Path, start_s: float, end_s: float, folder: Path, control: Control) -> Path:
-    """Write a part of ``path`` as 24-bit WAV at its own rate, all channels; return the file.
+def render_part(path: Path, start_s: float, end_s: float, target: Path, control: Control) -> None:
+    """Write a part of ``path`` into ``target`` as 24-bit WAV at its own rate, all channels.
 
     It is faded for 5 ms at a cut, and stops at full scale.  Above 4 GB it is RF64.
 
@@ -34,11 +39,12 @@ def render_part(path: Path, start_s: float, end_s: float, folder: Path, control:
                 f"the part from {start_s:g} s to {end_s:g} s does not lie in {path.name}, "
                 f"which is {clip.duration_s:g} s long"
             )
-        target = folder / _name(path, start_s, end_s)
         partial = target.with_suffix(".part")
-        large = (last - first) * clip.channels * 3 > _MOST_WAV_BYTES
+        size = (last - first) * clip.channels * _BYTES
+        large = size > _MOST_WAV_BYTES
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _refuse_full_disk(target.parent, size)
             with soundfile.SoundFile(
                 str(partial),
                 "w",
@@ -53,11 +59,13 @@ def render_part(path: Path, start_s: float, end_s: float, folder: Path, control:
                     place += len(block)
                     control.report(Progress("rendering", place - first, last - first))
             partial.replace(target)
-        except (OSError, soundfile.LibsndfileError) as error:
-            raise AudioError(f"the part cannot be written to {folder}: {error}") from None
+        except (OSError, soundfile.LibsndfileError, AssertionError) as error:
+            _refuse_full_disk(target.parent, size)
+            said = getattr(error, "strerror", None) or str(error) or "fewer bytes than asked for"
+            raise AudioError(f"the part cannot be written to {target.parent}: {said}") from None
         finally:
-            partial.unlink(missing_ok=True)
-    return target
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
 
 
 def _faded(block: Frames, place: int, clip: Clip, first: int, last: int) -> Frames:
@@ -73,6 +81,28 @@ def _faded(block: Frames, place: int, clip: Clip, first: int, last: int) -> Fram
     return faded
 
 
-def _name(path: Path, start_s: float, end_s: float) -> str:
-    stem = re.sub(r'[<>:"/\\|?*\x00-\x1f]', "-", path.stem)[:120]
-    return f"{stem}_{start_s:.2f}-{end_s:.2f}s.wav"
+def part_name(path: Path, start_s: float, end_s: float) -> str:
+    """Return what a part is called: ``Door creak 0m12.30–0m14.05.wav``, on any system."""
+    stem = re.sub(r'[<>:"/\\|?*]', "-", path.stem)
+    stem = "".join(c if c.isprintable() or c == "\u3000" else "-" for c in stem)
+    stem = stem.encode("utf-8", "replace")[:_MOST_NAME_BYTES].decode("utf-8", "ignore").strip()
+    if not stem or stem.startswith(".") or _DEVICES.match(stem):  # hidden, or no file at all
+        stem = f"_{stem}"
+    return f"{stem} {_moment(start_s)}–{_moment(end_s)}.wav"
+
+
+def _moment(seconds: float) -> str:
+    minutes, hundredths = divmod(round(seconds * 100), 6000)
+    return f"{minutes}m{hundredths // 100:02d}.{hundredths % 100:02d}"
+
+
+def _refuse_full_disk(folder: Path, size: int) -> None:
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return  # what writes there tells why it cannot
+    if free < size:
+        raise AudioError(
+            f"the disk of {folder} is full: the part takes {size / 1e6:.0f} MB, "
+            f"{free / 1e6:.0f} MB are free"
+        )

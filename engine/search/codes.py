@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from engine import durable
 from engine.models.spec import Ranking
-from engine.sealed import file_checksum, flush_file, seal, unseal, write_durably
+from engine.sealed import file_checksum, seal, unseal
 from engine.store.vectors import Floats, WindowVectors
 
 ADDED = 16  # coordinates that share w: as fine as the rest, and faiss likes multiples of 16
@@ -128,9 +129,9 @@ class Codes:
         try:
             faiss.write_index(self.index, str(part))
             facts = {**asdict(self.facts), "windows": windows, "index": file_checksum(part)}
-            flush_file(part)
+            durable.sync_file(part)
             part.replace(folder / _INDEX)
-            write_durably(folder / _FACTS, seal(facts).encode())
+            durable.put_file(folder / _FACTS, seal(facts).encode())
         finally:
             part.unlink(missing_ok=True)
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from engine.errors import InputError
-from engine.paths import spelled_out
+from engine.paths import refuse_no_file, spelled_out
 from engine.search.cues import CueRules, Pairs, assign
 from engine.search.rank import log_odds_of, strengths_of, words_bonus
 from engine.search.searcher import Searcher
@@ -65,6 +65,7 @@ def read_cue_sheet(path: Path) -> list[Cue]:
 
     :raises InputError: it cannot be read, or holds no cue.
     """
+    refuse_no_file(path)
     try:
         text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError:
@@ -73,7 +74,10 @@ def read_cue_sheet(path: Path) -> list[Cue]:
         raise InputError(f"{path} cannot be read: {error.strerror or error}") from None
     head = text.split("\n", 1)[0]
     delimiter = ";" if head.count(";") > head.count(",") else ","
-    rows = list(csv.reader(text.splitlines(), delimiter=delimiter))
+    try:
+        rows = list(csv.reader(text.splitlines(), delimiter=delimiter))
+    except csv.Error as error:
+        raise InputError(f"{path} cannot be read as CSV: {error}") from None
     names = [cell.strip().lower() for cell in rows[0]] if rows else []
     wanted = next((names.index(name) for name in _TEXT_COLUMNS if name in names), None)
     lock = next((names.index(name) for name in _LOCK_COLUMNS if name in names), None)

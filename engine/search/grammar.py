@@ -34,6 +34,7 @@ from engine.store.words import search_words
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?("[^"]*"|[^\s"]+)?')
 _NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 _MOST_ALTERNATIVES = 8
+_MOST_CONDITIONS = 200  # filters, exact and excluded words; a database nests no deeper than 1000
 _DAY_NS = 86_400 * 10**9
 _SOFT_WORDS = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or", "over"}
@@ -125,6 +126,11 @@ def parse(text: str) -> Query:
             _require(conditions, groups[-1])
     if joining:
         raise InputError("OR stands between two words: door OR gate")
+    if len(conditions) > _MOST_CONDITIONS:
+        raise InputError(
+            f"the search has {len(conditions)} filters and exact or excluded words; "
+            f"{_MOST_CONDITIONS} is the most: leave some out"
+        )
     query = Query(text.strip(), tuple(map(tuple, groups)), tuple(conditions), tuple(folders))
     if not query.groups and not query.conditions:
         raise InputError('the search is empty: describe a sound, like "heavy door creaking"')
@@ -140,6 +146,10 @@ def parse(text: str) -> Query:
 
 
 def _tokens(text: str) -> list[_Token]:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:  # bytes of a terminal or a file name that are no characters
+        raise InputError("the search holds bytes that are no text: type it anew") from None
     if text.count('"') % 2:
         rest = text.rsplit('"', 1)[1].strip()
         raise InputError(f'the quote before {rest or "the end"} is not closed: write "door slam"')
@@ -198,6 +208,8 @@ def _filter(token: _Token) -> Plain:
     if token.key == "tag":
         return Tag(value)
     if token.key == "in":
+        if not search_words(value):
+            raise InputError(f"{token.text} holds no word of a folder: write {FILTERS['in']}")
         return Words((value,), "folders")
     if token.key == "coll":
         return Collection(value)

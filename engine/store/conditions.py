@@ -14,6 +14,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     exists,
+    false,
     func,
     literal_column,
     not_,
@@ -168,6 +169,8 @@ def _within(condition: Range) -> ColumnElement[bool]:
 
 def _matching(condition: Words) -> ColumnElement[bool]:
     expression = match_expression(condition.phrases)
+    if not expression:  # what holds no word occurs nowhere
+        return false()
     if condition.column is not None:
         expression = f"{{{condition.column}}} : ({expression})"
     found: Select[Any] = select(literal_column("rowid")).select_from(text("words"))

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from engine import durable
 from engine.errors import LibraryError
 from engine.progress import Control, Progress
-from engine.sealed import flush_file, flush_folder
 
 KEPT = 3
 _AGE_S = 24 * 3600.0  # a copy that is younger is new enough
@@ -98,9 +98,9 @@ def copy_database(path: Path, target: Path, control: Control) -> None:
         _back_up(path, part, control)
         if damage_of(part):
             raise LibraryError(damaged(path))
-        flush_file(part)
+        durable.sync_file(part)
         part.replace(target)
-        flush_folder(target.parent)
+        durable.sync_folder(target.parent)
     except sqlite3.Error as error:
         if "full" in str(error) or "I/O" in str(error):
             raise LibraryError(

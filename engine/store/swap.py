@@ -17,8 +17,8 @@ from typing import BinaryIO
 
 from filelock import FileLock, Timeout
 
+from engine import durable
 from engine.errors import BusyError, LibraryError
-from engine.sealed import flush_file, flush_folder
 
 _READY = "ready-"
 _LOCKS, _LOCKS_BYTES = 0x40000000, 512  # where SQLite locks a file
@@ -68,10 +68,10 @@ def _lock(file: BinaryIO) -> None:
 
 def put_in_place(path: Path, made: Path, aside: str) -> Path:
     """Let ``made``, in the work folder, become the library; the old one is kept as ``aside``."""
-    flush_file(made)
+    durable.sync_file(made)
     ready = made.with_name(f"{_READY}{aside}")
     made.replace(ready)
-    flush_folder(ready.parent)
+    durable.sync_folder(ready.parent)
     return _swap(path, ready)
 
 
@@ -96,9 +96,9 @@ def _swap(path: Path, ready: Path) -> Path:
         if log.exists():
             log.replace(aside.with_name(aside.name + ending))
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
-    flush_folder(path.parent)
+    durable.sync_folder(path.parent)
     ready.replace(path)
-    flush_folder(path.parent)
+    durable.sync_folder(path.parent)
     shutil.rmtree(work_folder(path), ignore_errors=True)
     return aside
 
@@ -109,5 +109,5 @@ def _link(path: Path, aside: Path) -> None:
     except OSError:  # not on every file system
         part = work_folder(path) / "aside"
         shutil.copyfile(path, part)
-        flush_file(part)
+        durable.sync_file(part)
         part.replace(aside)

@@ -24,8 +24,9 @@ import numpy as np
 from filelock import FileLock, Timeout
 from sqlalchemy import Connection, func, select
 
+from engine import durable
 from engine.errors import LibraryError
-from engine.sealed import flush, seal, unseal, write_durably
+from engine.sealed import seal, unseal
 from engine.store import tables
 from engine.store.library import Library
 from engine.store.lineage import ensure_mark, marks
@@ -214,7 +215,7 @@ class _Cache:
         rows["id"] = np.where(np.isin(ids, living), ids, -ids)
         with self._open("rows") as file:
             file.write(rows.tobytes())
-            flush(file)
+            durable.flush(file)
         self._state.others = _checksums(memoryview(rows.tobytes()), _ROW.itemsize)
         return rows
 
@@ -238,8 +239,8 @@ class _Cache:
                 state.rows += len(rows)
                 state.last_id = int(rows["id"][-1])
             if state.rows > before:  # a state must never speak of what is not on the disk
-                flush(vectors)
-                flush(others)
+                durable.flush(vectors)
+                durable.flush(others)
 
     def _begin_generation(self, mapping: str) -> None:
         """Forget everything; files of earlier generations that are still mapped may stay.
@@ -267,7 +268,7 @@ class _Cache:
 
     def _write_state(self) -> None:
         if asdict(self._state) != self._on_disk:
-            write_durably(self._folder / "state.json", seal(asdict(self._state)).encode())
+            durable.put_file(self._folder / "state.json", seal(asdict(self._state)).encode())
 
 
 def _checksums(data: memoryview, row_bytes: int) -> list[int]:

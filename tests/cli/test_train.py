@@ -97,7 +97,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tmp_path, library, ge
             process.send_signal(signal.SIGINT)
             break
     rest, problem = process.communicate(timeout=60)
-    assert process.returncode == 1, rest
+    assert process.returncode == 130, rest
     assert problem == "stopped; start the same command again to go on\n"
     (run,) = (own_home / "runs").glob("stopped-*")
     assert (run / "checkpoint.pt").is_file()

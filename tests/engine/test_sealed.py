@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from engine.sealed import seal, seal_bytes, unseal, unseal_bytes, write_durably
+from engine.sealed import seal, seal_bytes, unseal, unseal_bytes
 
 
 def test_what_is_sealed_comes_back():
@@ -29,16 +29,3 @@ def test_what_was_never_sealed_is_refused(data):
 def test_bytes_of_something_else_are_refused():
     with pytest.raises(ValueError):
         unseal_bytes(seal_bytes(b"peaks", "a"), "b")
-
-
-def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_other(tmp_path, monkeypatch):
-    path = tmp_path / "state.json"
-    write_durably(path, b"old")
-
-    def full(file):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("engine.sealed.flush", full)
-    with pytest.raises(OSError):
-        write_durably(path, b"new")
-    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]

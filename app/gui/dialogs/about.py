@@ -6,9 +6,10 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QLabel, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QVBoxLayout
 
 from app.gui.style.icons import pixmap
+from app.gui.widgets.plain import PlainLabel
 from engine.paths import log_folder
 
 if TYPE_CHECKING:
@@ -23,13 +24,13 @@ class About(QDialog):
         self.setWindowTitle(self.tr("About Soundsift"))
         column = QVBoxLayout(self)
         column.setContentsMargins(28, 20, 28, 20)
-        picture = QLabel()
+        picture = PlainLabel()
         drawn = pixmap("soundsift", "#000000", 128)
         drawn.setDevicePixelRatio(2.0)
         picture.setPixmap(drawn)
         picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.addWidget(picture)
-        title = QLabel(self.tr("Soundsift {}").format(version("soundsift")))
+        title = PlainLabel(self.tr("Soundsift {}").format(version("soundsift")))
         title.setProperty("role", "title")
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.addWidget(title)
@@ -44,7 +45,7 @@ class About(QDialog):
             "",
             *(f"{name}: {path}" for name, path in where),
         ]
-        text = QLabel("\n".join(lines))
+        text = PlainLabel("\n".join(lines))
         text.setTextFormat(Qt.TextFormat.PlainText)
         text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         text.setWordWrap(True)

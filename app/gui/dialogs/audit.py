@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.tagging import told
 from app.gui.text import number
+from app.gui.widgets.plain import PlainLabel
 from engine.metadata.renaming import Move, Rename
 from engine.store.places import sound_at
 from engine.tags.run import Undone
@@ -28,7 +29,7 @@ class AuditNames(QDialog):
         self._doubts: list[Doubt] = []
         self.setWindowTitle(self.tr("Names that seem wrong"))
         self.resize(860, 480)
-        self.says = QLabel(self.tr("Comparing names with sounds …"))
+        self.says = PlainLabel(self.tr("Comparing names with sounds …"))
         self.says.setWordWrap(True)
         titles = (
             *(self.tr("Strength"), self.tr("File"), self.tr("Sounds like"), self.tr("Swap with")),

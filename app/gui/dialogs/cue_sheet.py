@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QSpinBox,
@@ -22,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.text import duration
+from app.gui.widgets.plain import PlainLabel
 from engine.errors import InputError
 from engine.progress import Control
 from engine.search.cue_sheet import Assigned, Cue, CueAnswer, read_cue_sheet
@@ -47,7 +47,9 @@ class CueSheet(QDialog):
         titles = ("", self.tr("Cue"), self.tr("Match"), self.tr("Clip"), self.tr("At"))
         self.table = TextTable(titles, wide=_CLIP)
         self.table.itemSelectionChanged.connect(self._hear)
-        self.says = QLabel(self.tr("Tick a line to keep its clip when the rest is solved again."))
+        self.says = PlainLabel(
+            self.tr("Tick a line to keep its clip when the rest is solved again.")
+        )
         self.says.setProperty("role", "dim")
         self.alternates = QSpinBox()
         self.alternates.setRange(1, 10)
@@ -67,7 +69,7 @@ class CueSheet(QDialog):
         buttons = QHBoxLayout()
         buttons.addWidget(open_sheet)
         buttons.addWidget(self.says, 1)
-        buttons.addWidget(QLabel(self.tr("Clips a line")))
+        buttons.addWidget(PlainLabel(self.tr("Clips a line")))
         for widget in (self.alternates, self.save, self.solve):
             buttons.addWidget(widget)
         column = QVBoxLayout(self)
@@ -103,16 +105,19 @@ class CueSheet(QDialog):
     def write(self, path: Path) -> None:
         """Write cues and clips as CSV, which can be opened here again."""
         partial = path.with_name(path.name + ".part")
-        with partial.open("w", encoding="utf-8", newline="") as file:
-            out = csv.writer(file)
-            out.writerow(["cue", "locked", "strength", "start_s", "end_s"])
-            for cue, clip in self._shown:
-                values = ["", "", "", ""]
-                if clip is not None:
-                    numbers = (clip.strength, clip.start_s, clip.end_s)
-                    values = [clip.sound.path, *(f"{value:.3f}" for value in numbers)]
-                out.writerow([cue.text, *values])
-        partial.replace(path)
+        try:
+            with partial.open("w", encoding="utf-8", newline="") as file:
+                out = csv.writer(file)
+                out.writerow(["cue", "locked", "strength", "start_s", "end_s"])
+                for cue, clip in self._shown:
+                    values = ["", "", "", ""]
+                    if clip is not None:
+                        numbers = (clip.strength, clip.start_s, clip.end_s)
+                        values = [clip.sound.path, *(f"{value:.3f}" for value in numbers)]
+                    out.writerow([cue.text, *values])
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
 
     def _show(self, answers: list[CueAnswer]) -> None:
         ticked = {self._shown[r][0].text for r in range(len(self._shown)) if self._is_ticked(r)}

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QLocale, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.files import reveal
 from app.gui.jobs import Job, belongs_to
 from app.gui.text import channels, duration, number, short_folder
 from app.gui.trash import Trashed, Unwanted, move_to_trash
+from app.gui.widgets.plain import PlainLabel
 from engine.models.spec import read_spec
 from engine.progress import Control
 from engine.search.duplicates import Duplicates as FoundDuplicates
@@ -54,7 +55,7 @@ class Duplicates(QDialog):
         self.rows: list[_Row] = []
         self.setWindowTitle(self.tr("Duplicates"))
         self.resize(1080, 560)
-        self.says = QLabel(self.tr("Comparing all sounds …"))
+        self.says = PlainLabel(self.tr("Comparing all sounds …"))
         self.says.setWordWrap(True)
         self.table = self._make_table()
         self.alike = QCheckBox(self.tr("Also what only sounds alike"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
 from app.gui.text import tr
+from app.gui.widgets.plain import PlainLabel
 from engine.models.catalog import Entry, find_model, get_model, spec_of
 from engine.models.catalog import models as all_models
 from engine.progress import Control
@@ -29,7 +30,7 @@ class Models(QDialog):
         self.resize(700, 380)
         self.table = TextTable((self.tr("Model"), self.tr("Hears with"), self.tr("State")), wide=2)
         self.table.itemSelectionChanged.connect(self._on_chosen)
-        self.says = QLabel()
+        self.says = PlainLabel()
         self.says.setWordWrap(True)
         self.use = QPushButton(self.tr("Use it for this library"))
         self.use.clicked.connect(self._use)

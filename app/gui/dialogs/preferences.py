@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
     QDialogButtonBox,
+    QFileDialog,
     QFormLayout,
-    QLabel,
+    QHBoxLayout,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
 )
 
+from app.gui.files import open_folder
 from app.gui.jobs import belongs_to
+from app.gui.parts import SETTING
 from app.gui.style.apply import apply_theme
 from app.gui.style.palette import THEMES
+from app.gui.widgets.plain import PlainLabel
 from engine.paths import cache_folder
 from engine.progress import Control
 
@@ -35,6 +41,7 @@ class Preferences(QDialog):
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
         self._window = window
+        self._place: Path | None = None
         settings = window.context.settings
         self.setWindowTitle(self.tr("Preferences"))
         self.setMinimumWidth(460)
@@ -57,7 +64,18 @@ class Preferences(QDialog):
         self.watch = QCheckBox(self.tr("Keep up with changes in the folders"))
         self.watch.setChecked(window.indexing.watches)
         self.watch.toggled.connect(self._set_watch)
-        self.cache = QLabel("…")
+        self.ranges = PlainLabel("…")
+        self.ranges.setWordWrap(True)
+        self.ranges.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        choose, show = QPushButton(self.tr("Choose …")), QPushButton(self.tr("Show"))
+        choose.clicked.connect(self._choose_ranges)
+        show.clicked.connect(self._show_ranges)
+        buttons = QHBoxLayout()
+        for button in (choose, show):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        self.cache = PlainLabel("…")
         empty = QPushButton(self.tr("Empty the cache"))
         empty.setAutoDefault(False)
         empty.clicked.connect(self._empty_cache)
@@ -68,6 +86,8 @@ class Preferences(QDialog):
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow("", self.watch)
         form.addRow(self.tr("Threads that decode"), self.threads)
+        form.addRow(self.tr("Ranges that you drag or copy are kept in"), self.ranges)
+        form.addRow("", buttons)
         form.addRow(self.tr("Cache of waveforms"), self.cache)
         form.addRow("", empty)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -88,6 +108,7 @@ class Preferences(QDialog):
             return outputs.names(), input_names(), sum(sizes) / 1e6
 
         self._window.jobs.start("read", look, self._show)
+        self._window.parts.place(belongs_to(self, self._show_place), self.ranges.setText)
 
     def _show(self, found: tuple[list[str], list[str], float]) -> None:
         settings = self._window.context.settings
@@ -106,6 +127,23 @@ class Preferences(QDialog):
                 lambda _, of=box, setting=key: self._set_device(of, setting)
             )
         self.cache.setText(self.tr("{:.0f} MB").format(found[2]))
+
+    def _show_place(self, folder: Path) -> None:
+        self._place = folder
+        self.ranges.setText(str(folder))
+
+    def _choose_ranges(self) -> None:
+        title = self.tr("Keep ranges in")
+        folder = QFileDialog.getExistingDirectory(self, title, str(self._place or Path.home()))
+        if not folder:
+            return
+        self._window.context.settings.setValue(SETTING, folder)
+        self._window.parts.place(belongs_to(self, self._show_place), self.ranges.setText)
+        self._window.prepare_range(self._window.panel.waveform.range_s)
+
+    def _show_ranges(self) -> None:
+        if self._place is not None:
+            open_folder(self._place)
 
     def _set_device(self, box: QComboBox, key: str) -> None:
         name = str(box.currentData() or "")

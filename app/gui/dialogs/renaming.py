@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPushButton,
     QVBoxLayout,
@@ -21,6 +20,7 @@ from PySide6.QtWidgets import (
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
 from app.gui.text import number
+from app.gui.widgets.plain import PlainLabel
 from engine.metadata.renaming import UCS_PATTERN, Move, Rename
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class RenameFiles(QDialog):
             line.setAccessibleName(title)
             form.addRow(title, line)
             line.textChanged.connect(lambda _: self._wait.start())
-        self.says = QLabel()
+        self.says = PlainLabel()
         self.says.setWordWrap(True)
         titles = (self.tr("Name now"), self.tr("New name"))
         self.table = TextTable(titles, wide=1)

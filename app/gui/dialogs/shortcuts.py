@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog, QGridLayout, QLabel
+from PySide6.QtWidgets import QDialog, QGridLayout
 
 from app.gui.actions import ACTIONS, key_name
 from app.gui.text import tr
+from app.gui.widgets.plain import PlainLabel
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
@@ -40,7 +41,7 @@ class Shortcuts(QDialog):
         ]
         for number, (key, does) in enumerate(lines):
             row, column = number % _ROWS, 2 * (number // _ROWS)
-            what = QLabel(key)
+            what = PlainLabel(key)
             what.setProperty("role", "title")
             grid.addWidget(what, row, column)
-            grid.addWidget(QLabel(does), row, column + 1)
+            grid.addWidget(PlainLabel(does), row, column + 1)

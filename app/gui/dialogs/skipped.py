@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
 from app.gui.text import number
+from app.gui.widgets.plain import PlainLabel
 from engine.store import Skipped
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ class SkippedFiles(QDialog):
         self._window = window
         self.setWindowTitle(self.tr("Skipped files"))
         self.resize(860, 420)
-        self.says = QLabel()
+        self.says = PlainLabel()
         self.says.setWordWrap(True)
         self.table = TextTable((self.tr("File"), self.tr("Why")), wide=1)
         again = QPushButton(self.tr("Look for changes"))

@@ -8,6 +8,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
+from app.gui.widgets.plain import tip
+
 
 class TextTable(QTableWidget):
     """Rows of texts; the column ``wide`` takes the room that is left."""
@@ -37,7 +39,7 @@ class TextTable(QTableWidget):
         for number, row in enumerate(rows):
             for column, text in enumerate(row):
                 item = QTableWidgetItem(text)
-                item.setToolTip(text)
+                item.setToolTip(tip(text))
                 self.setItem(number, column, item)
         most = self.width() // 2  # a long name may not push the rest out of sight
         for column in range(self.columnCount()):

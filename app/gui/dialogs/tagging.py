@@ -9,7 +9,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QInputDialog,
-    QLabel,
     QPushButton,
     QVBoxLayout,
 )
@@ -18,6 +17,7 @@ from app.gui.jobs import belongs_to
 from app.gui.models.tags_model import ShownTag, TagsModel
 from app.gui.tagging import Suggested, told
 from app.gui.text import number
+from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.suggest_bar import SuggestBar, percent_box
 from app.gui.widgets.tags_table import TagsTable
 from engine.progress import Control
@@ -44,7 +44,7 @@ class ReviewTags(QDialog):
         self.model = TagsModel()
         self.table = TagsTable(self.model, window.context)
         self.sure = percent_box(50, self.tr("Least probability to be accepted"))
-        keys = QLabel(
+        keys = PlainLabel(
             self.tr("A accept · X reject · E replace · Space hear · Ctrl+Z undo · Ctrl+A all rows")
         )
         keys.setProperty("role", "dim")

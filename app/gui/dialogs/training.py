@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QProgressBar,
     QPushButton,
@@ -24,6 +23,7 @@ from app.gui.dialogs.models import use_model_in
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
 from app.gui.widgets.curve import Curve
+from app.gui.widgets.plain import PlainLabel, menu_text
 from engine.models.spec import read_spec
 from engine.paths import data_folder
 from engine.progress import Control
@@ -53,7 +53,7 @@ class Training(QDialog):
         self.process.finished.connect(self._ended)
         self.name = QLineEdit("personal")
         self.text_tower = QCheckBox(self.tr("the text tower, too (slower)"))
-        self.says = QLabel(
+        self.says = PlainLabel(
             self.tr(
                 "Names, tags and descriptions of your sounds say what they are; what was already "
                 "heard is not heard again. The library stays as it is until you adopt the result."
@@ -72,7 +72,7 @@ class Training(QDialog):
         self.stop.clicked.connect(self._stop)
         self.adopt = QPushButton(self.tr("Adopt it"))
         self.adopt.clicked.connect(self._adopt)
-        self.back = QPushButton(self.tr("Go back to {}").format(self._base))
+        self.back = QPushButton(menu_text(self.tr("Go back to {}").format(self._base)))
         self.back.clicked.connect(lambda: self._use(self._base))
         self._lay_out()
         self._show_state(running=False)
@@ -108,7 +108,7 @@ class Training(QDialog):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow(self.tr("Base model"), QLabel(self._base))
+        form.addRow(self.tr("Base model"), PlainLabel(self._base))
         form.addRow(self.tr("Name of the new one"), self.name)
         form.addRow(self.tr("Train"), self.text_tower)
         curves = QHBoxLayout()

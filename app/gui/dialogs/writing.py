@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -19,6 +18,7 @@ from PySide6.QtWidgets import (
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
 from app.gui.text import number
+from app.gui.widgets.plain import PlainLabel
 from engine.metadata.write import SoundTags
 from engine.tags.run import Written
 
@@ -37,7 +37,7 @@ class WriteTags(QDialog):
         self._wanted: Mapping[str, SoundTags] = {}
         self.setWindowTitle(self.tr("Write tags into files"))
         self.resize(820, 460)
-        self.says = QLabel(self.tr("Looking at what was accepted …"))
+        self.says = PlainLabel(self.tr("Looking at what was accepted …"))
         self.says.setWordWrap(True)
         self.table = TextTable((self.tr("File"), self.tr("What is written")), wide=1)
         self.keep_time = QCheckBox(self.tr("leave the files' times of change as they are"))

@@ -22,6 +22,7 @@ from PySide6.QtCore import (
 )
 
 from app.gui.text import duration, short_folder, technical, tr
+from app.gui.widgets.plain import tip
 from app.gui.workspace import Asked, Found, RowFacts
 from engine.metadata.ucs_names import category_of_sound
 from engine.search.searcher import Match
@@ -267,7 +268,7 @@ class ResultsModel(QAbstractTableModel):
             return None
         row = self.row_at(index.row())
         if role == Qt.ItemDataRole.ToolTipRole:
-            return row.sound.path if row.sound else None
+            return tip(row.sound.path) if row.sound else None
         return cell_text(row, Column(index.column()))
 
     def flags(self, index: Index) -> Qt.ItemFlag:

@@ -11,6 +11,7 @@ from typing import Any
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
 from app.gui.text import duration, short_folder, tr
+from app.gui.widgets.plain import tip
 from engine.metadata.ucs_names import category_of_tag
 from engine.store import SoundRow
 from engine.store.tags import PERSON, TagRow
@@ -105,7 +106,7 @@ class TagsModel(QAbstractTableModel):
             known = category_of_tag(row.tag.label)
             if index.column() == TagColumn.TAG and known is not None:
                 return f"{known.category} {known.subcategory}\n{known.explanation}"
-            return row.sound.path
+            return tip(row.sound.path)
         return None
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

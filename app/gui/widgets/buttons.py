@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QToolButton, QWidget
 
 from app.gui.style.icons import icon
 from app.gui.style.palette import Colours
+from app.gui.widgets.plain import tip as plain_tip
 
 _ICON_PX = 16
 
@@ -20,7 +21,7 @@ class IconButton(QToolButton):
         self._name = name
         self._colours = colours
         self.setCheckable(checkable)
-        self.setToolTip(tip)
+        self.setToolTip(plain_tip(tip))
         self.setAccessibleName(tip.split(" (")[0])
         self.setIconSize(QSize(_ICON_PX, _ICON_PX))
         self.setAutoRaise(True)

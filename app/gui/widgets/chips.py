@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLayout, QLayoutItem, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QLayoutItem, QWidget
 
 from app.gui.style.palette import Colours
 from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.plain import PlainLabel
+from app.gui.widgets.plain import tip as plain_tip
 
 
 class Chip(QFrame):
@@ -22,12 +24,12 @@ class Chip(QFrame):
         self.setProperty("sound", sound)
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setAccessibleName(text)
-        self.setToolTip(tip or text)
+        self.setToolTip(plain_tip(tip or text))
         row = QHBoxLayout(self)
         row.setContentsMargins(9, 1, 3, 1)
         row.setSpacing(2)
         shown = text if len(text) <= 40 else f"{text[:24]}…{text[-14:]}"
-        row.addWidget(QLabel(shown))
+        row.addWidget(PlainLabel(shown))
         cross = IconButton("close", self.tr("Remove {} (Delete)").format(text), colours)
         cross.setIconSize(QSize(10, 10))
         cross.setFocusPolicy(Qt.FocusPolicy.NoFocus)

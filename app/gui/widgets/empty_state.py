@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
 from app.gui.style.icons import pixmap
+from app.gui.widgets.plain import PlainLabel
 
 
 class EmptyState(QWidget):
@@ -14,9 +15,9 @@ class EmptyState(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.setObjectName("panel")
-        self.title = QLabel()
+        self.title = PlainLabel()
         self.title.setProperty("role", "title")
-        self.hint = QLabel()
+        self.hint = PlainLabel()
         self.hint.setProperty("role", "dim")
         for label in (self.title, self.hint):
             label.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -42,7 +43,7 @@ class Welcome(EmptyState):
 
     def __init__(self) -> None:
         super().__init__()
-        picture = QLabel()
+        picture = PlainLabel()
         size = QSize(72, 72)
         drawn = pixmap("soundsift", "#000000", 144)
         drawn.setDevicePixelRatio(144 / size.width())

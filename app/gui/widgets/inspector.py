@@ -10,7 +10,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QScrollArea,
     QSizePolicy,
@@ -23,6 +22,7 @@ from app.gui.style.palette import Colours
 from app.gui.text import channels, duration, short_folder
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.chips import Chip, FlowLayout
+from app.gui.widgets.plain import PlainLabel, menu_text, tip
 from app.gui.workspace import SoundDetails
 from engine.metadata.ucs_names import category_of_sound
 from engine.search.searcher import Match
@@ -76,7 +76,7 @@ class Inspector(QFrame):
         """Show nothing."""
         self._details = self._match = None
         body = self._fresh()
-        hint = QLabel(self.tr("Choose a sound to see what is known of it."))
+        hint = PlainLabel(self.tr("Choose a sound to see what is known of it."))
         hint.setWordWrap(True)
         hint.setProperty("role", "dim")
         self._column.addWidget(hint)
@@ -88,7 +88,7 @@ class Inspector(QFrame):
         self._details, self._match = details, match
         body = self._fresh()
         sound = details.sound
-        name = QLabel(Path(sound.path).name)
+        name = PlainLabel(Path(sound.path).name)
         name.setProperty("role", "title")
         name.setWordWrap(True)
         name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
@@ -123,13 +123,13 @@ class Inspector(QFrame):
         return body
 
     def _heading(self, text: str) -> None:
-        label = QLabel(text)
+        label = PlainLabel(text)
         label.setProperty("role", "heading")
         _keep_height(label)
         self._column.addWidget(label)
 
-    def _warning(self, text: str) -> QLabel:
-        label = QLabel(text)
+    def _warning(self, text: str) -> PlainLabel:
+        label = PlainLabel(text)
         label.setProperty("role", "warning")
         label.setWordWrap(True)
         return label
@@ -208,8 +208,9 @@ class Inspector(QFrame):
             row.setSpacing(2)
             button = QToolButton()
             name = Path(match.sound.path).name
-            button.setText(name if len(name) < 34 else f"{name[:20]}…{name[-12:]}")
-            button.setToolTip(self.tr("Hear {}").format(match.sound.path))
+            shown = name if len(name) < 34 else f"{name[:20]}…{name[-12:]}"
+            button.setText(menu_text(shown))
+            button.setToolTip(tip(self.tr("Hear {}").format(match.sound.path)))
             _keep_height(button)
             button.clicked.connect(lambda _=False, found=match: self.sound_wanted.emit(found))
             row.addWidget(button)
@@ -251,8 +252,8 @@ def _table(rows: Sequence[tuple[str, str]]) -> QGridLayout:
     return grid
 
 
-def _dim(text: str) -> QLabel:
-    label = QLabel(text)
+def _dim(text: str) -> PlainLabel:
+    label = PlainLabel(text)
     label.setProperty("role", "dim")
     _keep_height(label)
     return label
@@ -263,8 +264,8 @@ def _keep_height(widget: QWidget) -> None:
     widget.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Minimum)
 
 
-def _text(text: str) -> QLabel:
-    label = QLabel()
+def _text(text: str) -> PlainLabel:
+    label = PlainLabel()
     label.setTextFormat(Qt.TextFormat.PlainText)  # what a file says is never markup
     label.setText(text)
     label.setWordWrap(True)

@@ -7,13 +7,14 @@ from pathlib import Path
 import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QColor, QImage
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QScrollBar, QSlider, QVBoxLayout
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollBar, QSlider, QVBoxLayout
 
 from app.gui.sound.player import Player
 from app.gui.style.palette import Colours
 from app.gui.text import duration, technical
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.meter import Meter
+from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.waveform import Waveform
 from engine.audio.spectrogram import Shades
 from engine.store import SoundRow
@@ -33,11 +34,11 @@ class PlayerPanel(QFrame):
         self.setObjectName("panel")
         self.waveform = Waveform(colours)
         self.meter = Meter(colours)
-        self.name = QLabel()
+        self.name = PlainLabel()
         self.name.setProperty("role", "title")
-        self.place = QLabel()
+        self.place = PlainLabel()
         self.place.setProperty("role", "dim")
-        self.speed = QLabel()
+        self.speed = PlainLabel()
         self.speed.setProperty("role", "dim")
         self.gain = QSlider(Qt.Orientation.Horizontal)
         self.gain.setRange(-40, 6)

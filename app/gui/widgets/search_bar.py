@@ -7,13 +7,14 @@ from pathlib import Path
 
 from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QLineEdit, QMenu
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu
 
 from app.gui.style.palette import Colours
 from app.gui.text import duration
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.chips import Chip
 from app.gui.widgets.filter_completer import FilterCompleter
+from app.gui.widgets.plain import PlainLabel, menu_text
 from app.gui.workspace import Asked
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
@@ -56,7 +57,7 @@ class SearchBar(QFrame):
         self.text.setClearButtonEnabled(True)
         self.less = QLineEdit()
         self.less.setPlaceholderText(self.tr("(optional)"))
-        self._less_title = QLabel(self.tr("less like"))
+        self._less_title = PlainLabel(self.tr("less like"))
         self._less_title.setProperty("role", "dim")
         self._less_title.hide()
         self.less.setAccessibleName(self.tr("Less like"))
@@ -154,7 +155,7 @@ class SearchBar(QFrame):
         """Offer earlier searches."""
         menu = QMenu(self)
         for text in self.history:
-            menu.addAction(text.replace("&", "&&")).triggered.connect(
+            menu.addAction(menu_text(text)).triggered.connect(
                 lambda _=False, chosen=text: self.set_text(chosen)
             )
         if not self.history:

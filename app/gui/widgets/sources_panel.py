@@ -20,7 +20,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QMenu,
     QStyledItemDelegate,
     QStyleOptionViewItem,
@@ -33,6 +32,7 @@ from app.gui.style.icons import icon
 from app.gui.style.palette import Colours
 from app.gui.text import number
 from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.plain import PlainLabel, tip
 from app.gui.workspace import Overview
 from engine.metadata.ucs_names import categories, category_of_tag
 from engine.store.listing import FolderCounts
@@ -75,7 +75,7 @@ class SourcesPanel(QFrame):
         self.tree.customContextMenuRequested.connect(self._show_menu)
         head = QHBoxLayout()
         head.setContentsMargins(10, 6, 6, 0)
-        title = QLabel(self.tr("Library"))
+        title = PlainLabel(self.tr("Library"))
         title.setProperty("role", "title")
         head.addWidget(title, 1)
         add = IconButton("folder-add", self.tr("Add a folder of sounds (Ctrl+O)"), colours)
@@ -150,7 +150,7 @@ class SourcesPanel(QFrame):
                 state += self.tr(", {} wait to be listened to").format(number(counts.waiting))
             if is_away:
                 state = self.tr("away: connect its drive, or relink it")
-            item.setToolTip(f"{path}\n{state}")
+            item.setToolTip(tip(f"{path}\n{state}"))
             group.appendRow(item)
         return group
 
@@ -178,7 +178,7 @@ class SourcesPanel(QFrame):
             for name, cat_id, count in sorted(parts):
                 child = self._item(name.title(), "", count)
                 child.setData(f"cat:{cat_id}", TOKEN)
-                child.setToolTip(cat_id)
+                child.setToolTip(tip(cat_id))
                 item.appendRow(child)
             group.appendRow(item)
         return group

@@ -6,7 +6,6 @@ from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QMenu,
     QProgressBar,
     QSizePolicy,
@@ -17,6 +16,7 @@ from app.gui.jobs import Job, Jobs
 from app.gui.style.palette import Colours
 from app.gui.text import number, time_left
 from app.gui.widgets.buttons import IconButton
+from app.gui.widgets.plain import PlainLabel, menu_text, tip
 from app.gui.workspace import Overview
 
 _SHOWN_MS = 12_000
@@ -33,10 +33,10 @@ class StatusBar(QFrame):
         self._jobs = jobs
         self.setObjectName("panel")
         self.setFixedHeight(28)
-        self.message = QLabel()
+        self.message = PlainLabel()
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.message.setAccessibleName(self.tr("Status"))
-        self._job_text = QLabel()
+        self._job_text = PlainLabel()
         self._job_text.setProperty("role", "dim")
         self._progress = QProgressBar()
         self._progress.setTextVisible(False)
@@ -64,7 +64,7 @@ class StatusBar(QFrame):
     def say(self, text: str, warning: bool = False, stays: bool = False) -> None:
         """Show a sentence for a while, or until the next one."""
         self.message.setText(text)
-        self.message.setToolTip(text)
+        self.message.setToolTip(tip(text))
         self.message.setProperty("role", "warning" if warning else "")
         self.message.style().unpolish(self.message)
         self.message.style().polish(self.message)
@@ -84,7 +84,7 @@ class StatusBar(QFrame):
         if counts.skipped:
             parts.append(self.tr("{} skipped").format(number(counts.skipped)))
         self.counts.setText(" · ".join(parts))
-        self.model.setText(overview.model)
+        self.model.setText(menu_text(overview.model))
 
     def _stop(self) -> None:
         jobs = self._jobs.shown()
@@ -93,7 +93,7 @@ class StatusBar(QFrame):
             return
         menu = QMenu(self)
         for job in jobs:
-            menu.addAction(self.tr("Stop: {}").format(job.title)).triggered.connect(
+            menu.addAction(menu_text(self.tr("Stop: {}").format(job.title))).triggered.connect(
                 lambda _=False, chosen=job: chosen.cancel()
             )
         menu.popup(self._cancel.mapToGlobal(self._cancel.rect().topLeft()))

@@ -11,13 +11,13 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSpinBox,
     QWidget,
 )
 
 from app.gui.text import tr
+from app.gui.widgets.plain import PlainLabel
 
 if TYPE_CHECKING:
     from engine.tags.suggest import Rules
@@ -47,7 +47,7 @@ class SuggestBar(QWidget):
         self.words.setToolTip(self.tr("Words in file names and headers count beside the sound"))
         self.words.setChecked(True)
         self.least = percent_box(30, self.tr("Least probability to be suggested"))
-        self.says = QLabel()
+        self.says = PlainLabel()
         self.says.setWordWrap(True)
         self.start = QPushButton(self.tr("Suggest"))
         self.start.setDefault(True)
@@ -56,7 +56,7 @@ class SuggestBar(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         for widget in (self.labels, self.folder, self.words):
             row.addWidget(widget)
-        row.addWidget(QLabel(self.tr("from")))
+        row.addWidget(PlainLabel(self.tr("from")))
         row.addWidget(self.least)
         row.addWidget(self.says, 1)
         row.addWidget(self.start)

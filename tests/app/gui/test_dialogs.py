@@ -93,6 +93,17 @@ def test_a_cue_sheet_is_solved_locked_solved_again_and_saved(window, qtbot, tmp_
     assert rows[1]["cue"] == "sound 07" and rows[1]["locked"].endswith("Sound_07.wav")
 
 
+def test_clips_that_cannot_be_saved_leave_nothing_behind(window, tmp_path, monkeypatch):
+    dialog = opened(window, "cues")
+    target = tmp_path / "out" / "taken.csv"
+    target.mkdir(parents=True)
+    name = "app.gui.dialogs.cue_sheet.QFileDialog.getSaveFileName"
+    monkeypatch.setattr(name, lambda *a: (str(target), ""))
+    dialog._choose_target()
+    assert "taken.csv cannot be written" in dialog.says.text()
+    assert list(target.parent.iterdir()) == [target]
+
+
 def test_an_impossible_cue_is_told(window, qtbot):
     dialog = opened(window, "cues")
     dialog.lines.setPlainText("...")

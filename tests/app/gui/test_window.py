@@ -1,5 +1,6 @@
 """The window as its users meet it: real widgets, a real small library."""
 
+import os
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
+from engine.search.query_sound import QuerySound
 from engine.store import Library
 from engine.store.collections import collections
 from engine.store.tags import accepted_tags, rejected_tags
@@ -127,6 +129,14 @@ def test_a_dropped_file_is_searched_by(window, sounds, qtbot):
     window.bar.dropEvent(event)
     qtbot.waitUntil(lambda: bool(window.results.results.found.asked.sounds), timeout=10_000)
     assert len(names(window)) == 11 and path.name not in names(window)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_not_waited_for(window, tmp_path, qtbot):
+    os.mkfifo(tmp_path / "pipe.wav")
+    window.bar.add_sound(QuerySound(tmp_path / "pipe.wav"))
+    said = window.status.message
+    qtbot.waitUntil(lambda: "pipe.wav is a pipe, not a sound file" in said.text(), timeout=10_000)
 
 
 def test_similar_sounds_of_a_range(window, qtbot):
@@ -275,7 +285,7 @@ def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
     assert [path.name for path in shown] == ["Sound_05.wav"]
 
 
-def test_a_range_is_rendered_to_be_dragged_out_and_cleaned_up(window, qtbot, monkeypatch):
+def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home):
     dragged = []
     monkeypatch.setattr("app.gui.window.drag_files", lambda source, paths: dragged.append(paths))
     search(window, qtbot, '"sound 11"')
@@ -284,7 +294,10 @@ def test_a_range_is_rendered_to_be_dragged_out_and_cleaned_up(window, qtbot, mon
     waveform.set_range((0.25, 0.75))
     waveform.range_changed.emit((0.25, 0.75))
     sound = window.audition.sound
-    qtbot.waitUntil(lambda: window.parts.file_of(sound, (0.25, 0.75)) is not None, timeout=5000)
+    source = Path(sound.path)
+    before = source.read_bytes(), source.stat().st_mtime_ns
+    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.25, 0.75)), timeout=5000)
+    assert not list((own_home / "ranges").glob("*.wav"))
     y = waveform.height() // 2
     inside = round(waveform.view.x(0.5))
     from tests.app.gui.test_results import QPoint, send_move
@@ -295,8 +308,12 @@ def test_a_range_is_rendered_to_be_dragged_out_and_cleaned_up(window, qtbot, mon
     info = soundfile.info(path)
     assert (info.subtype, info.samplerate) == ("PCM_24", sound.rate_hz)
     assert info.duration == pytest.approx(0.5, abs=1e-3)
+    assert path == own_home / "ranges" / "Sound_11 0m00.25–0m00.75.wav"
+    assert "is kept in" in window.status.message.text()
     window.close()
-    assert not path.exists()
+    assert soundfile.info(path).duration == pytest.approx(0.5, abs=1e-3)
+    assert list((own_home / "ranges").iterdir()) == [path]  # and nothing that was prepared
+    assert (source.read_bytes(), source.stat().st_mtime_ns) == before
 
 
 def test_a_range_is_chosen_with_the_mouse_and_a_click_plays_from_there(window, qtbot):
@@ -330,13 +347,15 @@ def test_a_range_is_marked_and_copied_by_keys(window, qtbot):
     assert waveform.range_s == pytest.approx((0.3, 0.8))
     assert window.player.order.range_s == waveform.range_s
     sound = window.audition.sound
-    qtbot.waitUntil(lambda: window.parts.file_of(sound, (0.3, 0.8)) is not None, timeout=5000)
+    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.3, 0.8)), timeout=5000)
     qtbot.keyClick(waveform, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     (url,) = QGuiApplication.clipboard().mimeData().urls()
     assert soundfile.info(url.toLocalFile()).duration == pytest.approx(0.5, abs=1e-3)
     window.player.seek(0.1)
     qtbot.keyClick(waveform, Qt.Key.Key_O)  # before its beginning: there is no range
     assert waveform.range_s is None
+    window.close()
+    assert soundfile.info(url.toLocalFile()).duration == pytest.approx(0.5, abs=1e-3)
 
 
 def test_zooming_shows_samples_and_a_spectrogram(window, qtbot):

@@ -89,6 +89,10 @@ def test_ages_count_back_from_now():
         ("door OR dur:<2s", "OR joins words, not dur:<2s"),
         ("me*al", "the star stands at the end of a word"),
         ('-""', "holds no word"),
+        ('in:"%"', 'in:"%" holds no word of a folder: write in:"Boom Library"'),
+        ("-in:*", "holds no word of a folder"),
+        ("door \udc80", "bytes that are no text"),
+        (" ".join(f"-w{n}" for n in range(300)), "200 is the most: leave some out"),
         ("a OR b c OR d e OR f g OR h", "16 descriptions; 8 is the most"),
     ],
 )

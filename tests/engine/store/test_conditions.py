@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from engine.search.grammar import parse
 from engine.store import FileFacts, Header, Library, tables
-from engine.store.conditions import sounds_where, where_all
+from engine.store.conditions import Not, Words, sounds_where, where_all
 from engine.store.keywords import find_words, match_words
 from engine.store.tables import MISSING
 from tests.conftest import accept_tags
@@ -106,6 +106,12 @@ def test_missing_sounds_are_not_found(library):
     library.set_state([1], MISSING)
     assert match_words(library, [["door"]]) == []
     assert 1 not in sounds_where(library, parse("dur:<2s").conditions)
+
+
+@pytest.mark.parametrize("column", [None, "folders"])
+def test_words_that_hold_no_word_occur_nowhere(library, column):
+    assert not len(sounds_where(library, [Words(("%", "*"), column)]))
+    assert len(sounds_where(library, [Not(Words(("%",), column))])) == 4
 
 
 def test_nothing_in_a_query_is_ever_code(library):

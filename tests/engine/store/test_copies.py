@@ -85,7 +85,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(library, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "_RESERVE_BYTES", 0)
-    monkeypatch.setattr(module, "flush_file", full)
+    monkeypatch.setattr(module.durable, "sync_file", full)
     assert "No space left" in keep_copy(library.path)
     assert files_beside(library) == []
 

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from engine import durable
 from engine.models.spec import Ranking
-from engine.search import codes, nearest
+from engine.search import nearest
 from engine.search.nearest import Nearest
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store import vectors as module
@@ -280,14 +281,20 @@ def test_an_up_to_date_cache_is_not_written(library):
 def test_a_state_is_written_after_what_it_vouches_for(library, monkeypatch):
     """A power loss between two steps must leave no state that speaks of what is not there."""
     steps: list[str] = []
-    monkeypatch.setattr(module, "flush", lambda file: steps.append(Path(file.name).suffix))
-    write = module.write_durably
+    write, flush = durable.put_file, durable.flush
+
+    def flushed(file):
+        if Path(file.name).suffix != ".part":
+            steps.append(Path(file.name).suffix)
+        flush(file)
+
+    monkeypatch.setattr(durable, "flush", flushed)
 
     def note(path, content):
         steps.append(path.name)
         write(path, content)
 
-    monkeypatch.setattr(module, "write_durably", note)
+    monkeypatch.setattr(durable, "put_file", note)
     put(library, range(3))
     load_vectors(library, RANK)
     assert steps == [".f16", ".bin", "state.json"]
@@ -333,5 +340,5 @@ def test_codes_that_cannot_be_kept_cost_no_answer(library, monkeypatch):
     def full(path, content):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(codes, "write_durably", full)
+    monkeypatch.setattr(durable, "put_file", full)
     assert answers(library) == truth

@@ -1,0 +1,18 @@
+"""Files are put in their place whole or not at all."""
+
+import pytest
+
+from engine import durable
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one_and_no_other(tmp_path, monkeypatch):
+    path = tmp_path / "state.json"
+    durable.put_file(path, b"old")
+
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(durable, "flush", full)
+    with pytest.raises(OSError):
+        durable.put_file(path, b"new")
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"old"]
