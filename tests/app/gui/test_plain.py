@@ -33,6 +33,7 @@ from tests.conftest import accept_tags, tone
 
 # No quote and no slash, which names of files or filters cannot hold on every system.
 EVIL = "<b>x<b><img src=file>&lt;&amp; &x"
+MODEL = "&lt;img&gt;&amp; &x"  # models with worse names are refused
 DIALOGS = (
     *("preferences", "skipped", "cues", "review", "audit", "duplicates"),
     *("train", "models", "shortcuts", "about"),
@@ -52,10 +53,10 @@ def library_path(tmp_path: Path, model_folder: Path, own_home: Path) -> Path:
     model = own_home / "models" / EVIL
     shutil.copytree(model_folder, model)
     spec = json.loads((model / "model.json").read_text())
-    (model / "model.json").write_text(json.dumps(spec | {"name": EVIL}))
+    (model / "model.json").write_text(json.dumps(spec | {"name": MODEL}))
     path = tmp_path / "library.db"
     with Library(path) as library:
-        library.set_settings({"model_folder": str(model).encode(), "model_name": EVIL.encode()})
+        library.set_settings({"model_folder": str(model).encode(), "model_name": MODEL.encode()})
         index_folders(library, model, [sounds], Control())
         ids = sorted(library.sounds())
         accept_tags(library, [(i, f"tag {EVIL}") for i in ids])
@@ -180,7 +181,7 @@ def test_labels_are_plain_labels():
 @pytest.mark.parametrize(
     "text", [EVIL, "<i>a", "&lt;b&gt;", "<!doctype html>", "  <?xml ?><p>", "a < b", "plain", ""]
 )
-def test_helpers_change_what_is_guessed_and_nothing_that_is_seen(text):
+def test_helpers_change_what_is_guessed_and_nothing_that_is_seen(qapp, text):
     assert not QtText.mightBeRichText(tip(text))
     assert tip(text).replace("\u2060", "") == text
     assert QAction(menu_text(text)).text().replace("&&", "&") == text
