@@ -62,10 +62,22 @@ def apart(work: Callable[[], object]) -> tuple[int, Any]:
     return os.waitpid(child, 0)[1], json.loads(said or b"null")
 
 
+def evenly(count: int, most: int) -> list[int]:
+    """Return at most ``most`` of the numbers below ``count``, the first and the last among them."""
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+
+
 def killed_everywhere(
-    folder: Path, prepare: Callable[[], object], work: Callable[[], object], seen: Callable[[], str]
+    folder: Path,
+    prepare: Callable[[], object],
+    work: Callable[[], object],
+    seen: Callable[[], str],
+    most: int | None = None,
 ) -> list[str]:
-    """Return what ``seen`` says after each kill, and last after none."""
+    """Return what ``seen`` says after each kill, and last after none.
+
+    Where there are more than ``most`` points, it is so many of them, evenly spread.
+    """
 
     def counted() -> int:
         points = Points(folder, None)
@@ -81,7 +93,7 @@ def killed_everywhere(
     assert status == 0, count
     whole = apart(seen)[1]
     found = []
-    for deadly in range(count):
+    for deadly in range(count) if most is None else evenly(count, most):
         prepare()
         status, said = apart(partial(dying, deadly))
         assert os.WIFSIGNALED(status), (deadly, said)

@@ -1,12 +1,9 @@
-import contextlib
+import json
 import os
-import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,36 +20,7 @@ from engine.store import Library
 from engine.store.copies import copies
 from engine.store.windows import window_rows
 from tests.conftest import tone
-
-
-def contents(library: Library) -> dict[str, tuple[str, list[tuple]]]:
-    """Return all that matters of a library: by path its hash and windows, without ids."""
-    sounds = {sound.id: sound for sound in library.sounds().values()}
-    known = library.known([os.sep])
-    found: dict[str, tuple[str, list[tuple]]] = {
-        sound.path: (known[sound.path].content_hash, []) for sound in sounds.values()
-    }
-    rows = window_rows(
-        library, "sound_id", "start_s", "end_s", "features", "vector", "potential", present=False
-    )
-    for row in rows:
-        vector = np.frombuffer(row.vector, np.float16).astype(float)
-        features = np.frombuffer(row.features, np.float16).astype(float)
-        values = (row.start_s, row.end_s, features, vector, row.potential)
-        found[sounds[row.sound_id].path][1].append(values)
-    return found
-
-
-def assert_same(one: Library, other: Library) -> None:
-    mine, theirs = contents(one), contents(other)
-    assert mine.keys() == theirs.keys()
-    for path, (digest, windows) in mine.items():
-        assert theirs[path][0] == digest
-        assert len(windows) == len(theirs[path][1])
-        for a, b in zip(windows, theirs[path][1], strict=True):
-            assert a[:2] == b[:2]
-            for x, y in zip(a[2:], b[2:], strict=True):
-                assert np.allclose(x, y, atol=2e-3, rtol=2e-3)
+from tests.engine.index.compare import contents, difference
 
 
 def test_a_folder_is_indexed_and_a_second_time_nothing_is_heard(library, model_folder, sounds):
@@ -241,7 +209,7 @@ def test_a_run_that_changed_something_keeps_a_copy_once_a_day(
     assert index_folders(library, model_folder, [sounds], Control()).remark == ""
     (copy,) = copies(library.path)
     with Library(copy) as kept:
-        assert_same(kept, library)
+        assert difference(kept, library) == ""
     os.utime(copy, (0, 0))
     index_folders(library, model_folder, [sounds], Control())
     assert len(copies(library.path)) == 1  # nothing had changed
@@ -264,49 +232,28 @@ def test_potentials_are_solved_anew_when_a_library_has_shrunk(
     assert library.setting("bank_potentials") != before
 
 
-RUN = """
-import os, signal, sys, threading
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of its own process")
+def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, model_folder, sounds):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    command = [sys.executable, "-m", "tests.engine.index.killing", folder, model_folder, sounds]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) > 35
+    assert {number: said for number, said in enumerate(found) if said} == {}
+
+
+INDEX = """
+import sys
 from pathlib import Path
 from engine.index import build, hear
 from engine.progress import Control
 from engine.store import Library
-from engine.store.windows import window_rows
 hear._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
-left = int(sys.argv[4]) if len(sys.argv) > 4 else 10**9
-def count(progress):
-    global left
-    left -= 1
-    if left == 0:
-        threading.Timer(float(sys.argv[5]), os.kill, (os.getpid(), signal.SIGKILL)).start()
 with Library(Path(sys.argv[1])) as library:
-    build.index_folders(library, Path(sys.argv[2]), [Path(sys.argv[3])], Control(count))
+    build.index_folders(library, Path(sys.argv[2]), [Path(sys.argv[3])], Control())
 """
-
-
-def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, model_folder, sounds):
-    for number in range(12):
-        shutil.copytree(sounds / "tones", sounds / f"more {number}")
-    path = tmp_path / "killed.db"
-    command = [sys.executable, "-c", RUN, str(path), str(model_folder), str(sounds)]
-    chance = random.Random(0)
-    kills = 0
-    for _ in range(20):  # somewhere after some report of progress, so in the midst of work
-        moment = [str(chance.randint(1, 8)), str(chance.choice((0.0, 0.001, 0.005, 0.02)))]
-        done = subprocess.run([*command, *moment], check=False)
-        kills += done.returncode == -signal.SIGKILL
-        with contextlib.closing(sqlite3.connect(path)) as connection:
-            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    subprocess.run(command, check=True)
-    assert kills >= 10
-    with Library(tmp_path / "calm.db") as calm, Library(path) as killed:
-        index_folders(calm, model_folder, [sounds], Control())
-        assert_same(calm, killed)
-        mine, theirs = calm.statistics(), killed.statistics()
-        assert mine.hours == pytest.approx(theirs.hours)
-        assert replace(mine, hours=0.0) == replace(theirs, hours=0.0)
-
-
 SEARCH = """
 import sys
 from pathlib import Path
@@ -341,7 +288,7 @@ def test_two_searching_programs_and_an_indexing_one_share_a_library(tmp_path, mo
         subprocess.Popen(search, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    index = [sys.executable, "-c", RUN, str(path), str(model_folder), str(sounds)]
+    index = [sys.executable, "-c", INDEX, str(path), str(model_folder), str(sounds)]
     subprocess.run(index, check=True)
     over.touch()
     for process in searching:
