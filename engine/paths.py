@@ -96,6 +96,24 @@ def spelled_out(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow the links
 
 
+def is_unicode(path: str) -> bool:
+    """Return whether a path is text; names of other bytes cannot be kept in a library."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def refuse_odd_name(path: str) -> None:
+    """Refuse a folder whose sounds no library could hold.
+
+    :raises InputError: the path is no text.
+    """
+    if not is_unicode(path):
+        raise InputError(f"the name of {path} is not valid Unicode: rename it")
+
+
 def is_under(path: str, roots: Iterable[str]) -> bool:
     """Return whether ``path`` is one of ``roots`` or lies below one, by their spelling."""
     return any(path == root or path.startswith(root.rstrip(os.sep) + os.sep) for root in roots)

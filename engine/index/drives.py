@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import InputError, LibraryError
-from engine.paths import is_under, spelled_out
+from engine.paths import is_under, refuse_odd_name, spelled_out
 from engine.store import Library
 from engine.store.places import change_root, count_under, has_state, paths_under, set_state_under
 from engine.store.tables import MISSING, OFFLINE, PRESENT
@@ -65,6 +65,8 @@ def relink(library: Library, old: Path, new: Path) -> int:
     :raises InputError: nothing is known under ``old``, or less than half of it is in ``new``.
     """
     before, after = spelled_out(old), spelled_out(new)
+    refuse_odd_name(before)
+    refuse_odd_name(after)
     if is_under(after, [before]) or is_under(before, [after]):
         raise InputError(f"{old} and {new} lie inside one another: index {new} instead")
     known = paths_under(library, before)

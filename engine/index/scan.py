@@ -10,7 +10,7 @@ from pathlib import Path
 
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
-from engine.paths import is_under, spelled_out
+from engine.paths import is_under, is_unicode, refuse_odd_name, spelled_out
 from engine.progress import Control, Progress
 from engine.store import Known, Skipped
 from engine.store.tables import MISSING, PRESENT
@@ -50,13 +50,14 @@ class Difference:
 def roots_of(paths: Iterable[Path]) -> list[str]:
     """Return the absolute paths to index, without those that lie inside another.
 
-    :raises InputError: one of them does not exist.
+    :raises InputError: one of them does not exist, or has a name that is no text.
     """
     roots: list[str] = []
     for path in paths:
         absolute = spelled_out(path)
         if not Path(absolute).exists():
             raise InputError(f"{path} does not exist: check the path, or connect the drive")
+        refuse_odd_name(absolute)
         roots.append(absolute)
     kept: list[str] = []
     for root in sorted(set(roots), key=len):
@@ -144,11 +145,8 @@ def _walk(folder: str, result: Scan) -> Iterator[str]:
 
 
 def _look_at(path: str, result: Scan) -> None:
-    try:
-        path.encode("utf-8")
-    except UnicodeEncodeError:
-        reason = "its name is not valid Unicode: rename it"
-        result.refused.append(_refusal(path.encode("utf-8", "backslashreplace").decode(), reason))
+    if not is_unicode(path):
+        result.refused.append(_refusal(path, "its name is not valid Unicode: rename it"))
         return
     try:
         facts = os.stat(path)  # noqa: PTH116 - hot loop
@@ -161,4 +159,5 @@ def _look_at(path: str, result: Scan) -> None:
 
 
 def _refusal(path: str, reason: str) -> Skipped:
-    return Skipped(path, 0, 0, 0, reason)
+    shown = path.encode("utf-8", "backslashreplace").decode()
+    return Skipped(shown, 0, 0, 0, reason)

@@ -19,7 +19,7 @@ from sqlalchemy import (
     update,
 )
 
-from engine.paths import is_under
+from engine.paths import is_under, is_unicode
 from engine.store import tables
 from engine.store.library import Library, write_settings
 from engine.store.tables import PRESENT
@@ -28,6 +28,8 @@ from engine.store.words import index_words
 
 def sound_at(library: Library, path: str) -> int | None:
     """Return the id of the sound at a path, or None."""
+    if not is_unicode(path):
+        return None
     with library.reading() as connection:
         return connection.scalar(select(tables.sounds.c.id).where(tables.sounds.c.path == path))
 

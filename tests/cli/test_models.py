@@ -168,7 +168,7 @@ def test_a_foreign_checkpoint_is_tried_before_it_is_installed(tmp_path):
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")
         done = soundsift("models", "get", "default-mn04", "--from", tmp_path / "pipe")
-        assert_problem(done, "it is not a file")
+        assert_problem(done, "is a pipe, not a file")
 
 
 @pytest.mark.parametrize("name", ["a" * 5000, "x\n\x1b[2J"])

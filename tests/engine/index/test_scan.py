@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
+from engine.index.drives import relink
 from engine.index.scan import FoundFile, Scan, difference, roots_of, scan
 from engine.progress import Control
 from engine.store import Known, Skipped
+from engine.store.places import sound_at
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 
 
@@ -44,6 +46,27 @@ def test_a_broken_link_and_a_name_that_is_no_unicode_are_told(tmp_path):
     refused = {Path(r.path).name: r.reason for r in scan([str(tmp_path)], Control()).refused}
     assert refused["gone.wav"] == "No such file or directory"
     assert "not valid Unicode" in next(reason for name, reason in refused.items() if "caf" in name)
+
+
+def test_a_folder_whose_name_is_no_unicode_is_told(tmp_path, library, monkeypatch):
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    odd.mkdir()
+    touch(odd / "a.wav")
+    for refused in (
+        lambda: roots_of([odd]),
+        lambda: relink(library, odd, tmp_path / "new"),
+        lambda: relink(library, tmp_path / "old", odd),
+    ):
+        with pytest.raises(InputError, match="not valid Unicode: rename it"):
+            refused()
+    assert sound_at(library, str(odd / "a.wav")) is None
+
+    def closed(path: str) -> object:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", closed)
+    library.put_skipped(scan([str(odd)], Control()).refused)
+    assert [row.path for row in library.skipped()] == [f"{tmp_path}/caf\\udce9"]
 
 
 def test_names_with_emoji_and_of_250_characters_are_found(tmp_path):
