@@ -85,6 +85,7 @@ ACTIONS = (
     ActionSpec("duplicates", _TOOLS, QT_TR_NOOP("Duplicates …")),
     ActionSpec("train", _TOOLS, QT_TR_NOOP("Train on my library …")),
     ActionSpec("models", _TOOLS, QT_TR_NOOP("Models …")),
+    ActionSpec("repair", _TOOLS, QT_TR_NOOP("Repair the library …")),
     ActionSpec("shortcuts", _HELP, QT_TR_NOOP("Keys"), ("F1", "?")),
     ActionSpec("about", _HELP, QT_TR_NOOP("About Soundsift")),
 )

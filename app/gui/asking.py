@@ -114,6 +114,22 @@ class Asking(QObject):
             "read", write, lambda _: window.status.say(said), title=self.tr("Exporting")
         )
 
+    def repair(self) -> None:
+        """Ask whether to check and repair the library; the window closes for it."""
+        question = self.tr(
+            "Check the library, and save what can be saved if it is damaged?\n\n"
+            "The window closes meanwhile, and opens again. Your sounds are not touched."
+        )
+        if self._sure(question, self.tr("Check and repair")):
+            self._window.repair_wanted = True
+            self._window.close()
+
+    def tell(self, text: str) -> None:
+        """Show a text until it was read."""
+        box = self._box(text)
+        box.addButton(QMessageBox.StandardButton.Ok)
+        box.open()
+
     def trash(self, count: int, without_copy: int, only_alike: int) -> bool:
         """Ask whether files should go to the trash.
 
@@ -131,11 +147,15 @@ class Asking(QObject):
         return self._sure(question, yes)
 
     def _sure(self, question: str, yes: str) -> bool:
-        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), "")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(question)
-        box.setParent(self._window, box.windowFlags())
+        box = self._box(question)
         agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
         box.setDefaultButton(box.addButton(QMessageBox.StandardButton.Cancel))
         box.exec()
         return box.clickedButton() is agree
+
+    def _box(self, text: str) -> QMessageBox:
+        box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), "")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText(text)
+        box.setParent(self._window, box.windowFlags())
+        return box

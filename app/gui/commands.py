@@ -79,6 +79,7 @@ class Commands(QObject):
             "duplicates": lambda: self._open("duplicates"),
             "train": lambda: self._open("train"),
             "models": self.models,
+            "repair": window.asking.repair,
             "shortcuts": lambda: self._open("shortcuts"),
             "about": lambda: self._open("about"),
         }

@@ -11,12 +11,14 @@ from PySide6.QtCore import (
     QLibraryInfo,
     QLocale,
     QSettings,
+    QTimer,
     QTranslator,
 )
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.gui.crash import Crashes
+from app.gui.repairing import repair_library
 from app.gui.style import icons
 from app.gui.style.apply import apply_theme
 from app.gui.style.icons import pixmap
@@ -30,20 +32,36 @@ def run(library: Path | None = None) -> int:
     app = make_application()
     crashes = Crashes()
     crashes.install()
+    path = library or default_library()
+    code, repair_wanted = _show(app, crashes, path)
+    while repair_wanted:
+        code, repair_wanted = _show(app, crashes, path, repair_library(path))
+    crashes.close()
+    return code
+
+
+def _show(app: QApplication, crashes: Crashes, path: Path, said: str = "") -> tuple[int, bool]:
+    """Show a window until it is closed; return its exit code, and whether to repair the library.
+
+    :param said: to be told when it is there.
+    """
     settings = make_settings()
     theme = str(settings.value("window/theme") or "system")
-    window = MainWindow(library or default_library(), settings, apply_theme(None, theme))
+    window = MainWindow(path, settings, apply_theme(None, theme))
     window.jobs.crashed.connect(crashes.take)
 
     def follow() -> None:
         apply_theme(window, str(settings.value("window/theme") or "system"))
 
-    QGuiApplication.styleHints().colorSchemeChanged.connect(follow)
+    changed = QGuiApplication.styleHints().colorSchemeChanged
+    changed.connect(follow)
     window.show()
+    if said:
+        QTimer.singleShot(0, window, lambda: window.asking.tell(said))
     code = app.exec()
+    changed.disconnect(follow)
     take_down(window)
-    crashes.close()
-    return code
+    return code, window.repair_wanted
 
 
 def make_application() -> QApplication:

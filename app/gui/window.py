@@ -84,6 +84,7 @@ class MainWindow(QMainWindow):
         )
         self.parts = Parts(self.context)
         self.asking, self.recording = Asking(self), Recording(self)
+        self.repair_wanted = False  # when it has closed
         self.commands = Commands(self)
         self.actions_by_name: dict[str, QAction] = make_actions(self, self.commands.table())
         self._lay_out()
@@ -184,14 +185,17 @@ class MainWindow(QMainWindow):
 
         def checked(trouble: str) -> None:
             if trouble:
-                self.status.say(damaged(path), True, True)
+                failed(damaged(path))
 
-        self.jobs.start(
-            "write",
-            lambda control: Workspace(path),
-            opened,
-            failed=lambda text: self.status.say(text, True, True),
-        )
+        def failed(text: str) -> None:
+            if text == damaged(path):
+                text = self.tr(
+                    "{} is not a Soundsift library, or it is damaged: "
+                    "Tools, Repair the library saves what can be saved"
+                ).format(path)
+            self.status.say(text, True, True)
+
+        self.jobs.start("write", lambda control: Workspace(path), opened, failed=failed)
 
     def _on_overview(self, overview: Overview) -> None:
         self.sources.show_overview(overview)
