@@ -93,7 +93,8 @@ def tags(outcome: Outcome) -> str:
     if outcome.written:
         told = (*outcome.written.refused, *outcome.written.kept)
         lines += [f"{_name(path)}: {one_line(reason)}" for path, reason in told]
-    return "\n".join([*lines, _tags_summary(outcome)])
+    remark = [one_line(outcome.remark)] if outcome.remark else []
+    return "\n".join([*lines, _tags_summary(outcome), *remark])
 
 
 def _suggestion(found: Suggestion) -> str:

@@ -43,6 +43,7 @@ class Outcome:
     renames: Sequence[Rename] = ()
     dry: bool = False
     did: tuple[str, ...] = ()
+    remark: str = ""
 
 
 def tag(options: argparse.Namespace) -> None:
@@ -124,6 +125,7 @@ def _tagged(
         if options.write:
             outcome.written = run.write(outcome.to_write, control, options.keep_time)
         run.rename(outcome.renames)
+    outcome.remark = run.remark
     return outcome
 
 
@@ -224,6 +226,7 @@ def _document(outcome: Outcome) -> dict[str, Any]:
     document: dict[str, Any] = {
         "model": outcome.model,
         "taxonomy": outcome.taxonomy,
+        "remark": outcome.remark,
         "files": files,
     }
     if outcome.dry:

@@ -50,6 +50,7 @@ class Tagging(QObject):
     def __init__(self, context: Context, keeping: Keeping) -> None:
         super().__init__(keeping)
         self._context, self._keeping = context, keeping
+        self._remark = ""  # of the run that ended last
 
     def suggest(
         self,
@@ -150,7 +151,9 @@ class Tagging(QObject):
             from engine.tags.run import TagRun
 
             with TagRun.begin(library) as run:
-                return run.write(wanted, control, keep_time)
+                written = run.write(wanted, control, keep_time)
+            self._remark = run.remark
+            return written
 
         return self._run(tr("Writing tags"), work, done, failed)
 
@@ -182,7 +185,9 @@ class Tagging(QObject):
             from engine.tags.run import TagRun
 
             with TagRun.begin(library) as run:
-                return run.rename(plans)
+                moves = run.rename(plans)
+            self._remark = run.remark
+            return moves
 
         return self._run(tr("Renaming"), work, done, failed)
 
@@ -221,6 +226,9 @@ class Tagging(QObject):
 
         def ended(result: Any) -> None:
             self._keeping.refresh()
+            if self._remark:
+                self._context.say(self._remark, True)
+                self._remark = ""
             if is_alive(done):
                 done(result)
 

@@ -62,10 +62,14 @@ class Undone:
 
 
 class TagRun:
-    """What one run changes; nothing of it is final."""
+    """What one run changes; nothing of it is final.
+
+    ``remark`` says, when it has ended, why no copy of the library could be kept.
+    """
 
     def __init__(self, library: Library, folder: Path) -> None:
         self._library, self.folder = library, folder
+        self.remark = ""
 
     @classmethod
     @contextmanager
@@ -79,11 +83,12 @@ class TagRun:
         folder = home / f"{time.time_ns():020d}"
         folder.mkdir()
         with FileLock(folder / "lock"):
-            yield cls(library, folder)
+            run = cls(library, folder)
+            yield run
         if not any(path.name != "lock" for path in folder.iterdir()):
             shutil.rmtree(folder)
         else:
-            keep_copy(library.path)
+            run.remark = keep_copy(library.path)
 
     def note(self, change: Change) -> None:
         """Remember what changed in the library's tags."""

@@ -53,7 +53,7 @@ def answer(done: subprocess.CompletedProcess[str]) -> dict:
 def test_it_suggests_and_changes_nothing(tag, folder):
     before = sums(folder)
     found = answer(tag("--json", "--least", "0.01"))
-    assert set(found) == {"model", "taxonomy", "files"}
+    assert set(found) == {"model", "taxonomy", "remark", "files"}
     assert (found["model"], found["taxonomy"]) == ("random", "labels")
     assert [Path(file["path"]).stem for file in found["files"]] == sorted(NAMES)
     first = {Path(f["path"]).stem: f["suggestions"][0]["label"] for f in found["files"]}

@@ -1,4 +1,4 @@
-"""The files that could not be heard, and why."""
+"""The files that could not be heard, or in part only, and why."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from app.gui.dialogs.tables import TextTable
 from app.gui.text import number
 from app.gui.widgets.plain import PlainLabel
 from engine.store import Skipped
+from engine.store.listing import damaged_sounds
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
 
 
 class SkippedFiles(QDialog):
-    """Paths and reasons; tried again when a file changes."""
+    """Paths and reasons, the skipped files first; they are tried again when they change."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)
@@ -43,15 +44,20 @@ class SkippedFiles(QDialog):
 
     def _read(self) -> None:
         library = self._window.context.opened.library
-        self._window.jobs.start("read", lambda control: library.skipped(), self._show)
-
-    def _show(self, rows: list[Skipped]) -> None:
-        self.says.setText(
-            self.tr("{} files could not be heard. They are tried again when they change.").format(
-                number(len(rows))
-            )
-            if rows
-            else self.tr("Every file could be heard.")
+        self._window.jobs.start(
+            "read", lambda control: (library.skipped(), damaged_sounds(library)), self._show
         )
-        self.table.fill([(row.path, row.reason) for row in rows])
+
+    def _show(self, found: tuple[list[Skipped], list[tuple[str, str]]]) -> None:
+        skipped, damaged = found
+        said = [self.tr("Every file could be heard.")]
+        if skipped or damaged:
+            said = [self.tr("They are tried again when they change.")]
+        if damaged:
+            part = self.tr("{} damaged files were heard in part.").format(number(len(damaged)))
+            said.insert(0, part)
+        if skipped:
+            said.insert(0, self.tr("{} files could not be heard.").format(number(len(skipped))))
+        self.says.setText(" ".join(said))
+        self.table.fill([*((row.path, row.reason) for row in skipped), *damaged])
         self.table.setColumnWidth(0, 420)

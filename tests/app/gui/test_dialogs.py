@@ -62,6 +62,21 @@ def test_skipped_files_are_listed_with_their_reason(window, qtbot):
     assert "not a sound file" in dialog.table.item(0, 1).text()
 
 
+def test_damaged_files_are_listed_behind_the_skipped_ones(window, qtbot, sounds):
+    path = next(iter(sorted(sounds.rglob("Sound_00.wav"))))
+    path.write_bytes(path.read_bytes()[:-20_000])
+    window.indexing.index([])
+    dialog = opened(window, "skipped")
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=30_000)
+    assert dialog.table.item(1, 0).text() == str(path)
+    assert dialog.table.item(1, 1).text().startswith("damaged: ")
+    assert dialog.says.text() == (
+        "1 files could not be heard. 1 damaged files were heard in part. "
+        "They are tried again when they change."
+    )
+    qtbot.waitUntil(lambda: not window.jobs.shown(), timeout=30_000)
+
+
 def test_the_cheat_sheet_shows_every_key(window):
     dialog = opened(window, "shortcuts")
     shown = " ".join(label.text() for label in dialog.findChildren(QLabel))

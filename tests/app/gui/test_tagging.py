@@ -179,6 +179,16 @@ def test_what_is_written_is_shown_first_and_can_be_taken_back(window, qtbot):
     assert {path: path.read_bytes() for path in paths} == before
 
 
+def test_a_copy_of_the_library_that_cannot_be_kept_is_told(window, qtbot, monkeypatch):
+    monkeypatch.setattr("engine.tags.run.keep_copy", lambda path: "no copy could be kept")
+    said = []
+    monkeypatch.setattr(window.context, "say", lambda text, *_: said.append(text))
+    dialog = dialog_of(WriteTags, window, qtbot)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    dialog.write.click()
+    qtbot.waitUntil(lambda: "no copy could be kept" in said, timeout=WAIT)
+
+
 def test_writing_that_was_stopped_says_so_and_can_go_on(window, qtbot):
     dialog = dialog_of(WriteTags, window, qtbot)
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)

@@ -353,3 +353,10 @@ def test_what_had_to_stay_is_told(library, folder):
     assert written.done == (str(path),) and not written.refused
     assert written.kept == ((str(path), "its FXName cannot be read, and stays as it is"),)
     assert sound_at(library, str(path)) == sound_id
+
+
+def test_a_run_whose_copy_of_the_library_cannot_be_kept_says_so(folder, library, monkeypatch):
+    monkeypatch.setattr("engine.tags.run.keep_copy", lambda path: f"no room for {path.name}")
+    with TagRun.begin(library) as run:
+        run.write({str(folder / "thing_0.wav"): SoundTags(keywords=("wet",))}, Control())
+    assert run.remark == f"no room for {library.path.name}"
