@@ -1,0 +1,59 @@
+"""Tags written into generated files of every kind, and what was found in thousands of them."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from benchmarks.writing.encoded import by_ffmpeg, by_libsndfile
+from benchmarks.writing.forge import place_files
+from benchmarks.writing.readers import problems
+from benchmarks.writing.walkers import anatomy
+from engine.metadata.journal import Journal
+from engine.metadata.ucs_names import categories
+from engine.metadata.write import SoundTags, write_tags
+
+DOOR = categories()["doorwood"]
+FULL = SoundTags("new words", DOOR, "New Name", ("door", "wood"))
+
+
+def write(path: Path, tags: SoundTags = FULL) -> bool:
+    return write_tags(path, tags, Journal(path.parent / "journal")).changed
+
+
+def test_the_same_seed_makes_the_same_files(tmp_path):
+    one, other = (place_files(tmp_path / name, 40, 3) for name in "ab")
+    assert [f.original.read_bytes() for f in one] == [f.original.read_bytes() for f in other]
+    assert [(f.what, f.tags) for f in one] == [(f.what, f.tags) for f in other]
+
+
+MADE = {
+    "wav": lambda: by_libsndfile("WAV", "PCM_16"),
+    "aiff": lambda: by_libsndfile("AIFF", "PCM_16"),
+    "flac": lambda: by_libsndfile("FLAC", "PCM_16"),
+    "mp3": lambda: by_ffmpeg("mp3", "libmp3lame", 44100, 2, 0.4),
+    "ogg": lambda: by_libsndfile("OGG", "VORBIS", 44100),
+    "m4a": lambda: by_ffmpeg("ipod", "alac"),
+}
+
+
+@pytest.mark.parametrize("kind", MADE)
+def test_what_changes_beside_our_fields_is_noticed(tmp_path, kind):
+    """One bit of the audio, a foreign field and one of ours that was there."""
+    old, new = tmp_path / f"old.{kind}", tmp_path / f"new.{kind}"
+    old.write_bytes(MADE[kind]())
+    write(old, replace(FULL, description="my own words"))
+    shutil.copy(old, new)
+    tags = SoundTags(keywords=("creak",))
+    write(new, tags)
+    assert problems(old, new, tags, ()) == []
+    data = new.read_bytes()
+    audio = [a if isinstance(a, bytes) else a[-1] for a in anatomy(data).audio]
+    longest = max((a for a in audio if isinstance(a, bytes)), key=len)
+    flipped = bytearray(data)
+    flipped[data.index(longest) + len(longest) // 2] ^= 1
+    new.write_bytes(flipped)
+    assert problems(old, new, tags, ())
+    new.write_bytes(data.replace(b"my own words", b"my own worms"))
+    assert problems(old, new, tags, ())
