@@ -1,6 +1,7 @@
 """Tags written into generated files of every kind, and what was found in thousands of them."""
 
 import shutil
+import struct
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,16 @@ from engine.metadata.write import SoundTags, write_tags
 
 DOOR = categories()["doorwood"]
 FULL = SoundTags("new words", DOOR, "New Name", ("door", "wood"))
+
+
+def chunk(name: bytes, data: bytes, pad: bytes = b"\0") -> bytes:
+    return name + struct.pack("<I", len(data)) + data + pad * (len(data) % 2)
+
+
+def wav(path: Path, *behind: bytes) -> Path:
+    body = by_libsndfile("WAV", "PCM_16")[12:] + b"".join(behind)
+    path.write_bytes(b"RIFF" + struct.pack("<I", len(body) + 4) + b"WAVE" + body)
+    return path
 
 
 def write(path: Path, tags: SoundTags = FULL) -> bool:
@@ -57,3 +68,17 @@ def test_what_changes_beside_our_fields_is_noticed(tmp_path, kind):
     assert problems(old, new, tags, ())
     new.write_bytes(data.replace(b"my own words", b"my own worms"))
     assert problems(old, new, tags, ())
+
+
+@pytest.mark.parametrize("rest", [b"\0", b"\0\0\0", b"odd", b"IXXX\x50\0\0\0cut off"])
+@pytest.mark.parametrize("text", [b"kept", b"odd"])
+def test_fields_of_info_are_found_where_something_else_ends_the_list(tmp_path, rest, text):
+    old = b"IXXX" + struct.pack("<I", len(text)) + text
+    held = b"INFO" + chunk(b"ISFT", b"tool") + old + b"\0" * (len(text) % 2) + rest
+    path = wav(tmp_path / "a.wav", chunk(b"LIST", held))
+    assert write(path)
+    assert chunk(b"IKEY", b"door, wood\0") in path.read_bytes()
+    assert old in path.read_bytes() and rest in path.read_bytes()
+    own = anatomy(path.read_bytes()).own
+    assert own["INFO", "IKEY"] == [b"door, wood\0"] and own["INFO", "ICMT"] == [b"new words\0"]
+    assert not write(path)  # it holds them, and says so
