@@ -12,6 +12,7 @@ from benchmarks.writing.forge import place_files
 from benchmarks.writing.readers import problems
 from benchmarks.writing.walkers import anatomy
 from engine.metadata.journal import Journal
+from engine.metadata.riff import read_layout
 from engine.metadata.ucs_names import categories
 from engine.metadata.write import SoundTags, write_tags
 
@@ -82,3 +83,14 @@ def test_fields_of_info_are_found_where_something_else_ends_the_list(tmp_path, r
     own = anatomy(path.read_bytes()).own
     assert own["INFO", "IKEY"] == [b"door, wood\0"] and own["INFO", "ICMT"] == [b"new words\0"]
     assert not write(path)  # it holds them, and says so
+
+
+def test_a_chunk_behind_one_without_padding_is_found_whatever_its_size(tmp_path):
+    """The first byte of a size may be a letter, as if the id began one byte later."""
+    kept = b"<BWFXML><USER><OWN>kept</OWN></USER></BWFXML>"
+    for longer in range(2 * ord(" "), 2 * 127, 16):
+        xml = chunk(b"iXML", kept + b" " * longer)
+        path = wav(tmp_path / "a.wav", chunk(b"MINE", b"odd", pad=b""), xml)
+        write(path)
+        assert [c.id for c in read_layout(path).chunks][2:4] == [b"MINE", b"iXML"]
+        assert not write(path)
