@@ -220,7 +220,10 @@ class OggFile:
         return bytes(self._packets[0][skipped:])
 
     def rewrite(self, out: BinaryIO, comments: bytes) -> None:
-        """Copy the file with other comments."""
+        """Copy the file with other comments.
+
+        :raises AudioError: pages behind them, which are numbered anew, are damaged or cut off.
+        """
         from mutagen.ogg import OggPage
 
         pages: Any = OggPage  # it has no types
@@ -234,7 +237,12 @@ class OggFile:
         out.flush()
         with Path(str(out.name)).open("r+b") as made:
             new = pages.from_packets(packets, self._pages[0].sequence)
-            pages.replace(made, self._pages, new)
+            try:
+                pages.replace(made, self._pages, new)
+            except _ogg_error():
+                raise AudioError(
+                    f"{self._path.name} has damaged pages, which tags would move: it is as it was"
+                ) from None
         out.seek(0, io.SEEK_END)
 
 

@@ -11,6 +11,7 @@ from benchmarks.writing.encoded import by_ffmpeg, by_libsndfile
 from benchmarks.writing.forge import place_files
 from benchmarks.writing.readers import problems
 from benchmarks.writing.walkers import anatomy
+from engine.errors import AudioError
 from engine.metadata.journal import Journal
 from engine.metadata.riff import read_layout
 from engine.metadata.ucs_names import categories
@@ -94,3 +95,14 @@ def test_a_chunk_behind_one_without_padding_is_found_whatever_its_size(tmp_path)
         write(path)
         assert [c.id for c in read_layout(path).chunks][2:4] == [b"MINE", b"iXML"]
         assert not write(path)
+
+
+def test_ogg_that_is_cut_off_or_goes_on_as_something_else_is_refused(tmp_path):
+    path = tmp_path / "a.ogg"
+    for damage in (lambda data: data[:-40], lambda data: data + b"TAG" + bytes(125)):
+        data = damage(by_libsndfile("OGG", "VORBIS", 44100, 1, 0.5))
+        path.write_bytes(data)
+        tags = replace(FULL, description="long " * 20_000)  # on more pages than there were
+        with pytest.raises(AudioError, match=r"a\.ogg has damaged pages"):
+            write(path, tags)
+        assert path.read_bytes() == data
