@@ -93,7 +93,7 @@ class Comments:
         return True
 
     def drop(self, key: str, words: Sequence[str]) -> None:
-        """Take words out of the comments of a name, which lie there alone or in lists."""
+        """Take words out of the comments of a name, alone or in lists; others keep their bytes."""
         gone = {word.casefold() for word in words}
         for place, text in reversed(self._of(key)):
             held = words_of(text.text or "")
@@ -101,7 +101,9 @@ class Comments:
             if not kept:
                 del self._comments[place]
             elif len(kept) < len(held):
-                self._comments[place] = f"{key}={without(text.text or '', words)}".encode()
+                name, _, _ = self._comments[place].partition(b"=")
+                rest = without(text.text or "", words).encode(text.encoding or "utf-8")
+                self._comments[place] = name + b"=" + rest
 
     def data(self) -> bytes:
         """Return the packet."""

@@ -15,6 +15,7 @@ from engine.errors import AudioError
 from engine.metadata.journal import Journal
 from engine.metadata.riff import read_layout
 from engine.metadata.ucs_names import categories
+from engine.metadata.vorbis_comments import OggFile
 from engine.metadata.write import SoundTags, write_tags
 
 DOOR = categories()["doorwood"]
@@ -106,3 +107,15 @@ def test_ogg_that_is_cut_off_or_goes_on_as_something_else_is_refused(tmp_path):
         with pytest.raises(AudioError, match=r"a\.ogg has damaged pages"):
             write(path, tags)
         assert path.read_bytes() == data
+
+
+def test_words_taken_back_leave_the_others_in_their_encoding(tmp_path):
+    path = tmp_path / "a.ogg"
+    path.write_bytes(by_libsndfile("OGG", "VORBIS", 44100))
+    comment = b"keywords=" + "ドア, door, きしむ".encode("cp932")
+    packet = struct.pack("<II", 0, 1) + struct.pack("<I", len(comment)) + comment + b"\1"
+    with (tmp_path / "made").open("w+b") as out:
+        OggFile(path).rewrite(out, packet)
+    (tmp_path / "made").replace(path)
+    write(path, SoundTags(dropped=("door",)))
+    assert "keywords=ドア, きしむ".encode("cp932") in OggFile(path).comments()
