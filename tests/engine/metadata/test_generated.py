@@ -11,7 +11,7 @@ from benchmarks.writing.encoded import by_ffmpeg, by_libsndfile
 from benchmarks.writing.forge import place_files
 from benchmarks.writing.readers import problems
 from benchmarks.writing.walkers import anatomy
-from engine.errors import AudioError
+from engine.errors import AudioError, InputError
 from engine.metadata.journal import Journal
 from engine.metadata.riff import read_layout
 from engine.metadata.ucs_names import categories
@@ -119,3 +119,13 @@ def test_words_taken_back_leave_the_others_in_their_encoding(tmp_path):
     (tmp_path / "made").replace(path)
     write(path, SoundTags(dropped=("door",)))
     assert "keywords=ドア, きしむ".encode("cp932") in OggFile(path).comments()
+
+
+def test_id3_without_the_extended_header_that_it_tells_of_is_damaged(tmp_path):
+    path = tmp_path / "a.mp3"
+    body = b"TCON\0\0\0\7\0\0\0Horror" + bytes(50)
+    data = b"ID3\3\0\x40\0\0\0" + bytes([len(body)]) + body + by_ffmpeg("mp3", "libmp3lame")
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="its extended header does not fit"):
+        write(path)
+    assert path.read_bytes() == data
