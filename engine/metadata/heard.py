@@ -115,7 +115,9 @@ def _by_ffmpeg(path: Path) -> Heard | None:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.audio:
                 return None
-            stream = container.streams.audio[0]
+            stream: Any = container.streams.audio[0]
+            if stream.codec_context is None:  # no decoder knows it
+                return None
             rate = int(getattr(stream, "rate", None) or 0)
             channels, packer = int(stream.codec_context.channels), _Packer()
             try:

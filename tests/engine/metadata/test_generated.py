@@ -12,6 +12,7 @@ from benchmarks.writing.forge import place_files
 from benchmarks.writing.readers import problems
 from benchmarks.writing.walkers import anatomy
 from engine.errors import AudioError, InputError
+from engine.metadata.heard import hearing_of
 from engine.metadata.journal import Journal
 from engine.metadata.riff import read_layout
 from engine.metadata.ucs_names import categories
@@ -127,5 +128,16 @@ def test_id3_without_the_extended_header_that_it_tells_of_is_damaged(tmp_path):
     data = b"ID3\3\0\x40\0\0\0" + bytes([len(body)]) + body + by_ffmpeg("mp3", "libmp3lame")
     path.write_bytes(data)
     with pytest.raises(InputError, match="its extended header does not fit"):
+        write(path)
+    assert path.read_bytes() == data
+
+
+def test_a_codec_that_nobody_knows_is_heard_by_nobody(tmp_path):
+    path = wav(tmp_path / "a.wav")
+    data = bytearray(path.read_bytes())
+    data[20:22] = b"\xab\xcd"  # the number of its codec
+    path.write_bytes(data)
+    assert hearing_of(path).ffmpeg is None
+    with pytest.raises(AudioError, match="cannot be decoded"):
         write(path)
     assert path.read_bytes() == data
