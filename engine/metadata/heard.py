@@ -95,7 +95,8 @@ def _quiet(path: Path) -> Iterator[None]:
     with path.open("rb") as file:
         head = file.read(4)
     sizes = sizes_of(path)
-    if not (is_mpeg_or_tagged(head) or (sizes is not None and sizes.is_mpeg)):
+    named = path.suffix.lower() == ".mp3"  # zeros or remains of a tag may stand before the audio
+    if not (named or is_mpeg_or_tagged(head) or (sizes is not None and sizes.is_mpeg)):
         yield
         return
     sys.stderr.flush()

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from benchmarks.writing.encoded import by_ffmpeg, by_libsndfile
 from benchmarks.writing.forge import place_files
@@ -141,3 +142,15 @@ def test_a_codec_that_nobody_knows_is_heard_by_nobody(tmp_path):
     with pytest.raises(AudioError, match="cannot be decoded"):
         write(path)
     assert path.read_bytes() == data
+
+
+def test_decoders_stay_quiet_about_what_stands_before_mp3(tmp_path, capfd):
+    path = tmp_path / "a.mp3"
+    data = bytearray(by_ffmpeg("mp3", "libmp3lame", 8000, 1, 0.4, {"id3v2_version": "0"}))
+    path.write_bytes(bytes(300) + data[:-100])
+    heard = hearing_of(path)
+    assert heard.libsndfile is not None
+    assert capfd.readouterr().err == ""
+    with soundfile.SoundFile(path) as file:
+        file.read()
+    assert capfd.readouterr().err != ""  # it had something to say
