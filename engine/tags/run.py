@@ -80,7 +80,7 @@ class TagRun:
         folder.mkdir()
         with FileLock(folder / "lock"):
             yield cls(library, folder)
-        if not any(path.name != "lock" for path in folder.iterdir()):
+        if not any(path.is_file() and path.name != "lock" for path in folder.rglob("*")):
             shutil.rmtree(folder)
         else:
             keep_copy(library.path)
