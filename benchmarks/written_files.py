@@ -50,10 +50,10 @@ class Outcome:
 
 @dataclass
 class Examined:
-    """What became of all files, and which files nobody placed were left, by the family's name."""
+    """What became of all files, and how many beside them came, or went."""
 
     outcomes: list[Outcome]
-    left_over: Counter[str]
+    left_over: int
 
 
 def examine(folder: Path, count: int, seed: int) -> Examined:
@@ -146,8 +146,8 @@ def _tree(folder: Path) -> set[Path]:
     return {path for name in ("sounds", "aside") for path in (folder / name).rglob("*")}
 
 
-def _left_over(folder: Path, others: set[Path]) -> Counter[str]:
-    return Counter("total" for _ in _tree(folder) ^ others)
+def _left_over(folder: Path, others: set[Path]) -> int:
+    return len(_tree(folder) ^ others)
 
 
 def rows_of(examined: Examined) -> list[dict[str, Any]]:
@@ -165,7 +165,7 @@ def rows_of(examined: Examined) -> list[dict[str, Any]]:
                 "refused": kinds["refused"],
                 "changed": sum(bool(one.problems) for one in own),
                 "restored": sum(one.restored for one in own if one.kind == "written"),
-                "left over": examined.left_over[family],
+                "left over": examined.left_over if family == "total" else "",
             }
         )
     return rows
@@ -180,7 +180,7 @@ def reasons(examined: Examined) -> list[dict[str, Any]]:
             why = re.sub(r"(its atom|its chunk|the) \S{1,4} (?=does|goes|chunk)", r"\1 … ", why)
             why = re.sub(r"(line|column) \d+", r"\1 …", why)
             found[re.sub(r"(?<=metadata: ).*|(?<=as it is: ).*", "…", why)] += 1
-    return [{"reason": reason, "files": count} for reason, count in found.most_common()]
+    return [{"files": count, "reason": reason} for reason, count in found.most_common()]
 
 
 def _keep(examined: Examined, folder: Path) -> None:
@@ -206,10 +206,8 @@ def main() -> int:
         if wanted.keep:
             _keep(examined, folder)
     rows = rows_of(examined)
-    refused = reasons(examined)
-    report("written_files", f"tags written into {wanted.files} generated files", rows)
-    for row in refused:
-        print(f"{row['files']:5d}  {row['reason']}")
+    report("written_files", f"tags written into {len(examined.outcomes)} generated files", rows)
+    report("written_files_refused", "why files were refused", reasons(examined))
     for one in examined.outcomes:
         if one.problems:
             print(f"{one.file.path.name!r} ({one.file.what}): {'; '.join(one.problems)}")

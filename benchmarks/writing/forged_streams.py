@@ -49,8 +49,8 @@ def forge_flac(made: Encoded, random: Random) -> Forged:
         place += 4 + size
     picture = struct.pack(">II", 3, 9) + b"image/png" + struct.pack(">I", 0) + bytes(16)
     picture += struct.pack(">I", len(PNG)) + PNG
-    track = struct.pack(">QB", 0, 170) + bytes(12) + bytes(14)
-    cue = b"".ljust(128, b"\0") + struct.pack(">QB", 88200, 0) + bytes(258) + b"\1" + track[:35]
+    track = struct.pack(">QB", 0, 170) + bytes(12) + bytes(14) + b"\0"
+    cue = b"".ljust(128, b"\0") + struct.pack(">QB", 88200, 0) + bytes(258) + b"\1" + track
     choices = [
         (2, b"mine" + bytes(range(40))),
         (2, b"riff" + b"RIFF"),

@@ -184,7 +184,7 @@ def id3(random: Random, odd: list[str], pieces: list[bytes]) -> bytes:
 def _unsynchronised(body: bytes) -> bytes:
     """Return a body in which nothing looks like the beginning of a frame of audio."""
     out = bytearray()
-    for byte, following in zip(body, body[1:] + b"\0", strict=True):
+    for byte, following in zip(body, body[1:] + b"\0", strict=False):  # none in an empty one
         out += b"\xff\0" if byte == 0xFF and (following >= 0xE0 or not following) else bytes([byte])
     return bytes(out)
 

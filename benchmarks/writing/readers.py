@@ -18,7 +18,7 @@ import av.error
 import mutagen
 import soundfile
 
-from benchmarks.writing.walkers import OURS, anatomy, text_of
+from benchmarks.writing.walkers import OURS, Anatomy, anatomy, text_of
 from engine.metadata.ucs_names import categories
 from engine.metadata.write import SoundTags
 
@@ -193,11 +193,21 @@ def problems(before: Path, after: Path, tags: SoundTags, pieces: Sequence[bytes]
     if old.size_stated is not None and old.size_stated != new.size_stated:
         found.append("it states a wrong size")
     found += _fields(old.own, new.own, tags)
-    if tags.category is not None and new.kind in ("flac", "ogg", "mp4", "mpeg"):
-        said = category_by_mutagen(after)
-        if said is not None and tags.category.id not in said and ("CATID", "kept") not in found:
-            found.append(f"mutagen reads the categories {said}")
+    if tags.category is not None:
+        found += _category(after, new, tags.category.id)
     return found
+
+
+def _category(path: Path, new: Anatomy, wanted: str) -> Iterator[str]:
+    """Yield what is wrong with the category that was written; nothing where nobody else reads."""
+    if new.kind == "wav":
+        held = b"".join(new.own.get(("iXML", ""), [])).replace(b"\0", b"")
+        if f"<CATID>{wanted}</CATID>".encode() not in held:
+            yield f"its iXML does not name {wanted}"
+        return
+    said = category_by_mutagen(path)
+    if said is not None and wanted not in said:
+        yield f"mutagen reads the categories {said}, not {wanted}"
 
 
 def _foreign(old: list[object], new: list[object]) -> Iterator[str]:

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from benchmarks.writing.encoded import by_ffmpeg, by_libsndfile
+from benchmarks.writing.encoded import FAMILIES, OTHER, by_ffmpeg, by_libsndfile
 from benchmarks.writing.forge import place_files
 from benchmarks.writing.readers import problems
 from benchmarks.writing.walkers import anatomy
+from benchmarks.written_files import examine, reasons, rows_of
 from engine.errors import AudioError, InputError
 from engine.metadata.heard import hearing_of
 from engine.metadata.journal import Journal
@@ -36,6 +37,18 @@ def wav(path: Path, *behind: bytes) -> Path:
 
 def write(path: Path, tags: SoundTags = FULL) -> bool:
     return write_tags(path, tags, Journal(path.parent / "journal")).changed
+
+
+def test_nothing_else_changes_in_a_few_files_of_every_kind_and_all_are_restored(tmp_path):
+    examined = examine(tmp_path, 40, seed=3)
+    rows = {row["family"]: row for row in rows_of(examined)}
+    assert [one.problems for one in examined.outcomes if one.problems] == []
+    assert set(rows) == {*FAMILIES, "total"}
+    assert all(row["written"] for family, row in rows.items() if family != OTHER)
+    total = rows["total"]
+    assert total["restored"] == total["written"] and not total["left over"]
+    assert total["tried"] == total["written"] + total["held already"] + total["refused"]
+    assert sum(row["files"] for row in reasons(examined)) == total["refused"] > 0
 
 
 def test_the_same_seed_makes_the_same_files(tmp_path):
