@@ -133,12 +133,18 @@ class Info:
         if own:
             self._parts[(telling or own)[0]] = part
         else:
-            if self._parts and not self._rest and sum(len(p[2]) for p in self._parts) % 2:
-                self._rest = b"\0"  # the last of the old fields was not padded
-            self._parts.append((b"", b"", self._rest))
-            self._rest = b""
-            self._parts.append(part)
+            self._insert(part)
         self._there = True
+
+    def _insert(self, part: tuple[bytes, bytes, bytes]) -> None:
+        """Put a new field behind the last whole one: behind anything else nobody would find it."""
+        place = len(self._parts)
+        if self._parts and _is_cut(self._parts[-1]):
+            place -= 1
+        if place and len(self._parts[place - 1][2]) % 2:
+            key, value, data = self._parts[place - 1]
+            self._parts[place - 1] = (key, value, data + b"\0")  # which its writer forgot
+        self._parts.insert(place, part)
 
     def data(self) -> bytes | None:
         """Return the chunk's data, None where there is none."""
@@ -159,6 +165,12 @@ def _info_parts(body: bytes) -> tuple[list[tuple[bytes, bytes, bytes]], bytes]:
         parts.append((key, body[place + 8 : place + 8 + size], body[place:end]))
         place = end
     return parts, body[place:]
+
+
+def _is_cut(part: tuple[bytes, bytes, bytes]) -> bool:
+    """Return whether a field says to go on behind the chunk's end."""
+    _, value, data = part
+    return int.from_bytes(data[4:8], "little") > len(value)
 
 
 def _is_unpadded(after: bytes) -> bool:

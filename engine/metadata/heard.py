@@ -95,7 +95,8 @@ def _quiet(path: Path) -> Iterator[None]:
     with path.open("rb") as file:
         head = file.read(4)
     sizes = sizes_of(path)
-    if not (is_mpeg_or_tagged(head) or (sizes is not None and sizes.is_mpeg)):
+    named = path.suffix.lower() == ".mp3"  # zeros or remains of a tag may stand before the audio
+    if not (named or is_mpeg_or_tagged(head) or (sizes is not None and sizes.is_mpeg)):
         yield
         return
     sys.stderr.flush()
@@ -115,7 +116,9 @@ def _by_ffmpeg(path: Path) -> Heard | None:
         with av.open(str(path), metadata_errors="replace") as container:
             if not container.streams.audio:
                 return None
-            stream = container.streams.audio[0]
+            stream: Any = container.streams.audio[0]
+            if stream.codec_context is None:  # no decoder knows it
+                return None
             rate = int(getattr(stream, "rate", None) or 0)
             channels, packer = int(stream.codec_context.channels), _Packer()
             try:

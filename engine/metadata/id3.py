@@ -88,6 +88,8 @@ class Id3:
         if self._version > 2 and self._flags & _EXTENDED:
             stated = struct.unpack(">I", body[:4])[0]
             size = stated + 4 if self._version == 3 else _syncsafe(body[:4])
+            if size > len(body):
+                raise ValueError("its extended header does not fit into it")
             self._extended, place = body[:size], size
         self._frames = _frames(body[place:], self._version)
 

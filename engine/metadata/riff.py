@@ -6,6 +6,7 @@ of 1991.
 
 from __future__ import annotations
 
+import io
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -124,7 +125,7 @@ def find_chunks(path: Path) -> Layout:
             if length > left:
                 chunks.append(Chunk(chunk_id, start, left, padded=False, cut=True))
                 break
-            chunk = Chunk(chunk_id, start, length, _is_padded(file, start + length, length))
+            chunk = Chunk(chunk_id, start, length, _is_padded(file, start + length, length, order))
             chunks.append(chunk)
             place = chunk.end
     return Layout(kind, riff_size, tuple(chunks), size)
@@ -229,16 +230,25 @@ def _is_unfinished(file: BinaryIO, start: int, length: int, left: int, order: st
     return not (_is_id(chunk_id) and size <= left - 8)
 
 
-def _is_padded(file: BinaryIO, end: int, size: int) -> bool:
+def _is_padded(file: BinaryIO, end: int, size: int, order: str) -> bool:
     """Return whether a padding byte follows; some writers forget it."""
     if size % 2 == 0:
         return False
+    left = file.seek(0, io.SEEK_END) - end
     file.seek(end)
     after = file.read(9)
     if not after:
         return False
-    forgot = _is_id(after[:4]) and not _is_id(after[1:5]) and len(after) >= 8 and after[0] != 0
+    forgot = _is_head(after[:8], left, order) and not _is_head(after[1:], left - 1, order)
     return not forgot
+
+
+def _is_head(head: bytes, left: int, order: str) -> bool:
+    """Return whether these bytes begin a chunk that fits into what is left of the file."""
+    if len(head) < 8 or not _is_id(head[:4]):
+        return False
+    size = int(struct.unpack(f"{order}I", head[4:])[0])
+    return size <= left - 8 or size == _UNKNOWN
 
 
 def _is_id(chunk_id: bytes) -> bool:

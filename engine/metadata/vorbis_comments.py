@@ -93,7 +93,7 @@ class Comments:
         return True
 
     def drop(self, key: str, words: Sequence[str]) -> None:
-        """Take words out of the comments of a name, which lie there alone or in lists."""
+        """Take words out of the comments of a name, alone or in lists; others keep their bytes."""
         gone = {word.casefold() for word in words}
         for place, text in reversed(self._of(key)):
             held = words_of(text.text or "")
@@ -101,7 +101,9 @@ class Comments:
             if not kept:
                 del self._comments[place]
             elif len(kept) < len(held):
-                self._comments[place] = f"{key}={without(text.text or '', words)}".encode()
+                name, _, _ = self._comments[place].partition(b"=")
+                rest = without(text.text or "", words).encode(text.encoding or "utf-8")
+                self._comments[place] = name + b"=" + rest
 
     def data(self) -> bytes:
         """Return the packet."""
@@ -220,7 +222,10 @@ class OggFile:
         return bytes(self._packets[0][skipped:])
 
     def rewrite(self, out: BinaryIO, comments: bytes) -> None:
-        """Copy the file with other comments."""
+        """Copy the file with other comments.
+
+        :raises AudioError: pages behind them, which are numbered anew, are damaged or cut off.
+        """
         from mutagen.ogg import OggPage
 
         pages: Any = OggPage  # it has no types
@@ -234,7 +239,12 @@ class OggFile:
         out.flush()
         with Path(str(out.name)).open("r+b") as made:
             new = pages.from_packets(packets, self._pages[0].sequence)
-            pages.replace(made, self._pages, new)
+            try:
+                pages.replace(made, self._pages, new)
+            except _ogg_error():
+                raise AudioError(
+                    f"{self._path.name} has damaged pages, which tags would move: it is as it was"
+                ) from None
         out.seek(0, io.SEEK_END)
 
 

@@ -85,7 +85,7 @@ class TagRun:
         with FileLock(folder / "lock"):
             run = cls(library, folder)
             yield run
-        if not any(path.name != "lock" for path in folder.iterdir()):
+        if not any(path.is_file() and path.name != "lock" for path in folder.rglob("*")):
             shutil.rmtree(folder)
         else:
             run.remark = keep_copy(library.path)

@@ -152,6 +152,18 @@ def test_a_run_writes_renames_and_comes_back_byte_for_byte(library, folder, mode
         undo_last(library, Control())
 
 
+def test_a_run_that_changed_nothing_does_not_stand_before_one_that_can_be_taken_back(
+    library, folder
+):
+    wanted = {str(path): SoundTags(keywords=("wet",)) for path in folder.iterdir()}
+    before = contents(folder)
+    for changed in (4, 0):
+        with TagRun.begin(library) as run:
+            assert len(run.write(wanted, Control()).done) == changed
+    assert undo_last(library, Control()).files == 4
+    assert contents(folder) == before and not can_undo(library)
+
+
 def test_a_file_that_cannot_be_written_does_not_stop_the_others(library, folder, model_folder):
     broken = folder / "thing_0.wav"
     ids = tag_all(library)
