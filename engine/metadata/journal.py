@@ -9,7 +9,6 @@ one, and where it is the new one the journal knows how to take it back.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -21,9 +20,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine import durable
-from engine.errors import InputError
+from engine.errors import AudioError, InputError
 from engine.metadata.attributes import copy_attributes
 from engine.metadata.copying import copy_bytes
+from engine.metadata.seen import Seen, digest_of
 
 _BLOCK = 1 << 20
 TEMPORARY = ".soundsift-"
@@ -53,15 +53,24 @@ class Journal:
         numbers = [int(p.name[:8]) for p in folder.iterdir() if p.name[:8].isdigit()]
         self._count = max(numbers, default=-1) + 1
 
-    def replace(self, path: Path, write: Callable[[BinaryIO], None], keep_time: bool) -> None:
+    def replace(self, seen: Seen, write: Callable[[BinaryIO], None], keep_time: bool) -> None:
         """Replace a file by what ``write`` makes, at once or not at all, and remember what it was.
 
+        :param seen: the file before anything was read of it.
         :raises InputError: it has several names, which this would part.
+        :raises AudioError: another program changed it meanwhile; it is as that left it.
         :raises OSError: it cannot be written; the old file stays.
         """
-        old_mtime_ns = path.stat().st_mtime_ns
-        with self._replacing(path, write, old_mtime_ns if keep_time else None) as made:
-            self._remember(path, made, old_mtime_ns)
+        with self._replacing(seen.path, write, seen.mtime_ns if keep_time else None) as made:
+            seen.refuse_changed()
+            record = self._remember(seen, made)
+            try:
+                seen.refuse_edited()  # the last thing before the new file takes its place
+            except (OSError, AudioError):
+                record.unlink()
+                durable.sync_folder(self.folder)
+                record.with_suffix(".old").unlink()
+                raise
 
     def undo(self, is_known: Callable[[str], bool]) -> Iterator[tuple[str, str | None]]:
         """Take every change back, the latest first; yield paths, and why one could not be.
@@ -88,8 +97,9 @@ class Journal:
             record.with_suffix(".old").unlink(missing_ok=True)
             yield change.path, None
 
-    def _remember(self, path: Path, new: Path, old_mtime_ns: int) -> None:
-        """Keep what differs; the record that makes it count comes last."""
+    def _remember(self, seen: Seen, new: Path) -> Path:
+        """Keep what differs; the record that makes it count comes last, and is returned."""
+        path = seen.path
         first = _alike(path, new)
         last = _alike(path, new, backwards=True, most=min(_sizes(path, new)) - first)
         kept = self.folder / f"{self._count:08d}.old"
@@ -101,12 +111,13 @@ class Journal:
                 copy_bytes(source, out, path.stat().st_size - first - last)
 
         durable.write_file(kept, write)
-        change = Change(str(path), first, last, _digest(path), _digest(new), old_mtime_ns)
+        change = Change(str(path), first, last, seen.digest, digest_of(new), seen.mtime_ns)
         write_record(kept.with_suffix(".json"), asdict(change))
+        return kept.with_suffix(".json")
 
     def _restore(self, change: Change, kept: Path) -> None:
         path = Path(change.path)
-        now = _digest(path)
+        now = digest_of(path)
         if now == change.old_digest:
             return  # it was never replaced, or is what it was again
         if now != change.new_digest:
@@ -123,7 +134,7 @@ class Journal:
                 copy_bytes(changed, out, change.alike_last)
 
         with self._replacing(path, write, change.old_mtime_ns) as made:
-            if _digest(made) != change.old_digest:
+            if digest_of(made) != change.old_digest:
                 raise InputError(_DAMAGED)
 
     @contextmanager
@@ -201,11 +212,6 @@ def _write_text(out: BinaryIO, text: str) -> None:
     out.write(text.encode())
 
 
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
-
-
 def _sizes(one: Path, other: Path) -> tuple[int, int]:
     return one.stat().st_size, other.stat().st_size
 
@@ -222,6 +228,8 @@ def _alike(one: Path, other: Path, backwards: bool = False, most: int | None = N
                 a.seek(sizes[0] - alike - count)
                 b.seek(sizes[1] - alike - count)
             x, y = a.read(count), b.read(count)
+            if not len(x) == len(y) == count:
+                raise OSError("the file became shorter while it was compared")
             if backwards:
                 x, y = x[::-1], y[::-1]
             if x != y:

@@ -18,6 +18,7 @@ from engine.errors import AudioError, InputError
 from engine.metadata.containers import Container, Part, WordPart, open_container
 from engine.metadata.heard import hearing_of
 from engine.metadata.journal import Journal
+from engine.metadata.seen import Seen
 from engine.metadata.texts import Text, clean, shown, words_of
 from engine.metadata.ucs_names import UcsCategory, categories
 
@@ -87,25 +88,53 @@ def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = 
             raise InputError(f"{path.name} is not a file that could be written into")
         if not os.access(path, os.W_OK):
             raise AudioError(f"{path.name} may not be written: it is read-only")
-        container = open_container(path)
-        before = [part.data() for part in container.parts]
-        told = [note for part in container.parts for note in _change(part, tags)]
-        kept = tuple(dict.fromkeys((*told, *tags.notes)))
-        if [part.data() for part in container.parts] == before:
-            if told:
-                raise AudioError(f"{path.name}: {told[0]}; nothing was written")
-            return Result(False, kept)
-        _replace(path, container, journal, keep_time)
+        change = _changed(path, tags)
+        if change.makes_none:
+            if change.told:
+                raise AudioError(f"{path.name}: {change.told[0]}; nothing was written")
+            return Result(False, tuple(dict.fromkeys(tags.notes)))
+        told = _write(path, tags, journal, keep_time)
     except OSError as error:
         raise AudioError(
             f"{path.name} cannot be written: {error.strerror or error}; it is as it was"
         ) from None
-    return Result(True, kept)
+    return Result(True, tuple(dict.fromkeys((*told, *tags.notes))))
 
 
-def _replace(path: Path, container: Container, journal: Journal, keep_time: bool) -> None:
+@dataclass(frozen=True)
+class _Changed:
+    """A file's header with the tags in it, and what of it has to stay, and why."""
+
+    container: Container
+    makes_none: bool
+    told: tuple[str, ...]
+
+
+def _changed(path: Path, tags: SoundTags) -> _Changed:
+    container = open_container(path)
+    before = [part.data() for part in container.parts]
+    told = tuple(note for part in container.parts for note in _change(part, tags))
+    return _Changed(container, [part.data() for part in container.parts] == before, told)
+
+
+def _write(path: Path, tags: SoundTags, journal: Journal, keep_time: bool) -> tuple[str, ...]:
+    """Read and replace a file that nobody else changes meanwhile; return what has to stay."""
+    seen = Seen.now(path)
+    try:
+        change = _changed(path, tags)  # once more: the digest comes before anything that counts
+        _replace(seen, change.container, journal, keep_time)
+    except Exception:  # a file that changes while it is read breaks anything: tell the cause
+        seen.refuse_changed()
+        raise
+    return change.told
+
+
+def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool) -> None:
     """Let the changed container take the place of the file, if it is heard as before."""
+    path = seen.path
+    seen.refuse_changed()
     heard = hearing_of(path)
+    seen.refuse_changed()
     if heard.libsndfile is None and heard.ffmpeg is None:
         raise AudioError(f"{path.name} cannot be decoded: its header is damaged; it is as it was")
 
@@ -114,6 +143,7 @@ def _replace(path: Path, container: Container, journal: Journal, keep_time: bool
         for before_audio in places if container.may_choose else (False,):
             out.seek(0)
             out.truncate()
+            seen.refuse_changed()
             container.write(out, before_audio)
             out.flush()
             if heard.is_kept_by(hearing_of(Path(str(out.name)))):
@@ -122,7 +152,7 @@ def _replace(path: Path, container: Container, journal: Journal, keep_time: bool
             f"{path.name} would be heard differently by other programs: it is as it was"
         )
 
-    journal.replace(path, write, keep_time)
+    journal.replace(seen, write, keep_time)
 
 
 def _change(part: Part, tags: SoundTags) -> Iterator[str]:
