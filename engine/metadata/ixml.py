@@ -42,11 +42,23 @@ class _Element:
     end: int = 0  # of the end tag's first byte, or of an empty element
     empty: bool = False
     leaf: bool = True
+    attributes: bool = False
+    remarks: bool = False  # comments or instructions inside, which other content would replace
     pieces: list[str] = field(default_factory=list)
 
     @property
     def text(self) -> str:
         return "".join(self.pieces).strip()
+
+    def held(self) -> Text | None:
+        """Return its text: None if nothing at all is in it or about it, unreadable if not text."""
+        text = self.text
+        raw = text.encode("utf-8", "surrogatepass")
+        if self.leaf and not self.remarks and shown(text):
+            return Text(raw, text, "utf-8")
+        if text or not self.leaf or self.remarks or self.attributes:
+            return Text(raw, None)
+        return None
 
 
 class IXml:
@@ -93,6 +105,10 @@ class IXml:
             telling = _TELLING_GROUPS & set(element.parents) or element.name in _TELLING
             if element.leaf and telling and shown(element.text):
                 yield f"ixml.{element.name}", element.text
+            elif "/".join((*element.parents[1:], element.name)) in _SLOTS:
+                held = element.held()
+                if held is not None:  # and cannot be read
+                    yield f"ixml.{element.name}", held.text
 
     def _salvaged(self) -> list[_Element]:
         """Return the elements of a document whose only fault is its encoding."""
@@ -113,10 +129,7 @@ class IXml:
         """
         self._refuse_damaged()
         element = self._find(key)
-        if element is None or not element.text:
-            return None
-        text = element.text if element.leaf and shown(element.text) else None
-        return Text(element.text.encode("utf-8", "surrogatepass"), text, "utf-8")
+        return None if element is None else element.held()
 
     def put(self, key: str, text: str) -> None:
         """Give a field another text."""
@@ -141,7 +154,7 @@ class IXml:
         """Put words behind those of a field."""
         self._refuse_damaged()
         element = self._find(key)
-        if element is None or not element.text:
+        if element is None or element.held() is None:
             self.put(key, joined("", words))
         else:
             self._insert(element, escape(joined(element.text, words)))
@@ -167,14 +180,10 @@ class IXml:
             )
 
     def _find(self, key: str) -> _Element | None:
-        """Return the first element at a path below the root."""
-        if not self._elements:
-            return None
+        """Return the first element at a path below the root, an empty one only if all are."""
         path = tuple(key.split("/"))
-        for element in self._elements[1:]:
-            if (*element.parents[1:], element.name) == path:
-                return element
-        return None
+        found = [e for e in self._elements[1:] if (*e.parents[1:], e.name) == path]
+        return next((e for e in found if e.held() is not None), next(iter(found), None))
 
     def _insert(self, element: _Element, inner: str) -> None:
         """Put something before an element's end."""
@@ -238,13 +247,14 @@ def _parsed(text: str) -> list[_Element]:
     found: list[_Element] = []
     open_ones: list[_Element] = []
 
-    def start(name: str, attributes: object) -> None:
+    def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_ones) >= _DEEPEST:
             raise ValueError("it is nested too deep")
         if open_ones:
             open_ones[-1].leaf = False
         parents = tuple(element.name for element in open_ones)
-        open_ones.append(_Element(name, parents, parser.CurrentByteIndex))
+        element = _Element(name, parents, parser.CurrentByteIndex, attributes=bool(attributes))
+        open_ones.append(element)
         found.append(open_ones[-1])
 
     def end(name: str) -> None:
@@ -259,11 +269,16 @@ def _parsed(text: str) -> list[_Element]:
         if open_ones:
             open_ones[-1].pieces.append(piece)
 
+    def remark(*_: object) -> None:
+        if open_ones:
+            open_ones[-1].remarks = True
+
     def refuse(*_: object) -> None:
         raise ValueError("it declares entities")
 
     parser.StartElementHandler, parser.EndElementHandler = start, end
     parser.CharacterDataHandler = characters
+    parser.CommentHandler = parser.ProcessingInstructionHandler = remark
     parser.EntityDeclHandler = refuse
     parser.Parse(data, True)
     return found

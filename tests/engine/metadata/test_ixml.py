@@ -6,6 +6,11 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.metadata.ixml import IXml
+from engine.metadata.journal import Journal
+from engine.metadata.read import category_in, is_described, read_header
+from engine.metadata.ucs_names import categories
+from engine.metadata.write import SoundTags, write_tags
+from tests.engine.metadata.test_kept import chunk, wav
 
 COMMENTED = (
     '<?xml version="1.0" encoding="{}"?>\r\n<!-- made by hand -->\n'
@@ -87,6 +92,51 @@ def test_an_empty_one_is_filled(old):
     assert part.get("USER/CATID") is None
     again = IXml(spliced(old), "a.wav")
     assert again.get("USER/CATID").text == "DOORWood" == again.get("ASWG/catId").text
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "><P>MINE</P></{}>",
+        "><V>MINE</V> and <V/></{}>",
+        "><P/></{}>",
+        "><!-- mine --></{}>",
+        "><?mine?></{}>",
+        ">MINE<!-- mine --></{}>",
+        ' value="mine"/>',
+        " value='mine'></{}>",
+        "/><{}>MINE <B>too</B></{}>",
+    ],
+)
+@pytest.mark.parametrize("name", ["DESCRIPTION", "CATID", "KEYWORDS"])
+def test_what_is_there_but_no_plain_text_stays_and_is_told(tmp_path, name, inside):
+    element = f"<{name}{inside.format(name, name)}"
+    path = wav(
+        tmp_path / "a.wav", chunk(b"iXML", f"<BWFXML><USER>{element}</USER></BWFXML>".encode())
+    )
+    header = read_header(path)
+    assert header.fields[f"ixml.{name}"] == ("MINE" if inside.startswith(">MINE") else "")
+    assert is_described(header) == (name == "DESCRIPTION")
+    assert category_in(header) == (name == "CATID", None)
+    tags = SoundTags("new", categories()["doorwood"], "New", ("door",))
+    told = write_tags(path, tags, Journal(tmp_path / "journal")).kept
+    assert len(told) == 1 and "cannot be read, and stays as it is" in told[0]
+    after = path.read_bytes()
+    assert element.encode() in after and b"<FXNAME>New</FXNAME>" in after
+    assert after.count(f"<{name}".encode()) == element.count(f"<{name}")
+
+
+@pytest.mark.parametrize("empty", ["<FXNAME/>", "<FXNAME></FXNAME>", "<FXNAME> \n</FXNAME >"])
+def test_an_element_with_nothing_in_it_or_about_it_is_filled(empty):
+    part = IXml(f"<BWFXML><USER>{empty}</USER></BWFXML>".encode(), "a.wav")
+    assert part.get("USER/FXNAME") is None
+    part.put("USER/FXNAME", "New")
+    assert part.get("USER/FXNAME").text == "New" and part.data().count(b"<FXNAME") == 1
+
+
+def test_an_empty_element_before_a_full_one_is_not_filled():
+    old = b"<BWFXML><USER><FXNAME/><FXNAME>mine</FXNAME></USER></BWFXML>"
+    assert IXml(old, "a.wav").get("USER/FXNAME").text == "mine"
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50))
