@@ -23,6 +23,11 @@ _HANDLER = struct.pack(">IIII", 0, 0, 0x6D646972, 0x6170706C) + bytes(9)  # "mdi
 _FRAGMENTS = (b"moof", b"mfra", b"sidx")
 _TABLES = {b"stco": ">I", b"co64": ">Q"}
 _TO_TABLES = (b"trak", b"mdia", b"minf", b"stbl")
+_NUMBERS = frozenset({0, 21, 22})  # types of data atoms
+_TEXTS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 15, 18, 21, 22})
+_PICTURES = frozenset({13, 14, 27})  # JPEG, PNG, BMP
+_LONGEST_NUMBER = 8
+_PARTS = frozenset({b"mean", b"name", b"data"})  # of an item
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ def atoms_of(data: bytes) -> list[Atom]:
     return found
 
 
+def end_of(atoms: Sequence[Atom]) -> int:
+    """Return where the last atom ends: an end mark or a rest may be behind it."""
+    return atoms[-1].end if atoms else 0
+
+
 def make(name: bytes, body: bytes) -> bytes:
     """Return an atom."""
     return struct.pack(">I4s", len(body) + 8, name) + body
@@ -77,7 +87,9 @@ class Items:
     )
 
     def __init__(self, ilst: bytes) -> None:
-        self._items = [ilst[a.start : a.end] for a in atoms_of(ilst)]
+        atoms = atoms_of(ilst)
+        self._items = [ilst[a.start : a.end] for a in atoms]
+        self._rest = ilst[end_of(atoms) :]  # an end mark and what is behind it
 
     def texts(self) -> Iterator[tuple[str, Text]]:
         """Yield the texts of all items by key."""
@@ -143,7 +155,7 @@ class Items:
 
     def data(self) -> bytes:
         """Return the list."""
-        return b"".join(self._items)
+        return b"".join(self._items) + self._rest
 
 
 def _key(item: bytes) -> str:
@@ -159,22 +171,36 @@ def _key(item: bytes) -> str:
 
 
 def _text(item: bytes) -> Text | None:
-    """Return an item's text; None for pictures and empty ones, unreadable what is no text."""
+    """Return an item's text; None if nothing is in it, unreadable what is no text.
+
+    Pictures that are no field of ours are none of anybody's texts, and None, too.
+    """
     (atom,) = atoms_of(item)
     body = atom.body(item)
     try:
-        values = [a.body(body) for a in atoms_of(body) if a.name == b"data"]
+        parts = atoms_of(body)
     except ValueError:
         return Text(item, None)
+    values = [a.body(body) for a in parts if a.name == b"data"]
     kinds = {int.from_bytes(value[:4], "big") for value in values}
-    if not values or kinds <= {13, 14, 27}:  # JPEG, PNG, BMP
+    is_own = _key(item) in _OWN
+    if is_own and (any(body[end_of(parts) :]) or any(a.name not in _PARTS for a in parts)):
+        return Text(item, None)
+    if not kinds <= _TEXTS:
+        return Text(item, None) if is_own or not kinds <= _PICTURES else None
+    if not values:
         return None
     raw = b"; ".join(value[8:] for value in values)
     if len(raw) > LONGEST_BYTES or any(len(value) < 8 for value in values):
         return Text(item, None)
-    if kinds & {0, 21, 22} and atom.name != b"----":  # numbers
+    if kinds & _NUMBERS and atom.name != b"----":
+        if any(len(value) > 8 + _LONGEST_NUMBER for value in values):
+            return Text(item, None)
         return Text(raw, "; ".join(str(int.from_bytes(v[8:], "big")) for v in values), "ascii")
     return read_text(raw, "utf-16-be" if kinds == {2} else "utf-8")
+
+
+_OWN = frozenset(key for _, key in Items.slots)
 
 
 class Mp4File:
@@ -278,19 +304,23 @@ def _is_plain_meta(body: bytes) -> bool:
 
 def _with_items(moov: bytes, items: bytes) -> bytes:
     """Return a moov atom's body with other items, padding beside them taken into account."""
-    udta = next((a for a in atoms_of(moov) if a.name == b"udta"), None)
+    outer = atoms_of(moov)
+    udta = next((a for a in outer if a.name == b"udta"), None)
     inner = udta.body(moov) if udta is not None else b""
-    meta = next((a for a in atoms_of(inner) if a.name == b"meta"), None)
+    children = atoms_of(inner)
+    meta = next((a for a in children if a.name == b"meta"), None)
     if meta is None:
         fresh = bytes(_META_HEAD) + make(b"hdlr", _HANDLER) + make(b"ilst", items)
-        inner += make(b"meta", fresh)
+        place = end_of(children)  # before QuickTime's end mark
+        inner = inner[:place] + make(b"meta", fresh) + inner[place:]
     else:
         body = meta.body(inner)
         head = b"" if _is_plain_meta(body) else body[:_META_HEAD]
         made = make(b"meta", head + _with_list(body[len(head) :], items))
         inner = inner[: meta.start] + made + inner[meta.end :]
     if udta is None:
-        return moov + make(b"udta", inner)
+        place = end_of(outer)
+        return moov[:place] + make(b"udta", inner) + moov[place:]
     return moov[: udta.start] + make(b"udta", inner) + moov[udta.end :]
 
 
@@ -300,7 +330,8 @@ def _with_list(body: bytes, items: bytes) -> bytes:
     ilst = next((a for a in children if a.name == b"ilst"), None)
     made = make(b"ilst", items)
     if ilst is None:
-        return body + made
+        place = end_of(children)
+        return body[:place] + made + body[place:]
     after = children[children.index(ilst) + 1 :]
     free = after[0] if after and after[0].name == b"free" else None
     if free is not None:

@@ -146,6 +146,7 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
             seen.refuse_changed()
             container.write(out, before_audio)
             out.flush()
+            _refuse_lost(path, container, Path(str(out.name)))
             if heard.is_kept_by(hearing_of(Path(str(out.name)))):
                 return
         raise AudioError(
@@ -153,6 +154,22 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
         )
 
     journal.replace(seen, write, keep_time)
+
+
+def _refuse_lost(path: Path, container: Container, made: Path) -> None:
+    """Read the new file's header back.
+
+    :raises AudioError: what was put into it is not found there.
+    """
+    wanted = [part.data() for part in container.parts]
+    try:
+        found = [part.data() for part in open_container(made).parts]
+    except (AudioError, InputError, ValueError):
+        found = []
+    if found != wanted:
+        raise AudioError(
+            f"{path.name} cannot hold the tags so that they are found: it is as it was"
+        )
 
 
 def _change(part: Part, tags: SoundTags) -> Iterator[str]:

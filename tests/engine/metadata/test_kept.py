@@ -13,6 +13,7 @@ from mutagen.id3 import COMM, ID3, TCON, TXXX
 from mutagen.mp4 import MP4, MP4Cover, MP4FreeForm
 
 from engine.errors import AudioError, InputError
+from engine.metadata import mp4_atoms
 from engine.metadata.journal import Journal
 from engine.metadata.mp4_atoms import Items, Mp4File, make
 from engine.metadata.read import category_in, is_described, read_header
@@ -368,3 +369,98 @@ def test_comments_come_back_as_they_were():
     packet = struct.pack("<I", 1) + b"v" + struct.pack("<I", 2)
     packet += b"".join(struct.pack("<I", len(c)) + c for c in (b"A=1", b"b"))
     assert Comments(packet + b"\1rest").data() == packet + b"\1rest"
+
+
+def m4a_with(path: Path, udta: bytes) -> Path:
+    """Make an MP4 file whose moov comes last and holds this ``udta``."""
+    encode(path, "aac")
+    data = path.read_bytes()
+    start = data.index(b"moov") - 4
+    moov = data[start + 8 :]
+    moov = moov[: moov.index(b"udta") - 4] if b"udta" in moov else moov
+    path.write_bytes(data[:start] + make(b"moov", moov + make(b"udta", udta)))
+    return path
+
+
+def listed(ilst: bytes) -> bytes:
+    head = struct.pack(">IIII", 0, 0, 0x6D646972, 0x6170706C) + bytes(9)
+    return make(b"meta", bytes(4) + make(b"hdlr", head) + make(b"ilst", ilst))
+
+
+def titled(text: bytes, kind: int = 1, name: bytes = b"\xa9nam") -> bytes:
+    return make(name, make(b"data", struct.pack(">II", kind, 0) + text))
+
+
+QUICKTIME = make(b"\xa9nam", struct.pack(">HH", 4, 0x55C4) + b"mine")
+
+
+@pytest.mark.parametrize("mark", [bytes(4), bytes(8), bytes(8) + titled(b"behind"), b"odd"])
+def test_quicktime_texts_stay_before_what_ends_them(tmp_path, mark):
+    path = m4a_with(tmp_path / "a.m4a", QUICKTIME + mark)
+    after = wrote(path)
+    udta = after[after.index(b"udta") + 4 :]
+    assert udta.startswith(QUICKTIME + udta[len(QUICKTIME) :][:4] + b"meta")
+    assert udta.endswith(mark)
+    assert read_header(path).category == "DOORWood"
+    with av.open(str(path)) as container:
+        assert container.metadata["CATID"] == "DOORWood"
+    again = write_tags(path, FULL, Journal(tmp_path / "journal"))
+    assert not again.changed
+
+
+@pytest.mark.parametrize("rest", [bytes(4), bytes(8) + titled(b"mine"), b"FOREIGN", bytes(9)])
+def test_what_is_behind_the_items_of_mp4_stays_behind_them(tmp_path, rest):
+    path = m4a_with(tmp_path / "a.m4a", listed(titled(b"title") + rest))
+    wrote(path)
+    after = Mp4File(path).items()
+    assert after.startswith(titled(b"title")) and after.endswith(rest)
+    assert read_header(path).category == "DOORWood" and b"DOORWood" in after[: -len(rest)]
+
+
+def freeform(name: str, *behind: bytes) -> bytes:
+    mean = make(b"mean", bytes(4) + b"com.apple.iTunes")
+    return make(b"----", mean + make(b"name", bytes(4) + name.encode()) + b"".join(behind))
+
+
+@pytest.mark.parametrize("kind", [12, 13, 14, 23, 27, 28, 1 << 24])
+def test_fields_of_mp4_whose_data_is_no_text_stay_and_are_told(tmp_path, kind):
+    data = make(b"data", struct.pack(">II", kind, 0) + b"PRECIOUS")
+    held = titled(b"PRECIOUS", kind, b"\xa9cmt") + freeform("KEYWORDS", data)
+    held += freeform("CATID", data) + titled(b"cover", 14, b"covr")
+    path = m4a_with(tmp_path / "a.m4a", listed(held))
+    header = read_header(path)
+    assert is_described(header) and category_in(header) == (True, None)
+    assert "covr" not in header.fields
+    result = write_tags(path, FULL, Journal(tmp_path / "journal"))
+    assert {why.split()[1] for why in result.kept} == {"description", "CatID", "keywords"}
+    after = Mp4File(path).items()
+    assert after.startswith(held) and after.count(b"CATID") == after.count(b"KEYWORDS") == 1
+
+
+@pytest.mark.parametrize(
+    "inside", [b"my text", make(b"mine", b"x"), struct.pack(">HH", 3, 0) + b"old"]
+)
+def test_items_of_mp4_without_data_that_are_not_empty_stay(tmp_path, inside):
+    held = make(b"\xa9cmt", inside) + freeform("FXNAME", inside)
+    path = m4a_with(tmp_path / "a.m4a", listed(held))
+    result = write_tags(path, FULL, Journal(tmp_path / "journal"))
+    assert {why.split()[1] for why in result.kept} == {"description", "FXName"}
+    assert Mp4File(path).items().startswith(held)
+
+
+def test_empty_items_of_mp4_are_filled_and_huge_numbers_harm_nobody(tmp_path):
+    held = make(b"\xa9cmt", b"") + freeform("FXNAME") + titled(b"1" * 5000, 0, b"\xa9gen")
+    path = m4a_with(tmp_path / "a.m4a", listed(held))
+    wrote(path)
+    items = Items(Mp4File(path).items())
+    assert items.get("©cmt").text == "new words" and items.get("©gen").text is None
+    assert items.get("----:com.apple.iTunes:FXNAME").text == "New Name"
+
+
+def test_a_file_whose_tags_would_not_be_found_again_is_refused(tmp_path, monkeypatch):
+    path = m4a_with(tmp_path / "a.m4a", listed(titled(b"title")))
+    before = path.read_bytes()
+    monkeypatch.setattr(mp4_atoms, "_with_items", lambda moov, items: moov)
+    with pytest.raises(AudioError, match="so that they are found: it is as it was"):
+        wrote(path)
+    assert path.read_bytes() == before
