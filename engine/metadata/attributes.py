@@ -17,9 +17,10 @@ def copy_attributes(source: Path, target: Path) -> None:
     """Give a new file what an old one has, as far as the system allows.
 
     Times are not copied.  On macOS that is copyfile(3), on Linux owner, mode and extended
-    attributes, among them the access list; on Windows a file inherits what its folder says.
+    attributes, among them the access list, and those that its folder gave the new file alone go; on
+    Windows a file inherits what its folder says.
 
-    :raises OSError: an attribute of the user's cannot be kept.
+    :raises OSError: an attribute of the user's cannot be kept, or one of the folder's not removed.
     """
     state = source.stat()
     if sys.platform == "darwin":
@@ -33,21 +34,47 @@ def copy_attributes(source: Path, target: Path) -> None:
                 break
             except PermissionError:
                 continue  # only the superuser gives files away; the group may still be one's own
+    if sys.platform == "linux":
+        _remove_inherited(source, target)  # first: an access list changes what chmod means
     os.chmod(target, state.st_mode & 0o7777)  # noqa: PTH101 - beside chown
     if sys.platform == "linux":
         _copy_extended(source, target)
 
 
+def _remove_inherited(source: Path, target: Path) -> None:
+    """Take from a new file what its folder gave it and the old one has not, such as access lists.
+
+    :raises OSError: one stays, and with it others might read what they could not.
+    """
+    if sys.platform != "linux":
+        return
+    for name in set(_extended(target)) - set(_extended(source)):
+        try:
+            os.removexattr(target, name)
+        except OSError as error:
+            if error.errno == errno.ENODATA or name.startswith(_SYSTEM):
+                continue
+            raise OSError(
+                error.errno,
+                f"its folder adds the extended attribute {name} ({error.strerror})",
+            ) from None
+
+
+def _extended(path: Path) -> list[str]:
+    if sys.platform != "linux":
+        return []
+    try:
+        return os.listxattr(path)
+    except OSError as error:
+        if error.errno in (errno.ENOTSUP, errno.ENOSYS, errno.EPERM):
+            return []
+        raise
+
+
 def _copy_extended(source: Path, target: Path) -> None:
     if sys.platform != "linux":
         return
-    try:
-        names = os.listxattr(source)
-    except OSError as error:
-        if error.errno in (errno.ENOTSUP, errno.ENOSYS, errno.EPERM):
-            return
-        raise
-    for name in names:
+    for name in _extended(source):
         value = os.getxattr(source, name)
         try:
             os.setxattr(target, name, value)

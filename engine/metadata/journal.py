@@ -149,7 +149,8 @@ class Journal:
                 "it is as it was; write into a copy of it"
             )
         with self._temporary(path.parent, path.suffix[:_LONGEST_SUFFIX]) as temporary:
-            durable.write_file(temporary, write)
+            os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+            durable.write_file(temporary, write)  # nobody else reads it before it has its rights
             copy_attributes(path, temporary)
             if mtime_ns is not None:
                 os.utime(temporary, ns=(state.st_atime_ns, mtime_ns))

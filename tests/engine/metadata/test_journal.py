@@ -4,14 +4,18 @@ import json
 import os
 import shutil
 import stat
+import struct
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 import soundfile
 
-from engine.errors import InputError
+from engine import durable
+from engine.errors import AudioError, InputError
 from engine.metadata.journal import TEMPORARY, Journal, clean_up
 from engine.metadata.write import SoundTags, write_tags
 from tests.conftest import tone
@@ -320,3 +324,66 @@ def test_the_copy_lies_beside_the_file_under_a_short_name(sound, journal, monkey
     (copy,) = [path for path in made if path.parent == long.parent]
     assert len(copy.name) < 40 and copy.suffix == ".wav"
     assert stat.S_ISREG(long.stat().st_mode)
+
+
+def access_list(*entries: tuple[int, int, int]) -> bytes:
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+NOBODY = 0xFFFFFFFF
+OTHERS_MAY = access_list(  # owner, user 65534, group, mask, others
+    (1, 7, NOBODY), (2, 6, 65534), (4, 5, NOBODY), (16, 7, NOBODY), (32, 0, NOBODY)
+)
+ACCESS, DEFAULT = "system.posix_acl_access", "system.posix_acl_default"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="access lists as Linux has them")
+@pytest.mark.parametrize("own", [None, OTHERS_MAY.replace(b"\2\0\6", b"\2\0\4")])
+def test_a_file_gets_no_access_list_from_its_folder(sound, journal, own):
+    sound.chmod(0o640)
+    try:
+        if own is not None:
+            os.setxattr(sound, ACCESS, own)
+        os.setxattr(sound.parent, DEFAULT, OTHERS_MAY)
+    except OSError:
+        pytest.skip("this file system has no access lists")
+    held, mode = attributes(sound), sound.stat().st_mode
+    write_tags(sound, TAGS, journal)
+    assert attributes(sound) == held and sound.stat().st_mode == mode
+    list(journal.undo(bool))
+    assert attributes(sound) == held and sound.stat().st_mode == mode
+    (sound.parent / "new").touch()
+    assert ACCESS in attributes(sound.parent / "new")  # the folder does give one
+
+
+def test_an_inherited_attribute_that_stays_refuses_the_file(sound, journal, monkeypatch):
+    if sys.platform != "linux":
+        pytest.skip("extended attributes as Linux has them")
+
+    def refuse(path, name):
+        raise OSError(1, "Operation not permitted")
+
+    inherited = {TEMPORARY: [ACCESS]}
+    monkeypatch.setattr(os, "listxattr", lambda path: inherited.get(Path(path).name[:11], []))
+    monkeypatch.setattr(os, "removexattr", refuse)
+    old = sound.read_bytes()
+    with pytest.raises(AudioError, match=f"its folder adds the extended attribute {ACCESS}"):
+        write_tags(sound, TAGS, journal)
+    assert sound.read_bytes() == old and len(list(sound.parent.iterdir())) == 1
+
+
+@pytest.mark.skipif(os.name != "posix", reason="permissions as POSIX has them")
+def test_nobody_else_reads_the_copy_while_it_is_made(sound, journal, monkeypatch):
+    sound.chmod(0o600)
+    modes = []
+
+    def watched(path: Path, write: Callable[[BinaryIO], None]) -> None:
+        if path.parent == sound.parent:
+            modes.append(stat.S_IMODE(path.stat().st_mode))
+        real(path, write)
+
+    real = durable.write_file
+    monkeypatch.setattr(durable, "write_file", watched)
+    write_tags(sound, TAGS, journal)
+    list(journal.undo(bool))
+    assert modes == [0o600, 0o600]  # one written, one taken back
