@@ -9,6 +9,7 @@ entities are not touched at all.
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -20,11 +21,20 @@ from engine.metadata.texts import LONGEST_BYTES, Text, clean, joined, read_text,
 
 _NEW = '<?xml version="1.0" encoding="UTF-8"?>\n<BWFXML><IXML_VERSION>3.01</IXML_VERSION></BWFXML>'
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_UTF8 = re.compile(r"utf-?8", re.IGNORECASE)
+_ENCODINGS = (
+    frozenset(  # by Python's names; others are slow beyond measure, or no encodings of text
+        {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"}
+        | {"utf-32-be", "mac-roman", "shift_jis", "cp932", "gb2312", "gbk", "gb18030", "big5"}
+        | {"euc_jp", "euc_kr", "cp437", "cp850", "koi8-r", "koi8-u"}
+        | {f"iso8859-{part}" for part in range(1, 17) if part != 12}
+        | {f"cp{page}" for page in range(1250, 1259)}
+    )
+)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _TELLING_GROUPS = frozenset({"USER", "ASWG", "STEINBERG"})
 _TELLING = frozenset({"NOTE", "PROJECT", "SCENE", "USER", "FILE_SET_INDEX"})
 _DEEPEST = 64
+_MOST_ELEMENTS = 50_000  # a real one has some hundred
 _SLOTS = (
     *(f"USER/{name}" for name in ("DESCRIPTION", "CATID", "CATEGORY", "SUBCATEGORY", "FXNAME")),
     "USER/KEYWORDS",
@@ -216,7 +226,9 @@ class IXml:
 def _decoded(data: bytes) -> tuple[bytes, str, str]:
     """Return byte order mark, encoding and text of a document.
 
-    :raises UnicodeError: the bytes are not what it says, or would not come back as they were.
+    :raises UnicodeError: the bytes are not what it says.
+    :raises ValueError: it is too large, or in an encoding that we do not read, or its bytes would
+        not come back as they were.
     """
     if len(data) > LONGEST_BYTES:
         raise ValueError(f"it is larger than {LONGEST_BYTES >> 20} MB")
@@ -226,9 +238,9 @@ def _decoded(data: bytes) -> tuple[bytes, str, str]:
         encoding = "utf-16-le" if body[:2] == b"<\0" else "utf-16-be"
     declared = _DECLARED.match(body)
     if not encoding:
-        encoding = declared[1].decode() if declared is not None else "utf-8"
-    if _UTF8.fullmatch(encoding):
-        encoding = "utf-8"
+        encoding = codecs.lookup(declared[1].decode()).name if declared is not None else "utf-8"
+    if encoding not in _ENCODINGS:
+        raise ValueError(f"its encoding is {encoding}")
     text = body.decode(encoding)
     if text.encode(encoding) != body:
         raise ValueError("its encoding is ambiguous")
@@ -239,7 +251,7 @@ def _parsed(text: str) -> list[_Element]:
     """Return the elements of a document in order, the root first.
 
     :raises expat.ExpatError: it is malformed.
-    :raises ValueError: it declares entities, or is nested absurdly deep.
+    :raises ValueError: it declares entities, is nested absurdly deep or has too many elements.
     """
     data = text.encode("utf-8")
     parser = expat.ParserCreate("utf-8")
@@ -250,6 +262,8 @@ def _parsed(text: str) -> list[_Element]:
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_ones) >= _DEEPEST:
             raise ValueError("it is nested too deep")
+        if len(found) >= _MOST_ELEMENTS:
+            raise ValueError(f"it has more than {_MOST_ELEMENTS:,} elements")
         if open_ones:
             open_ones[-1].leaf = False
         parents = tuple(element.name for element in open_ones)
@@ -260,9 +274,10 @@ def _parsed(text: str) -> list[_Element]:
     def end(name: str) -> None:
         element = open_ones.pop()
         element.end = parser.CurrentByteIndex
-        tag = data[: element.end]
         element.empty = (
-            element.leaf and tag.endswith(b"/>") and _end_of_tag(data, element.start) == element.end
+            element.leaf
+            and data.endswith(b"/>", 0, element.end)
+            and _end_of_tag(data, element.start) == element.end
         )
 
     def characters(piece: str) -> None:

@@ -1,5 +1,7 @@
 """iXML: our fields are spliced in, every other byte stays."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -137,6 +139,59 @@ def test_an_element_with_nothing_in_it_or_about_it_is_filled(empty):
 def test_an_empty_element_before_a_full_one_is_not_filled():
     old = b"<BWFXML><USER><FXNAME/><FXNAME>mine</FXNAME></USER></BWFXML>"
     assert IXml(old, "a.wav").get("USER/FXNAME").text == "mine"
+
+
+@pytest.mark.parametrize("encoding", ["punycode", "UTF-7", "unicode_escape", "idna", "rot13"])
+def test_encodings_that_are_slow_or_no_encodings_of_text_are_refused(encoding):
+    old = f'<?xml version="1.0" encoding="{encoding}"?><BWFXML><NOTE>x</NOTE></BWFXML>'.encode()
+    for document in (old, old + b"-"):  # with which it would be punycode
+        part = IXml(document, "a.wav")
+        assert part.is_damaged and list(part.texts()) == [("ixml", None)]
+        with pytest.raises(InputError, match=r"is damaged.* encoding"):
+            part.put("USER/CATID", "DOORWood")
+        assert part.data() == document
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"),
+    [
+        ("windows-1251", "дверь"),
+        ("macintosh", "Tür"),
+        ("ISO-8859-15", "Tür €"),
+        ("Shift_JIS", "ドア"),
+        ("EUC-JP", "ドア"),
+        ("EUC-KR", "문"),
+        ("GB18030", "门"),
+        ("Big5", "門"),
+        ("us-ascii", "door"),
+        ("utf8", "門"),
+    ],
+)
+def test_encodings_of_text_are_kept(encoding, text):
+    old = f'<?xml version="1.0" encoding="{encoding}"?><BWFXML><NOTE>{text}</NOTE></BWFXML>'
+    part = IXml(old.encode(encoding), "a.wav")
+    part.put("USER/FXNAME", text)
+    wanted = old.replace("</BWFXML>", f"<USER><FXNAME>{text}</FXNAME></USER></BWFXML>")
+    assert part.data() == wanted.encode(encoding)
+
+
+def test_a_document_of_absurdly_many_elements_is_refused():
+    part = IXml(b"<BWFXML>" + b"<a/>" * 50_000 + b"</BWFXML>", "a.wav")
+    with pytest.raises(InputError, match="more than 50,000 elements"):
+        part.get("USER/CATID")
+    assert not IXml(b"<BWFXML>" + b"<a/>" * 49_999 + b"</BWFXML>", "a.wav").is_damaged
+
+
+def test_elements_cost_the_same_wherever_they_stand():
+    def took(padding: int) -> float:
+        note = b"<NOTE>" + b"x" * padding + b"</NOTE>"
+        document = b"<BWFXML>" + note + b"<a/>" * 10_000 + b"</BWFXML>"
+        before = time.process_time()
+        assert not IXml(document, "a.wav").is_damaged
+        return time.process_time() - before
+
+    plain = min(took(0) for _ in range(3))
+    assert took(7 << 20) < 20 * plain  # some hundred times, if what is before them is copied
 
 
 @given(st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=50))
