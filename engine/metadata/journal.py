@@ -23,7 +23,8 @@ from engine import durable
 from engine.errors import AudioError, InputError
 from engine.metadata.attributes import copy_attributes
 from engine.metadata.copying import copy_bytes
-from engine.metadata.seen import Seen, digest_of
+from engine.metadata.seen import Seen
+from engine.metadata.seen import digest_of as _digest
 
 _BLOCK = 1 << 20
 TEMPORARY = ".soundsift-"
@@ -111,13 +112,13 @@ class Journal:
                 copy_bytes(source, out, path.stat().st_size - first - last)
 
         durable.write_file(kept, write)
-        change = Change(str(path), first, last, seen.digest, digest_of(new), seen.mtime_ns)
+        change = Change(str(path), first, last, seen.digest, _digest(new), seen.mtime_ns)
         write_record(kept.with_suffix(".json"), asdict(change))
         return kept.with_suffix(".json")
 
     def _restore(self, change: Change, kept: Path) -> None:
         path = Path(change.path)
-        now = digest_of(path)
+        now = _digest(path)
         if now == change.old_digest:
             return  # it was never replaced, or is what it was again
         if now != change.new_digest:
@@ -134,7 +135,7 @@ class Journal:
                 copy_bytes(changed, out, change.alike_last)
 
         with self._replacing(path, write, change.old_mtime_ns) as made:
-            if digest_of(made) != change.old_digest:
+            if _digest(made) != change.old_digest:
                 raise InputError(_DAMAGED)
 
     @contextmanager
