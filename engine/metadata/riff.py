@@ -115,7 +115,7 @@ def find_chunks(path: Path) -> Layout:
                 break
             if chunk_id == b"ds64" and kind in (b"RF64", b"BW64"):
                 riff_size, long_sizes = _read_ds64(path, file.read(min(length, _LARGEST_DS64)))
-            if length == _UNKNOWN and kind != b"RIFF":
+            if length == _UNKNOWN:
                 length = long_sizes.get(chunk_id, length)
             start, left = place + 8, size - place - 8
             if chunk_id in _AUDIO and _is_unfinished(file, start, length, left, order):
@@ -234,11 +234,9 @@ def _is_padded(file: BinaryIO, end: int, size: int) -> bool:
     if size % 2 == 0:
         return False
     file.seek(end)
-    after = file.read(9)
-    if not after:
-        return False
-    forgot = _is_id(after[:4]) and not _is_id(after[1:5]) and len(after) >= 8 and after[0] != 0
-    return not forgot
+    after = file.read(8)
+    forgot = len(after) == 8 and _is_id(after[:4]) and not _is_id(after[1:5])
+    return len(after) > 0 and not forgot
 
 
 def _is_id(chunk_id: bytes) -> bool:
@@ -246,4 +244,4 @@ def _is_id(chunk_id: bytes) -> bool:
 
 
 def _shown(chunk_id: bytes) -> str:
-    return chunk_id.decode("ascii", "replace").strip()
+    return chunk_id.decode().strip()
