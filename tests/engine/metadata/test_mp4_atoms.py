@@ -269,7 +269,10 @@ def test_a_description_may_be_large_but_not_without_end(tmp_path, monkeypatch):
         (usual(ILST), usual(NEW)),
         (usual(None), moov(
             trak(),
-            make(b"udta", make(b"cprt", b"me") + meta(HDLR, make(b"ilst", NEW)) + make(b"xtra", b"y")),
+            make(
+                b"udta",
+                make(b"cprt", b"me") + meta(HDLR, make(b"ilst", NEW)) + make(b"xtra", b"y"),
+            ),
             make(b"last", b"z"),
         )),
         (moov(trak()), moov(trak(), make(b"udta", meta(HDLR, make(b"ilst", NEW), head=bytes(4))))),
