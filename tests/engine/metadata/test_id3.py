@@ -114,6 +114,9 @@ def test_a_writer_that_forgot_that_sizes_of_2_4_are_syncsafe_is_understood():
     wrong = b"TIT2" + struct.pack(">I", len(long)) + b"\0\0" + long
     part = Id3(tag(4, wrong, frame("TALB", b"\x03A", 4)), "a.mp3")
     assert {key: len(text.text) for key, text in part.texts()} == {"TIT2": 200, "TALB": 1}
+    longer = b"\x03" + b"x" * 0x17F
+    wrong = b"TIT2" + struct.pack(">I", len(longer)) + b"\0\0" + longer
+    assert texts(tag(4, wrong, padding=200)) == [("TIT2", "x" * 0x17F)]
 
 
 @pytest.mark.parametrize(

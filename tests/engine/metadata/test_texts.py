@@ -98,6 +98,7 @@ def told(raw: bytes, declared: str = "utf-8") -> tuple[str | None, str | None] |
         (b"a\0\t\r\n\0\tb", "utf-8", ("a\0\t\r\n\0\tb", "utf-8")),
         (b"\x1b\xfc" + b"a" * 8, "utf-8", ("\x1büaaaaaaaa", "cp1252")),
         (b"\x1b\x1b\x1b\xfc" + b"a" * 8, "utf-8", (None, None)),
+        (b"T\xfcr\n\n\r\r\t\t\0\0r", "utf-8", ("Tür\n\n\r\r\t\t\0\0r", "cp1252")),
     ],
 )
 def test_what_bytes_say_is_decoded_in_order(raw, declared, expected):
