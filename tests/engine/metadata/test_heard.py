@@ -203,6 +203,18 @@ def test_a_file_that_is_damaged_inside_is_heard_up_to_there(tmp_path):
     assert heard.is_kept_by(hearing_of(path)) and not heard.is_kept_by(whole)
 
 
+def test_a_reader_that_stops_at_damage_says_that_it_did(tmp_path):
+    path = encode(tmp_path / "a.mp3", "mp3")
+    data = bytearray(path.read_bytes())
+    assert hearing_of(path).libsndfile.whole and hearing_of(path).ffmpeg.whole
+    middle = len(data) // 2
+    data[middle : middle + len(data) // 4] = bytes(len(data) // 4)
+    path.write_bytes(data)
+    heard = hearing_of(path)
+    assert not heard.libsndfile.whole and not heard.ffmpeg.whole
+    assert 0 < heard.ffmpeg.frames < 60_000
+
+
 def test_a_change_of_shape_inside_a_stream_is_heard():
     def frame(layout: str, rate: int) -> av.AudioFrame:
         made = av.AudioFrame.from_ndarray(np.zeros((1, 8), np.int16), "s16", layout)
