@@ -20,7 +20,6 @@ from engine.metadata.texts import LONGEST_BYTES, Text, clean, joined, read_text,
 
 _NEW = '<?xml version="1.0" encoding="UTF-8"?>\n<BWFXML><IXML_VERSION>3.01</IXML_VERSION></BWFXML>'
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_UTF8 = re.compile(r"utf-?8", re.IGNORECASE)
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _TELLING_GROUPS = frozenset({"USER", "ASWG", "STEINBERG"})
 _TELLING = frozenset({"NOTE", "PROJECT", "SCENE", "USER", "FILE_SET_INDEX"})
@@ -218,8 +217,6 @@ def _decoded(data: bytes) -> tuple[bytes, str, str]:
     declared = _DECLARED.match(body)
     if not encoding:
         encoding = declared[1].decode() if declared is not None else "utf-8"
-    if _UTF8.fullmatch(encoding):
-        encoding = "utf-8"
     text = body.decode(encoding)
     if text.encode(encoding) != body:
         raise ValueError("its encoding is ambiguous")
