@@ -26,7 +26,7 @@ from engine.index.scan import FoundFile
 from engine.metadata.read import read_header
 from engine.models.match_model import load_model
 from engine.models.spec import read_spec
-from engine.progress import Control
+from engine.progress import Cancelled, Control
 from engine.store import FileFacts, HeardPart, Library, StoredWindow
 from engine.store.interest import note_interest
 from engine.store.tables import PRESENT
@@ -468,6 +468,27 @@ def test_potentials_are_solved_for_libraries_that_are_large_enough(
     assert refreshed() == []
     fill(library, 20)  # nor is a tenth less
     assert refreshed() == ["solving potentials", "mapping"]
+
+
+def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_folder, monkeypatch):
+    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 5)
+    loaded = []
+
+    def load(folder, parts=None):
+        loaded.append((folder, parts))
+        return load_model(folder, ("audio",))
+
+    monkeypatch.setattr("engine.models.match_model.load_model", load)
+    fill(library, 5)
+    with pytest.raises(Cancelled):
+        build.use_model(library, model_folder, Control(cancel=lambda: True))
+    assert library.setting("model_id") is None
+    assert build.use_model(library, model_folder, Control()) is True
+    library.set_settings({"solved_windows": b"0"})
+    refresh_potentials(library, model_folder, Control())
+    assert loaded == [(model_folder, ("audio",))] * 3
+    put(library, Path("/s/unheard.wav"))
+    assert build.use_model(library, model_folder, Control()) is False
 
 
 @pytest.mark.parametrize(("windows", "solved"), [(19, b"0"), (20, b"20")])
