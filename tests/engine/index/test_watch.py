@@ -55,6 +55,8 @@ def test_what_changed_is_looked_for_in_the_outermost_folders(tmp_path, monkeypat
     monkeypatch.setattr(watch, "_MOST_FOLDERS", 2)
     assert changed("a/x.wav", "b/x.wav") == {"a", "b"}
     assert changed("a/x.wav", "b/x.wav", "c/x.wav") == {"."}
+    there.append(str(write(root / "b" / "alone.wav")))
+    assert changed("b/alone.wav") == {"b/alone.wav"}  # nothing beside a watched file is looked at
     shutil.rmtree(root)
     assert changed("a/in/x.wav") == {"."}  # no further up than what is watched
 

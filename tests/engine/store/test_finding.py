@@ -70,7 +70,9 @@ def put_three(library: Library) -> None:
             row("/s/Bells/two.flac", duration_s=2.0, rate_hz=48000, channels=2, format="FLAC"),
             Header("y", "BELLHand", "bell hand"),
         ),
-        row("/s/Doors/three.mp3", duration_s=3.0, rate_hz=96000, channels=3, bits=None, format="?"),
+        row(
+            "/s/Doors/three.mp3", duration_s=3.0, rate_hz=96000, channels=3, bits=None, format="Odd"
+        ),
     )
     accept_tags(library, [(3, "DOORmetal"), (2, "Wet")])
     put_tags(library, [TagRow(1, "wet", "suggested", "m"), TagRow(3, "dry", "rejected", PERSON)])
@@ -107,7 +109,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         (Format("Flac"), [2]),
         (Format("mp3"), [3]),  # by its name
         (Format("p3"), []),
-        (Format("?"), [3]),
+        (Format("oDD"), [3]),
         (Format("%"), []),
         (Category("doorwood"), [1]),
         (Category("DOOR"), []),
