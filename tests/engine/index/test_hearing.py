@@ -1,5 +1,6 @@
 """From files to what is stored: headers, windows, parts, vectors, each against plain arithmetic."""
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -164,6 +165,18 @@ def test_windows_of_several_files_are_embedded_together_but_no_more_than_a_batch
     heard = dict(listen(plain, paths, threads=2))
     assert [len(heard[path].features) for path in paths] == [11, 11]
     assert sum(plain.batches) == 22 and max(plain.batches) <= 4
+
+
+def test_two_threads_read_ahead_and_end_with_the_program(tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_QUEUE", 1)
+    monkeypatch.setattr(listening, "_BATCH", 1)
+    before = set(threading.enumerate())
+    heard = listen(Plain(), [level(tmp_path / f"{n}.wav", 60.0) for n in range(6)], part_windows=1)
+    next(heard)
+    workers = set(threading.enumerate()) - before
+    assert [worker.daemon for worker in workers] == [True, True]
+    heard.close()
+    assert not any(worker.is_alive() for worker in workers)
 
 
 # Headers
