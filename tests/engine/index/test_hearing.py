@@ -346,6 +346,26 @@ def test_nothing_to_hear_needs_no_model(library, tmp_path):
     assert hear.hear(library, none, [], [], Control(), 1) == hear.Heard(0, 0, 0.0)
 
 
+def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_path, monkeypatch):
+    paths = [write(tmp_path / f"{n}.wav") for n in range(3)]
+    put(library, *paths)
+    put_heard(library, [HeardPart(2, [], 5.0)])
+    waiting = hear.to_hear(library, [str(tmp_path)])
+    asked = []
+
+    def listen_to(*arguments):
+        asked.append(arguments)
+        return iter([(paths[1], AudioError("1.wav is odd"))])
+
+    monkeypatch.setattr(hear, "listen", listen_to)
+    monkeypatch.setattr("engine.models.match_model.load_listener", lambda folder: f"of {folder}")
+    done = hear.hear(library, Path("model"), waiting, [str(tmp_path)], Control(), 5)
+    order = [paths[1], paths[0], paths[2]]
+    assert asked == [("of model", order, 5, {paths[1]: 5.0}, hear._PART_WINDOWS)]
+    assert done == hear.Heard(0, 1, 0.0)
+    assert [row.path for row in library.skipped()] == [str(paths[1])]
+
+
 def test_a_run_tells_its_stages(library, model_folder, tmp_path):
     folder = tmp_path / "s"
     folder.mkdir()

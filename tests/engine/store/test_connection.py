@@ -1,7 +1,9 @@
 """How a library is opened, and what is said when it cannot be."""
 
 import os
+import shutil
 import sqlite3
+import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -137,6 +139,24 @@ def test_an_older_library_is_brought_up_to_date_and_kept_as_it_was(tmp_path):
     assert module._revision(tmp_path / f"library.db.before-{module.REVISION}") == "0005"
     with Library(path):
         assert len(list(tmp_path.glob("*.before-*"))) == 1
+
+
+def test_soundsift_may_lie_in_a_folder_of_any_name(tmp_path, monkeypatch):
+    elsewhere = tmp_path / "100%s sure" / "migrations"
+    shutil.copytree(module._MIGRATIONS, elsewhere)
+    monkeypatch.setattr(module, "_MIGRATIONS", elsewhere)
+    with Library(tmp_path / "library.db") as library:
+        assert library.folders() == []
+
+
+def test_a_library_may_be_used_by_several_threads_at_once(library):
+    library.add_folder("/s")
+    found: list[list[str]] = []
+    for _ in range(3):  # connections come from one thread and go to another
+        thread = threading.Thread(target=lambda: found.append(library.folders()))
+        thread.start()
+        thread.join()
+    assert found == [["/s"]] * 3
 
 
 def test_a_library_that_has_lost_everything_is_no_new_one(library):

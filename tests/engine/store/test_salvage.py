@@ -466,6 +466,20 @@ def test_what_was_put_aside_already_is_not_overwritten(tmp_path):
     assert (tmp_path / "library.db.damaged-x").read_text() == "old"
 
 
+def test_a_work_folder_that_cannot_be_removed_is_no_failure(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("os.rmdir", refuse)
+    path = tmp_path / "library.db"
+    work_folder(path).mkdir()
+    (work_folder(path) / "made.db").write_text("new")
+    put_in_place(path, work_folder(path) / "made.db", "damaged-x")
+    assert path.read_text() == "new"
+    finish(path)  # there is nothing left to finish
+    assert path.read_text() == "new" and not list(tmp_path.glob("*.damaged-*"))
+
+
 def test_a_file_system_without_links_keeps_a_copy(tmp_path, monkeypatch):
     def none(*_):
         raise OSError(95, "Operation not supported")
