@@ -253,6 +253,22 @@ def test_refusals_of_a_copy_are_whole_sentences(library, monkeypatch):
             assert keep_copy(path) == said
 
 
+def test_copies_are_numbered_and_named_by_the_day(library, monkeypatch):
+    class Frozen(copies_module.datetime):
+        @classmethod
+        def now(cls, zone=None):
+            assert zone is copies_module.UTC
+            return cls(2026, 1, 31, 23, 59, 58)
+
+    monkeypatch.setattr(copies_module, "datetime", Frozen)
+    monkeypatch.setattr(copies_module, "_AGE_S", 0.0)
+    for _ in range(4):
+        assert keep_copy(library.path) == ""
+    assert [copy.name for copy in copies(library.path)] == [
+        f"00000{number}-2026-01-31.db" for number in (4, 3, 2)
+    ]
+
+
 def test_a_copy_that_another_process_makes_is_left_to_it(library):
     put(library, 0, 2)
     folder = Path(f"{library.path}.copies")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import BusyError, LibraryError
-from engine.progress import Control
+from engine.progress import Cancelled, Control, Progress
 from engine.store import FileFacts, Header, Library, StoredWindow
 from engine.store import repair as module
 from engine.store.collections import collect
@@ -261,8 +261,12 @@ def test_a_head_is_mended_only_where_nothing_can_be_read(tmp_path):
 
 def stages(path: Path, **how: bool) -> tuple[RepairReport, list[str]]:
     seen: list[str] = []
-    report = repair(path, Control(lambda progress: seen.append(progress.stage)), **how)
-    return report, seen
+
+    def update(progress: Progress) -> None:
+        seen.append(progress.stage)
+        assert progress.stage == "copying the library" or progress.done == 0
+
+    return repair(path, Control(update), **how), seen
 
 
 def test_a_repair_tells_what_it_does_and_what_was_lost(library):
@@ -301,7 +305,7 @@ def test_a_dry_run_tells_the_same_and_moves_nothing(library):
     assert (report.action, report.damaged, report.lost) == ("restored", None, {})
     assert report.copy == copies(library.path)[0]
     assert report.to_dict()["copy"] == str(report.copy)
-    assert seen[0] == "checking" and "putting it in place" not in seen
+    assert seen == ["checking", "reading what is left", "copying the library"]
     assert not work_folder(library.path).exists()
 
 
@@ -319,8 +323,44 @@ def test_what_the_newest_copy_held_is_known_to_be_lost(library):
     index_page(library.path)
     report = repair(library.path, Control())
     assert report.action == "salvaged"
-    assert report.lost["sounds"] == 1 and report.lost["windows"] == 4
-    assert report.troubles and "tags" not in report.lost
+    assert report.lost == {"sounds": 1, "windows": 4}
+    assert report.troubles
+
+
+def test_of_a_copy_and_a_salvage_of_one_worth_the_salvage_is_taken(library):
+    put(library, 0, 6)
+    library.close()
+    keep_copy(library.path)
+    index_page(library.path)
+    report = repair(library.path, Control())
+    assert (report.action, report.copy, report.lost) == ("salvaged", None, {})
+
+
+def test_a_library_that_is_gone_is_restored_from_its_copy(library):
+    put(library, 0, 6)
+    library.close()
+    keep_copy(library.path)
+    library.path.unlink()
+    report, seen = stages(library.path)
+    assert (report.action, report.damaged) == ("restored", None)
+    assert report.troubles == ("the file is empty",)
+    assert seen == ["checking", "reading what is left", "copying the library", seen[-1]]
+    assert seen[-1] == "putting it in place"
+    with Library(library.path) as again:
+        assert len(again.sounds()) == 6
+    with pytest.raises(Cancelled):
+        repair(library.path, Control(cancel=lambda: True), restore=True)
+    assert not work_folder(library.path).exists()
+
+
+def test_what_a_killed_repair_left_is_removed(library):
+    put(library, 0, 6)
+    library.close()
+    work_folder(library.path).mkdir()
+    (work_folder(library.path) / "salvaged.db").write_text("half")
+    (work_folder(library.path) / "raw.db").mkdir()
+    assert repair(library.path, Control()).action == "nothing"
+    assert not work_folder(library.path).exists()
 
 
 def test_refusals_of_a_repair_are_whole_sentences(tmp_path, library, monkeypatch):
