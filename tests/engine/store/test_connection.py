@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -287,6 +288,21 @@ def test_files_of_another_name_among_the_copies_are_told(library):
     said = keep_copy(library.path)
     assert said.startswith(f"no copy of the library could be kept in {folder}: invalid literal")
     assert copies(library.path) == [odd]
+
+
+def test_a_copy_needs_room_for_library_and_log_and_some(library, monkeypatch):
+    put(library, 0, 2)
+    path = library.path
+    size = path.stat().st_size + path.with_name("library.db-wal").stat().st_size
+    free = [size + (256 << 20)]
+    usage = SimpleNamespace(disk_usage=lambda _: SimpleNamespace(free=free[0]))
+    monkeypatch.setattr(copies_module, "shutil", usage)
+    assert keep_copy(path) == ""
+    (copy,) = copies(path)
+    copy.unlink()
+    free[0] -= 1
+    assert "has not room" in keep_copy(path)
+    assert copies(path) == []
 
 
 def test_a_copy_that_is_not_whole_gets_no_name(library, monkeypatch):

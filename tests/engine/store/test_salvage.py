@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -396,6 +397,32 @@ def test_refusals_of_a_repair_are_whole_sentences(tmp_path, library, monkeypatch
 
     monkeypatch.setattr(module.shutil, "copyfileobj", full)
     assert said(path) == f"{path} cannot be repaired: No space left on device"
+
+
+def test_a_repair_needs_room_for_three_libraries_and_some(tmp_path, monkeypatch):
+    path = tmp_path / "library.db"
+    with path.open("wb") as file:
+        file.truncate(5 << 20)
+    free = [0]
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
+    for left, said in (
+        ((79 << 20) - 1, f"{tmp_path} has not room to repair the library: free 79 MB"),
+        (79 << 20, f"nothing can be read of {path}"),
+    ):
+        free[0] = left
+        with pytest.raises(LibraryError) as told:
+            repair(path, Control())
+        assert str(told.value).startswith(said)
+
+
+def test_what_matters_most_of_a_library_comes_first(library):
+    put(library, 0, 3, windows=2)
+    accept_tags(library, [(1, "wet"), (2, "dry")])
+    accept_tags(library, [(3, "loud")], said_by="model")
+    for number in range(5):
+        library.add_folder(f"/{number}")
+    library.set_settings({f"{number}": b"" for number in range(6)})
+    assert module._worth(library.path) == (2, 3, 3, 5, 6, 7)  # and a mark of windows
 
 
 def test_names_of_one_second_are_numbered(tmp_path, monkeypatch):
