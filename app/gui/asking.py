@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QDateTime, QLocale, QObject, Qt
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
-from app.gui.text import number
+from app.gui.text import counted, number
 from app.gui.widgets.plain import title_text
+from engine.plain_text import visible
 from engine.progress import Control
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
+    from engine.tags.run import LatestRun
+
+_LINES = 15  # of what is told in one box
 
 
 class Asking(QObject):
@@ -124,27 +129,52 @@ class Asking(QObject):
             self._window.repair_wanted = True
             self._window.close()
 
-    def tell(self, text: str) -> None:
-        """Show a text until it was read."""
-        box = self._box(text)
+    def take_back(self, run: LatestRun) -> bool:
+        """Ask whether to take a run back, which is told by its time and what it did."""
+        began = QDateTime.fromSecsSinceEpoch(int(run.began_s))
+        when = QLocale().toString(began, QLocale.FormatType.ShortFormat)
+        parts = [self.tr("Take back the run of {}?").format(when)]
+        if run.written:
+            one, many = self.tr("It wrote into one file."), self.tr("It wrote into {} files.")
+            parts.append(counted(run.written, one, many))
+        if run.renamed:
+            one, many = self.tr("It renamed one file."), self.tr("It renamed {} files.")
+            parts.append(counted(run.renamed, one, many))
+        return self._sure("\n\n".join(parts), self.tr("Take it back"))
+
+    def tell(self, text: str, rest: Sequence[str] = ()) -> None:
+        """Show a text until it was read, with the first lines of the rest."""
+        lines = list(rest[:_LINES])
+        if len(rest) > _LINES:
+            one, many = self.tr("and one more"), self.tr("and {} more")
+            lines.append(counted(len(rest) - _LINES, one, many))
+        box = self._box("\n\n".join([text, "\n".join(lines)] if lines else [text]))
         box.addButton(QMessageBox.StandardButton.Ok)
         box.open()
 
-    def trash(self, count: int, without_copy: int, only_alike: int) -> bool:
+    def trash(self, count: int, without_copy: int, only_alike: int, only_damaged: int = 0) -> bool:
         """Ask whether files should go to the trash.
 
         :param without_copy: of how many sounds no copy would stay.
         :param only_alike: how many of the files have no copy, but sound like others.
+        :param only_damaged: of how many sounds only damaged copies would stay.
         """
-        question = self.tr("Move {} files to the trash?").format(number(count))
+        one, many = self.tr("Move the file to the trash?"), self.tr("Move {} files to the trash?")
+        parts = [counted(count, one, many)]
         if without_copy:
-            said = self.tr("Of {} sounds every copy is chosen: none of them stays.")
-            question += "\n\n" + said.format(number(without_copy))
+            one = self.tr("Of one sound every copy is chosen: none of it stays.")
+            many = self.tr("Of {} sounds every copy is chosen: none of them stays.")
+            parts.append(counted(without_copy, one, many))
+        if only_damaged:
+            one = self.tr("Of one sound only a damaged copy stays.")
+            many = self.tr("Of {} sounds only damaged copies stay.")
+            parts.append(counted(only_damaged, one, many))
         if only_alike:
-            said = self.tr("{} of the files only sound like others: they are no copies.")
-            question += "\n\n" + said.format(number(only_alike))
-        yes = self.tr("Move them all") if without_copy or only_alike else self.tr("Move them")
-        return self._sure(question, yes)
+            one = self.tr("One of the files only sounds like others: it is no copy.")
+            many = self.tr("{} of the files only sound like others: they are no copies.")
+            parts.append(counted(only_alike, one, many))
+        yes = self.tr("Move all") if len(parts) > 1 else self.tr("Move")
+        return self._sure("\n\n".join(parts), yes)
 
     def _sure(self, question: str, yes: str) -> bool:
         box = self._box(question)
@@ -156,6 +186,6 @@ class Asking(QObject):
     def _box(self, text: str) -> QMessageBox:
         box = QMessageBox(QMessageBox.Icon.NoIcon, self.tr("Soundsift"), "")
         box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setText(text)
+        box.setText(visible(text))
         box.setParent(self._window, box.windowFlags())
         return box

@@ -208,6 +208,9 @@ class Audition(QObject):
         self, sound: SoundRow, match: Match | None, details: SoundDetails | None
     ) -> None:
         if details is not None and self._sound is not None and self._sound.id == sound.id:
+            if details.sound.path != self._sound.path:  # it was renamed
+                self._sound = details.sound
+                self._panel.show_sound(details.sound, None)
             self._panel.waveform.put(moments=details.moments)
             self._inspector.show_details(details, match)
 

@@ -24,6 +24,10 @@ _ROW_MENU = (
     *("play", "similar", "more", "", "collect", "tag", "review", ""),
     *("copy", "copy_path", "reveal"),
 )
+_NEED_LIBRARY = (
+    *("add", "rescan", "skipped", "export", "collect", "tag", "undo", "record", "similar", "more"),
+    *("review", "audit", "cues", "duplicates", "train", "models"),
+)
 
 
 class Commands(QObject):
@@ -38,7 +42,7 @@ class Commands(QObject):
         """Return what each action of :data:`app.gui.actions.ACTIONS` does."""
         window, player = self._window, self._window.player
         waveform = window.panel.waveform
-        return {
+        table: dict[str, Callable[[], object]] = {
             "add": window.asking.add,
             "rescan": lambda: window.indexing.index([]),
             "skipped": self.skipped,
@@ -83,6 +87,15 @@ class Commands(QObject):
             "shortcuts": lambda: self._open("shortcuts"),
             "about": lambda: self._open("about"),
         }
+        return table | {name: self._with_library(table[name]) for name in _NEED_LIBRARY}
+
+    def _with_library(self, does: Callable[[], object]) -> Callable[[], object]:
+        """Return what does it, or says why there is no library to do it on."""
+
+        def call() -> object:
+            return does() if self._window.has_library() else None
+
+        return call
 
     # Sounds
 
@@ -150,8 +163,6 @@ class Commands(QObject):
     def _open(self, name: str) -> None:
         from app.gui.dialogs import make_dialog
 
-        if self._window.context.workspace is None:
-            return
         dialog = self._dialogs.get(name)
         if dialog is None:
             dialog = self._dialogs[name] = make_dialog(name, self._window)
@@ -188,10 +199,9 @@ class Commands(QObject):
         window = self._window
         waveform = window.panel.waveform
         if waveform.hasFocus() and waveform.range_s is not None:
-            part = window.kept_range()
-            paths = [str(part)] if part is not None else []
-        else:
-            paths = [sound.path for sound in self._sounds()]
+            self._copy_range()
+            return
+        paths = [sound.path for sound in self._sounds()]
         if not paths:
             return
         (copy_files if files else copy_paths)(paths)
@@ -201,6 +211,13 @@ class Commands(QObject):
             if len(paths) == 1
             else said.format(number(len(paths)))
         )
+
+    def _copy_range(self) -> None:
+        part = self._window.kept_range()
+        if part is not None:
+            copy_files([str(part)])
+            said = self.tr("{} is copied, and kept in {}").format(part.name, part.parent)
+            self._window.status.say(said)
 
     def _reveal(self) -> None:
         sounds = self._sounds()

@@ -12,11 +12,13 @@ from app.gui.context import Context
 from app.gui.jobs import Job
 from app.gui.keeping import Keeping
 from app.gui.text import number, tr
+from engine.paths import is_under
 from engine.progress import Control
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
 
+_UNFINISHED = "index/unfinished"
 _LOOK_MS = 4000  # between two looks at the library while it is being indexed
 
 
@@ -31,6 +33,7 @@ class Indexing(QObject):
         self._indexing: Job | None = None
         self._watching: Job | None = None
         self._watch = False
+        self._folders: list[str] = []  # that are being indexed
         self.threads = 2
         self._look = QTimer(self, interval=_LOOK_MS)
         self._look.timeout.connect(self._see_progress)
@@ -55,7 +58,7 @@ class Indexing(QObject):
         if not folders:
             self._context.say(tr("Add a folder of sounds first"), True)
             return
-        threads = self.threads
+        threads, self._folders = self.threads, [str(folder) for folder in folders]
 
         def work(control: Control) -> IndexReport:
             from app.index_process import index_apart
@@ -65,6 +68,19 @@ class Indexing(QObject):
 
         self._indexing = self.run_alone(work, self._indexed, self._stopped, tr("Indexing"))
         self._look.start()
+
+    def leave(self) -> None:
+        """Remember what a window that closes was indexing."""
+        self._context.settings.setValue(_UNFINISHED, self._folders if self.is_on else [])
+
+    def go_on(self) -> None:
+        """Go on where the window was closed while it was indexing."""
+        folders = self._context.settings.value(_UNFINISHED) or []
+        self._context.settings.setValue(_UNFINISHED, [])
+        known = self._context.opened.library.folders()
+        there = [f for f in folders if Path(f).is_dir() and is_under(f, known)]
+        if there:
+            self.index(there)
 
     def make_demo(self) -> None:
         """Make the demo sounds and index them."""

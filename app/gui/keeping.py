@@ -22,6 +22,7 @@ class Keeping(QObject):
 
     overview_changed = Signal(object)
     sounds_changed = Signal()  # there are more, or fewer
+    files_changed = Signal()  # the user has just renamed, moved or restored some
     tags_changed = Signal(list)
 
     def __init__(self, context: Context, parent: QWidget) -> None:
@@ -102,7 +103,7 @@ class Keeping(QObject):
 
     def _changed(self, said: str) -> None:
         self._context.say(said, False)
-        self.refresh()
+        self.refresh(by_user=True)
 
     def _collected(self, name: str, count: int, new: int) -> None:
         if new == count:
@@ -112,16 +113,22 @@ class Keeping(QObject):
             self._context.say(known.format(new, name, count - new), False)
         self.count()
 
-    def refresh(self) -> None:
-        """See what has changed, and count anew."""
+    def refresh(self, by_user: bool = False) -> None:
+        """See what has changed, and count anew.
+
+        :param by_user: it was changed just now by whoever sits here, and what is shown follows.
+        """
         workspace = self._context.workspace
         if workspace is None:
             return
 
         def seen(_: None) -> None:
-            self.sounds_changed.emit()
+            (self.files_changed if by_user else self.sounds_changed).emit()
             self.count()
 
         self._context.jobs.start(
-            "read", lambda control: workspace.refresh(), seen, newest="refresh"
+            "read",
+            lambda control: workspace.refresh(),
+            seen,
+            newest="refresh by user" if by_user else "refresh",
         )

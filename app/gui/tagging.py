@@ -13,7 +13,7 @@ from app.gui.context import Context
 from app.gui.jobs import Job, is_alive
 from app.gui.keeping import Keeping
 from app.gui.models.tags_model import ShownTag
-from app.gui.text import number, tr
+from app.gui.text import counted, number, tr
 from app.gui.widgets.tags_table import Pair
 from engine.progress import Control
 from engine.store import Library
@@ -113,7 +113,7 @@ class Tagging(QObject):
 
         def undone(rows: list[TagRow]) -> None:
             if not rows:
-                self._context.say(tr("there is no decision to take back"), False)
+                self._context.say(tr("there is no decision of this session to take back"), False)
                 return
             self._context.say(tr("{} tags are what they were").format(number(len(rows))), False)
             self._changed({row.sound_id for row in rows})
@@ -225,7 +225,7 @@ class Tagging(QObject):
         """Change files, and look at the library anew."""
 
         def ended(result: Any) -> None:
-            self._keeping.refresh()
+            self._keeping.refresh(by_user=True)
             if self._remark:
                 self._context.say(self._remark, True)
                 self._remark = ""
@@ -233,7 +233,7 @@ class Tagging(QObject):
                 done(result)
 
         def broken(said: str) -> None:
-            self._keeping.refresh()
+            self._keeping.refresh(by_user=True)
             if is_alive(failed):
                 failed(said)
 
@@ -273,11 +273,13 @@ class Tagging(QObject):
 
 def told(undone: Undone) -> str:
     """Return what was taken back, and why the rest was not."""
-    said = tr("{} files and {} names are what they were.")
-    parts = [said.format(number(undone.files), number(undone.names))]
+    files = counted(undone.files, tr("One file"), tr("{} files"))
+    names = counted(undone.names, tr("one name"), tr("{} names"))
+    parts = [tr("Taken back: {} and {}.").format(files, names)]
     if undone.refused:
-        more = tr("{} are not: {}")
-        parts.append(more.format(number(len(undone.refused)), undone.refused[0][1]))
+        one, many = tr("One could not be: {}"), tr("{} could not be, such as: {}")
+        first, count = undone.refused[0][1], number(len(undone.refused))
+        parts.append(many.format(count, first) if len(undone.refused) > 1 else one.format(first))
     return " ".join(parts)
 
 

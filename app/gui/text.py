@@ -31,6 +31,11 @@ def number(count: int) -> str:
     return QLocale().toString(count)
 
 
+def counted(count: int, one: str, many: str) -> str:
+    """Return the sentence for one thing, or that for many with their number in it."""
+    return one if count == 1 else many.format(number(count))
+
+
 def technical(sound: SoundRow) -> str:
     """Return rate, depth and channels: ``48 k · 24 · 2``."""
     rate = f"{sound.rate_hz / 1000:g} k"

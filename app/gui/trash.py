@@ -45,7 +45,7 @@ def move_to_trash(
         for done, file in enumerate(files):
             control.report(Progress("moving", done, len(files)))
             problem = _why_not(file)
-            if problem is None and not QFile.moveToTrash(file.sound.path)[0]:
+            if problem is None and not _to_trash(file.sound.path):
                 said = tr("{} stays: where it lies there is no trash; nothing was deleted.")
                 problem = said.format(file.sound.path)
             if problem is None:
@@ -56,6 +56,13 @@ def move_to_trash(
         pass  # what was moved is told like any other
     finally:
         library.set_state((sound.id for sound in trashed.sounds), MISSING)
+
+
+def _to_trash(path: str) -> bool:
+    """Move a file to the trash; return whether it could be."""
+    moved: object = QFile.moveToTrash(path)
+    # PySide6 promises (whether, where to), and gives a plain truth value.
+    return bool(moved[0] if isinstance(moved, tuple) else moved)
 
 
 def _why_not(file: Unwanted) -> str | None:

@@ -85,6 +85,7 @@ class MainWindow(QMainWindow):
         self.parts = Parts(self.context)
         self.asking, self.recording = Asking(self), Recording(self)
         self.repair_wanted = False  # when it has closed
+        self._trouble = ""  # why there is no library
         self.commands = Commands(self)
         self.actions_by_name: dict[str, QAction] = make_actions(self, self.commands.table())
         self._lay_out()
@@ -132,12 +133,13 @@ class MainWindow(QMainWindow):
         self.bar.text.setFocus()
 
     def _wire(self) -> None:
-        say = self.status.say
+        say, do = self.status.say, self.actions_by_name
         self.jobs.told.connect(lambda text: say(text, True))
         self.player.told.connect(lambda text: say(text, True, True))
         self.searching.answered.connect(self._on_answered)
         self.keeping.overview_changed.connect(self._on_overview)
         self.keeping.sounds_changed.connect(self._on_sounds)
+        self.keeping.files_changed.connect(self._on_files)
         self.keeping.tags_changed.connect(self.results.results.forget)
         self.keeping.tags_changed.connect(lambda _: self.audition.look_again())
         tags = self.tagging
@@ -150,16 +152,16 @@ class MainWindow(QMainWindow):
         self.bar.completer.words = self._words
         self.results.menu_wanted.connect(self.commands.show_menu)
         self.bar.record_wanted.connect(self.recording.toggle)
-        self.status.models_wanted.connect(self.commands.models)
-        self.status.skipped_wanted.connect(self.commands.skipped)
-        self.welcome.add_wanted.connect(self.asking.add)
+        self.status.models_wanted.connect(do["models"].trigger)
+        self.status.skipped_wanted.connect(do["skipped"].trigger)
+        self.welcome.add_wanted.connect(do["add"].trigger)
         self.welcome.demo_wanted.connect(self.indexing.make_demo)
         sources = self.sources
         sources.filter_wanted.connect(self.bar.add_filter)
         sources.everything_wanted.connect(self.bar.clear)
-        sources.add_wanted.connect(self.asking.add)
+        sources.add_wanted.connect(do["add"].trigger)
         sources.rescan_wanted.connect(self.indexing.index)
-        sources.folders_dropped.connect(self.indexing.index)
+        sources.folders_dropped.connect(self._index_dropped)
         sources.collected.connect(self.keeping.collect)
         sources.tag_wanted.connect(self.commands.review_folder)
         sources.relink_wanted.connect(self.asking.relink)
@@ -181,6 +183,7 @@ class MainWindow(QMainWindow):
             on = str(self.context.settings.value("index/watch", "false")).lower() == "true"
             self.indexing.watch(on)
             self.parts.tidy()
+            self.indexing.go_on()
             self.jobs.start("read", lambda control: damage_of(path, control), checked)
 
         def checked(trouble: str) -> None:
@@ -194,8 +197,18 @@ class MainWindow(QMainWindow):
                     "Tools, Repair the library saves what can be saved"
                 ).format(path)
             self.status.say(text, True, True)
+            if self.context.workspace is None:
+                self._trouble = text
+                self.empty.say(self.tr("The library could not be opened"), text)
 
         self.jobs.start("write", lambda control: Workspace(path), opened, failed=failed)
+
+    def has_library(self) -> bool:
+        """Return whether the library is open; if it is not, say why."""
+        if self.context.workspace is None:
+            said = self._trouble or self.tr("The library is still being opened")
+            self.status.say(said, True, bool(self._trouble))
+        return self.context.workspace is not None
 
     def _on_overview(self, overview: Overview) -> None:
         self.sources.show_overview(overview)
@@ -212,9 +225,16 @@ class MainWindow(QMainWindow):
 
     def _on_sounds(self) -> None:
         """Show what came, unless somebody is listening through the results of a search."""
+        self.results.results.forget_all()
         found = self.results.results.found
         if found.asked.is_empty or found.words_only or not len(found.ids):
             self.searching.refresh()
+
+    def _on_files(self) -> None:
+        """Show names and files as they are now: whoever changed them expects that."""
+        self.results.results.forget_all()
+        self.searching.refresh()
+        self.audition.look_again()
 
     def _on_answered(self, found: Found) -> None:
         nothing_known = self.keeping.overview is not None and not (
@@ -285,11 +305,16 @@ class MainWindow(QMainWindow):
         """Index folders that were dropped."""
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         event.acceptProposedAction()
-        self.indexing.index([path for path in paths if Path(path).is_dir()])
+        self._index_dropped([path for path in paths if Path(path).is_dir()])
+
+    def _index_dropped(self, folders: list[str]) -> None:
+        if folders and self.has_library():
+            self.indexing.index(folders)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the state, end what runs, and go."""
         self._save()
+        self.indexing.leave()
         self.hide()
         self.commands.close()
         self.recording.finish(search=False)

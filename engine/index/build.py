@@ -92,13 +92,15 @@ def index_folders(
         to_read, moved = follow_moves(library, plan.to_read, known, control)
         refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
         refused += _read(library, to_read, roots, control, threads)
-        heard = hear(library, model_folder, to_hear(library, roots), roots, control, threads)
+        waiting = to_hear(library, roots)
+        heard = hear(library, model_folder, waiting, roots, control, threads)
         refresh_potentials(library, model_folder, control)
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
         remark = keep_copy(library.path, control) if changed else ""
+        same = {file.path for file in (*plan.unchanged, *plan.to_describe)}
     return IndexReport(
         found=len(found.files),
-        unchanged=len(plan.unchanged) + len(plan.to_describe),
+        unchanged=len(same - {path for path, _ in waiting}),
         heard=heard.files,
         moved=moved,
         back=len(plan.back),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +42,9 @@ def to_hear(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
 
     Sounds begun go first, then those of the most searched folders, then the newest.
     """
-    interest = {search_words(name): n for name, n in folder_interest(library).items()}
+    interest: Counter[str] = Counter()
+    for name, searches in folder_interest(library).items():
+        interest[search_words(name)] += searches  # however it was spelled
 
     def order(item: tuple[str, Known]) -> tuple[bool, int, int, str]:
         path, sound = item

@@ -110,8 +110,8 @@ def _changed(changes: Iterable[tuple[object, str]], there: Sequence[str]) -> lis
 
 
 def _nearest_folder(path: str, there: Sequence[str]) -> str:
-    """Return the folder that holds a path and still exists."""
-    folder = path if Path(path).is_dir() else str(Path(path).parent)
+    """Return the folder that holds a path and still exists, or the watched file that it is."""
+    folder = path
     while not Path(folder).is_dir() and folder not in there:
         folder = str(Path(folder).parent)
     return folder

@@ -150,7 +150,7 @@ def _open_chunks(path: Path) -> Container:
     def held(chunk: Chunk | None) -> bytes | None:
         if chunk is not None and chunk.size > LONGEST_BYTES:
             raise InputError(
-                f"the {chunk.id.decode('latin-1').strip()} chunk of {path.name} is larger than "
+                f"the {chunk.id.decode().strip()} chunk of {path.name} is larger than "
                 f"{LONGEST_BYTES >> 20} MB: it and the file stay as they are"
             )
         return None if chunk is None else read_chunk(path, chunk)

@@ -21,6 +21,8 @@ _OLD_NAMES = {  # in version 2.2
     "TCON": "TCO",
     "TIT2": "TT2",
     "TIT3": "TT3",
+    "USLT": "ULT",
+    "WXXX": "WXX",
 }
 _NEW_VERSION = 4
 _PADDING = 1024
@@ -104,8 +106,10 @@ class Id3:
             yield "id3", Text(self._old or b"", None)
         for frame in self._frames:
             key = _key(frame, self._version)
-            text = _text(frame) if key is not None else None
-            if key is not None and text is not None:
+            if key is None:
+                continue
+            text = _text(frame)
+            if text is not None:
                 yield key, text
 
     def get(self, key: str) -> Text | None:
@@ -137,18 +141,16 @@ class Id3:
             return True
         assert held.text is not None and held.encoding is not None and frame.data is not None
         more = joined(held.text, words)
-        declared = _ENCODINGS[frame.data[0]]
-        encoding = held.encoding if declared == "latin-1" else declared
+        encoding = held.encoding
         if encoding == "utf-16":
-            value = frame.data[-len(held.raw) :]
-            encoding = "utf-16-be" if value.startswith(b"\xfe\xff") else "utf-16-le"
+            encoding = "utf-16-be" if held.raw.startswith(b"\xfe\xff") else "utf-16-le"
         try:
             added = more.encode(encoding)
         except UnicodeEncodeError:
             return False
-        end = b"\0\0" if declared.startswith("utf-16") else b"\0"
+        end = b"\0\0" if encoding.startswith("utf-16") else b"\0"
         data, terminated = frame.data, b""
-        if data.endswith(end) and (len(end) == 1 or len(held.raw) % 2 == 0):
+        if data.endswith(end):
             data, terminated = data[: -len(end)], end
         new = _frame(frame.id, data + added + terminated, self._version)
         self._frames[self._frames.index(frame)] = new

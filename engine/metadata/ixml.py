@@ -21,14 +21,11 @@ from engine.metadata.texts import LONGEST_BYTES, Text, clean, joined, read_text,
 
 _NEW = '<?xml version="1.0" encoding="UTF-8"?>\n<BWFXML><IXML_VERSION>3.01</IXML_VERSION></BWFXML>'
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
-_ENCODINGS = (
-    frozenset(  # by Python's names; others are slow beyond measure, or no encodings of text
-        {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le"}
-        | {"utf-32-be", "mac-roman", "shift_jis", "cp932", "gb2312", "gbk", "gb18030", "big5"}
-        | {"euc_jp", "euc_kr", "cp437", "cp850", "koi8-r", "koi8-u"}
-        | {f"iso8859-{part}" for part in range(1, 17) if part != 12}
-        | {f"cp{page}" for page in range(1250, 1259)}
-    )
+_ENCODINGS = frozenset(  # by Python's names; others are slow beyond measure, or none of text
+    {"ascii", "utf-8", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"}
+    | {"mac-roman", "shift_jis", "cp932", "gb2312", "gbk", "gb18030", "big5", "euc_jp", "euc_kr"}
+    | {"cp437", "cp850", "koi8-r", "koi8-u", *(f"cp{page}" for page in range(1250, 1259))}
+    | {f"iso8859-{part}" for part in range(1, 17) if part != 12}
 )
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _TELLING_GROUPS = frozenset({"USER", "ASWG", "STEINBERG"})

@@ -54,15 +54,22 @@ class Journal:
         numbers = [int(p.name[:8]) for p in folder.iterdir() if p.name[:8].isdigit()]
         self._count = max(numbers, default=-1) + 1
 
-    def replace(self, seen: Seen, write: Callable[[BinaryIO], None], keep_time: bool) -> None:
+    def replace(
+        self,
+        path: Path,
+        write: Callable[[BinaryIO], None],
+        keep_time: bool,
+        seen: Seen | None = None,
+    ) -> None:
         """Replace a file by what ``write`` makes, at once or not at all, and remember what it was.
 
-        :param seen: the file before anything was read of it.
+        :param seen: the file before anything was read of it; without one, as it is now.
         :raises InputError: it has several names, which this would part.
         :raises AudioError: another program changed it meanwhile; it is as that left it.
         :raises OSError: it cannot be written; the old file stays.
         """
-        with self._replacing(seen.path, write, seen.mtime_ns if keep_time else None) as made:
+        seen = seen or Seen.now(path)
+        with self._replacing(path, write, seen.mtime_ns if keep_time else None) as made:
             seen.refuse_changed()
             record = self._remember(seen, made)
             try:

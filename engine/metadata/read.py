@@ -153,7 +153,7 @@ def _chunk_texts(path: Path) -> Texts:
         if reader is None:
             continue
         if chunk.size > LONGEST_BYTES:
-            yield chunk.id.decode("latin-1").strip().lower(), None
+            yield chunk.id.decode().strip().lower(), None
         else:
             yield from reader(read_chunk(path, chunk))
     yield from cue_texts(path, layout)

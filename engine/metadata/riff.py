@@ -116,7 +116,7 @@ def find_chunks(path: Path) -> Layout:
                 break
             if chunk_id == b"ds64" and kind in (b"RF64", b"BW64"):
                 riff_size, long_sizes = _read_ds64(path, file.read(min(length, _LARGEST_DS64)))
-            if length == _UNKNOWN and kind != b"RIFF":
+            if length == _UNKNOWN:
                 length = long_sizes.get(chunk_id, length)
             start, left = place + 8, size - place - 8
             if chunk_id in _AUDIO and _is_unfinished(file, start, length, left, order):
@@ -256,4 +256,4 @@ def _is_id(chunk_id: bytes) -> bool:
 
 
 def _shown(chunk_id: bytes) -> str:
-    return chunk_id.decode("ascii", "replace").strip()
+    return chunk_id.decode().strip()

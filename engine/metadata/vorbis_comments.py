@@ -268,8 +268,7 @@ def _comment_pages(path: Path) -> tuple[list[Any], list[bytes], bytes]:
             if page.complete or len(page.packets) > 1:
                 break
         packets = [bytes(packet) for packet in pages.to_packets(own)]
-    marked = packets[0][:1] in (b"\x04", b"\x84") if head == b"\x04" else True
-    if not marked or (head != b"\x04" and not packets[0].startswith(head)):
+    if not packets[0].startswith((head, b"\x84") if head == b"\x04" else head):
         raise ValueError("its second packet holds no comments")
     return own, packets, head
 

@@ -153,7 +153,7 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
             f"{path.name} would be heard differently by other programs: it is as it was"
         )
 
-    journal.replace(seen, write, keep_time)
+    journal.replace(path, write, keep_time, seen)
 
 
 def _refuse_lost(path: Path, container: Container, made: Path) -> None:

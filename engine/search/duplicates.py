@@ -100,15 +100,18 @@ def find_duplicates(
 def best_of(group: Group) -> SoundRow:
     """Return the copy that holds most, by what headers say; of equals the first.
 
-    More channels count first, then a rate of up to 44.1 kHz, whether it is lossless, depth, a
-    higher rate, and length.  Whether a copy was made from a worse one, its file does not say.
+    A copy that was heard wholly is better than a damaged one.  More channels count next, then a
+    rate of up to 44.1 kHz, whether it is lossless, depth, a higher rate, and length.  Whether a
+    copy was made from a worse one, its file does not say.
     """
 
     def holds(sound: SoundRow) -> tuple[float, ...]:
         lossless = sound.bits is not None or sound.format in _LOSSLESS
         rate_hz = sound.rate_hz
         depth = sound.bits or 0
-        return sound.channels, min(rate_hz, 44_100), lossless, depth, rate_hz, sound.duration_s
+        whole = sound.damage is None
+        length_s = sound.duration_s
+        return whole, sound.channels, min(rate_hz, 44_100), lossless, depth, rate_hz, length_s
 
     return max(group.sounds, key=holds)
 

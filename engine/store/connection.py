@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import QueuePool
 
 from engine.errors import LibraryError
 from engine.progress import Control
@@ -78,8 +77,7 @@ def writing(engine: Engine) -> Iterator[Connection]:
 def _engine(path: Path) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
-        poolclass=QueuePool,
-        connect_args={"check_same_thread": False, "timeout": _BUSY_TIMEOUT_MS / 1000},
+        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000},
     )
 
     @event.listens_for(engine, "connect")

@@ -37,7 +37,7 @@ from engine.store.records import (
     Statistics,
     StoredWindow,
 )
-from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT
+from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT, replacing
 from engine.store.words import index_words
 
 _CHUNK = 500  # bound parameters in one statement
@@ -217,9 +217,8 @@ class Library:
         if not rows:
             return
         with self.writing() as connection:
-            statement = upsert(tables.skipped)
-            changes = {c: statement.excluded[c] for c in ("size", "mtime_ns", "ctime_ns", "reason")}
-            statement = statement.on_conflict_do_update(index_elements=["path"], set_=changes)
+            changed = ("size", "mtime_ns", "ctime_ns", "reason")
+            statement = replacing(tables.skipped, ["path"], changed)
             connection.execute(statement, [asdict(row) for row in rows])
             gone = update(tables.sounds).where(tables.sounds.c.path == bindparam("gone"))
             connection.execute(gone.values(state=BROKEN), [{"gone": row.path} for row in rows])
@@ -270,18 +269,15 @@ def _columns(header: Header) -> dict[str, Any]:
 def write_headers(connection: Connection, headers: Mapping[str, Header]) -> None:
     """Write what headers say, by path, within a transaction."""
     statement = update(tables.sounds).where(tables.sounds.c.path == bindparam("of"))
-    columns: dict[str, Any] = {name: bindparam(name) for name in _columns(Header())}
     values = [{"of": path, **_columns(header)} for path, header in headers.items()]
-    connection.execute(statement.values(**columns, state=PRESENT), values)
+    connection.execute(statement.values(state=PRESENT), values)  # their keys are columns, too
     index_words(connection, _ids(connection, list(headers)).values())
 
 
 def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Insert or replace sounds, without their windows; return their ids by path."""
     now = time.time_ns()
-    statement = upsert(tables.sounds)
-    changed = {name: statement.excluded[name] for name in (*values[0], "state", "damage")}
-    statement = statement.on_conflict_do_update(index_elements=["path"], set_=changed)
+    statement = replacing(tables.sounds, ["path"], (*values[0], "state", "damage"))
     rows = [{**row, "state": PRESENT, "damage": None, "added_ns": now} for row in values]
     connection.execute(statement, rows)
     ids = _ids(connection, [row["path"] for row in values])
@@ -305,10 +301,9 @@ def _ids(connection: Connection, paths: Sequence[str]) -> dict[str, int]:
 
 def write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
     """Write settings within a transaction."""
-    for name, value in values.items():
-        statement = upsert(tables.settings).values(name=name, value=value)
-        statement = statement.on_conflict_do_update(index_elements=["name"], set_={"value": value})
-        connection.execute(statement)
+    rows = [{"name": name, "value": value} for name, value in values.items()]
+    if rows:
+        connection.execute(replacing(tables.settings, ["name"], ["value"]), rows)
 
 
 def _delete_skipped(connection: Connection, paths: Sequence[str]) -> None:

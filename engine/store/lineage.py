@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, delete, insert, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.errors import LibraryError
 from engine.store import tables
@@ -37,9 +36,7 @@ def leave_mark(connection: Connection) -> None:
     """Make caches of what was there before this transaction tell apart what comes after it."""
     kept = _value(connection) + secrets.token_bytes(_MARK_BYTES)
     values = {"name": _SETTING, "value": kept[-_KEPT * _MARK_BYTES :]}
-    statement = upsert(tables.settings).values(values)
-    changed = {"value": statement.excluded.value}
-    connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_=changed))
+    connection.execute(tables.replacing(tables.settings, ["name"], ["value"]), values)
 
 
 def begin_lineage(connection: Connection) -> None:

@@ -173,7 +173,7 @@ def _copy(path: Path, file: BinaryIO | None, raw: Path) -> None:
     """Copy the bytes of a library and its log: SQLite would change what it opens."""
     with raw.open("wb") as target:
         if file is not None:
-            shutil.copyfileobj(file, target, 1 << 22)
+            shutil.copyfileobj(file, target)
     log = path.with_name(f"{path.name}-wal")
     if log.exists():
         shutil.copyfile(log, raw.with_name(f"{raw.name}-wal"))

@@ -5,6 +5,8 @@ Migrations do not import this module: they describe the schema of their own time
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from sqlalchemy import (
     Column,
     Float,
@@ -17,6 +19,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
 )
+from sqlalchemy.dialects.sqlite import Insert, insert
 
 # A sound's state; offline: its whole drive is away; broken: it is among the skipped files.
 PRESENT, MISSING, OFFLINE, BROKEN = 0, 1, 2, 3
@@ -131,3 +134,10 @@ collected = Table(
     Column("sound_id", ForeignKey("sounds.id", ondelete="CASCADE"), primary_key=True),
     Index("collected_sound_id", "sound_id"),
 )
+
+
+def replacing(table: Table, keys: Iterable[str], changed: Iterable[str]) -> Insert:
+    """Return an insertion that changes some columns of rows that are there, found by their keys."""
+    statement = insert(table)
+    new = {name: statement.excluded[name] for name in changed}
+    return statement.on_conflict_do_update(index_elements=keys, set_=new)

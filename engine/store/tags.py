@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from sqlalchemy import Connection, and_, bindparam, delete, select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
 from engine.store.library import Library, in_chunks
@@ -124,7 +123,5 @@ def _rows(connection: Connection, ids: Collection[int] | None, state: State | No
 
 
 def _replacing() -> Any:
-    statement = upsert(tables.tags)
-    names = ("state", "said_by", "probability", "start_s", "end_s")
-    changed = {name: statement.excluded[name] for name in names}
-    return statement.on_conflict_do_update(index_elements=["sound_id", "label"], set_=changed)
+    changed = ("state", "said_by", "probability", "start_s", "end_s")
+    return tables.replacing(tables.tags, ["sound_id", "label"], changed)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from sqlalchemy import select
-from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.store import tables
 from engine.store.library import Library, in_chunks
@@ -24,9 +23,7 @@ def thumbnails(library: Library, ids: Collection[int]) -> dict[int, bytes]:
 
 def put_thumbnails(library: Library, peaks: Mapping[int, bytes]) -> None:
     """Keep thumbnails; of sounds that are gone meanwhile there is nothing to keep."""
-    statement = upsert(tables.thumbnails)
-    changed = {"peaks": statement.excluded["peaks"]}
-    statement = statement.on_conflict_do_update(index_elements=["sound_id"], set_=changed)
+    statement = tables.replacing(tables.thumbnails, ["sound_id"], ["peaks"])
     s = tables.sounds.c
     with library.writing() as connection:
         there = {

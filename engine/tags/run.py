@@ -219,22 +219,49 @@ class TagRun:
                 self._take_names_back()
 
 
+@dataclass(frozen=True)
+class LatestRun:
+    """The run that :func:`undo_last` takes back: when it began, and the files that it touched."""
+
+    began_s: float
+    written: int
+    renamed: int
+
+
+def latest_run(library: Library) -> LatestRun | None:
+    """Return what would be taken back now, if anything."""
+    folder = _latest(library)
+    if folder is None:
+        return None
+    renamed = 0
+    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
+        document = json.loads((folder / "names.json").read_text(encoding="utf-8"))
+        renamed = len(document["moves"])
+    written = sum(1 for _ in (folder / "files").glob("*.json"))
+    return LatestRun(int(folder.name) / 1e9, written, renamed)
+
+
 def undo_last(library: Library, control: Control) -> Undone:
     """Take the latest run of a library back.
 
     :raises InputError: there is none.
     """
     settle(library)
-    runs = _runs(runs_of(library))
-    if not runs:
+    latest = _latest(library)
+    if latest is None:
         raise InputError("there is nothing to take back: no run has changed anything")
-    fresh = [run for run in runs if not (run / _TRIED).exists()]
-    latest = (fresh or runs)[-1]  # what could not be taken back must not hide what can be
     try:
         with FileLock(latest / "lock", timeout=0):
             return TagRun(library, latest).undo(control)
     except Timeout:
         raise InputError("a run is still going on: wait until it has ended, or stop it") from None
+
+
+def _latest(library: Library) -> Path | None:
+    """Return the folder of the run to take back; one that was tried must not hide the others."""
+    runs = _runs(runs_of(library))
+    fresh = [run for run in runs if not (run / _TRIED).exists()]
+    return next(reversed(fresh or runs), None)
 
 
 def settle(library: Library) -> None:

@@ -36,7 +36,10 @@ class About(QDialog):
         column.addWidget(title)
         where = (
             (self.tr("Library"), window.context.library_path),
-            (self.tr("Model"), window.context.opened.model_folder),
+            (
+                self.tr("Model"),
+                workspace.model_folder if (workspace := window.context.workspace) else "–",
+            ),
             (self.tr("Log"), log_folder()),
         )
         lines = [

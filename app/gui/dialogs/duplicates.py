@@ -14,7 +14,7 @@ from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBo
 from app.gui.dialogs.tables import TextTable
 from app.gui.files import reveal
 from app.gui.jobs import Job, belongs_to
-from app.gui.text import channels, duration, number, short_folder
+from app.gui.text import channels, counted, duration, short_folder
 from app.gui.trash import Trashed, Unwanted, move_to_trash
 from app.gui.widgets.plain import PlainLabel
 from engine.models.spec import read_spec
@@ -70,6 +70,7 @@ class Duplicates(QDialog):
         for button in self._actions.values():
             line.addWidget(button)
         column.addLayout(line)
+        self._actions["best"].setEnabled(False)  # until there is something to choose
         self._follow_selection()
         self._job = self._compare_all()
         self.finished.connect(lambda _: self._job.cancel())
@@ -124,7 +125,12 @@ class Duplicates(QDialog):
         staying = {i: [c for c in copies.get(i, ()) if c.id not in chosen] for i in chosen}
         lost = {min(c.id for c in copies[i]) for i in chosen if i in copies and not staying[i]}
         strangers = sum(i not in copies for i in chosen)
-        if not self._window.asking.trash(len(chosen), len(lost), strangers):
+        worse = {
+            min(c.id for c in copies[i])
+            for i, sound in chosen.items()
+            if sound.damage is None and staying[i] and all(c.damage for c in staying[i])
+        }
+        if not self._window.asking.trash(len(chosen), len(lost), strangers, len(worse)):
             return
         unwanted = [
             Unwanted(sound, *self._file(i), tuple(c.path for c in staying[i]))
@@ -136,7 +142,7 @@ class Duplicates(QDialog):
         library, trashed = self._window.context.opened.library, Trashed()
 
         def ended() -> None:
-            self._window.keeping.refresh()
+            self._window.keeping.refresh(by_user=True)
             self._forget(trashed)
 
         self._actions["trash"].setEnabled(False)
@@ -155,7 +161,7 @@ class Duplicates(QDialog):
         titles = (
             *(self.tr("Group"), self.tr("Kind"), self.tr("File"), self.tr("Length")),
             *(self.tr("Rate"), self.tr("Bits"), self.tr("Channels"), self.tr("Format")),
-            *(self.tr("Size"), self.tr("Folder")),
+            *(self.tr("Size"), self.tr("Damage"), self.tr("Folder")),
         )
         table = TextTable(titles, wide=len(titles) - 1)
         table.itemSelectionChanged.connect(self._follow_selection)
@@ -237,22 +243,29 @@ class Duplicates(QDialog):
             *(duration(sound.duration_s), f"{sound.rate_hz / 1000:g} k", str(sound.bits or "")),
             *(channels(sound.channels), sound.format),
             QLocale().formattedDataSize(self._file(sound.id)[0], 1),
+            (sound.damage or "").removeprefix("damaged: "),
             short_folder(sound.path),
         )
 
     def _summary(self) -> str:
         same = sum(group.kind != "alike" for group in self._groups)
         said = (
-            self.tr("{} groups of files hold the same sound.").format(number(same))
+            counted(
+                same,
+                self.tr("One group of files holds the same sound."),
+                self.tr("{} groups of files hold the same sound."),
+            )
             if same
             else self.tr("No two files hold the same sound.")
         )
         alike = len(self._groups) - same
         if alike:
-            said += " " + self.tr("{} groups only sound alike.").format(number(alike))
+            one, many = self.tr("One only sounds alike."), self.tr("{} groups only sound alike.")
+            said += " " + counted(alike, one, many)
         if self._unread:
-            count = number(self._unread)
-            said += " " + self.tr("{} files could not be read and compared.").format(count)
+            one = self.tr("One file could not be read and compared.")
+            many = self.tr("{} files could not be read and compared.")
+            said += " " + counted(self._unread, one, many)
         return said
 
     def _file(self, sound_id: int) -> tuple[int, int]:
@@ -296,10 +309,9 @@ class Duplicates(QDialog):
         )
         self._groups = [group for group in left if len(group.sounds) > 1]
         self._fill()
-        said = [self.tr("{} files are in the trash.").format(number(len(gone)))]
-        if trashed.problems:
-            said.append(trashed.problems[0])
+        one, many = self.tr("One file is in the trash."), self.tr("{} files are in the trash.")
+        said = counted(len(gone), one, many)
+        self.says.setText(" ".join([said, *trashed.problems[:1]]))
         if len(trashed.problems) > 1:
-            more = number(len(trashed.problems) - 1)
-            said.append(self.tr("{} more were left alone.").format(more))
-        self.says.setText(" ".join(said))
+            self._window.asking.tell(said, trashed.problems)
+        self.table.setFocus()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
 from app.gui.dialogs.tables import TextTable
-from app.gui.text import number
+from app.gui.text import counted
 from app.gui.widgets.plain import PlainLabel
 from engine.store import Skipped
 from engine.store.listing import damaged_sounds
@@ -40,6 +40,7 @@ class SkippedFiles(QDialog):
         column.addWidget(self.table, 1)
         column.addLayout(buttons)
         window.keeping.sounds_changed.connect(self._read)
+        window.keeping.files_changed.connect(self._read)
         self._read()
 
     def _read(self) -> None:
@@ -54,10 +55,12 @@ class SkippedFiles(QDialog):
         if skipped or damaged:
             said = [self.tr("They are tried again when they change.")]
         if damaged:
-            part = self.tr("{} damaged files were heard in part.").format(number(len(damaged)))
-            said.insert(0, part)
+            one = self.tr("One damaged file was heard in part.")
+            many = self.tr("{} damaged files were heard in part.")
+            said.insert(0, counted(len(damaged), one, many))
         if skipped:
-            said.insert(0, self.tr("{} files could not be heard.").format(number(len(skipped))))
+            one = self.tr("One file could not be heard.")
+            said.insert(0, counted(len(skipped), one, self.tr("{} files could not be heard.")))
         self.says.setText(" ".join(said))
         self.table.fill([*((row.path, row.reason) for row in skipped), *damaged])
         self.table.setColumnWidth(0, 420)

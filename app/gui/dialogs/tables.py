@@ -9,6 +9,7 @@ from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
 
 from app.gui.widgets.plain import tip
+from engine.plain_text import one_line
 
 
 class TextTable(QTableWidget):
@@ -38,7 +39,7 @@ class TextTable(QTableWidget):
         self.setRowCount(len(rows))
         for number, row in enumerate(rows):
             for column, text in enumerate(row):
-                item = QTableWidgetItem(text)
+                item = QTableWidgetItem(one_line(text))
                 item.setToolTip(tip(text))
                 self.setItem(number, column, item)
         most = self.width() // 2  # a long name may not push the rest out of sight

@@ -26,7 +26,7 @@ from engine.tags.review import sure_tags
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
-    from engine.tags.run import Undone
+    from engine.tags.run import LatestRun, Undone
 
 
 class ReviewTags(QDialog):
@@ -53,6 +53,7 @@ class ReviewTags(QDialog):
         column.addWidget(self.table, 1)
         column.addWidget(keys)
         self._wire(column)
+        window.keeping.files_changed.connect(self._follow_files)
         self.look_at(window.tagging_scope())
 
     def _wire(self, column: QVBoxLayout) -> None:
@@ -160,8 +161,21 @@ class ReviewTags(QDialog):
         RenameFiles(self._window, self._ids, self).open()
 
     def take_back(self) -> None:
-        """Undo the latest run that changed files."""
-        self._window.tagging.take_back(self._taken_back, self.says.setText)
+        """Ask, and undo the latest run that changed files."""
+        library, window = self._window.context.opened.library, self._window
+
+        def ask(run: LatestRun | None) -> None:
+            if run is None:
+                self.says.setText(self.tr("There is nothing to take back."))
+            elif window.asking.take_back(run):
+                window.tagging.take_back(self._taken_back, self.says.setText)
+
+        def work(control: Control) -> LatestRun | None:
+            from engine.tags.run import latest_run
+
+            return latest_run(library)
+
+        window.jobs.start("read", work, belongs_to(self, ask))
 
     # What happened
 
@@ -189,19 +203,33 @@ class ReviewTags(QDialog):
         self.says.setText(said)
 
     def _decided(self, rows: list[TagRow]) -> None:
-        self.model.update_rows(rows)
+        self._update(rows)
         left = sum(row.tag.state == "suggested" for row in self.model.rows)
         self.says.setText(self.tr("{} suggestions are open.").format(number(left)))
 
-    def _look_again(self) -> None:
+    def _update(self, rows: list[TagRow]) -> None:
+        self.model.update_rows(rows)
+
+    def _look_again(self, quietly: bool = False) -> None:
+        """Show what tags are now, and say how many are open unless ``quietly``."""
         library = self._window.context.opened.library
         ids = {row.sound.id for row in self.model.rows}
 
         def work(control: Control) -> list[TagRow]:
             return tag_rows(library, ids)
 
-        self._window.jobs.start("read", work, self._decided)
+        self._window.jobs.start("read", work, self._update if quietly else self._decided)
+
+    def _follow_files(self) -> None:
+        """Show files under the names that they have now."""
+        library = self._window.context.opened.library
+        ids = {row.sound.id for row in self.model.rows}
+        self._window.jobs.start(
+            "read", lambda control: library.sounds(ids), self.model.update_sounds
+        )
 
     def _taken_back(self, undone: Undone) -> None:
+        self._look_again(quietly=True)
         self.says.setText(told(undone))
-        self._look_again()
+        if undone.refused:
+            self._window.asking.tell(told(undone), [reason for _, reason in undone.refused])

@@ -25,6 +25,7 @@ from app.gui.text import duration, short_folder, technical, tr
 from app.gui.widgets.plain import tip
 from app.gui.workspace import Asked, Found, RowFacts
 from engine.metadata.ucs_names import category_of_sound
+from engine.plain_text import one_line
 from engine.search.searcher import Match
 from engine.store import SoundRow
 from engine.store.vectors import Integers
@@ -78,6 +79,7 @@ class RowCache:
         self._thumbnails: OrderedDict[int, bytes] = OrderedDict()
         self._wanted: set[int] = set()
         self._asked_for: set[int] = set()
+        self._stale: set[int] = set()  # shown until they were fetched again
 
     def row(self, sound_id: int, match: Match | None) -> ResultRow:
         """Return a row; one that is not known is wanted from now on."""
@@ -86,11 +88,14 @@ class RowCache:
         if known is None:
             self._wanted.add(sound_id)
             return ResultRow(None, match, (), thumbnail)
+        if sound_id in self._stale:
+            self._wanted.add(sound_id)
         return ResultRow(known[0], match, known[1], thumbnail)
 
     def keep(self, sound: SoundRow, tags: Sequence[str]) -> None:
         """Remember a sound."""
         self._sounds[sound.id] = (sound, tags)
+        self._stale.discard(sound.id)
         self._sounds.move_to_end(sound.id)
         while len(self._sounds) > _KEPT_ROWS:
             self._sounds.popitem(last=False)
@@ -113,9 +118,19 @@ class RowCache:
         if self._sounds.pop(sound_id, None) is not None:
             self._wanted.add(sound_id)
 
+    def forget_all(self) -> None:
+        """Want every sound again when it is looked at; until then it is shown as it was."""
+        self._stale = set(self._sounds)
+
+    @property
+    def wants(self) -> bool:
+        """Return whether sounds are to be fetched."""
+        return bool(self._wanted)
+
     def sounds(self, sound_ids: Sequence[int]) -> dict[int, SoundRow]:
-        """Return those sounds that are known."""
-        return {i: self._sounds[i][0] for i in sound_ids if i in self._sounds}
+        """Return those sounds that are known as they are now."""
+        known = (i for i in sound_ids if i in self._sounds and i not in self._stale)
+        return {i: self._sounds[i][0] for i in known}
 
     def undrawn(self, sound_ids: Sequence[int]) -> list[SoundRow]:
         """Return those sounds that are known but have no thumbnail."""
@@ -186,7 +201,7 @@ class ResultsModel(QAbstractTableModel):
         """Return a row; its sound is None until it was fetched."""
         match = self._matches[row] if self._matches else None
         found = self._cache.row(int(self._ids[row]), match)
-        if found.sound is None:
+        if self._cache.wants:
             self._fetch.start()
         return found
 
@@ -229,6 +244,11 @@ class ResultsModel(QAbstractTableModel):
             self._cache.forget(sound_id)
         self._fetch.start()
 
+    def forget_all(self) -> None:
+        """Fetch rows again as they come into view: files were changed."""
+        self._cache.forget_all()
+        _repaint(self)
+
     def want_thumbnails(self, first: int, last: int) -> None:
         """Ask for pictures of the rows in view that have none yet."""
         missing = self._cache.undrawn([int(i) for i in self._ids[first : last + 1]])
@@ -269,7 +289,7 @@ class ResultsModel(QAbstractTableModel):
         row = self.row_at(index.row())
         if role == Qt.ItemDataRole.ToolTipRole:
             return tip(row.sound.path) if row.sound else None
-        return cell_text(row, Column(index.column()))
+        return one_line(cell_text(row, Column(index.column())))
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return that a row can be chosen and dragged."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -13,6 +13,7 @@ from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelInd
 from app.gui.text import duration, short_folder, tr
 from app.gui.widgets.plain import tip
 from engine.metadata.ucs_names import category_of_tag
+from engine.plain_text import one_line
 from engine.store import SoundRow
 from engine.store.tags import PERSON, TagRow
 
@@ -71,6 +72,15 @@ class TagsModel(QAbstractTableModel):
                 last = self.index(number, len(TagColumn) - 1)
                 self.dataChanged.emit(self.index(number, 0), last)
 
+    def update_sounds(self, sounds: Mapping[int, SoundRow]) -> None:
+        """Show what sounds are now, each in its place."""
+        for number, row in enumerate(self._rows):
+            sound = sounds.get(row.sound.id, row.sound)
+            if sound != row.sound:
+                self._rows[number] = ShownTag(sound, row.tag)
+                last = self.index(number, len(TagColumn) - 1)
+                self.dataChanged.emit(self.index(number, 0), last)
+
     def rowCount(self, parent: Index = _NOBODY) -> int:
         """Return how many rows there are."""
         return 0 if parent.isValid() else len(self._rows)
@@ -101,7 +111,7 @@ class TagsModel(QAbstractTableModel):
         if role == TAG_ROLE:
             return row
         if role == Qt.ItemDataRole.DisplayRole:
-            return _text(row, TagColumn(index.column()))
+            return one_line(_text(row, TagColumn(index.column())))
         if role == Qt.ItemDataRole.ToolTipRole:
             known = category_of_tag(row.tag.label)
             if index.column() == TagColumn.TAG and known is not None:

@@ -25,6 +25,7 @@ from app.gui.widgets.chips import Chip, FlowLayout
 from app.gui.widgets.plain import PlainLabel, menu_text, tip
 from app.gui.workspace import SoundDetails
 from engine.metadata.ucs_names import category_of_sound
+from engine.plain_text import one_line
 from engine.search.searcher import Match
 from engine.store import SoundRow
 
@@ -88,7 +89,7 @@ class Inspector(QFrame):
         self._details, self._match = details, match
         body = self._fresh()
         sound = details.sound
-        name = PlainLabel(Path(sound.path).name)
+        name = PlainLabel(one_line(Path(sound.path).name))
         name.setProperty("role", "title")
         name.setWordWrap(True)
         name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)

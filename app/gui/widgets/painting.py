@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui.style.palette import Colours
 from engine.audio.peaks import thumbnail_peaks
+from engine.plain_text import one_line
 from engine.search.searcher import Match
 
 
@@ -21,7 +22,7 @@ def elided(widget: QWidget, text: str, width: int, left: bool = False) -> str:
 @lru_cache(maxsize=20_000)
 def _elided(font: str, text: str, width: int, left: bool) -> str:
     where = Qt.TextElideMode.ElideLeft if left else Qt.TextElideMode.ElideRight
-    return _metrics(font).elidedText(text, where, width)
+    return _metrics(font).elidedText(one_line(text), where, width)
 
 
 @lru_cache(maxsize=8)

@@ -10,22 +10,27 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import Qt as QtText
 from PySide6.QtWidgets import QLabel
 
-from engine.plain_text import one_line
+from engine.plain_text import one_line, visible
 
 _JOINER = "\u2060"  # no width, no break: what looks like a tag or a sign of Qt's is none with it
 
 
 class PlainLabel(QLabel):
-    """The label of this window: it shows a text as it is."""
+    """The label of this window: it shows a text as it is, and what cannot be seen spelled out."""
 
     def __init__(self, text: str = "") -> None:
         super().__init__()
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setText(text)
 
+    def setText(self, text: str) -> None:
+        """Show a text."""
+        super().setText(visible(text))
+
 
 def tip(text: str) -> str:
     """Return a tool tip, or another text whose format Qt guesses, that it takes for plain."""
+    text = visible(text)
     if not QtText.mightBeRichText(text):
         return text
     return text.replace("<", f"<{_JOINER}").replace("&", f"&{_JOINER}")

@@ -17,6 +17,7 @@ from app.gui.widgets.meter import Meter
 from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.waveform import Waveform
 from engine.audio.spectrogram import Shades
+from engine.plain_text import one_line
 from engine.store import SoundRow
 
 _FINE = 10_000  # steps of the scroll bar
@@ -97,7 +98,7 @@ class PlayerPanel(QFrame):
         self._sound = sound
         self._player.load(Path(sound.path) if sound is not None else None)
         self.waveform.show_sound(sound.duration_s if sound is not None else 0.0, match)
-        self.name.setText(Path(sound.path).name if sound is not None else "")
+        self.name.setText(one_line(Path(sound.path).name) if sound is not None else "")
         self._player.set_range(None)
         self._on_changed()
 

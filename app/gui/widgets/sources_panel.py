@@ -35,6 +35,7 @@ from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.plain import PlainLabel, tip
 from app.gui.workspace import Overview
 from engine.metadata.ucs_names import categories, category_of_tag
+from engine.plain_text import one_line
 from engine.store.listing import FolderCounts
 
 TOKEN = Qt.ItemDataRole.UserRole + 1  # the filter that an item stands for
@@ -197,7 +198,7 @@ class SourcesPanel(QFrame):
         return item
 
     def _item(self, title: str, picture: str, count: int | None = None) -> QStandardItem:
-        item = QStandardItem(title)
+        item = QStandardItem(one_line(title))
         item.setEditable(False)
         if picture:
             item.setIcon(icon(picture, self._colours.dim))

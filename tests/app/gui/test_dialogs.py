@@ -71,7 +71,7 @@ def test_damaged_files_are_listed_behind_the_skipped_ones(window, qtbot, sounds)
     assert dialog.table.item(1, 0).text() == str(path)
     assert dialog.table.item(1, 1).text().startswith("damaged: ")
     assert dialog.says.text() == (
-        "1 files could not be heard. 1 damaged files were heard in part. "
+        "One file could not be heard. One damaged file was heard in part. "
         "They are tried again when they change."
     )
     qtbot.waitUntil(lambda: not window.jobs.shown(), timeout=30_000)

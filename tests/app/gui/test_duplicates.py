@@ -1,5 +1,7 @@
 """The dialog of duplicates, on the real window: heard, compared, shown, moved to the trash."""
 
+import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,7 @@ import soundfile
 from PySide6.QtCore import QFile, Qt
 from PySide6.QtWidgets import QMessageBox
 
+from engine.search.duplicates import Group, best_of
 from engine.store.tables import MISSING, PRESENT
 
 _KIND, _NAME = 1, 2
@@ -100,10 +103,10 @@ def test_what_is_the_same_and_what_only_sounds_alike_stand_apart(dialog):
 
 def test_columns_say_which_copy_is_the_better_one(dialog, sounds):
     row = row_of(dialog, "softer.flac")
-    texts = [dialog.table.item(row, column).text() for column in range(3, 10)]
+    texts = [dialog.table.item(row, column).text() for column in range(3, 11)]
     assert texts[:5] == ["0.56", "32 k", "24", "mono", "flac"]
     assert texts[5].startswith(f"{(sounds / 'softer.flac').stat().st_size / 1024:.1f}")
-    assert texts[6].endswith("sounds")
+    assert texts[6] == "" and texts[7].endswith("sounds")
 
 
 def test_space_plays_b_compares_and_return_reveals(dialog, window, qtbot, sounds, monkeypatch):
@@ -167,7 +170,7 @@ def test_the_last_copy_asks_a_clearer_question(dialog, trash, answers, qtbot):
     answers.yes = False
     choose(dialog, "twin.wav", "Sound_05.wav", "softer.flac")
     dialog.trash()
-    assert "Of 1 sounds every copy is chosen: none of them stays." in answers.texts[0]
+    assert "Of one sound every copy is chosen: none of it stays." in answers.texts[0]
     answers.yes = True
     dialog.trash()
     ended(dialog, qtbot)
@@ -181,12 +184,15 @@ def test_what_only_sounds_alike_is_said_to_be_no_copy(dialog, trash, answers):
     name = next(n for n in names(dialog, "sounds alike") if n not in same)
     choose(dialog, name)
     dialog.trash()
-    assert "1 of the files only sound like others: they are no copies." in answers.texts[0]
+    assert "One of the files only sounds like others: it is no copy." in answers.texts[0]
 
 
-def test_without_a_trash_nothing_is_deleted(dialog, window, answers, sounds, qtbot, monkeypatch):
+@pytest.mark.parametrize("gives", [False, (False, "")])  # versions of PySide6 differ
+def test_without_a_trash_nothing_is_deleted(
+    dialog, window, answers, sounds, qtbot, monkeypatch, gives
+):
     asked = []
-    monkeypatch.setattr(QFile, "moveToTrash", lambda name: (asked.append(name), "") and (False, ""))
+    monkeypatch.setattr(QFile, "moveToTrash", lambda name: (asked.append(name), gives)[1])
     choose(dialog, "twin.wav")
     dialog.trash()
     ended(dialog, qtbot)
@@ -229,3 +235,36 @@ def test_what_was_moved_before_a_stop_is_missing(window, sounds, trash):
     assert trashed.sounds == rows[:2] and len(list(trash.iterdir())) == 2
     after = library.sounds([sound.id for sound in rows])
     assert [after[sound.id].missing for sound in rows] == [True, True, False]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the trash is the desktop's")
+def test_a_file_goes_to_the_trash_of_the_system(
+    dialog, answers, sounds, qtbot, monkeypatch, tmp_path
+):
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    choose(dialog, "twin.wav")
+    dialog.trash()
+    ended(dialog, qtbot)
+    assert not (sounds / "twin.wav").exists()
+    assert (tmp_path / "data" / "Trash" / "files" / "twin.wav").is_file()
+    assert dialog.says.text() == "One file is in the trash."
+
+
+def test_a_damaged_copy_is_never_the_best_and_its_keeping_is_told(dialog, trash, answers):
+    answers.yes = False
+    group = next(g for g in dialog._groups if "twin.wav" in {Path(x.path).name for x in g.sounds})
+    first, *others = group.sounds
+    for better in (first, others[0]):
+        hurt = tuple(
+            replace(x, damage=None if x is better else "damaged: 1.0 of about 9.0 s could be heard")
+            for x in group.sounds
+        )
+        assert best_of(Group(hurt, group.kind)).id == better.id
+        dialog._groups = [Group(hurt, group.kind)]
+        dialog._fill()
+        choose(dialog, Path(better.path).name)
+        dialog.trash()
+        assert "Of one sound only a damaged copy stays." in answers.texts[-1]
+        column = [dialog.table.item(row, 9).text() for row in range(dialog.table.rowCount())]
+        assert sorted(set(column)) == ["", "1.0 of about 9.0 s could be heard"]

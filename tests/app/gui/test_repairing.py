@@ -70,6 +70,15 @@ def test_a_library_that_cannot_be_opened_names_the_way_to_repair_it(
     window = MainWindow(damaged_path, settings, apply_theme(None, "dark"), outputs)
     try:
         qtbot.waitUntil(lambda: "Tools, Repair" in window.status.message.text(), timeout=10_000)
+        assert "Tools, Repair" in window.empty.hint.text()
+        for name in ("rescan", "undo", "skipped", "models", "review", "export"):
+            window.status.say("")
+            window.actions_by_name[name].trigger()
+            assert "Tools, Repair" in window.status.message.text(), name
+        for name in ("preferences", "about", "shortcuts"):
+            window.actions_by_name[name].trigger()
+            assert window.commands._dialogs[name].isVisible(), name
+        window.sources.folders_dropped.emit([str(damaged_path.parent)])
     finally:
         window.close()
         take_down(window)

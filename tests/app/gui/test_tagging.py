@@ -10,6 +10,7 @@ from app.gui.dialogs.renaming import RenameFiles
 from app.gui.dialogs.writing import WriteTags
 from app.gui.models.tags_model import TagColumn
 from engine.metadata.read import read_header
+from engine.metadata.renaming import Rename
 from engine.store.tags import TagRow, accepted_tags, put_tags, tag_rows
 
 WAIT = 20_000
@@ -288,7 +289,7 @@ def test_a_tag_from_the_window_can_be_taken_back(window, qtbot):
     window.actions_by_name["undo"].trigger()
     qtbot.waitUntil(lambda: accepted_tags(library) == {})
     window.actions_by_name["undo"].trigger()
-    qtbot.waitUntil(lambda: "no decision to take back" in window.status.message.text())
+    qtbot.waitUntil(lambda: "no decision of this session" in window.status.message.text())
 
 
 def test_categories_that_were_accepted_stand_among_the_categories(window, qtbot):
@@ -305,3 +306,63 @@ def test_categories_that_were_accepted_stand_among_the_categories(window, qtbot)
     categories, tags = groups["UCS categories"], groups["Tags"]
     assert model.rowCount(categories) == 1 and model.rowCount(tags) == 1
     assert model.index(0, 0, tags).data() == "wet"
+
+
+def test_rows_of_a_search_follow_files_that_the_user_renames(window, qtbot, sounds):
+    window.bar.add_filter("in:tones")
+    qtbot.waitUntil(lambda: window.results.results.rowCount() == 6, timeout=WAIT)
+    model = window.results.results
+    qtbot.waitUntil(lambda: all(model.row_at(i).sound for i in range(6)), timeout=WAIT)
+    window.results.choose(0)
+    dialog = opened_review(window)
+    put_tags(library_of(window), [TagRow(int(i), "wet", "suggested", "m") for i in model.ids])
+    dialog.look_at([int(i) for i in model.ids])
+    qtbot.waitUntil(lambda: len(dialog.model.rows) == 6, timeout=WAIT)
+    plans = [
+        Rename(path, str(Path(path).with_name(f"new {number}.wav")))
+        for number, path in enumerate(model.row_at(row).sound.path for row in range(6))
+    ]
+    done = []
+    window.tagging.rename(plans, done.append, lambda text: pytest.fail(text))
+    names = {f"new {number}.wav" for number in range(6)}
+
+    def shown() -> set[str]:
+        return {Path(row.sound.path).name for i in range(6) if (row := model.row_at(i)).sound}
+
+    qtbot.waitUntil(lambda: shown() == names, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.audition.sound.path.endswith("new 0.wav"), timeout=WAIT)
+    assert all(Path(sound.path).is_file() for sound in model.sounds_at(range(6)))
+    qtbot.waitUntil(
+        lambda: {Path(row.sound.path).name for row in dialog.model.rows} == names, timeout=WAIT
+    )
+    assert window.player.loaded is None or window.player.loaded.name == "new 0.wav"
+
+
+def opened_review(window):
+    window.actions_by_name["review"].trigger()
+    return window.commands._dialogs["review"]
+
+
+def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbot, monkeypatch):
+    dialog = dialog_of(WriteTags, window, qtbot)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    dialog.write.click()
+    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text(), timeout=WAIT)
+    (folder,) = map(Path, library_of(window).folders())
+    changed = next(folder.rglob("Sound_00.wav"))
+    changed.write_bytes(changed.read_bytes() + b"x")
+    asked, told = [], []
+    monkeypatch.setattr(window.asking, "_sure", lambda *said: asked.append(said) or len(asked) > 1)
+    monkeypatch.setattr(window.asking, "tell", lambda *said: told.append(said))
+    review = opened_review(window)
+    review.take_back()
+    qtbot.waitUntil(lambda: len(asked) == 1, timeout=WAIT)
+    assert asked[0][0].startswith("Take back the run of ") and "into 12 files." in asked[0][0]
+    assert read_header(changed).category == "DOORWood"
+    review.take_back()
+    qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
+    qtbot.waitUntil(lambda: not window.jobs.shown() and not window.jobs._running, timeout=WAIT)
+    said, reasons = told[0]
+    assert said.startswith("Taken back: 11 files and 0 names. One could not be: ")
+    assert len(reasons) == 1 and "Sound_00.wav" in reasons[0]
+    assert review.says.text() == said

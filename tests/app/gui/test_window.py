@@ -1,6 +1,7 @@
 """The window as its users meet it: real widgets, a real small library."""
 
 import os
+import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,10 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
+from app.gui.models.results_model import Column
+from app.gui.widgets.plain import PlainLabel
+from engine.index.build import index_folders
+from engine.progress import Control
 from engine.search.query_sound import QuerySound
 from engine.store import Library
 from engine.store.collections import collections
@@ -534,4 +539,38 @@ def test_a_library_that_is_damaged_inside_is_told_though_it_opens(
 ):
     monkeypatch.setattr("app.gui.window.damage_of", lambda path, control: "Page 7: never used")
     window = open_window(tmp_path / "library.db")
-    qtbot.waitUntil(lambda: "soundsift repair --library" in window.status.message.text())
+    qtbot.waitUntil(lambda: "Tools, Repair the library" in window.status.message.text())
+
+
+def test_indexing_goes_on_where_a_window_was_closed(open_window, library_path, sounds, qtbot):
+    window = open_window(library_path)
+    for number in range(4):
+        shutil.copytree(sounds / "tones", sounds / f"more {number}")
+    window.indexing.index([sounds])
+    assert window.indexing.is_on
+    window.close()
+    again = open_window(library_path)
+    qtbot.waitUntil(lambda: again.keeping.overview.statistics.embedded == 36, timeout=60_000)
+    qtbot.waitUntil(lambda: not again.indexing.is_on, timeout=60_000)
+    again.close()
+    last = open_window(library_path)
+    assert not last.indexing.is_on
+
+
+def test_a_name_is_one_visible_line_everywhere(open_window, tmp_path, sounds, model_folder, qtbot):
+    odd = sounds / "a\nb \u202egpj.wav"
+    shutil.copy(sounds / "tones" / "Sound_01.wav", odd)
+    path = tmp_path / "odd.db"
+    with Library(path) as library:
+        library.set_settings({"model_folder": str(model_folder).encode()})
+        index_folders(library, model_folder, [odd], Control())
+    window = open_window(path)
+    model = window.results.results
+    qtbot.waitUntil(lambda: model.rowCount() == 1 and model.row_at(0).sound is not None)
+    seen = "a\\nb \\u202egpj.wav"
+    assert model.index(0, Column.NAME).data() == seen
+    window.results.choose(0)
+    qtbot.waitUntil(lambda: window.panel.name.text() == seen)
+    qtbot.waitUntil(lambda: window.inspector.details is not None, timeout=10_000)
+    labels = [label.text() for label in window.findChildren(PlainLabel)]
+    assert labels.count(seen) >= 2 and not any("\u202e" in text for text in labels)

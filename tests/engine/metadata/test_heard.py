@@ -1,5 +1,6 @@
 """Before a written file replaces the old one, both readers must hear the same."""
 
+import hashlib
 import struct
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import soundfile
 
 from engine.errors import AudioError
 from engine.metadata import write as writing
-from engine.metadata.heard import Hearing, hearing_of
+from engine.metadata.heard import Heard, Hearing, _Packer, hearing_of
 from engine.metadata.journal import Journal
 from engine.metadata.read import read_header
 from engine.metadata.ucs_names import categories
@@ -152,3 +153,83 @@ def test_what_libmpg123_says_does_not_reach_the_terminal(tmp_path, capfd):
     assert heard.libsndfile is not None and heard.ffmpeg is not None
     print("still here", file=sys.stderr)
     assert capfd.readouterr().err == "still here\n"
+
+
+def test_what_is_heard_is_rate_channels_frames_and_samples(tmp_path):
+    both = np.stack([tone(440, 2.0, 44100), tone(441, 2.0, 44100)], 1)
+    samples = (both * 30_000).astype(np.int16)
+    paths = [tmp_path / name for name in ("a.wav", "a.flac", "a.aiff")]
+    for path in paths:
+        soundfile.write(path, samples, 44100, subtype="PCM_16")
+    wav, flac, aiff = map(hearing_of, paths)
+    for heard in (wav.libsndfile, wav.ffmpeg):
+        shape = (heard.rate_hz, heard.channels, heard.frames, heard.whole)
+        assert shape == (44100, 2, len(samples), True) and len(heard.digest) == 40
+    assert wav.libsndfile == flac.libsndfile == aiff.libsndfile
+    held = np.ascontiguousarray(soundfile.read(paths[0], dtype="float64")[0]).tobytes()
+    assert wav.libsndfile.digest == hashlib.blake2b(held, digest_size=20).hexdigest()
+    samples[-1, 1] += 1
+    soundfile.write(paths[0], samples, 44100, subtype="PCM_16")
+    other = hearing_of(paths[0])
+    assert other.libsndfile != wav.libsndfile and other.ffmpeg != wav.ffmpeg
+    assert other.libsndfile.frames == wav.libsndfile.frames
+
+
+def test_what_is_no_sound_is_heard_by_nobody(tmp_path):
+    path = tmp_path / "a.wav"
+    for data in (b"", b"words", bytes(1000)):
+        path.write_bytes(data)
+        assert hearing_of(path) == Hearing(None, None)
+    with av.open(str(tmp_path / "a.mp4"), "w") as out:
+        stream = out.add_stream("mpeg4", rate=25)
+        stream.width = stream.height = 16
+        frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), "rgb24")
+        out.mux([*stream.encode(frame), *stream.encode(None)])
+    assert hearing_of(tmp_path / "a.mp4") == Hearing(None, None)
+
+
+def test_a_file_that_is_damaged_inside_is_heard_up_to_there(tmp_path):
+    path = tmp_path / "a.flac"
+    noise = np.random.default_rng(1).uniform(-0.5, 0.5, RATE)
+    soundfile.write(path, noise, RATE)
+    whole = hearing_of(path)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 20_000] = bytes(20_000)
+    path.write_bytes(data)
+    heard = hearing_of(path)
+    assert heard.ffmpeg is not None and heard.ffmpeg != whole.ffmpeg
+    assert heard.libsndfile is None or heard.libsndfile != whole.libsndfile
+    assert heard.is_kept_by(hearing_of(path)) and not heard.is_kept_by(whole)
+
+
+def test_a_reader_that_stops_at_damage_says_that_it_did(tmp_path):
+    path = encode(tmp_path / "a.mp3", "mp3")
+    data = bytearray(path.read_bytes())
+    assert hearing_of(path).libsndfile.whole and hearing_of(path).ffmpeg.whole
+    middle = len(data) // 2
+    data[middle : middle + len(data) // 4] = bytes(len(data) // 4)
+    path.write_bytes(data)
+    heard = hearing_of(path)
+    assert not heard.libsndfile.whole and not heard.ffmpeg.whole
+    assert 0 < heard.ffmpeg.frames < 60_000
+
+
+def test_a_change_of_shape_inside_a_stream_is_heard():
+    def frame(layout: str, rate: int) -> av.AudioFrame:
+        made = av.AudioFrame.from_ndarray(np.zeros((1, 8), np.int16), "s16", layout)
+        made.sample_rate = rate
+        return made
+
+    packer = _Packer()
+    packed = [packer.pack(frame("mono", rate)) for rate in (8000, 16000)]
+    assert packed == [b"s16 1 8000" + bytes(16), b"s16 1 16000" + bytes(16)]
+
+
+def test_both_readers_have_to_hear_what_they_heard():
+    one, other = (Heard(48000, 1, n, "x", True) for n in (1, 2))
+    both = Hearing(one, one)
+    assert both.is_kept_by(both) and Hearing(None, None).is_kept_by(both)
+    assert Hearing(None, one).is_kept_by(both) and Hearing(one, None).is_kept_by(both)
+    for worse in (Hearing(one, other), Hearing(other, one), Hearing(None, one), Hearing(one, None)):
+        assert not both.is_kept_by(worse)

@@ -201,3 +201,175 @@ def test_any_text_comes_back(text):
     held = IXml(part.data(), "a.wav").get("USER/FXNAME")
     odd = {c for c in text if ord(c) & 0xFFFE == 0xFFFE}
     assert held.text == "".join(c for c in f"x{text}x" if c not in odd)
+
+
+def made(old: bytes | None, **changes: str) -> bytes | None:
+    part = IXml(old, "a.wav")
+    for key, text in changes.items():
+        part.put(key.replace("__", "/"), text)
+    return part.data()
+
+
+NEW = '<?xml version="1.0" encoding="UTF-8"?>\n<BWFXML><IXML_VERSION>3.01</IXML_VERSION>{}</BWFXML>'
+
+
+def test_a_new_document_holds_what_was_put_into_it():
+    assert IXml(None, "a.wav").data() is None and IXml(b"\0", "a.wav").data() == b"\0"
+    assert not IXml(None, "a.wav").is_damaged
+    one = made(None, USER__CATID="DOORWood", USER__FXNAME="a<b>&c\x07", ASWG__catId="DOORWood")
+    assert one.decode() == NEW.format(
+        "<USER><CATID>DOORWood</CATID><FXNAME>a&lt;b&gt;&amp;c</FXNAME></USER>"
+        "<ASWG><catId>DOORWood</catId></ASWG>"
+    )
+    assert (
+        made(b" \r\n\0", USER__CATID="x").decode()
+        == NEW.format("<USER><CATID>x</CATID></USER>") + "\0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("<B><USER><CATID>old</CATID></USER></B>", "<B><USER><CATID>new</CATID></USER></B>"),
+        (
+            "<B><USER><CATID a='>'>o</CATID></USER></B>",
+            "<B><USER><CATID a='>'>new</CATID></USER></B>",
+        ),
+        (
+            '<B><USER><CATID a="\'>">o</CATID></USER></B>',
+            '<B><USER><CATID a="\'>">new</CATID></USER></B>',
+        ),
+        ("<B><USER><CATID /></USER></B>", "<B><USER><CATID>new</CATID></USER></B>"),
+        ("<B><USER><CATID a='/'/></USER></B>", "<B><USER><CATID a='/'>new</CATID></USER></B>"),
+        ("<B><USER><CATID></CATID></USER></B>", "<B><USER><CATID>new</CATID></USER></B>"),
+        ("<B><USER><X/></USER></B>", "<B><USER><X/><CATID>new</CATID></USER></B>"),
+        ("<B><USER/></B>", "<B><USER><CATID>new</CATID></USER></B>"),
+        ("<B><CATID>x</CATID></B>", "<B><CATID>x</CATID><USER><CATID>new</CATID></USER></B>"),
+        (
+            "<B><A><USER><CATID>x</CATID></USER></A></B>",
+            "<B><A><USER><CATID>x</CATID></USER></A><USER><CATID>new</CATID></USER></B>",
+        ),
+        (
+            "<B><USER><CATID>1</CATID><CATID>2</CATID></USER><USER><CATID>3</CATID></USER></B>",
+            "<B><USER><CATID>new</CATID><CATID>2</CATID></USER><USER><CATID>3</CATID></USER></B>",
+        ),
+        ("<B>text</B>", "<B>text<USER><CATID>new</CATID></USER></B>"),
+        ("<B/>", "<B><USER><CATID>new</CATID></USER></B>"),
+        (
+            "<USER><CATID>x</CATID></USER>",
+            "<USER><CATID>x</CATID><USER><CATID>new</CATID></USER></USER>",
+        ),
+        ("<B><é>ü</é><USER/></B>", "<B><é>ü</é><USER><CATID>new</CATID></USER></B>"),
+        (
+            "<B><USER><CATID>a</CATID><!-- > --></USER></B>",
+            "<B><USER><CATID>new</CATID><!-- > --></USER></B>",
+        ),
+    ],
+)
+def test_a_field_is_spliced_in_where_it_belongs(before, after):
+    assert made(before.encode(), USER__CATID="new") == after.encode()
+    assert IXml(after.encode(), "a.wav").get("USER/CATID").text == "new"
+
+
+def test_the_texts_that_describe_a_sound_are_told_by_their_groups():
+    document = (
+        "<B><NOTE> a\n</NOTE><PROJECT>b</PROJECT><SCENE>c</SCENE><TAPE>no</TAPE>"
+        "<USER>d</USER><SPEED><NOTE>e</NOTE><RATE>no</RATE></SPEED><FILE_SET_INDEX>f</FILE_SET_INDEX>"
+        "<ASWG><deep><er>g</er></deep><empty/><blank> </blank></ASWG>"
+        "<STEINBERG><ATTR>h</ATTR></STEINBERG></B>"
+    )
+    found = list(IXml(document.encode(), "a.wav").texts())
+    names = ["NOTE", "PROJECT", "SCENE", "USER", "NOTE", "FILE_SET_INDEX", "er", "ATTR"]
+    assert found == [(f"ixml.{name}", text) for name, text in zip(names, "abcdefgh", strict=True)]
+    assert list(IXml(b"<NOTE>root</NOTE>", "a.wav").texts()) == [("ixml.NOTE", "root")]
+
+
+def test_what_is_there_but_says_nothing_of_its_own():
+    part = IXml(b"<B><USER><A>x<B/></A><C> </C><D/><E>&#133;</E></USER></B>", "a.wav")
+    assert part.get("USER/A").text is None and part.get("USER/A").raw == b"x"
+    assert part.get("USER/C") is None and part.get("USER/D") is None
+    assert part.get("USER") is None or part.get("USER").text is None
+    assert part.get("USER/A/B") is None and part.get("A") is None
+
+
+def test_words_are_added_and_taken_out():
+    part = IXml(b"<B><USER><KEYWORDS>a; b</KEYWORDS></USER></B>", "a.wav")
+    assert part.add("USER/KEYWORDS", ["<c>"]) is True
+    assert part.data() == b"<B><USER><KEYWORDS>a; b; &lt;c&gt;</KEYWORDS></USER></B>"
+    part.drop("USER/KEYWORDS", ["B", "<c>"])
+    assert part.data() == b"<B><USER><KEYWORDS>a</KEYWORDS></USER></B>"
+    part = IXml(b"<B><USER><KEYWORDS/></USER></B>", "a.wav")
+    assert part.add("USER/KEYWORDS", ["a", "b"]) is True
+    assert part.data() == b"<B><USER><KEYWORDS>a, b</KEYWORDS></USER></B>"
+
+
+@pytest.mark.parametrize(
+    ("document", "why"),
+    [
+        (b"<B><A></B>", "mismatched tag: line 1, column 8"),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><B/>', "it declares entities"),
+        (b"<a>" * 65 + b"</a>" * 65, "it is nested too deep"),
+        (b"<B>\xff</B>", "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"),
+        (b'<?xml version="1.0" encoding="utf-7"?><B>+AGE-</B>', "its encoding is utf-7"),
+        (b'<?xml version="1.0" encoding="cp932"?><B>\x87\x90</B>', "its encoding is ambiguous"),
+        (b'<?xml version="1.0" encoding="none"?><B/>', "unknown encoding: none"),
+    ],
+)
+def test_why_a_document_may_not_be_changed_is_told(document, why):
+    part = IXml(document, "a.wav")
+    assert part.is_damaged
+    with pytest.raises(InputError) as told:
+        part.get("USER/CATID")
+    assert str(told.value) == (
+        "the iXML of a.wav is damaged, or none that may be changed, and stays as it is: " + why
+    )
+
+
+def test_a_document_may_be_64_deep():
+    assert not IXml(b"<a>" * 64 + b"</a>" * 64, "a.wav").is_damaged
+
+
+def test_a_document_may_be_as_large_as_is_read_and_no_larger(monkeypatch):
+    monkeypatch.setattr("engine.metadata.ixml.LONGEST_BYTES", 2 << 20)
+    fits = b"<B>" + b" " * ((2 << 20) - 7) + b"</B>"
+    assert not IXml(fits + b"\0", "a.wav").is_damaged
+    with pytest.raises(InputError, match=r"stays as it is: it is larger than 2 MB$"):
+        IXml(fits + b" ", "a.wav").get("USER/CATID")
+
+
+FIELD = "<B><USER><CATID>ü</CATID></USER></B>"
+
+
+@pytest.mark.parametrize(
+    ("head", "codec", "tail"),
+    [
+        ("", "utf-8", b"\0"),
+        ("", "utf-16-le", b""),
+        ("", "utf-16-be", b""),
+        ("\ufeff", "utf-16-le", b"\0\0"),
+        ("\ufeff", "utf-16-le", b"\0\0\0"),
+        ("\ufeff", "utf-16-be", b"\0\0"),
+        ("\ufeff", "utf-8", b"\0"),
+        ("<?xml version='1.0' encoding = 'latin-1'?>", "latin-1", b""),
+        ('<?xml version="1.0" encoding="utf8"?>', "utf-8", b""),
+        ('<?xml version="1.0" encoding="Utf-8"?>', "utf-8", b""),
+    ],
+)
+def test_encodings_are_found_and_kept(head, codec, tail):
+    part = IXml((head + FIELD).encode(codec) + tail, "a.wav")
+    assert part.get("USER/CATID").text == "ü"
+    part.put("USER/CATID", "ö")
+    assert part.data() == (head + FIELD.replace("ü", "ö")).encode(codec) + tail
+
+
+def test_of_a_document_whose_only_fault_is_its_encoding_texts_are_read():
+    def read(document: bytes) -> list[tuple[str, str | None]]:
+        return list(IXml(document, "a.wav").texts())
+
+    latin = "<B><NOTE>Größe der Tür</NOTE><TAPE>x</TAPE></B>".encode("cp1252")
+    assert read(latin + b"\0") == [("ixml.NOTE", "Größe der Tür")]
+    assert read(latin[:-1]) == [("ixml", None)]
+    entity = b'<!DOCTYPE a [<!ENTITY b "c">]><B><NOTE>T\xfcr</NOTE></B>'
+    assert read(entity) == [("ixml", None)]
+    assert read(b"<B><NOTE>x</NOTE>") == [("ixml", None)]
+    assert read(bytes(range(1, 32))) == [("ixml", None)]

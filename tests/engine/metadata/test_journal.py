@@ -1,7 +1,9 @@
 """The journal: power losses, kills, damaged records, and what lies beside the bytes."""
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import stat
 import struct
@@ -387,3 +389,183 @@ def test_nobody_else_reads_the_copy_while_it_is_made(sound, journal, monkeypatch
     write_tags(sound, TAGS, journal)
     list(journal.undo(bool))
     assert modes == [0o600, 0o600]  # one written, one taken back
+
+
+def kept(journal: Journal) -> list[str]:
+    return sorted(path.name for path in journal.folder.iterdir())
+
+
+def put(data: bytes):
+    return lambda out: out.write(data)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first", "last"),
+    [
+        (b"abcdef", b"abXdef", 2, 3),
+        (b"abc", b"abcabc", 3, 0),
+        (b"abcabc", b"abc", 3, 0),
+        (b"aaa", b"aa", 2, 0),
+        (b"abc", b"xyz", 0, 0),
+        (b"", b"new", 0, 0),
+        (b"old", b"", 0, 0),
+        (b"xbc", b"ybc", 0, 2),
+        (b"x" * 3_000_000, b"x" * 1_500_000 + b"y" + b"x" * 1_500_000, 1_500_000, 1_500_000),
+        (b"ab" * (1 << 19) + b"c", b"ab" * (1 << 19) + b"d", 1 << 20, 0),
+        (b"c" + b"ab" * (1 << 20), b"dd" + b"ab" * (1 << 20), 0, 1 << 21),
+    ],
+)
+def test_only_what_differs_is_kept(tmp_path, journal, old, new, first, last):
+    path = tmp_path / "a.wav"
+    path.write_bytes(old)
+    os.utime(path, ns=(5, 7))
+    journal.replace(path, put(new), keep_time=False)
+    assert path.read_bytes() == new and path.stat().st_mtime_ns != 7
+    assert kept(journal) == ["00000000.json", "00000000.old"]
+    record = json.loads((journal.folder / "00000000.json").read_text())
+    assert (record["path"], record["old_mtime_ns"]) == (str(path), 7)
+    assert (record["alike_first"], record["alike_last"]) == (first, last)
+    digests = [hashlib.blake2b(held, digest_size=20).hexdigest() for held in (old, new)]
+    assert [record["old_digest"], record["new_digest"]] == digests
+    differs = old[first : len(old) - last]
+    assert (journal.folder / "00000000.old").read_bytes() == differs
+    assert list(journal.undo(bool)) == [(str(path), None)]
+    assert path.read_bytes() == old and path.stat().st_mtime_ns == 7
+    assert kept(journal) == [] and list(journal.undo(bool)) == []
+
+
+def test_times_are_kept_where_that_is_asked_for(tmp_path, journal):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"old")
+    os.utime(path, ns=(5, 7))
+    journal.replace(path, put(b"new"), keep_time=True)
+    assert path.stat().st_mtime_ns == 7
+
+
+def test_changes_are_counted_on_from_those_there(tmp_path, journal):
+    paths = [tmp_path / f"{n}.wav" for n in range(3)]
+    for number, path in enumerate(paths):
+        path.write_bytes(b"old")
+        (journal.folder / f"notes{number}").write_bytes(b"")
+        Journal(journal.folder).replace(path, put(b"new"), keep_time=False)
+    assert [name for name in kept(journal) if name.endswith(".json")] == [
+        "00000000.json",
+        "00000001.json",
+        "00000002.json",
+    ]
+    (journal.folder / "00000041.old").write_bytes(b"")
+    again = Journal(journal.folder)
+    for text in (b"newer", b"newest"):
+        again.replace(paths[0], put(text), keep_time=False)
+    assert kept(journal)[-7:-3] == [f"{n:08d}.{kind}" for n in (42, 43) for kind in ("json", "old")]
+    told = list(again.undo(bool))
+    assert told == [(str(paths[n]), None) for n in (0, 0, 2, 1, 0)]
+    assert [path.read_bytes() for path in paths] == [b"old"] * 3
+
+
+def test_a_new_journal_makes_its_folder(tmp_path):
+    folder = tmp_path / "a" / "b"
+    assert Journal(folder).folder == folder and folder.is_dir()
+
+
+def test_every_reason_why_a_file_stays_is_a_sentence(tmp_path, journal):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"old")
+    journal.replace(path, put(b"new"), keep_time=False)
+    record, old = journal.folder / "00000000.json", journal.folder / "00000000.old"
+    assert list(journal.undo(lambda path: False)) == [
+        (str(path), "the library does not know it: it is left as it is")
+    ]
+    path.write_bytes(b"other")
+    assert list(journal.undo(bool)) == [
+        (str(path), "a.wav was changed since, and is left as it is")
+    ]
+    path.write_bytes(b"new")
+    damaged = (str(path), "the record of what it was is damaged: it is left as it is")
+    right = old.read_bytes()
+    old.unlink()
+    assert list(journal.undo(bool)) == [damaged]
+    old.write_bytes(b"xxx")
+    assert list(journal.undo(bool)) == [damaged] and path.read_bytes() == b"new"
+    old.write_bytes(right)
+    whole = record.read_bytes()
+    record.write_bytes(b"{")
+    told = "this record of a change is damaged, and was set aside"
+    assert list(journal.undo(bool)) == [("00000000.json", told)]
+    assert kept(journal) == ["00000000.damaged", "00000000.old"]
+    record.write_bytes(whole)
+    path.unlink()
+    ((name, why),) = journal.undo(bool)
+    assert name == str(path) and "No such file" in why
+    path.write_bytes(b"old")  # it is what it was
+    assert list(journal.undo(bool)) == [(str(path), None)]
+    assert kept(journal) == ["00000000.damaged"]
+
+
+def test_a_file_that_stays_does_not_keep_others_from_coming_back(tmp_path, journal):
+    paths = [tmp_path / f"{n}.wav" for n in range(4)]
+    for path in paths:
+        path.write_bytes(b"old")
+        journal.replace(path, put(b"new"), keep_time=False)
+    paths[3].write_bytes(b"other")
+    (journal.folder / "00000002.json").write_bytes(b"")
+    told = [(name, why is None) for name, why in journal.undo(lambda path: "1.wav" not in path)]
+    assert told == [
+        (str(paths[3]), False),
+        ("00000002.json", False),
+        (str(paths[1]), False),
+        (str(paths[0]), True),
+    ]
+    assert [path.read_bytes() for path in paths] == [b"old", b"new", b"new", b"other"]
+
+
+def test_a_file_of_several_names_is_told_how_to_be_written(tmp_path, journal):
+    path, other = tmp_path / "a.wav", tmp_path / "b.wav"
+    path.write_bytes(b"old")
+    os.link(path, other)
+    with pytest.raises(InputError) as told:
+        journal.replace(path, put(b"new"), keep_time=False)
+    assert str(told.value) == (
+        "a.wav has 2 names (hard links), which writing would part: it is as it was; write into a "
+        "copy of it"
+    )
+
+
+def test_the_copy_is_announced_before_it_is_made_and_gone_after(tmp_path, journal):
+    path = tmp_path / "a.longsuffix"
+    path.write_bytes(b"old")
+    seen: list[tuple[Path, str]] = []
+
+    def write(out) -> None:
+        (announced,) = journal.folder.glob("*.pending")
+        assert announced.read_text() == str(out.name)
+        seen.append((Path(out.name), announced.name))
+        raise OSError("enough")
+
+    with pytest.raises(OSError, match="enough"):
+        journal.replace(path, write, keep_time=False)
+    ((copy, announced),) = seen
+    assert copy.parent == tmp_path and announced == f"{copy.name}.pending"
+    assert re.fullmatch(r"\.soundsift-[0-9a-f]{16}\.part\.longsuf", copy.name)
+    assert path.read_bytes() == b"old" and kept(journal) == []
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.longsuffix", "journal"]
+
+
+def test_what_killed_processes_left_is_removed_below_a_folder(tmp_path):
+    journals = [Journal(tmp_path / "j" / name) for name in ("a", "b")]
+    left = []
+    for number, journal in enumerate(journals):
+        for _ in range(2):
+            copy = tmp_path / f"{TEMPORARY}{len(left):02d}ab.part{'.wav' * number}"
+            copy.write_bytes(b"x")
+            (journal.folder / f"{copy.name}.pending").write_text(str(copy), encoding="utf-8")
+            left.append(copy)
+    gone = tmp_path / f"{TEMPORARY}ff.part"
+    (journals[0].folder / f"{gone.name}.pending").write_text(str(gone))
+    link, mine = tmp_path / f"{TEMPORARY}fe.part", tmp_path / "mine"
+    mine.write_bytes(b"mine")
+    link.symlink_to(mine)
+    (journals[0].folder / f"{link.name}.pending").write_text(str(link))
+    assert clean_up(tmp_path / "j") == 4
+    assert not any(copy.exists() for copy in left) and mine.exists() and link.is_symlink()
+    assert not list(tmp_path.rglob("*.pending")) and clean_up(tmp_path / "j") == 0

@@ -15,6 +15,8 @@ from engine.metadata.renaming import (
     Rename,
     carry_out,
     fx_name,
+    is_returning,
+    needed_fields,
     plan_renames,
     take_back,
 )
@@ -263,3 +265,220 @@ def test_only_known_files_are_taken_back_and_what_came_meanwhile_stays(tmp_path)
     assert back == [(new[1], two), (new[2], three)] or back == [(new[2], three)]
     assert names_in(folder) == ["2.wav", "3.wav", "a.wav", "b.wav"]
     assert Path(two).read_text() == "came meanwhile" and Path(new[1]).read_text() == "2.wav"
+
+
+FULL = {**UCS, "fxname": "Creak", "user": "u"}
+
+
+def planned(folder: Path, fields: dict[str, str], pattern: str = UCS_PATTERN) -> str:
+    ((plan),) = plan_renames([(str(folder / "old_name.wav"), fields)], pattern)
+    return plan.problem if plan.new is None else Path(plan.new).name
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        ("{fxname}", "Creak.wav"),
+        ("{name}", "old name.wav"),
+        ("{source}-{creator}", "Lib1-ABC.wav"),
+        ("[{user}]{name}", "uold name.wav"),
+        ("[{user}-][{name}]", "u-old name.wav"),
+        ("{{{name}}}", "{old name}.wav"),
+        ("{name}[ plain]", "old name plain.wav"),
+    ],
+)
+def test_a_pattern_says_what_goes_where(tmp_path, pattern, name):
+    assert planned(tmp_path, FULL, pattern) == name
+
+
+def test_a_part_in_brackets_needs_all_its_fields(tmp_path):
+    pattern = "{name}[ {user} {source}][ {creator}]"
+    assert planned(tmp_path, FULL, pattern) == "old name u Lib1 ABC.wav"
+    assert planned(tmp_path, {**FULL, "user": ""}, pattern) == "old name ABC.wav"
+    assert planned(tmp_path, {**FULL, "source": " . "}, pattern) == "old name ABC.wav"
+    assert planned(tmp_path, {}, pattern) == "old name.wav"
+    assert planned(tmp_path, {}, "{name}{user}{source}") == "old_name.wav: it has no user"
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("a_b", "a b"),
+        ('<>:"/\\|?*', "---------"),
+        ("a\x1fb\x7fc\n", "a-b-c-"),
+        ("  a \t b  ", "a - b"),
+        (". a. ", "a"),
+        ("a.b", "a.b"),
+        ("\ud800x", "-x"),
+        ("ü音", "ü音"),
+    ],
+)
+def test_a_field_becomes_a_part_that_every_system_takes(tmp_path, text, part):
+    assert planned(tmp_path, {"user": text}, "{user}") == f"{part}.wav"
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("con", "con-.wav"),
+        ("LPT9", "LPT9-.wav"),
+        ("com1.x", "com1.x-.wav"),
+        ("com0", "com0.wav"),
+        ("lpt10", "lpt10.wav"),
+        ("nul x", "nul x.wav"),
+        ("AUX", "AUX-.wav"),
+        ("prn", "prn-.wav"),
+    ],
+)
+def test_names_that_windows_keeps_for_itself_are_changed(tmp_path, stem, name):
+    assert planned(tmp_path, {"user": stem}, "{user}") == name
+
+
+@pytest.mark.parametrize(
+    ("pattern", "why"),
+    [
+        ("{catid", "the pattern {catid is not understood: expected '}' before end of string"),
+        ("{name:>9}", "the pattern {name:>9} formats a field: write its name alone"),
+        ("{name!r}", "the pattern {name!r} formats a field: write its name alone"),
+        (
+            "{zoo}{name}{ant}",
+            "the pattern {zoo}{name}{ant} knows the fields catid, fxname, creator, source, user, "
+            f"name, not ant, zoo: write {UCS_PATTERN}",
+        ),
+        (
+            "plain",
+            "the pattern plain knows the fields catid, fxname, creator, source, user, name, not "
+            f"none: write {UCS_PATTERN}",
+        ),
+        ("a/{name}", "the pattern a/{name} holds a character that no file name may hold"),
+    ],
+)
+def test_what_is_wrong_with_a_pattern_is_a_sentence(pattern, why):
+    for ask in (lambda: plan_renames([], pattern), lambda: needed_fields(pattern)):
+        with pytest.raises(InputError) as told:
+            ask()
+        assert str(told.value) == why
+
+
+def test_the_fields_that_a_pattern_needs_are_known():
+    assert needed_fields(UCS_PATTERN) == {"catid", "fxname", "creator", "source"}
+    assert needed_fields("{name}[{user}]x[{source}]") == {"name"}
+
+
+def test_numbers_go_into_the_fx_name_or_else_to_the_end(tmp_path):
+    paths = files(tmp_path, "a.wav", "b.wav", "c.wav")
+    inside = plan_renames([(path, FULL) for path in paths])
+    assert [Path(plan.new).name for plan in inside] == [
+        "DOORWood_Creak_ABC_Lib1_u.wav",
+        "DOORWood_Creak 2_ABC_Lib1_u.wav",
+        "DOORWood_Creak 3_ABC_Lib1_u.wav",
+    ]
+    behind = plan_renames([(path, FULL) for path in paths], "{user} x")
+    assert [Path(plan.new).name for plan in behind] == ["u x.wav", "u x 2.wav", "u x 3.wav"]
+    both = plan_renames([(path, {"fxname": "f"}) for path in paths[:2]], "{name} {fxname}")
+    assert [Path(plan.new).name for plan in both] == ["a f.wav", "b f.wav"]
+    files(tmp_path, "x f.wav")
+    (taken,) = plan_renames([(str(tmp_path / "x.wav"), {"fxname": "f"})], "{name} {fxname}")
+    assert Path(taken.new).name == "x f 2.wav"
+
+
+def test_a_file_that_stays_keeps_its_name_from_others(tmp_path):
+    stays, other = files(tmp_path, "x.wav", "b.wav")
+    plans = plan_renames([(stays, {}), (other, {"user": "X"})], "{user}")
+    assert plans[0] == Rename(stays, None, "x.wav: it has no user")
+    assert plans[1] == Rename(other, str(tmp_path / "X 2.wav"))
+
+
+def test_a_name_that_is_left_may_be_taken_and_one_that_is_not_may_not(tmp_path):
+    one, two, _ = files(tmp_path, "one.wav", "two.wav", "other.wav")
+    plans = plan_renames([(one, {"user": "two"}), (two, {"user": "other"})], "{user}")
+    assert plans == [Rename(one, two), Rename(two, str(tmp_path / "other 2.wav"))]
+
+
+def test_a_name_is_cut_but_its_number_and_suffix_never(tmp_path, monkeypatch):
+    monkeypatch.setattr("engine.metadata.renaming._LONGEST_BYTES", 12)
+    paths = files(tmp_path, "a.wav", "b.wav")
+    plans = plan_renames([(path, {"user": "12345678"}) for path in paths], "{user}")
+    assert [Path(plan.new).name for plan in plans] == ["12345678.wav", "123456 2.wav"]
+    plans = plan_renames([(path, {"user": "1234567üx"}) for path in paths], "{user}")
+    assert [Path(plan.new).name for plan in plans] == ["1234567.wav", "123456 2.wav"]
+    assert planned(tmp_path, {"user": "123456 . 9"}, "{user}") == "123456.wav"
+    plans = plan_renames([(path, {"fxname": "1234567"}) for path in paths], "{fxname}")
+    assert [Path(plan.new).name for plan in plans] == ["1234567.wav", "123456 2.wav"]
+    plans = plan_renames([(path, {"fxname": "123456"}) for path in paths], "{fxname}")
+    assert [Path(plan.new).name for plan in plans] == ["123456.wav", "123456 2.wav"]
+
+
+def test_where_the_system_does_not_say_how_long_a_name_may_be_it_is_255(monkeypatch):
+    (plan,) = plan_renames([("/nowhere/a.wav", {"user": "x" * 300})], "{user}")
+    assert Path(plan.new).name == "x" * 251 + ".wav"
+    monkeypatch.setattr(os, "pathconf", lambda folder, name: 100, raising=False)
+    (plan,) = plan_renames([("/nowhere/a.wav", {"user": "x" * 300})], "{user}")
+    assert Path(plan.new).name == "x" * 96 + ".wav"
+    monkeypatch.setattr(os, "pathconf", lambda folder, name: 1000, raising=False)
+    (plan,) = plan_renames([("/nowhere/a.wav", {"user": "x" * 300})], "{user}")
+    assert Path(plan.new).name == "x" * 251 + ".wav"
+
+
+def test_why_nothing_was_renamed_is_a_sentence(tmp_path, monkeypatch):
+    one, two, new = files(tmp_path / "s", "one.wav", "two.wav", "new.wav")
+    journal = tmp_path / "j.json"
+    gone = str(tmp_path / "s" / "gone.wav")
+    with pytest.raises(AudioError) as told:
+        carry_out(
+            [Rename(gone, None), Rename(one, str(tmp_path / "a")), Rename(gone, new)], journal
+        )
+    assert str(told.value) == "gone.wav is not there any more: nothing was renamed"
+    assert names_in(tmp_path) == ["s"]
+    with pytest.raises(AudioError) as told:
+        carry_out([Rename(two, str(tmp_path / "s" / "z.wav")), Rename(one, new)], journal)
+    assert str(told.value) == "nothing was renamed: new.wav: a file of that name came meanwhile"
+    assert names_in(tmp_path / "s") == ["new.wav", "one.wav", "two.wav"]
+    assert [Path(p).read_text() for p in (one, two)] == ["one.wav", "two.wav"]
+    assert not journal.exists()
+
+
+def test_plans_without_a_new_name_are_passed_over(tmp_path):
+    one, two = files(tmp_path / "s", "one.wav", "two.wav")
+    new = str(tmp_path / "s" / "new.wav")
+    assert carry_out([Rename(one, None, "why"), Rename(two, new)], tmp_path / "a" / "j.json") == [
+        (two, new)
+    ]
+    assert names_in(tmp_path / "s") == ["new.wav", "one.wav"]
+
+
+def test_whether_files_are_on_their_way_back_the_journal_says(tmp_path):
+    journal = tmp_path / "j.json"
+    assert not is_returning(journal)
+    document = {"moves": [["/a/x", "/a/y"]], "token": "0123456789ab", "taken": []}
+    for phase, returning in ((1, False), (2, False), (3, True), (4, True)):
+        journal.write_text(json.dumps({**document, "phase": phase}))
+        assert is_returning(journal) is returning
+    for damaged in (b"{", b"[]", b"{}", b"\xff"):
+        journal.write_bytes(damaged)
+        assert is_returning(journal) is False
+
+
+def test_after_files_came_back_the_journal_says_which(tmp_path):
+    one, two = files(tmp_path / "s", "one.wav", "two.wav")
+    new = [str(tmp_path / "s" / name) for name in ("a.wav", "b.wav")]
+    journal = tmp_path / "j.json"
+    carry_out([Rename(one, new[0]), Rename(two, new[1])], journal)
+    begun = json.loads(journal.read_text())
+    assert (begun["phase"], begun["taken"]) == (2, []) and len(begun["token"]) == 12
+    Path(new[0]).rename(tmp_path / "s" / "elsewhere.wav")
+    assert take_back(journal, bool) == [(new[1], two)]
+    ended = json.loads(journal.read_text())
+    assert ended == {**begun, "phase": 4, "taken": [1]}
+    assert names_in(tmp_path / "s") == ["elsewhere.wav", "two.wav"]
+    assert take_back(journal, bool) == [(new[1], two)]
+
+
+@pytest.mark.parametrize("known", ["old", "new", "neither"])
+def test_a_file_is_taken_back_if_the_library_knows_one_of_its_names(tmp_path, known):
+    (old,) = files(tmp_path / "s", "old.wav")
+    new = str(tmp_path / "s" / "new.wav")
+    carry_out([Rename(old, new)], tmp_path / "j.json")
+    back = take_back(tmp_path / "j.json", {"old": old, "new": new, "neither": ""}[known].__eq__)
+    assert back == ([] if known == "neither" else [(new, old)])
+    assert names_in(tmp_path / "s") == ["new.wav" if known == "neither" else "old.wav"]
