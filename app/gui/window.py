@@ -225,14 +225,14 @@ class MainWindow(QMainWindow):
 
     def _on_sounds(self) -> None:
         """Show what came, unless somebody is listening through the results of a search."""
-        self.results.results.forget_all()
+        self.results.results.forget()
         found = self.results.results.found
         if found.asked.is_empty or found.words_only or not len(found.ids):
             self.searching.refresh()
 
     def _on_files(self) -> None:
         """Show names and files as they are now: whoever changed them expects that."""
-        self.results.results.forget_all()
+        self.results.results.forget()
         self.searching.refresh()
         self.audition.look_again()
 

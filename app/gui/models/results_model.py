@@ -238,16 +238,15 @@ class ResultsModel(QAbstractTableModel):
         self._cache.put_thumbnails(made)
         _repaint(self)
 
-    def forget(self, sound_ids: Sequence[int]) -> None:
-        """Fetch rows again, which have changed."""
+    def forget(self, sound_ids: Sequence[int] | None = None) -> None:
+        """Fetch rows again, which have changed; all as they come into view if None is named."""
+        if sound_ids is None:
+            self._cache.forget_all()
+            _repaint(self)
+            return
         for sound_id in sound_ids:
             self._cache.forget(sound_id)
         self._fetch.start()
-
-    def forget_all(self) -> None:
-        """Fetch rows again as they come into view: files were changed."""
-        self._cache.forget_all()
-        _repaint(self)
 
     def want_thumbnails(self, first: int, last: int) -> None:
         """Ask for pictures of the rows in view that have none yet."""

@@ -84,7 +84,7 @@ def test_fields_of_info_are_read_by_name():
         (part(b"ICMT", b"even") + b"\0\0", ["ICMT"], b"\0\0"),
         (part(b"ICMT", b"even") + b"IART\2\0\0", ["ICMT"], b"IART\2\0\0"),
         (part(b"ICMT", b"even") + part(b"IART", b""), ["ICMT", "IART"], b""),
-        (b"ICMT\x63\0\0\0cut", ["ICMT"], b""),
+        (b"ICMT\x63\0\0\0cut", ["ICMT"], b"ICMT\x63\0\0\0cut"),
     ],
 )
 def test_fields_are_found_with_and_without_padding(body, names, rest):
@@ -92,12 +92,13 @@ def test_fields_are_found_with_and_without_padding(body, names, rest):
     info.put("IGNR", "a")
     new = part(b"IGNR", b"a\0")
     made = info.data()
-    assert made.endswith(new) and made[4:].startswith(body[: len(body) - len(rest)])
     found = [name for name in ("ICMT", "IART", "I1RT") if info.get(name) is not None]
     silent = ["IART"] if part(b"IART", b"") in body else []
     assert found == [name for name in names if name not in silent]
-    padded = body + b"\0" * (len(body) % 2 and not rest)
-    assert made == fields(padded, new)
+    whole = body[: len(body) - len(rest)]
+    if whole.endswith(b"odd"):
+        whole += b"\0"  # which its writer forgot
+    assert made == fields(whole, new, rest)
 
 
 def test_a_field_takes_the_place_of_the_one_that_speaks_or_of_a_blank_one():
