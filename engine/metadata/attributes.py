@@ -34,21 +34,22 @@ def copy_attributes(source: Path, target: Path) -> None:
                 break
             except PermissionError:
                 continue  # only the superuser gives files away; the group may still be one's own
+    names = _extended(source)
     if sys.platform == "linux":
-        _remove_inherited(source, target)  # first: an access list changes what chmod means
+        _remove_others(target, names)  # first: an access list changes what chmod means
     os.chmod(target, state.st_mode & 0o7777)  # noqa: PTH101 - beside chown
     if sys.platform == "linux":
-        _copy_extended(source, target)
+        _copy_extended(source, target, names)
 
 
-def _remove_inherited(source: Path, target: Path) -> None:
+def _remove_others(target: Path, names: list[str]) -> None:
     """Take from a new file what its folder gave it and the old one has not, such as access lists.
 
     :raises OSError: one stays, and with it others might read what they could not.
     """
     if sys.platform != "linux":
         return
-    for name in set(_extended(target)) - set(_extended(source)):
+    for name in set(_extended(target)) - set(names):
         try:
             os.removexattr(target, name)
         except OSError as error:
@@ -71,10 +72,10 @@ def _extended(path: Path) -> list[str]:
         raise
 
 
-def _copy_extended(source: Path, target: Path) -> None:
+def _copy_extended(source: Path, target: Path, names: list[str]) -> None:
     if sys.platform != "linux":
         return
-    for name in _extended(source):
+    for name in names:
         value = os.getxattr(source, name)
         try:
             os.setxattr(target, name, value)

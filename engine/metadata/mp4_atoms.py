@@ -27,7 +27,7 @@ _NUMBERS = frozenset({0, 21, 22})  # types of data atoms
 _TEXTS = frozenset({0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 15, 18, 21, 22})
 _PICTURES = frozenset({13, 14, 27})  # JPEG, PNG, BMP
 _LONGEST_NUMBER = 8
-_PARTS = frozenset({b"mean", b"name", b"data"})  # of an item
+_PARTS = frozenset({b"mean", b"name", b"data", b"free"})  # of an item
 
 
 @dataclass(frozen=True)
@@ -186,9 +186,9 @@ def _text(item: bytes) -> Text | None:
     is_own = _key(item) in _OWN
     if is_own and (any(body[end_of(parts) :]) or any(a.name not in _PARTS for a in parts)):
         return Text(item, None)
-    if not kinds <= _TEXTS:
-        return Text(item, None) if is_own or not kinds <= _PICTURES else None
-    if not values:
+    if is_own and not kinds <= _TEXTS:
+        return Text(item, None)
+    if kinds <= _PICTURES:  # or there is nothing
         return None
     raw = b"; ".join(value[8:] for value in values)
     if len(raw) > LONGEST_BYTES or any(len(value) < 8 for value in values):
