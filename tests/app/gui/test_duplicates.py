@@ -9,6 +9,8 @@ import soundfile
 from PySide6.QtCore import QFile, Qt
 from PySide6.QtWidgets import QMessageBox
 
+from engine.index.build import index_folders
+from engine.progress import Control
 from engine.search.duplicates import Group, best_of
 from engine.store.tables import MISSING, PRESENT
 
@@ -16,12 +18,13 @@ _KIND, _NAME = 1, 2
 
 
 @pytest.fixture
-def dialog(window, sounds, qtbot):
+def dialog(window, sounds, model_folder, qtbot):
     """Return the dialog of a library with equal files and a copy of one recording."""
     (sounds / "twin.wav").write_bytes((sounds / "tones" / "Sound_05.wav").read_bytes())
     samples, rate_hz = soundfile.read(sounds / "noises" / "Sound_02.wav")
     soundfile.write(sounds / "softer.flac", -0.4 * samples, rate_hz, "PCM_24")
-    window.indexing.index([])
+    index_folders(window.context.opened.library, model_folder, [sounds], Control())
+    window.keeping.refresh()
     qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 14, timeout=30_000)
     window.actions_by_name["duplicates"].trigger()
     dialog = window.commands._dialogs["duplicates"]

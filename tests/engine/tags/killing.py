@@ -1,4 +1,4 @@
-"""Write, rename and take back in processes that are killed at every point (:mod:`tests.killing`).
+"""Write, rename and take back in processes that are killed at points all over it (:mod:`tests.killing`).
 
 ``python -m tests.engine.tags.killing run|undo FOLDER`` prints a JSON document: what is wrong after
 each kill, nothing where all is as it should be.
@@ -25,6 +25,7 @@ from engine.tags.run import TagRun, runs_of, undo_last
 from tests.conftest import tone
 from tests.killing import apart, killed_everywhere
 
+KILLS = 60
 NAMES = ("a.wav", "b.flac", "c.wav")
 
 
@@ -121,7 +122,7 @@ if __name__ == "__main__":
     what, where = sys.argv[1:]
     scene = Scene(Path(where))
     if what == "run":
-        found = killed_everywhere(scene.folder, scene.prepare, scene.run, scene.wrong)
+        found = killed_everywhere(scene.folder, scene.prepare, scene.run, scene.wrong, KILLS)
     else:
 
         def done() -> None:
@@ -129,5 +130,5 @@ if __name__ == "__main__":
             status, said = apart(scene.run)
             assert status == 0, said
 
-        found = killed_everywhere(scene.folder, done, scene.undo, scene.wrong)
+        found = killed_everywhere(scene.folder, done, scene.undo, scene.wrong, KILLS)
     print(json.dumps(found))
