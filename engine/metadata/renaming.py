@@ -162,17 +162,7 @@ def take_back(
         record = replace(record, phase=_TURNING)
         record.write(journal)
     if record.phase == _TURNING:
-        for n in reversed(range(len(between))):
-            (old, new), middle = record.moves[n], between[n]
-            known = n not in record.taken and (is_known(old) or is_known(new))
-            if not known or not os.path.lexists(new) or os.path.lexists(middle):
-                continue
-            try:
-                _refuse_no_file(new)
-                os.rename(new, middle)  # noqa: PTH104
-            except OSError as error:
-                stuck = True
-                tell(new, _kept_name(new, error))
+        stuck = not _turned(record, is_known, tell)
     if record.phase != _RETURNING:
         there = [n for n, middle in enumerate(between) if os.path.lexists(middle)]
         back = _returning(record.moves, there)
@@ -200,6 +190,26 @@ def take_back(
         replace(record, phase=_ARRIVING).write(journal)
     _sync(record.moves)
     return [(record.moves[n][1], record.moves[n][0]) for n in sorted(returned)]
+
+
+def _turned(
+    record: _Record, is_known: Callable[[str], bool], tell: Callable[[str, str], None]
+) -> bool:
+    """Take files from their new names; return whether all could be that are to come back."""
+    wholly = True
+    between = record.between()
+    for n in reversed(range(len(between))):
+        (old, new), middle = record.moves[n], between[n]
+        known = n not in record.taken and (is_known(old) or is_known(new))
+        if not known or not os.path.lexists(new) or os.path.lexists(middle):
+            continue
+        try:
+            _refuse_no_file(new)
+            os.rename(new, middle)  # noqa: PTH104
+        except OSError as error:
+            wholly = False
+            tell(new, f"{Path(new).name} keeps its name: {error.strerror or error}")
+    return wholly
 
 
 def _returning(moves: Sequence[Move], there: Sequence[int]) -> list[int]:
@@ -238,10 +248,6 @@ def _refuse_no_file(path: str) -> None:
     other = why_no_file(Path(path), follow=False)
     if other not in (None, "is a link"):
         raise OSError(errno.EINVAL, f"it {other} now, not the file", path)
-
-
-def _kept_name(path: str, error: OSError) -> str:
-    return f"{Path(path).name} keeps its name: {error.strerror or error}"
 
 
 def _beside(path: str) -> str:
