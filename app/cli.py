@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import NoReturn
@@ -48,6 +49,7 @@ def _run(given: list[str]) -> int:
         if not hasattr(options, "run"):
             return open_window(None)
         options.run(options)
+        sys.stdout.flush()
     except (Cancelled, KeyboardInterrupt):
         tell("stopped: what was done is kept")
         return STOPPED
@@ -55,9 +57,20 @@ def _run(given: list[str]) -> int:
         tell(f"error: {error}")
         return 1
     except BrokenPipeError:  # the reader of our output has gone, like `| head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
+        return 1
+    except OSError as error:  # the outermost net, below those who know what they were doing
+        _drop_output()
+        what = f"{error.filename}: " if error.filename else ""
+        tell(f"error: {what}{error.strerror or error}")
         return 1
     return 0
+
+
+def _drop_output() -> None:
+    """Let what is not written yet go nowhere, so that nothing tries to write it in the end."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class _Parser(argparse.ArgumentParser):

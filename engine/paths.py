@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import stat
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
@@ -57,17 +60,19 @@ def assets() -> Path:
     return Path(__file__).resolve().parents[1] / "assets"
 
 
-def why_no_file(path: Path) -> str | None:
+def why_no_file(path: Path, follow: bool = True) -> str | None:
     """Return what a path is that is no regular file, such as ``is a pipe``; None if it is one.
 
     Nothing is opened: opening a pipe waits for somebody to write into it.
 
+    :param follow: let a link be what it leads to.
     :raises OSError: there is nothing, or it may not be looked at.
     """
-    mode = path.stat().st_mode
+    mode = path.stat(follow_symlinks=follow).st_mode
     if stat.S_ISREG(mode):
         return None
     kinds = (
+        (stat.S_ISLNK, "is a link"),
         (stat.S_ISDIR, "is a folder"),
         (stat.S_ISFIFO, "is a pipe"),
         (stat.S_ISSOCK, "is a socket"),
@@ -89,6 +94,48 @@ def refuse_no_file(path: Path) -> None:
         raise InputError(f"{path} cannot be read: {said}") from None
     if other is not None:
         raise InputError(f"{path} {other}, not a file: name a file")
+
+
+def make_own_folder(path: Path) -> None:
+    """Make a folder in which only we work, unless it is there.
+
+    :raises OSError: it cannot be made, or it is a link, which leads to what may not be ours.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    if not is_own_folder(path):
+        raise NotADirectoryError(errno.ENOTDIR, "it is a link, not a folder", str(path))
+
+
+def is_own_folder(path: Path) -> bool:
+    """Return whether a path is a folder itself, and no link to one."""
+    try:
+        state = path.lstat()
+    except OSError:
+        return False
+    # a junction of Windows is a link too, and its mode does not say so
+    junction = getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", -1)
+    return stat.S_ISDIR(state.st_mode) and getattr(state, "st_reparse_tag", 0) != junction
+
+
+def remove_own(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove the files of a folder whose whole names match, and nothing else.
+
+    Links are not followed, folders stay, and so does what is in use.
+    """
+    if not is_own_folder(folder):
+        return
+    with os.scandir(folder) as entries:
+        found = [e.path for e in entries if names.fullmatch(e.name) and not e.is_dir()]
+    for path in found:
+        with suppress(OSError):
+            Path(path).unlink()
+
+
+def remove_own_folder(folder: Path, names: re.Pattern[str]) -> None:
+    """Remove a folder of ours; where it holds what others put there, that stays, and it too."""
+    remove_own(folder, names)
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def spelled_out(path: Path) -> str:

@@ -6,6 +6,7 @@ recording needs little memory.  Channels are mixed down to their mean.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -104,12 +105,27 @@ def _without_first(blocks: Iterator[Samples], samples: int) -> Iterator[Samples]
 
 
 def resampled(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
-    """Convert the rate of a stream of mono blocks with FFmpeg's band-limited resampler."""
+    """Convert the rate of a stream of mono blocks with FFmpeg's band-limited resampler.
+
+    A click that is shorter than its filter gives nothing by itself: silence is put behind it.
+    """
     if source_hz == rate_hz:
         yield from blocks
         return
+    first = next(blocks, np.zeros(0, np.float32))
+    has_begun = False
+    for part in _converted(itertools.chain([first], blocks), source_hz, rate_hz):
+        has_begun = True
+        yield part
+    if not has_begun and first.size:
+        longer = np.concatenate([first, np.zeros(source_hz, np.float32)])
+        whole = np.concatenate(list(_converted(iter([longer]), source_hz, rate_hz)))
+        yield whole[: max(1, round(first.size * rate_hz / source_hz))]
+
+
+def _converted(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
     resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate_hz)
-    for block in blocks:
+    for block in filter(len, blocks):
         frame = av.AudioFrame.from_ndarray(
             np.ascontiguousarray(block[None], dtype=np.float32), format="fltp", layout="mono"
         )

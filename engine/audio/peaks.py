@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.audio.clip import Clip
+from engine.paths import make_own_folder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
 
@@ -31,6 +33,7 @@ _LONG_S = 90.0
 _WORTH_KEEPING_S = 0.3  # peaks that took so long to find are kept on disk
 _CACHE_BYTES = 512 << 20
 _FULL = 127.0
+_KEPT = re.compile(r"[0-9a-f]{32}\.(peaks|\d+\.part)")
 
 
 @dataclass(frozen=True)
@@ -162,7 +165,7 @@ class PeaksCache:
         facts = np.array([peaks.frames, peaks.rate_hz])
         partial = place.with_suffix(f".{os.getpid()}.part")
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
+            make_own_folder(self._folder)
             content = io.BytesIO()
             np.savez(content, low=peaks.low, high=peaks.high, facts=facts)
             partial.write_bytes(seal_bytes(content.getvalue(), place.name))
@@ -172,7 +175,8 @@ class PeaksCache:
             partial.unlink(missing_ok=True)
 
     def _make_room(self) -> None:
-        files = [(p.stat().st_mtime, p.stat().st_size, p) for p in self._folder.iterdir()]
+        ours = (path for path in self._folder.iterdir() if _KEPT.fullmatch(path.name))
+        files = [(s.st_mtime, s.st_size, path) for path in ours for s in [path.lstat()]]
         total = sum(size for _, size, _ in files)
         for _, size, path in sorted(files):
             if total <= self._most_bytes:

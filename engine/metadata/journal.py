@@ -15,7 +15,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -23,13 +23,28 @@ from engine import durable
 from engine.errors import AudioError, InputError
 from engine.metadata.attributes import copy_attributes
 from engine.metadata.copying import copy_bytes
+from engine.metadata.records import a_time, is_digest, is_path, read_record, whole
 from engine.metadata.seen import Seen
 from engine.metadata.seen import digest_of as _digest
+from engine.paths import is_own_folder, why_no_file
 
 _BLOCK = 1 << 20
 TEMPORARY = ".soundsift-"
 _LONGEST_SUFFIX = 8
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + r"[0-9a-f]+\.part(\.\w*)?")
+_RECORD_NAME = re.compile(r"\d{8}\.json")
+_PENDING_NAME = re.compile(_TEMPORARY_NAME.pattern + r"\.pending")
+FILES = re.compile(  # of a journal
+    rf"\d{{8}}\.(json(\.\d+\.part)?|old|damaged)|{_PENDING_NAME.pattern}"
+)
+_FIELDS = {
+    "path": is_path,
+    "alike_first": whole(),
+    "alike_last": whole(),
+    "old_digest": is_digest,
+    "new_digest": is_digest,
+    "old_mtime_ns": a_time,
+}
 _DAMAGED = "the record of what it was is damaged: it is left as it is"
 
 
@@ -80,30 +95,52 @@ class Journal:
                 record.with_suffix(".old").unlink()
                 raise
 
-    def undo(self, is_known: Callable[[str], bool]) -> Iterator[tuple[str, str | None]]:
+    def undo(
+        self,
+        is_known: Callable[[str], bool],
+        elsewhere: Callable[[Change], str | None] = lambda change: None,
+    ) -> Iterator[tuple[str, str | None]]:
         """Take every change back, the latest first; yield paths, and why one could not be.
 
         A file that was changed since is left alone, and so is one that ``is_known`` denies: whoever
         damages a journal must not be able to name files.
+
+        :param elsewhere: is asked where a file is that is not known by its name any more.
         """
-        for record in sorted(self.folder.glob("*.json"), reverse=True):
+        for record in self.records():
             try:
-                change = _read_record(record)
-            except (OSError, ValueError):
+                change = Change(**read_record(record, _FIELDS))
+            except ValueError:
                 yield record.name, "this record of a change is damaged, and was set aside"
                 durable.replace(record, record.with_suffix(".damaged"))
                 continue
+            except OSError as error:
+                yield record.name, f"this record of a change cannot be read: {error.strerror}"
+                continue
+            path = change.path
             try:
-                if not is_known(change.path):
-                    raise InputError("the library does not know it: it is left as it is")
-                self._restore(change, record.with_suffix(".old"))
-            except (OSError, InputError) as error:
-                yield change.path, str(error)
+                if not is_known(path):
+                    path = elsewhere(change) or path
+                    if path == change.path:
+                        raise InputError("the library does not know it: it is left as it is")
+                self._restore(replace(change, path=path), record.with_suffix(".old"))
+            except InputError as error:
+                yield path, str(error)
+                continue
+            except OSError as error:
+                yield path, f"{Path(path).name} cannot be taken back: {error.strerror or error}"
                 continue
             record.unlink()
             durable.sync_folder(self.folder)
             record.with_suffix(".old").unlink(missing_ok=True)
-            yield change.path, None
+            yield path, None
+
+    def records(self) -> list[Path]:
+        """Return the records of changes, the latest first."""
+        if not is_own_folder(self.folder):
+            return []
+        found = (p for p in self.folder.iterdir() if _RECORD_NAME.fullmatch(p.name))
+        return sorted(found, reverse=True)
 
     def _remember(self, seen: Seen, new: Path) -> Path:
         """Keep what differs; the record that makes it count comes last, and is returned."""
@@ -125,6 +162,9 @@ class Journal:
 
     def _restore(self, change: Change, kept: Path) -> None:
         path = Path(change.path)
+        other = why_no_file(path, follow=False)
+        if other is not None:
+            raise InputError(f"{path.name} {other} now, not the file: it is left as it is")
         now = _digest(path)
         if now == change.old_digest:
             return  # it was never replaced, or is what it was again
@@ -187,9 +227,11 @@ def clean_up(folder: Path) -> int:
     """Remove temporary files that killed processes left, of all journals below ``folder``."""
     removed = 0
     for announced in folder.rglob("*.pending"):
+        if not _PENDING_NAME.fullmatch(announced.name) or why_no_file(announced, follow=False):
+            continue  # not ours
         with suppress(OSError, ValueError):  # a damaged announcement names nothing
             path = Path(announced.read_text(encoding="utf-8"))
-            own = _TEMPORARY_NAME.fullmatch(path.name) and announced.name == f"{path.name}.pending"
+            own = announced.name == f"{path.name}.pending"
             if own and path.is_file() and not path.is_symlink():
                 path.unlink()
                 removed += 1
@@ -200,21 +242,6 @@ def clean_up(folder: Path) -> int:
 def write_record(path: Path, document: Mapping[str, object]) -> None:
     """Write a JSON document at once or not at all, on the disk when this returns."""
     durable.put_file(path, json.dumps(document).encode())
-
-
-def _read_record(path: Path) -> Change:
-    """Return a record.
-
-    :raises ValueError: it is none.
-    """
-    document = json.loads(path.read_bytes())
-    kinds = {field.name: str if field.type == "str" else int for field in fields(Change)}
-    if not isinstance(document, dict) or set(document) != set(kinds):
-        raise ValueError("it is no record")
-    for name, kind in kinds.items():
-        if type(document[name]) is not kind or (kind is int and document[name] < 0):
-            raise ValueError(f"its {name} makes no sense")
-    return Change(**document)
 
 
 def _write_text(out: BinaryIO, text: str) -> None:

@@ -6,20 +6,23 @@ made first and shows what would happen; carrying it out is all or nothing, and c
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 import re
 import secrets
 import string
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Sized
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import cast
 
 from engine import durable
 from engine.errors import AudioError, InputError
 from engine.metadata.journal import TEMPORARY, write_record
+from engine.metadata.records import is_path, list_of, one_of, read_record, whole
 from engine.metadata.ucs_names import category_of_name
+from engine.paths import why_no_file
 
 UCS_PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
 FIELDS = ("catid", "fxname", "creator", "source", "user", "name")
@@ -28,6 +31,12 @@ _PORTS = {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10
 _LEAVING, _ARRIVING, _TURNING, _RETURNING = _PHASES = (1, 2, 3, 4)
 _RESERVED = frozenset({"con", "prn", "aux", "nul"} | _PORTS)
 _LONGEST_BYTES = 255  # of a name, where the file system does not say
+_FIELDS = {
+    "moves": list_of(lambda move: list_of(is_path)(move) and len(cast(Sized, move)) == 2),
+    "token": lambda token: isinstance(token, str) and bool(re.fullmatch("[0-9a-f]{12}", token)),
+    "phase": one_of(*_PHASES),
+    "taken": list_of(whole()),
+}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 
 Move = tuple[str, str]
@@ -109,18 +118,28 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
         for (_, new), middle in zip(moves, between, strict=True):
             done.append(_renamed(middle, new))
     except OSError as error:
+        why = f"{Path(str(error.filename)).name}: {error.strerror}"
+        left = 0
         for source, target in reversed(done):
-            with suppress(OSError):
+            try:
                 os.rename(target, source)  # noqa: PTH104
+            except OSError:
+                left += 1
+        if left:  # the journal stays, and with it the way back
+            raise AudioError(
+                f"renaming was stopped: {why}; some files could not get their names back yet"
+            ) from None
         journal.unlink(missing_ok=True)
-        raise AudioError(
-            f"nothing was renamed: {Path(str(error.filename)).name}: {error.strerror}"
-        ) from None
+        raise AudioError(f"nothing was renamed: {why}") from None
     _sync(moves)
     return moves
 
 
-def take_back(journal: Path, is_known: Callable[[str], bool]) -> list[Move]:
+def take_back(
+    journal: Path,
+    is_known: Callable[[str], bool],
+    tell: Callable[[str, str], None] = lambda path, why: None,
+) -> list[Move]:
     """Give files the names that they had before, also after a run that was killed half-way.
 
     Return (new, old) of each that has its old name again; a file that was moved since stays.  The
@@ -128,40 +147,126 @@ def take_back(journal: Path, is_known: Callable[[str], bool]) -> list[Move]:
     damaged one is set aside: its name ends with ``.damaged`` then.
 
     :param is_known: whether the library knows a path; other files are left alone.
+    :param tell: is told (path, sentence) of each file that could not be renamed, and so keeps its
+        name; this may be tried again.
     :raises InputError: the journal is damaged.
     """
     try:
         record = _read_record(journal)
-    except (OSError, ValueError, KeyError, TypeError):
+    except ValueError:
         durable.replace(journal, journal.with_suffix(".damaged"))
         raise InputError("the record of a renaming is damaged, and was set aside") from None
     between = record.between()
+    stuck = False
     if record.phase == _ARRIVING:
         record = replace(record, phase=_TURNING)
         record.write(journal)
     if record.phase == _TURNING:
-        for (old, new), middle in reversed(list(zip(record.moves, between, strict=True))):
-            known = is_known(old) or is_known(new)
-            if known and os.path.lexists(new) and not os.path.lexists(middle):
-                os.rename(new, middle)  # noqa: PTH104
+        stuck = not _turned(record, is_known, tell)
     if record.phase != _RETURNING:
-        taken = tuple(n for n, middle in enumerate(between) if os.path.lexists(middle))
-        record = replace(record, phase=_RETURNING, taken=taken)
+        there = [n for n, middle in enumerate(between) if os.path.lexists(middle)]
+        back = _returning(record.moves, there)
+        record = replace(record, phase=_RETURNING, taken=tuple(sorted({*record.taken, *back})))
         record.write(journal)
-    for (old, new), middle in zip(record.moves, between, strict=True):
-        if os.path.lexists(middle):  # where another file has its old name, it keeps the new one
-            os.rename(middle, old if not os.path.lexists(old) else new)  # noqa: PTH104
+    hidden = False
+    returned = set(record.taken)
+    for n, ((old, new), middle) in enumerate(zip(record.moves, between, strict=True)):
+        if not os.path.lexists(middle):
+            continue
+        places = (old, new) if n in record.taken else (new, old)
+        place = next((p for p in places if not os.path.lexists(p)), _beside(new))
+        try:
+            os.rename(middle, place)  # noqa: PTH104
+        except OSError as error:
+            hidden = True
+            returned.discard(n)
+            tell(new, f"{Path(new).name} is named {Path(middle).name} now: {error.strerror}")
+            continue
+        if place != old:
+            returned.discard(n)
+            if place != new:
+                tell(new, f"both its names are taken meanwhile: it is named {Path(place).name}")
+    if stuck and not hidden:  # those that stayed are where the run brought them
+        replace(record, phase=_ARRIVING).write(journal)
     _sync(record.moves)
-    moves = [record.moves[n] for n in record.taken]
-    return [(new, old) for old, new in moves if os.path.lexists(old)]
+    return [(record.moves[n][1], record.moves[n][0]) for n in sorted(returned)]
+
+
+def _turned(
+    record: _Record, is_known: Callable[[str], bool], tell: Callable[[str, str], None]
+) -> bool:
+    """Take files from their new names; return whether all could be that are to come back."""
+    wholly = True
+    between = record.between()
+    for n in reversed(range(len(between))):
+        (old, new), middle = record.moves[n], between[n]
+        known = n not in record.taken and (is_known(old) or is_known(new))
+        if not known or not os.path.lexists(new) or os.path.lexists(middle):
+            continue
+        try:
+            _refuse_no_file(new)
+            os.rename(new, middle)  # noqa: PTH104
+        except OSError as error:
+            wholly = False
+            tell(new, f"{Path(new).name} keeps its name: {error.strerror or error}")
+    return wholly
+
+
+def _returning(moves: Sequence[Move], there: Sequence[int]) -> list[int]:
+    """Return which of the files that are on their way back get their old names.
+
+    Where another file has its old name, a file keeps the new one, which may be another's old one.
+    """
+    back = {n: moves[n] for n in there}
+    taken = {old for old, _ in back.values() if os.path.lexists(old)}
+    while staying := [n for n, (old, _) in back.items() if old in taken]:
+        taken.update(back.pop(n)[1] for n in staying)
+    return list(back)
 
 
 def is_returning(journal: Path) -> bool:
     """Return whether files were on their way back when a process was killed."""
     try:
         return _read_record(journal).phase in (_TURNING, _RETURNING)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError):
         return False
+
+
+def count_of(journal: Path) -> int:
+    """Return how many files a journal names; none if it is not there or cannot be understood."""
+    try:
+        return len(_read_record(journal).moves)
+    except (OSError, ValueError):
+        return 0
+
+
+def is_damaged(journal: Path) -> bool:
+    """Return whether a journal cannot be understood."""
+    try:
+        _read_record(journal)
+    except ValueError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _refuse_no_file(path: str) -> None:
+    """Refuse to rename what cannot be the file that was renamed; a link may have been one."""
+    other = why_no_file(Path(path), follow=False)
+    if other not in (None, "is a link"):
+        raise OSError(errno.EINVAL, f"it {other} now, not the file", path)
+
+
+def _beside(path: str) -> str:
+    """Return a name like another one that nobody has."""
+    number = 2
+    while True:
+        stem = Path(path).stem.encode()[: _LONGEST_BYTES - 40].decode("utf-8", "ignore")
+        other = str(Path(path).with_name(f"{stem} {number}{Path(path).suffix[:20]}"))
+        if not os.path.lexists(other):
+            return other
+        number += 1
 
 
 @dataclass(frozen=True)
@@ -191,13 +296,17 @@ def _read_record(journal: Path) -> _Record:
     """Return what a journal says.
 
     :raises ValueError: a file would leave its folder, or what is there is no journal.
+    :raises OSError: it cannot be read.
     """
-    document = json.loads(journal.read_bytes())
-    moves = tuple((str(old), str(new)) for old, new in document["moves"])
-    record = _Record(moves, document["token"], document["phase"], tuple(document["taken"]))
-    sane = re.fullmatch("[0-9a-f]{12}", record.token) and record.phase in _PHASES and moves
-    if not sane or not set(record.taken) <= set(range(len(moves))):
+    document = read_record(journal, _FIELDS)
+    moves = tuple((old, new) for old, new in document["moves"])
+    taken = tuple(document["taken"])
+    record = _Record(moves, document["token"], document["phase"], taken)
+    olds, news = ({move[side] for move in moves} for side in (0, 1))
+    if not moves or not len(olds) == len(news) == len(moves):
         raise ValueError("it is no journal")
+    if not set(taken) <= set(range(len(moves))):
+        raise ValueError("it names what is not there")
     for old, new in moves:
         if not Path(old).is_absolute() or Path(old).parent != Path(new).parent:
             raise ValueError("a file would leave its folder")

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ import numpy as np
 
 from engine import durable
 from engine.models.spec import Ranking
+from engine.paths import make_own_folder, remove_own
 from engine.sealed import file_checksum, seal, unseal
 from engine.store.vectors import Floats, WindowVectors
 
@@ -29,6 +31,7 @@ ADDED = 16  # coordinates that share w: as fine as the rest, and faiss likes mul
 _LEAST_D0 = 0.05
 _BLOCK = 50_000
 _FACTS, _INDEX = "facts.json", "index.faiss"
+_PARTS = re.compile(r"(facts\.json|index\.faiss)\.\d+\.part")
 
 
 @dataclass(frozen=True)
@@ -122,9 +125,8 @@ class Codes:
         """Write the codes, and then what vouches for them: their checksum, and whose they are."""
         import faiss
 
-        folder.mkdir(exist_ok=True)
-        for old in folder.glob("*.part"):
-            old.unlink(missing_ok=True)
+        make_own_folder(folder)
+        remove_own(folder, _PARTS)  # by processes that were killed
         part = folder / f"{_INDEX}.{os.getpid()}.part"
         try:
             faiss.write_index(self.index, str(part))

@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from engine.errors import LibraryError
+from engine.paths import why_no_file
 from engine.progress import Control
 from engine.store.copies import copies, copy_database, damaged
 from engine.store.swap import finish
@@ -43,11 +44,27 @@ def open_database(path: Path) -> Engine:
     ):  # not a new library: one that has lost everything
         raise LibraryError(damaged(path))
     engine = _engine(path)
+    _refuse_odd_logs(path)
     with told(path):
         revision = _revision(path) if existed else None
         if revision != REVISION:
             _migrate(engine, path, revision, existed)
     return engine
+
+
+def _refuse_odd_logs(path: Path) -> None:
+    """Refuse a library beside which something else has its log's name: SQLite would wait for it."""
+    beside = path.resolve()  # where SQLite looks for its files
+    for ending in ("-journal", "-wal", "-shm"):
+        log = beside.with_name(beside.name + ending)
+        try:
+            other = why_no_file(log, follow=False)
+        except OSError:
+            continue
+        if other is not None:
+            raise LibraryError(
+                f"the library {path} cannot be opened: {log} {other}, not a file: move it away"
+            )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ library replaces no good copy.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sqlite3
 import time
@@ -19,6 +20,7 @@ from filelock import FileLock, Timeout
 
 from engine import durable
 from engine.errors import LibraryError
+from engine.paths import make_own_folder, remove_own
 from engine.progress import Control, Progress
 
 KEPT = 3
@@ -26,6 +28,9 @@ _AGE_S = 24 * 3600.0  # a copy that is younger is new enough
 _PAGES = 4096  # copied between two looks at whether the user wants to stop
 _STEPS = 100_000  # of SQLite's machine between two such looks
 _RESERVE_BYTES = 256 << 20  # that a copy leaves free on its disk
+_COPY = re.compile(r"\d{6}-\d{4}-\d{2}-\d{2}\.db")
+_LOGS = "(-journal|-wal|-shm)?"
+_PART = re.compile(rf"{_COPY.pattern}\.\d+\.part{_LOGS}")
 
 
 def damage_of(path: Path, control: Control | None = None) -> str:
@@ -55,7 +60,8 @@ def damaged(path: Path) -> str:
 
 def copies(path: Path) -> list[Path]:
     """Return the copies of a library, the newest first."""
-    return sorted(_folder(path).glob("*.db"), reverse=True)
+    found = (p for p in _folder(path).glob("*.db") if _COPY.fullmatch(p.name) and p.is_file())
+    return sorted(found, reverse=True)
 
 
 def keep_copy(path: Path, control: Control | None = None) -> str:
@@ -68,10 +74,9 @@ def keep_copy(path: Path, control: Control | None = None) -> str:
     try:
         if newest is not None and 0 <= time.time() - newest.stat().st_mtime < _AGE_S:
             return ""
-        folder.mkdir(exist_ok=True)
+        make_own_folder(folder)
         with FileLock(folder / "lock", timeout=0):
-            for left in folder.glob("*.part*"):  # by a process that was killed
-                left.unlink(missing_ok=True)
+            remove_own(folder, _PART)  # by a process that was killed
             number = 1 + (int(newest.name.split("-")[0]) if newest is not None else 0)
             today = datetime.now(UTC).strftime("%Y-%m-%d")
             copy_database(path, folder / f"{number:06d}-{today}.db", control or Control())
@@ -81,8 +86,8 @@ def keep_copy(path: Path, control: Control | None = None) -> str:
         return ""  # another process is copying it
     except LibraryError as error:
         return str(error)
-    except (OSError, ValueError) as error:
-        return f"no copy of the library could be kept in {folder}: {error}"
+    except OSError as error:
+        return f"no copy of the library could be kept in {folder}: {error.strerror or error}"
     return ""
 
 
@@ -112,8 +117,7 @@ def copy_database(path: Path, target: Path, control: Control) -> None:
             f"no copy of the library could be kept in {target.parent}: {error.strerror or error}"
         ) from None
     finally:
-        for left in target.parent.glob(f"{part.name}*"):
-            left.unlink(missing_ok=True)
+        remove_own(target.parent, re.compile(re.escape(part.name) + _LOGS))
 
 
 def _back_up(path: Path, part: Path, control: Control) -> None:

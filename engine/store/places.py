@@ -45,6 +45,14 @@ def same_content(library: Library) -> dict[str, list[int]]:
     return found
 
 
+def paths_of_content(library: Library, content_hash: str) -> list[str]:
+    """Return the paths of present sounds whose files had a hash when they were last read."""
+    s = tables.sounds.c
+    known = select(s.path).where(s.state == PRESENT, s.content_hash == content_hash)
+    with library.reading() as connection:
+        return list(connection.scalars(known.order_by(s.path)))
+
+
 def set_state_under(library: Library, root: str, before: int, after: int) -> int:
     """Change the state of every sound at or below ``root``; return how many there were."""
     s = tables.sounds.c

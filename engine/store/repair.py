@@ -32,7 +32,14 @@ from engine.store.connection import (
 from engine.store.copies import copies, copy_database, damage_of
 from engine.store.lineage import begin_lineage
 from engine.store.salvage import Lost, Salvage, counts, mend_head, revision_of, salvage
-from engine.store.swap import alone, finish, put_in_place, work_folder
+from engine.store.swap import (
+    alone,
+    clear_work,
+    finish,
+    made_ready,
+    make_work_folder,
+    put_in_place,
+)
 from engine.store.words import index_words
 
 Action = Literal["nothing", "salvaged", "restored", "begun anew"]
@@ -78,16 +85,14 @@ def repair(
     if not path.exists() and not copies(path):
         raise LibraryError(f"there is no library at {path}, and no copy of one")
     with alone(path) as file:
-        work = work_folder(path)
-        shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
-        work.mkdir()
+        work = make_work_folder(path)
         try:
             return _repaired(path, file, work, control, restore, dry_run)
         except OSError as error:
             raise LibraryError(f"{path} cannot be repaired: {error.strerror or error}") from error
         finally:
-            if not any(work.glob("ready-*")):
-                shutil.rmtree(work, ignore_errors=True)
+            if not made_ready(path):
+                clear_work(path)
 
 
 def troubles_of(path: Path) -> list[str]:

@@ -8,6 +8,7 @@ another database than its own, and two files cannot be moved at once.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator
@@ -19,14 +20,49 @@ from filelock import FileLock, Timeout
 
 from engine import durable
 from engine.errors import BusyError, LibraryError
+from engine.paths import is_own_folder, remove_own_folder
 
 _READY = "ready-"
+_ASIDE = r"damaged-\d{4}-\d{2}-\d{2}-\d{6}(~\d+)?"
+_MADE = r"(raw|fresh|salvaged|restored)\.db(\.before-\w+)?(\.\d+\.part)?(-journal|-wal|-shm)?"
+_WHOLE = re.compile(_READY + _ASIDE)
+_WORK = re.compile(rf"{_MADE}|aside|{_WHOLE.pattern}(-journal|-wal|-shm)?")
 _LOCKS, _LOCKS_BYTES = 0x40000000, 512  # where SQLite locks a file
 
 
 def work_folder(path: Path) -> Path:
     """Return where a library is repaired."""
     return Path(f"{path}.repair")
+
+
+def make_work_folder(path: Path) -> Path:
+    """Return a new, empty folder to repair a library in.
+
+    :raises LibraryError: there is something else, which is not ours to remove.
+    """
+    work = work_folder(path)
+    clear_work(path)
+    try:
+        work.mkdir()
+    except FileExistsError:
+        raise LibraryError(
+            f"{path} cannot be repaired: {work} is not ours, or holds what is not: move it away"
+        ) from None
+    return work
+
+
+def clear_work(path: Path) -> None:
+    """Remove the folder in which a library was repaired, and nothing that is not ours."""
+    remove_own_folder(work_folder(path), _WORK)
+
+
+def made_ready(path: Path) -> list[Path]:
+    """Return what is ready to become the library."""
+    work = work_folder(path)
+    if not is_own_folder(work):
+        return []
+    ready = (p for p in work.iterdir() if _WHOLE.fullmatch(p.name))
+    return [p for p in ready if p.is_file() and not p.is_symlink()]
 
 
 @contextmanager
@@ -80,10 +116,10 @@ def finish(path: Path) -> None:
 
     :raises BusyError: a process is at it.
     """
-    if not any(work_folder(path).glob(f"{_READY}*")):
+    if not made_ready(path):
         return
     with alone(path):
-        for ready in work_folder(path).glob(f"{_READY}*"):
+        for ready in made_ready(path):
             _swap(path, ready)
 
 
@@ -99,7 +135,7 @@ def _swap(path: Path, ready: Path) -> Path:
     durable.sync_folder(path.parent)
     ready.replace(path)
     durable.sync_folder(path.parent)
-    shutil.rmtree(work_folder(path), ignore_errors=True)
+    clear_work(path)
     return aside
 
 

@@ -12,8 +12,8 @@ every block of them; rows that a killed process left behind are overwritten.
 from __future__ import annotations
 
 import mmap
+import re
 import secrets
-import shutil
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -26,6 +26,7 @@ from sqlalchemy import Connection, func, select
 
 from engine import durable
 from engine.errors import LibraryError
+from engine.paths import make_own_folder, remove_own, remove_own_folder
 from engine.sealed import seal, unseal
 from engine.store import tables
 from engine.store.library import Library
@@ -44,6 +45,13 @@ _BLOCK = 20_000  # rows that are read at once
 _CHECKED = 16_384  # rows that have a checksum together
 _MOST_DEAD = 0.2  # share of rows without a window, above which the cache is made anew
 _PATIENCE_S = 120.0
+_GENERATION = re.compile("[0-9a-f]{8}")
+_OURS = re.compile(
+    rf"vectors-{_GENERATION.pattern}\.f16|rows-{_GENERATION.pattern}\.bin"
+    r"|state\.json(\.\d+\.part)?"
+)
+_CODES = re.compile(f"codes-{_GENERATION.pattern}")
+_IN_CODES = re.compile(r"(facts\.json|index\.faiss)(\.\d+\.part)?")
 _PRIME = 4_294_967_291
 
 
@@ -104,7 +112,7 @@ def load_vectors(library: Library, rank: int) -> WindowVectors:
     folder = cache_folder(library)
     ensure_mark(library)
     try:
-        folder.mkdir(exist_ok=True)
+        make_own_folder(folder)
         with FileLock(folder / "lock", timeout=_PATIENCE_S), library.reading() as connection:
             return _opened(folder, rank, connection)
     except Timeout:
@@ -249,11 +257,14 @@ class _Cache:
         """
         self._state = _State(mapping, self._rank, secrets.token_hex(4))
         for path in self._folder.iterdir():
-            if path.name != "lock":
-                _remove(path)
+            if _CODES.fullmatch(path.name):
+                remove_own_folder(path, _IN_CODES)
+        remove_own(self._folder, _OURS)  # what another process has mapped goes the next time
 
     def _open(self, name: str) -> Any:
         path = self._file(name)
+        if path.is_symlink():  # whose file would be written?
+            raise _DamagedError
         return path.open("r+b" if path.exists() else "w+b")
 
     def _file(self, name: str) -> Path:
@@ -262,7 +273,8 @@ class _Cache:
 
     def _read_state(self) -> _State:
         try:
-            return _State(**unseal((self._folder / "state.json").read_bytes()))
+            state = _State(**unseal((self._folder / "state.json").read_bytes()))
+            return state if _GENERATION.fullmatch(state.generation) else _State()
         except (OSError, ValueError, TypeError):
             return _State()
 
@@ -312,10 +324,3 @@ def _new_windows(connection: Connection, last_id: int) -> Iterator[tuple[Any, by
     for part in result.partitions():
         rows = np.array([tuple(row)[:5] for row in part], _ROW)
         yield rows, b"".join(row.vector for row in part)
-
-
-def _remove(path: Path) -> None:
-    try:
-        shutil.rmtree(path) if path.is_dir() else path.unlink()
-    except OSError:
-        return  # another process has it mapped; it goes with the next generation

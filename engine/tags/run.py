@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
+import os
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -20,15 +21,34 @@ from filelock import FileLock, Timeout
 from engine import durable
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.index.listen import content_hash
-from engine.metadata.journal import Journal, clean_up, write_record
+from engine.metadata.journal import FILES, Journal, clean_up, write_record
+from engine.metadata.journal import Change as FileChange
 from engine.metadata.read import read_header
-from engine.metadata.renaming import Move, Rename, carry_out, is_returning, take_back
+from engine.metadata.records import (
+    has_fields,
+    is_number,
+    is_text,
+    list_of,
+    one_of,
+    or_none,
+    read_record,
+    whole,
+)
+from engine.metadata.renaming import (
+    Move,
+    Rename,
+    carry_out,
+    count_of,
+    is_damaged,
+    is_returning,
+    take_back,
+)
 from engine.metadata.write import SoundTags, write_tags
-from engine.paths import data_folder
+from engine.paths import data_folder, is_own_folder, remove_own_folder
 from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.copies import keep_copy
-from engine.store.places import rename_sounds, sound_at
+from engine.store.places import paths_of_content, rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.store.tags import TagRow
 from engine.tags.review import Change
@@ -36,6 +56,21 @@ from engine.tags.review import Change
 _KEPT = 20  # runs of a library that can be undone
 _AT_ONCE = 100  # files between two commits
 _TRIED = "tried"  # in the folder of a run that could not be taken back wholly
+_RUN = re.compile(r"\d{20}")
+_FILES = re.compile(rf"(names|tags)\.(json(\.\d+\.part)?|damaged)|lock|{_TRIED}")  # of a run
+_ROWS = list_of(
+    has_fields(
+        {
+            "sound_id": whole(1),
+            "label": is_text,
+            "state": one_of("suggested", "accepted", "rejected", "edited"),
+            "said_by": is_text,
+            "probability": or_none(is_number),
+            "start_s": or_none(is_number),
+            "end_s": or_none(is_number),
+        }
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -77,16 +112,21 @@ class TagRun:
         """Give a new run, and put runs in order that were killed."""
         settle(library)
         home = runs_of(library)
-        home.mkdir(parents=True, exist_ok=True)
-        for old in _runs(home)[:-_KEPT]:
-            shutil.rmtree(old, ignore_errors=True)
         folder = home / f"{time.time_ns():020d}"
-        folder.mkdir()
-        with FileLock(folder / "lock"):
+        lock = FileLock(folder / "lock")
+        with _writable(home):
+            home.mkdir(parents=True, exist_ok=True)
+            for old in _runs(home)[:-_KEPT]:
+                _forget(old)
+            folder.mkdir()
+            lock.acquire()
+        try:
             run = cls(library, folder)
             yield run
+        finally:
+            lock.release()
         if not any(path.is_file() and path.name != "lock" for path in folder.rglob("*")):
-            shutil.rmtree(folder)
+            _forget(folder)
         else:
             run.remark = keep_copy(library.path)
 
@@ -142,8 +182,10 @@ class TagRun:
         try:
             rename_sounds(self._library, moves, {self._followed: b"1"})
         except LibraryError:
-            take_back(self._names, lambda path: True)
-            self._names.unlink()
+            refused: list[tuple[str, str]] = []
+            take_back(self._names, lambda path: True, lambda path, why: refused.append((path, why)))
+            if not refused:  # those that are stay in the journal
+                self._names.unlink()
             raise
         _describe(self._library, [new for _, new in moves])
         return moves
@@ -156,14 +198,14 @@ class TagRun:
         refused: list[tuple[str, str]] = []
         names = 0
         try:
-            names = self._take_names_back()
+            names = self._take_names_back(refused)
         except InputError as error:
             refused.append((str(self._names), str(error)))
         restored: list[str] = []
         files = self.folder / "files"
-        if files.is_dir():
+        if is_own_folder(files):
             try:
-                for path, problem in Journal(files).undo(self._is_known):
+                for path, problem in Journal(files).undo(self._is_known, self._elsewhere):
                     if problem is None:
                         restored.append(path)
                     else:
@@ -173,21 +215,35 @@ class TagRun:
                 _recognise(self._library, restored)
         tags = 0
         noted = self.folder / "tags.json"
-        if noted.is_file():
+        if os.path.lexists(noted):
             try:
-                tags = len(_read_change(noted).take_back(self._library))
-                noted.unlink()
-            except (ValueError, KeyError, TypeError):
+                change = _read_change(noted)
+            except ValueError:
                 refused.append((str(noted), "the record of tags is damaged, and was set aside"))
                 durable.replace(noted, noted.with_suffix(".damaged"))
-        if refused:
+            else:
+                change, gone = _of_known_sounds(self._library, change)
+                tags = len(change.take_back(self._library))
+                if gone:
+                    refused.append((str(noted), f"{gone} of its sounds are in the library no more"))
+                noted.unlink()
+        if not refused:
+            _forget(self.folder)
+        if self.folder.exists():  # what could not be taken back, or what others put there
             (self.folder / _TRIED).touch()
-        else:
-            shutil.rmtree(self.folder, ignore_errors=True)
         return Undone(tags, len(restored), names, tuple(refused))
 
     def _is_known(self, path: str) -> bool:
         return sound_at(self._library, path) is not None
+
+    def _elsewhere(self, change: FileChange) -> str | None:
+        """Return where a file is that was renamed, and whose old name is not known any more.
+
+        It lies in the same folder, and holds what the run wrote: the library knows its hash.
+        """
+        folder = Path(change.path).parent
+        known = paths_of_content(self._library, change.new_digest)
+        return next((path for path in known if Path(path).parent == folder), None)
 
     @property
     def _names(self) -> Path:
@@ -198,25 +254,35 @@ class TagRun:
         """Return the setting that says whether the library followed this run's renaming."""
         return f"renamed {self.folder.name}"
 
-    def _take_names_back(self) -> int:
-        if not self._names.is_file():
+    def _take_names_back(self, refused: list[tuple[str, str]]) -> int:
+        """Let files and the library have their old names; those that cannot are ``refused``."""
+        if not os.path.lexists(self._names):
             return 0
-        moves = take_back(self._names, self._is_known)
-        if self._library.setting(self._followed) == b"1":
-            rename_sounds(self._library, moves, {self._followed: b""})
+        before = len(refused)
+        moves = take_back(
+            self._names, self._is_known, lambda path, why: refused.append((path, why))
+        )
+        is_done = len(refused) == before
+        followed = self._library.setting(self._followed)
+        if followed:
+            # those that have come back are not followed twice: others may have their names now
+            known = json.loads(followed) if followed != b"1" else []
+            moves = [move for move in moves if move[0] not in known]
+            left = b"" if is_done else json.dumps([*known, *(new for new, _ in moves)]).encode()
+            rename_sounds(self._library, moves, {self._followed: left})
             _describe(self._library, [old for _, old in moves])
-        self._names.unlink()
-        durable.sync_folder(self.folder)
+        if is_done:
+            self._names.unlink()
+            durable.sync_folder(self.folder)
         return len(moves)
 
     def settle(self) -> None:
         """Put a run in order that was killed."""
         clean_up(self.folder)
-        if not self._names.is_file():
-            return
-        if self._library.setting(self._followed) != b"1" or is_returning(self._names):
-            with suppress(InputError):  # a damaged record is set aside
-                self._take_names_back()
+        if not os.path.lexists(self._names) or is_damaged(self._names):
+            return  # who takes the run back is told
+        if not self._library.setting(self._followed) or is_returning(self._names):
+            self._take_names_back([])
 
 
 @dataclass(frozen=True)
@@ -233,12 +299,9 @@ def latest_run(library: Library) -> LatestRun | None:
     folder = _latest(library)
     if folder is None:
         return None
-    renamed = 0
-    with suppress(OSError, ValueError, KeyError, TypeError, RecursionError):
-        document = json.loads((folder / "names.json").read_text(encoding="utf-8"))
-        renamed = len(document["moves"])
-    written = sum(1 for _ in (folder / "files").glob("*.json"))
-    return LatestRun(int(folder.name) / 1e9, written, renamed)
+    files = folder / "files"
+    written = len(Journal(files).records()) if files.is_dir() else 0
+    return LatestRun(int(folder.name) / 1e9, written, count_of(folder / "names.json"))
 
 
 def undo_last(library: Library, control: Control) -> Undone:
@@ -247,11 +310,11 @@ def undo_last(library: Library, control: Control) -> Undone:
     :raises InputError: there is none.
     """
     settle(library)
-    latest = _latest(library)
+    home, latest = runs_of(library), _latest(library)
     if latest is None:
         raise InputError("there is nothing to take back: no run has changed anything")
     try:
-        with FileLock(latest / "lock", timeout=0):
+        with _writable(home), FileLock(latest / "lock", timeout=0):
             return TagRun(library, latest).undo(control)
     except Timeout:
         raise InputError("a run is still going on: wait until it has ended, or stop it") from None
@@ -267,7 +330,8 @@ def _latest(library: Library) -> Path | None:
 def settle(library: Library) -> None:
     """Put runs in order that were killed; those that are going on are left alone."""
     for folder in _runs(runs_of(library)):
-        with suppress(Timeout), FileLock(folder / "lock", timeout=0):
+        # what cannot be put in order now keeps nobody from new runs; its undo says why
+        with suppress(Timeout, OSError), FileLock(folder / "lock", timeout=0):
             TagRun(library, folder).settle()
 
 
@@ -278,7 +342,30 @@ def runs_of(library: Library) -> Path:
 
 
 def _runs(home: Path) -> list[Path]:
-    return sorted(path for path in home.glob("*") if path.is_dir()) if home.is_dir() else []
+    return sorted(p for p in home.glob("*") if _RUN.fullmatch(p.name) and is_own_folder(p))
+
+
+def _forget(run: Path) -> None:
+    """Remove the folder of a run, and nothing in it that is not ours."""
+    remove_own_folder(run / "files", FILES)
+    remove_own_folder(run, _FILES)
+
+
+@contextmanager
+def _writable(home: Path) -> Iterator[None]:
+    """Tell of a folder of runs that cannot be used.
+
+    :raises LibraryError: something in it cannot be read or written.
+    """
+    try:
+        yield
+    except Timeout:
+        raise
+    except OSError as error:
+        raise LibraryError(
+            "the record of what runs of tagging change cannot be kept: "
+            f"{error.filename or home}: {error.strerror or error}"
+        ) from None
 
 
 def _recognise(library: Library, paths: Collection[str]) -> None:
@@ -297,7 +384,22 @@ def _describe(library: Library, paths: Collection[str]) -> None:
     put_headers_of(library, {path: read_header(Path(path)) for path in paths})
 
 
+def _of_known_sounds(library: Library, change: Change) -> tuple[Change, int]:
+    """Return a change without sounds that are gone from the library, and how many these are."""
+    ids = {row.sound_id for row in (*change.before, *change.after)}
+    known = library.sounds(ids).keys()
+    before, after = (
+        tuple(row for row in rows if row.sound_id in known)
+        for rows in (change.before, change.after)
+    )
+    return Change(before, after), len(ids - known)
+
+
 def _read_change(path: Path) -> Change:
-    document = json.loads(path.read_text(encoding="utf-8"))
+    """Return what is noted of tags.
+
+    :raises ValueError: it is damaged.
+    """
+    document = read_record(path, {"before": _ROWS, "after": _ROWS})
     before, after = (tuple(TagRow(**row) for row in document[name]) for name in ("before", "after"))
     return Change(before, after)

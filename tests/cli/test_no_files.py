@@ -94,3 +94,11 @@ def test_a_pipe_is_no_library(tmp_path, sounds, model_folder):
     library = ("--library", tmp_path / "pipe.db")
     assert_problem(soundsift("index", sounds, "--model", model_folder, *library), "pipe.db")
     assert_problem(soundsift("search", "door", *library), "there is no library")
+
+
+def test_a_pipe_in_place_of_a_librarys_log_is_told(library, sounds):
+    log = Path(f"{library}-journal")
+    os.mkfifo(log)
+    said = f"{log} is a pipe, not a file"
+    assert_problem(soundsift("search", "door", "--library", library), said)
+    assert_problem(soundsift("index", sounds, "--library", library), said)

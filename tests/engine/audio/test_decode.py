@@ -226,3 +226,14 @@ def test_hours_of_nothing_in_a_few_bytes_are_refused(tmp_path):
             file.write(silence)
     with pytest.raises(AudioError, match=r"5 hours in .* bytes a second"):
         probe(path)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 22050, 44100, 48000, 96000, 192000])
+@pytest.mark.parametrize("samples", [1, 2, 5, 40])
+def test_a_click_of_a_few_samples_is_heard(tmp_path, rate_hz, samples):
+    """It is shorter than the filter that converts its rate, and gave nothing at all."""
+    path = tmp_path / "click.wav"
+    soundfile.write(path, np.full(samples, 0.5), rate_hz)
+    heard = decode(path, 32000)
+    assert len(heard) and abs(len(heard) - samples * 32000 / rate_hz) <= 3
+    assert np.abs(heard).max() > 0.05

@@ -235,9 +235,12 @@ def test_an_announcement_can_only_name_temporary_files_of_ours(tmp_path, sound, 
     (journal.folder / "other.pending").write_text(str(left))
     (journal.folder / "damaged.pending").write_bytes(b"\xff\xfe")
     assert clean_up(journal.folder) == 0 and mine.exists() and left.exists()
+    (journal.folder / f"{TEMPORARY}00.part.wav.pending").write_text(str(mine))
+    (journal.folder / f"{TEMPORARY}01.part.wav.pending").write_bytes(b"\xff\xfe")
     (journal.folder / f"{left.name}.pending").write_text(str(left))
-    assert clean_up(journal.folder) == 1 and not left.exists()
-    assert not list(journal.folder.glob("*.pending"))
+    assert clean_up(journal.folder) == 1 and not left.exists() and mine.exists()
+    others = {"mine.wav.pending", "other.pending", "damaged.pending"}  # are not ours to remove
+    assert {p.name for p in journal.folder.glob("*.pending")} == others
 
 
 def test_what_was_changed_since_stays_also_where_size_and_time_are_the_same(sound, journal):

@@ -1,4 +1,4 @@
-"""Write, rename and take back in processes that are killed at points all over it (:mod:`tests.killing`).
+"""Write, rename and take back, in processes that are killed all over it (:mod:`tests.killing`).
 
 ``python -m tests.engine.tags.killing run|undo FOLDER`` prints a JSON document: what is wrong after
 each kill, nothing where all is as it should be.
