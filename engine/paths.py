@@ -29,6 +29,11 @@ def cache_folder() -> Path:
     return Path(platformdirs.user_cache_dir("soundsift", appauthor=False))
 
 
+def peaks_folder() -> Path:
+    """Return the folder of peaks that were found."""
+    return cache_folder() / "peaks"
+
+
 def log_folder() -> Path:
     """Return the folder of logs."""
     home = os.environ.get("SOUNDSIFT_HOME")

@@ -19,7 +19,7 @@ from app.gui.workspace import SoundDetails
 from engine.audio.clip import Clip, Frames
 from engine.audio.peaks import Peaks, PeaksCache
 from engine.audio.spectrogram import read_spectrogram
-from engine.paths import cache_folder
+from engine.paths import peaks_folder
 from engine.progress import Control
 from engine.search.searcher import Match
 from engine.store import SoundRow
@@ -45,7 +45,7 @@ class Audition(QObject):
         self._context, self._view, self._player = context, view, player
         self._panel, self._inspector, self._bar = panel, inspector, bar
         self._model: ResultsModel = view.results
-        self._cache = PeaksCache(cache_folder() / "peaks")
+        self._cache = PeaksCache(peaks_folder())
         self._sound: SoundRow | None = None
         self._match: Match | None = None
         self._parts: list[Peaks | None] = [None]  # what a job has read of a long file so far

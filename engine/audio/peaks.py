@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.audio.clip import Clip
-from engine.paths import make_own_folder
+from engine.paths import make_own_folder, remove_own_folder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
 
@@ -151,6 +151,10 @@ class PeaksCache:
         if time.monotonic() - began > _WORTH_KEEPING_S:
             self._keep(place, found)
         return found
+
+    def empty(self) -> None:
+        """Remove what is kept, and nothing that others put there."""
+        remove_own_folder(self._folder, _KEPT)
 
     def _place(self, path: Path) -> Path:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,7 +25,8 @@ from app.gui.parts import SETTING
 from app.gui.style.apply import apply_theme
 from app.gui.style.palette import THEMES
 from app.gui.widgets.plain import PlainLabel
-from engine.paths import cache_folder
+from engine.audio.peaks import PeaksCache
+from engine.paths import peaks_folder
 from engine.progress import Control
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Preferences(QDialog):
         outputs = self._window.player.outputs
 
         def look(control: Control) -> tuple[list[str], list[str], float]:
-            sizes = [path.stat().st_size for path in cache_folder().rglob("*") if path.is_file()]
+            sizes = [path.stat().st_size for path in peaks_folder().glob("*") if path.is_file()]
             return outputs.names(), input_names(), sum(sizes) / 1e6
 
         self._window.jobs.start("read", look, self._show)
@@ -166,6 +166,6 @@ class Preferences(QDialog):
     def _empty_cache(self) -> None:
         self._window.jobs.start(
             "write",
-            lambda control: shutil.rmtree(cache_folder(), ignore_errors=True),
+            lambda control: PeaksCache(peaks_folder()).empty(),
             belongs_to(self, lambda _: self.cache.setText(self.tr("0 MB"))),
         )

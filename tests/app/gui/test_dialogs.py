@@ -10,6 +10,7 @@ from PySide6.QtCore import QProcess, Qt
 from PySide6.QtWidgets import QLabel
 
 from app.gui.actions import ACTIONS
+from engine.paths import peaks_folder
 from engine.session import model_of
 from tests.engine.models.forging import change_weights
 
@@ -262,3 +263,16 @@ def test_training_can_be_stopped(window, qtbot):
     dialog.stop.click()
     qtbot.waitUntil(lambda: "Stopped" in dialog.says.text(), timeout=10_000)
     assert dialog.start.isEnabled() and not dialog.stop.isEnabled()
+
+
+def test_emptying_the_cache_removes_nothing_of_others(window, qtbot):
+    folder = peaks_folder()
+    folder.mkdir(parents=True, exist_ok=True)
+    ours = folder / f"{'0a' * 16}.peaks"
+    others = [folder / "mine.txt", folder.parent / "song.wav"]
+    for path in (ours, *others):
+        path.write_bytes(b"x")
+    dialog = opened(window, "preferences")
+    dialog._empty_cache()
+    qtbot.waitUntil(lambda: not ours.exists())
+    assert all(path.exists() for path in others)
