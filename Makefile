@@ -32,7 +32,8 @@ types: setup
 	$(BIN)/mypy
 
 unit: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile -m "not alone"
+	$(BIN)/pytest -m alone
 
 clean:
 	rm -rf $(VENV) assets/demo/*.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -10,7 +10,10 @@ import soundfile
 
 from tests.app.gui.pulse import RATE_HZ, best_match, null_sink, read_raw, recorded, why_not
 
-pytestmark = pytest.mark.skipif(why_not() is not None, reason=str(why_not()))
+pytestmark = [
+    pytest.mark.alone,
+    pytest.mark.skipif(why_not() is not None, reason=str(why_not())),
+]
 
 PLAY = """
 import json, sys, time

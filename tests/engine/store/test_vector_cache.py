@@ -110,7 +110,7 @@ def test_another_mapping_or_rank_begins_anew_and_leaves_nothing_behind(library, 
     load_vectors(library, RANK)
     before = generation(library)
     (cache_folder(library) / f"codes-{before}").mkdir()
-    (cache_folder(library) / f"codes-{before}" / "x.faiss").touch()
+    (cache_folder(library) / f"codes-{before}" / "index.faiss").touch()
     library.set_settings({"other": b"o"})
     load_vectors(library, RANK)
     assert generation(library) == before
