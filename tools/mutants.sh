@@ -24,6 +24,10 @@ export OMP_NUM_THREADS=1 QT_QPA_PLATFORM=offscreen
 mutmut=$here/venv/bin/mutmut log=$here/log.txt
 # Names no mutant, so that it makes them all, notes which tests reach which, and ends.
 "$mutmut" run none > "$log" 2>&1 || true
+if grep -q "failed to collect stats" "$log"; then
+    echo "the tests have to pass first: see $log" >&2
+    exit 1
+fi
 "$mutmut" results --all true | sed -n 's/^ *\([^ ]*\): .*/\1/p' > "$here/names.txt"
 "$here/venv/bin/python" - "$here/names.txt" "$sample" "$seed" > "$here/sample.txt" <<'PYTHON'
 import random, sys
