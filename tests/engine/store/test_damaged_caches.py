@@ -159,6 +159,19 @@ def test_every_byte_is_checked(library, name):
         assert healed.read_bytes() != data
 
 
+@pytest.mark.parametrize("name", ["vectors-*", "rows-*", "state.json", "codes-*/*.faiss"])
+@pytest.mark.parametrize("left", [0.0, 0.5, 1.0])
+def test_a_cache_that_was_cut_off_is_made_anew(library, name, left):
+    put(library, range(20))
+    truth = answers(library)
+    vectors = np.array(load_vectors(library, RANK).vectors)
+    (path,) = cache_folder(library).glob(name)
+    data = path.read_bytes()
+    path.write_bytes(data[: min(len(data) - 1, int(left * len(data)))])
+    assert np.array_equal(load_vectors(library, RANK).vectors, vectors)
+    assert answers(library) == truth
+
+
 def test_faiss_is_not_given_codes_that_are_damaged(library, monkeypatch):
     import faiss
 
