@@ -359,7 +359,7 @@ def test_what_a_killed_repair_left_is_removed(library):
     library.close()
     work_folder(library.path).mkdir()
     (work_folder(library.path) / "salvaged.db").write_text("half")
-    (work_folder(library.path) / "raw.db").mkdir()
+    (work_folder(library.path) / "raw.db").write_text("half")
     assert repair(library.path, Control()).action == "nothing"
     assert not work_folder(library.path).exists()
 
@@ -515,22 +515,22 @@ def test_an_exchange_that_was_begun_is_finished(tmp_path):
     (work_folder(path) / "raw.db").write_text("unfinished")
     finish(path)
     assert path.read_text() == "old" and (work_folder(path) / "raw.db").exists()
-    (work_folder(path) / "ready-damaged-x").write_text("new")
+    (work_folder(path) / "ready-damaged-2026-01-02-030405").write_text("new")
     finish(path)
     assert path.read_text() == "new"
-    assert (tmp_path / "library.db.damaged-x").read_text() == "old"
+    assert (tmp_path / "library.db.damaged-2026-01-02-030405").read_text() == "old"
     assert not work_folder(path).exists()
 
 
 def test_what_was_put_aside_already_is_not_overwritten(tmp_path):
     path = tmp_path / "library.db"
     path.write_text("half")
-    (tmp_path / "library.db.damaged-x").write_text("old")
+    (tmp_path / "library.db.damaged-2026-01-02-030405").write_text("old")
     work_folder(path).mkdir()
-    (work_folder(path) / "ready-damaged-x").write_text("new")
+    (work_folder(path) / "ready-damaged-2026-01-02-030405").write_text("new")
     finish(path)
     assert path.read_text() == "new"
-    assert (tmp_path / "library.db.damaged-x").read_text() == "old"
+    assert (tmp_path / "library.db.damaged-2026-01-02-030405").read_text() == "old"
 
 
 def test_a_work_folder_that_cannot_be_removed_is_no_failure(tmp_path, monkeypatch):
