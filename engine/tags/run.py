@@ -118,7 +118,7 @@ class TagRun:
             home.mkdir(parents=True, exist_ok=True)
             for old in _runs(home)[:-_KEPT]:
                 _forget(old)
-            folder.mkdir()
+            folder.mkdir(0o700)  # it holds parts of files that others may not read
             lock.acquire()
         try:
             run = cls(library, folder)

@@ -372,3 +372,10 @@ def test_a_run_whose_copy_of_the_library_cannot_be_kept_says_so(folder, library,
     with TagRun.begin(library) as run:
         run.write({str(folder / "thing_0.wav"): SoundTags(keywords=("wet",))}, Control())
     assert run.remark == f"no room for {library.path.name}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are other things elsewhere")
+def test_what_a_run_keeps_of_private_files_nobody_else_reads(folder, library):
+    with TagRun.begin(library) as run:
+        run.write({str(folder / "thing_0.wav"): SoundTags(keywords=("wet",))}, Control())
+    assert run.folder.stat().st_mode & 0o077 == 0
