@@ -250,7 +250,7 @@ def models(options: argparse.Namespace) -> None:
 def evaluate(options: argparse.Namespace) -> None:
     """Measure a model on a manifest."""
     from engine.models.match_model import load_captioner, load_listener
-    from trainer.evaluate import evaluate_retrieval, evaluate_zero_shot
+    from trainer.evaluation.protocols import evaluate_retrieval, evaluate_zero_shot
 
     measure = evaluate_zero_shot if options.protocol == "zero-shot" else evaluate_retrieval
     folder = find_model(options.model or preferred_model())

@@ -32,7 +32,7 @@ from engine.models.spec import read_spec
 from engine.progress import Control
 from engine.search.duplicates import find_duplicates
 from engine.store import Library
-from trainer.data import LabelledClip, data_folder, labelled_clips
+from trainer.data.manifest import LabelledClip, data_folder, labelled_clips
 
 CHOSEN_ON, REPORTED = ("train", "train2"), ("esc50_dev", "kitchen20_dev", "valid")
 COPIED = 300

@@ -25,8 +25,8 @@ from engine.search import Searcher, rank
 from engine.search.grammar import Query
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store.keywords import find_words
-from trainer.data import csv_rows, data_folder
-from trainer.evaluate import hear
+from trainer.data.manifest import csv_rows, data_folder
+from trainer.evaluation.protocols import hear
 
 SEEDS, BEST = 5, 10
 

@@ -50,7 +50,7 @@ def _one(method: str, iterations: int) -> None:
 
     from benchmarks import loss as small
     from engine.transport import sinkhorn
-    from trainer.losses import mltm_loss, target_plan
+    from trainer.objectives.losses import mltm_loss, target_plan
 
     small.BATCH, small.DIMENSIONS = BATCH, DIMENSIONS
     inputs = [x.requires_grad_() for x in small.embeddings(1.5)]

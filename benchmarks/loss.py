@@ -18,7 +18,7 @@ from torch import Tensor
 
 from benchmarks.report import report
 from engine.transport import mahalanobis_cost, sinkhorn
-from trainer.losses import mltm_loss, target_plan
+from trainer.objectives.losses import mltm_loss, target_plan
 
 BATCH, DIMENSIONS, EPSILON, REPEATS, TOLERANCE = 256, 1024, 0.05, 5, 1e-6
 NOISE = {"early": 6.0, "late": 1.5}

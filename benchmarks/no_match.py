@@ -22,8 +22,8 @@ from engine.search import Searcher
 from engine.store import Library
 from engine.store.tables import MISSING, PRESENT
 from engine.tags.taxonomy import SENTENCE
-from trainer.data import data_folder, labelled_clips
-from trainer.evaluate import hear
+from trainer.data.manifest import data_folder, labelled_clips
+from trainer.evaluation.protocols import hear
 
 
 def best_strengths(library: Library, searcher: Searcher, labels: list[str]) -> np.ndarray:

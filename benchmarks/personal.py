@@ -20,11 +20,11 @@ from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
 from engine.store import Library
 from engine.torch_setup import set_threads
-from trainer.library_pairs import CaptionedFeatures, read_pairs, with_captions
-from trainer.loop import Run
-from trainer.pairs import shuffled
-from trainer.personal import PersonalConfig, Standing, exam_of, hear_general_set
-from trainer.rehearsal import Rehearsal
+from trainer.data.library_pairs import CaptionedFeatures, read_pairs, with_captions
+from trainer.data.pairs import shuffled
+from trainer.loop.run import Run
+from trainer.recipes.personal import PersonalConfig, Standing, exam_of, hear_general_set
+from trainer.recipes.rehearsal import Rehearsal
 
 _WEIGHTS = (0.0, 0.3, 0.5, 1.0, 3.0)
 _WRONG = (0.0, 0.5)

@@ -20,10 +20,10 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_captioner, load_model
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
-from trainer import cache
-from trainer.data import data_folder, labelled_clips
-from trainer.metrics import recall_and_map
-from trainer.teacher import clip_features
+from trainer.data import cache
+from trainer.data.manifest import data_folder, labelled_clips
+from trainer.evaluation.metrics import recall_and_map
+from trainer.recipes.teacher import clip_features
 
 
 def main() -> None:

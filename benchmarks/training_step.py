@@ -18,8 +18,8 @@ import torch
 from benchmarks.report import report
 from engine.models.catalog import find_model
 from engine.models.match_model import load_captioner, load_model
-from trainer.loop import Rates, Run, RunConfig
-from trainer.pairs import ALL, Batch
+from trainer.data.pairs import ALL, Batch
+from trainer.loop.run import Rates, Run, RunConfig
 
 _SECONDS, _STEPS = 5, 3
 _WORDS = "a heavy wooden door creaks slowly open in an old empty house"

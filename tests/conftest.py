@@ -21,7 +21,7 @@ from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.models.trial import remember_tried
 from engine.store import Library
 from engine.store.tags import PERSON, TagRow, put_tags
-from trainer.data import data_folder
+from trainer.data.manifest import data_folder
 
 WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
 

@@ -14,6 +14,8 @@ LOWEST = {
     *("engine.errors", "engine.progress", "engine.paths", "engine.torch_setup"),
     *("engine.durable", "engine.plain_text", "engine.sealed"),
 }
+# of the trainer, the lowest first
+ROOMS = ("data", "objectives", "loop", "evaluation", "recipes", "experiments", "commands", "cli")
 MIDDLE = ("engine.audio", "engine.transport", "engine.models", "engine.store", "engine.metadata")
 
 
@@ -54,6 +56,15 @@ def test_arrows_point_at_the_engine(path):
         assert not [m for m in used if within(m, ("app", "PySide6"))]
     if name.startswith("app") and name not in ("app.commands", "app.training"):
         assert not [m for m in used if within(m, ("trainer",))]
+
+
+@pytest.mark.parametrize("path", [p for p in FILES if module(p).startswith("trainer.")], ids=module)
+def test_rooms_of_the_trainer_lie_above_one_another(path):
+    rooms = [f"trainer.{room}" for room in ROOMS]
+    own = next(
+        n for n, room in enumerate([*rooms, "trainer.__main__"]) if within(module(path), (room,))
+    )
+    assert not [m for m in imports(path) if within(m, tuple(rooms[own + 1 :]))]
 
 
 @pytest.mark.parametrize("path", [p for p in FILES if module(p).startswith("engine")], ids=module)

@@ -17,8 +17,8 @@ from engine.paths import assets
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
-from trainer.data import labelled_clips, write_manifest
-from trainer.evaluate import evaluate_retrieval, evaluate_zero_shot
+from trainer.data.manifest import labelled_clips, write_manifest
+from trainer.evaluation.protocols import evaluate_retrieval, evaluate_zero_shot
 
 
 @pytest.fixture(scope="module")

@@ -20,8 +20,8 @@ from engine.store.places import rename_sounds
 from engine.tags.audit import audit
 from engine.tags.suggest import Rules, Tagger
 from engine.tags.taxonomy import read_taxonomy, ucs
-from trainer.data import csv_rows, labelled_clips, write_manifest
-from trainer.evaluate import evaluate_zero_shot
+from trainer.data.manifest import csv_rows, labelled_clips, write_manifest
+from trainer.evaluation.protocols import evaluate_zero_shot
 
 MAPPING = Path(__file__).parents[1] / "benchmarks" / "tagging" / "ucs_of_valid.csv"
 

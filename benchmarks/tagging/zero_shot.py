@@ -17,8 +17,8 @@ from benchmarks.tagging.stage import Split, Stage, load_split, result_name, stag
 from engine.models.match_model import load_captioner, load_listener
 from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
-from trainer.data import data_folder
-from trainer.evaluate import evaluate_zero_shot, read_manifest
+from trainer.data.manifest import data_folder
+from trainer.evaluation.protocols import evaluate_zero_shot, read_manifest
 
 OTHERS = (  # the classes of ESC-50 that esc50_dev lacks, named as its labels are
     *("pig grunting", "frog croaking", "hen clucking", "insects flying", "sheep bleating"),

@@ -12,9 +12,9 @@ from engine.models.audio_towers import EfficientAt
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
 from tests.conftest import tone
-from trainer import cache as caches
-from trainer.augment import Mixing, scenes
-from trainer.distill import DistillConfig, Distiller
+from trainer.data import cache as caches
+from trainer.data.augment import Mixing, scenes
+from trainer.recipes.distil import DistillConfig, Distiller
 
 QUIET = Mixing(0.0, 0.0, gain_db=(0.0, 0.0), filter_db=0.0, warp_probability=0.0)
 

@@ -6,7 +6,7 @@ import pytest
 from engine.errors import AudioError, InputError
 from engine.models.match_model import load_captioner, load_listener
 from engine.progress import Control
-from trainer.evaluate import evaluate_retrieval, evaluate_zero_shot, read_manifest
+from trainer.evaluation.protocols import evaluate_retrieval, evaluate_zero_shot, read_manifest
 
 
 def manifest(folder: Path, column: str, rows: list[tuple[str, str]]) -> Path:

@@ -9,10 +9,10 @@ from safetensors.torch import load_file
 from engine.errors import InputError
 from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
-from trainer.ground_metric import METRICS
-from trainer.loop import Rates, Run, RunConfig
-from trainer.losses import OBJECTIVES, ObjectiveConfig
-from trainer.pairs import FeaturePairs, Pool, TaggedCaption
+from trainer.data.pairs import FeaturePairs, Pool, TaggedCaption
+from trainer.loop.run import Rates, Run, RunConfig
+from trainer.objectives.ground_metric import METRICS
+from trainer.objectives.losses import OBJECTIVES, ObjectiveConfig
 
 CONFIG = RunConfig(steps=12, tower_steps=5, batch=8)
 

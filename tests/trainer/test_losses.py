@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.transport import mahalanobis_cost
-from trainer.losses import (
+from trainer.objectives.losses import (
     OBJECTIVES,
     ObjectiveConfig,
     _partial,

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trainer.metrics import modality_gap, recall_and_map
+from trainer.evaluation.metrics import modality_gap, recall_and_map
 
 
 def test_recall_and_map_of_a_ranking_known_by_hand():

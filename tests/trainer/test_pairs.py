@@ -2,7 +2,13 @@ import numpy as np
 import pytest
 import torch
 
-from trainer.pairs import FeaturePairs, Pool, TaggedCaption, read_tag_names, read_tagged_captions
+from trainer.data.pairs import (
+    FeaturePairs,
+    Pool,
+    TaggedCaption,
+    read_tag_names,
+    read_tagged_captions,
+)
 
 TAGS = ["Dog", "Rain", "Door", "Speech"]
 

@@ -11,9 +11,9 @@ import torch.multiprocessing as multiprocessing
 from engine.errors import InputError
 from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
-from trainer.loop import Run, RunConfig
-from trainer.pairs import FeaturePairs, Pool
-from trainer.parallel import World, world
+from trainer.data.pairs import FeaturePairs, Pool
+from trainer.loop.parallel import World, world
+from trainer.loop.run import Run, RunConfig
 
 CONFIG = RunConfig(
     steps=2, tower_steps=2, batch=8, micro_batch=3, feature_noise=0.0, mixed_precision=False

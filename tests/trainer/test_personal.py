@@ -16,9 +16,9 @@ from engine.store.records import FileFacts
 from engine.store.tables import MISSING
 from engine.store.tags import accepted_tags
 from tests.conftest import accept_tags
-from trainer.library_pairs import CaptionedFeatures, read_pairs, with_captions
-from trainer.pairs import shuffled
-from trainer.personal import PersonalConfig, train_personal, write_personal
+from trainer.data.library_pairs import CaptionedFeatures, read_pairs, with_captions
+from trainer.data.pairs import shuffled
+from trainer.recipes.personal import PersonalConfig, train_personal, write_personal
 
 NOUNS = ["door", "rain", "bell", "wind", "dog", "cat", "tone", "sound"]
 CONFIG = PersonalConfig(steps=150, batch=64, heads_rate=3e-3, metric_rate=1e-4)
@@ -161,7 +161,7 @@ def test_half_of_the_names_wrong_is_not_worse_than_no_training(model_folder, pai
 def test_what_would_be_forgotten_elsewhere_stops_it_unless_insisted(
     model_folder, pairs, tmp_path, monkeypatch
 ):
-    from trainer import personal
+    from trainer.recipes import personal
 
     class Known:
         """A general set on which only the base's metric does well."""

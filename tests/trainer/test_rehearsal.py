@@ -6,9 +6,9 @@ import torch
 
 from engine.models.match_model import load_captioner, load_model
 from engine.models.weights import load_tensors
-from trainer.export import centres
-from trainer.rehearsal import Rehearsal
-from trainer.schedule import update_average, warm_up_cosine
+from trainer.loop.schedule import update_average, warm_up_cosine
+from trainer.recipes.export import centres
+from trainer.recipes.rehearsal import Rehearsal
 
 
 @pytest.fixture

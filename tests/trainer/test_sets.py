@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from engine.errors import InputError
-from trainer.sets import read_set
+from trainer.data.sets import read_set
 
 
 def sound(path: Path) -> Path:

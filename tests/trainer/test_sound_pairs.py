@@ -8,9 +8,9 @@ from engine.models.frontend import LogMel, mel_power, normalised
 from engine.models.panns import FRONT_END as PANNS
 from engine.models.spec import FrontEnd
 from tests.conftest import tone
-from trainer import cache as caches
-from trainer.augment import Disguise, disguised
-from trainer.sound_pairs import Crops, SoundPairs
+from trainer.data import cache as caches
+from trainer.data.augment import Disguise, disguised
+from trainer.data.sound_pairs import Crops, SoundPairs
 
 RATE = 32000
 

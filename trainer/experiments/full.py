@@ -12,13 +12,12 @@ from engine.models.match_model import Captioner, Listener, load_model, load_toke
 from engine.progress import Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
-from trainer.commands import skipped
-from trainer.evaluate import hear
+from trainer.data.sets import read_set, skipped
+from trainer.evaluation.metrics import modality_gap, recall_and_map, retrieval
+from trainer.evaluation.protocols import hear
+from trainer.evaluation.validation import Validation
 from trainer.experiments.tables import Arm
-from trainer.fit import fit_model
-from trainer.metrics import modality_gap, recall_and_map, retrieval
-from trainer.sets import read_set
-from trainer.validation import Validation
+from trainer.recipes.fit import fit_model
 
 _ENCODERS = {"first": ("panns-resnet38", "resnet38"), "second": ("clap-htsat", "htsat")}
 

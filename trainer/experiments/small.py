@@ -22,14 +22,15 @@ from engine.models.spec import ModelSpec, read_spec
 from engine.progress import Cancelled, Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
-from trainer.commands import TEACHER, text_encoder
-from trainer.data import LabelledClip, csv_rows, labelled_clips
-from trainer.evaluate import hear
+from trainer.data.manifest import LabelledClip, csv_rows, labelled_clips
+from trainer.data.pairs import FeaturePairs, Pool, read_tag_names, read_tagged_captions
+from trainer.evaluation.metrics import modality_gap, recall_and_map, retrieval
+from trainer.evaluation.protocols import hear
 from trainer.experiments.tables import Arm
-from trainer.loop import Rates, Run, RunConfig
-from trainer.losses import ObjectiveConfig
-from trainer.metrics import modality_gap, recall_and_map, retrieval
-from trainer.pairs import FeaturePairs, Pool, read_tag_names, read_tagged_captions
+from trainer.loop.run import Rates, Run, RunConfig
+from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.encoders import text_encoder
+from trainer.recipes.teacher import TEACHER
 
 STEPS = 400
 _FIRST_SOURCE = "OLPC Berklee (Tonejs/audio)"  # of table 9: the largest source, and the rest

@@ -59,7 +59,7 @@ def test_the_masked_mean_counts_real_frames_only():
 
 @pytest.fixture(scope="module")
 def teacher(data: Path) -> EfficientAt:
-    from trainer.teacher import load_teacher
+    from trainer.recipes.teacher import load_teacher
 
     return load_teacher(data / "weights" / "mn04_as_mAP_432.pt")
 
@@ -73,8 +73,8 @@ def test_the_teacher_names_real_sounds(teacher, data):
     from engine.audio.decode import decode
     from engine.models.frontend import LogMel
     from engine.models.spec import FrontEnd
-    from trainer.data import labelled_clips
-    from trainer.pairs import read_tag_names
+    from trainer.data.manifest import labelled_clips
+    from trainer.data.pairs import read_tag_names
 
     names = read_tag_names(data)
     of_label = {

@@ -23,7 +23,7 @@ class LabelledClip:
 
 def data_folder() -> Path:
     """Return the data folder: ``SOUNDSIFT_DATA``, or ``../shared/data`` beside the checkout."""
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
+    default = Path(__file__).resolve().parents[3] / "shared" / "data"
     return Path(os.environ.get("SOUNDSIFT_DATA", default))
 
 

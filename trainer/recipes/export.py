@@ -22,9 +22,9 @@ from engine.models.spec import Ranking, read_spec, write_spec
 from engine.models.weights import load_tensors
 from engine.progress import Control
 from engine.transport import library_potential, mahalanobis_cost
-from trainer.data import LabelledClip
-from trainer.evaluate import Heard, hear, protocols
-from trainer.metrics import recall_and_map
+from trainer.data.manifest import LabelledClip
+from trainer.evaluation.metrics import recall_and_map
+from trainer.evaluation.protocols import Heard, hear, protocols
 
 PROVENANCE = {
     "compact": "Audio tower trained from a random start by distillation; text tower "

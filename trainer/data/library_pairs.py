@@ -23,7 +23,7 @@ from engine.store import Library
 from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
 from engine.tags.taxonomy import caption_of_tag
-from trainer.pairs import ALL, Batch
+from trainer.data.pairs import ALL, Batch
 
 FEWEST_SOUNDS = 50
 _LONGEST_DESCRIPTION = 200  # characters

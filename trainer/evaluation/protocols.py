@@ -29,7 +29,7 @@ from engine.transport import (
     scores,
     sinkhorn,
 )
-from trainer.metrics import modality_gap, recall_and_map
+from trainer.evaluation.metrics import modality_gap, recall_and_map
 
 
 @dataclass(frozen=True)

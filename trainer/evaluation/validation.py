@@ -13,8 +13,8 @@ from engine.models.match_model import Captioner, Listener, MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
 from engine.transport import mahalanobis_cost
-from trainer.metrics import modality_gap, retrieval
-from trainer.sets import Captioned
+from trainer.data.sets import Captioned
+from trainer.evaluation.metrics import modality_gap, retrieval
 
 
 class Validation:

@@ -32,12 +32,12 @@ from engine.models.spec import Ranking
 from engine.progress import Control, Progress
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
-from trainer.evaluate import hear, read_manifest
-from trainer.library_pairs import CaptionedFeatures
-from trainer.loop import Rates, Run, RunConfig, reporting
-from trainer.losses import ObjectiveConfig
-from trainer.metrics import recall_and_map
-from trainer.rehearsal import Rehearsal
+from trainer.data.library_pairs import CaptionedFeatures
+from trainer.evaluation.metrics import recall_and_map
+from trainer.evaluation.protocols import hear, read_manifest
+from trainer.loop.run import Rates, Run, RunConfig, reporting
+from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.rehearsal import Rehearsal
 
 MAY_FORGET = 0.02  # of zero-shot R@1 on the general set
 _WAYS = (1.0, 0.75, 0.5, 0.25)  # shares of the way from the base to the trained weights

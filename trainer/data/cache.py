@@ -23,6 +23,7 @@ from engine.audio.decode import decode
 from engine.errors import AudioError, InputError
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
+from engine.progress import Control, Progress
 
 Rows = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["spectra", "samples"]
@@ -153,3 +154,10 @@ def _ahead(
         if len(waiting) >= depth:
             yield waiting.pop(0)
     yield from waiting
+
+
+def counted(paths: list[Path], control: Control) -> Iterator[Path]:
+    """Give paths one by one, and report how many were given."""
+    for number, path in enumerate(paths, start=1):
+        control.report(Progress("decoding", number, len(paths)))
+        yield path

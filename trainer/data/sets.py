@@ -16,6 +16,7 @@ A set is named ``KIND:FOLDER``; every kind gives captioned sounds:
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +24,8 @@ from pathlib import Path
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
-from trainer.data import csv_rows, labelled_clips
+from engine.plain_text import one_line
+from trainer.data.manifest import csv_rows, labelled_clips
 
 Tell = Callable[[Path, str], None]
 _SPLITS = {"train": "development", "val": "validation", "test": "evaluation"}
@@ -180,3 +182,8 @@ _READERS: dict[str, Callable[[Path, str], list[Captioned]]] = {
 
 def _first(paths: Iterable[Path]) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
+
+
+def skipped(path: Path, reason: str) -> None:
+    """Tell that a sound is left out, and why."""
+    print(one_line(f"skipped {path}: {reason}"), file=sys.stderr)

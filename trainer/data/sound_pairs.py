@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from engine.errors import InputError
-from trainer.cache import Cache
-from trainer.pairs import ALL, Batch
+from trainer.data.cache import Cache
+from trainer.data.pairs import ALL, Batch
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,14 @@ from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
-from trainer.augment import Disguise
-from trainer.embedding import Embedder
-from trainer.ground_metric import make_ground_metric
-from trainer.losses import ObjectiveConfig, make_objective, target_plan
-from trainer.pairs import Batch, Source
-from trainer.parallel import World
-from trainer.schedule import update_average, warm_up_cosine
-from trainer.troubles import told
+from trainer.data.augment import Disguise
+from trainer.data.pairs import Batch, Source
+from trainer.loop.embedding import Embedder
+from trainer.loop.parallel import World
+from trainer.loop.schedule import update_average, warm_up_cosine
+from trainer.loop.troubles import told
+from trainer.objectives.ground_metric import make_ground_metric
+from trainer.objectives.losses import ObjectiveConfig, make_objective, target_plan
 
 Validate = Callable[[MatchModel], dict[str, float]]
 Event = dict[str, Any]

@@ -17,17 +17,17 @@ from engine.models.match_model import Listener, MatchModel, load_model, load_tok
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
-from trainer import cache as caches
-from trainer.commands import counted, skipped, text_encoder
-from trainer.evaluate import hear
-from trainer.library_pairs import CaptionedFeatures
-from trainer.loop import Rates, Run, RunConfig, reporting
-from trainer.losses import ObjectiveConfig
-from trainer.pairs import Source, shuffled
-from trainer.parallel import world
-from trainer.sets import Captioned, read_set
-from trainer.sound_pairs import Crops, SoundPairs
-from trainer.validation import Validation
+from trainer.data import cache as caches
+from trainer.data.library_pairs import CaptionedFeatures
+from trainer.data.pairs import Source, shuffled
+from trainer.data.sets import Captioned, read_set, skipped
+from trainer.data.sound_pairs import Crops, SoundPairs
+from trainer.evaluation.protocols import hear
+from trainer.evaluation.validation import Validation
+from trainer.loop.parallel import world
+from trainer.loop.run import Rates, Run, RunConfig, reporting
+from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.encoders import text_encoder
 
 
 def fit_model(options: argparse.Namespace) -> None:
@@ -59,7 +59,7 @@ def fit_model(options: argparse.Namespace) -> None:
         )
         run.run(reporting("training", config.steps, control))
         if processes.leads:
-            from trainer.figures import draw_run
+            from trainer.evaluation.figures import draw_run
 
             finished = run.result()
             pool = source.features if isinstance(source, CaptionedFeatures) else None
@@ -135,7 +135,7 @@ def _source(
     folder = options.folder / "samples"
     if not (folder / "index.json").is_file():
         paths = [sound.path for sound in sounds]
-        given = counted(paths, control)
+        given = caches.counted(paths, control)
         caches.build_samples(folder, given, rate_hz, 3 * options.longest, 2, skipped)
     cache = caches.load(folder, "samples")
     crops = Crops(options.longest, options.mix)

@@ -19,7 +19,7 @@ from engine.transport import mahalanobis_cost, sinkhorn
 if TYPE_CHECKING:
     from engine.models.match_model import MatchModel
     from engine.models.text_towers import CaptionTokenizer
-    from trainer.validation import Validation
+    from trainer.evaluation.validation import Validation
 
 _PAIRS = 10  # in the plan, as in the paper
 _POINTS = 500

@@ -15,7 +15,7 @@ from torch import Tensor
 from engine.models.frontend import mel_power, normalised
 from engine.models.spec import FrontEnd
 from engine.torch_setup import prepare_torchaudio
-from trainer.cache import Cache
+from trainer.data.cache import Cache
 
 _DB = np.log(10.0) / 10.0
 

@@ -18,7 +18,7 @@ from torch import Tensor
 
 from engine.errors import InputError
 from engine.tags.taxonomy import SENTENCE
-from trainer.data import csv_rows
+from trainer.data.manifest import csv_rows
 
 ALL = slice(None)
 

@@ -10,10 +10,11 @@ import torch
 from torch import Tensor
 
 from engine.models.audio_towers import Compact, EfficientAt
-from engine.models.weights import fill, load_checkpoint
-from trainer.cache import Cache
-from trainer.pairs import Pool
+from engine.models.weights import fill, load_checkpoint, load_tensors
+from trainer.data.cache import Cache
+from trainer.data.pairs import Pool
 
+TEACHER = "weights/mn04_as_mAP_432.pt"  # in the data folder
 _LONGEST_FRAMES = 1000
 
 
@@ -26,6 +27,17 @@ def load_teacher(checkpoint: Path) -> EfficientAt:
     fill(teacher, load_checkpoint(checkpoint), "", checkpoint)
     teacher.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return teacher.eval().requires_grad_(False)
+
+
+def load_student(path: Path) -> Compact:
+    """Return a compact tower: distilled weights, or those in the folder of a model."""
+    student = Compact()
+    if path.is_dir():  # a model that was trained end to end
+        tensors = load_tensors(path / "weights.safetensors", ("audio_tower.",))
+        fill(student, tensors, "audio_tower.", path)
+    else:
+        fill(student, load_tensors(path), "", path)
+    return student.eval()
 
 
 @torch.no_grad()

@@ -24,9 +24,9 @@ from torch import Tensor, nn
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd
-from trainer.augment import Mixing, scenes
-from trainer.cache import Cache
-from trainer.schedule import update_average, warm_up_cosine
+from trainer.data.augment import Mixing, scenes
+from trainer.data.cache import Cache
+from trainer.loop.schedule import update_average, warm_up_cosine
 
 _TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
 _HINT_CHANNELS = (16, 16, 48, 64)

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
-from trainer.augment import Disguise, disguised
-from trainer.pairs import Batch
+from trainer.data.augment import Disguise, disguised
+from trainer.data.pairs import Batch
 
 _TEXTS_AT_ONCE = 256
 _SOUNDS_AT_ONCE = 32

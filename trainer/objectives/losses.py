@@ -2,7 +2,7 @@
 
 Every loss takes a batch's ground cost (b, b), sounds by captions, and the target plan π̂ (b, b)
 of :func:`target_plan`, and returns a scalar; :func:`make_objective` gives them by name.  The
-cost comes from :mod:`trainer.ground_metric`; the baselines turn it into a similarity,
+cost comes from :mod:`trainer.objectives.ground_metric`; the baselines turn it into a similarity,
 s = 1 − c²/2, which under the Euclidean metric is the cosine of two embeddings of length 1.
 Repeated captions are negatives of each other in none of them.
 

@@ -1,0 +1,1 @@
+"""What is minimised: the losses, and the ground metric that they learn."""
