@@ -26,10 +26,12 @@ from trainer.loop.parallel import World
 from trainer.loop.schedule import update_average, warm_up_cosine
 from trainer.loop.troubles import told
 from trainer.objectives.ground_metric import make_ground_metric
-from trainer.objectives.losses import ObjectiveConfig, make_objective, target_plan
+from trainer.objectives.losses import ObjectiveConfig, Solve, make_objective, target_plan
 
 Validate = Callable[[MatchModel], dict[str, float]]
 Event = dict[str, Any]
+_PROGRESS = ("step", "best", "stale", "solves", "unconverged")
+_MAY_FAIL = 0.01  # share of solves without convergence that passes without a warning
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,9 @@ class Run:
         self.rehearse = rehearse
         if config.batch % self.world.size:
             raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
-        self.objective = make_objective(config.objective)
+        self.solves, self.unconverged = 0, 0
+        self.solve: Solve | None = None
+        self.objective = make_objective(config.objective, self._solved)
         metric = make_ground_metric(config.ground_metric, model.metric, config.metric_pull)
         self.metric = metric.to(device)
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
@@ -138,7 +142,7 @@ class Run:
                             f"{self.folder} keeps the last good checkpoint"
                         )
                     if self.step % 25 == 0 or self.step in (1, self.config.steps):
-                        self.log({"event": "loss", "loss": round(loss, 5)})
+                        self.log({"event": "loss", "loss": round(loss, 5), **self._state()})
                     if self.config.validate_every and self.step % self.config.validate_every == 0:
                         self._validate()
                     if self.step % 200 == 0:
@@ -150,6 +154,8 @@ class Run:
                 self.save()
                 raise
             self.save()
+            if self.unconverged > _MAY_FAIL * self.solves:
+                self.log({"event": "warning", "text": self._unconverged_note()})
             if self.world.leads and not (self.folder / "best.safetensors").exists():
                 save_file(self.averaged_weights(), self.folder / "matched.safetensors")
             elif self.world.leads:
@@ -215,6 +221,27 @@ class Run:
         cost = self.metric.cost(x, y) / self.model.spec.ranking.cost_scale
         return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
 
+    def _solved(self, solve: Solve) -> None:
+        """Take notice of how a plan's solver ended."""
+        self.solve, self.solves = solve, self.solves + 1
+        self.unconverged += not solve.converged
+
+    def _state(self) -> Event:
+        """Return what the log says of the solver at this step."""
+        if self.solve is None:
+            return {}
+        return {
+            "iterations": self.solve.iterations,
+            "marginal_error": float(f"{self.solve.marginal_error:.2e}"),
+            "unconverged": round(self.unconverged / self.solves, 4),
+        }
+
+    def _unconverged_note(self) -> str:
+        return (
+            f"the plan did not converge in {self.unconverged / self.solves:.1%} of the steps, so "
+            "that their gradients are not exact: raise --epsilon"
+        )
+
     def averaged_weights(self) -> dict[str, Tensor]:
         """Return what was trained, averaged, with everything else of heads, metric and text."""
         state = {k: v for k, v in self.model.state_dict().items() if _is_kept(k)}
@@ -255,7 +282,7 @@ class Run:
             "ground_metric": self.metric.state_dict(),
             "average": self.average,
             "optimiser": self.optimiser.state_dict(),
-            "progress": {"step": self.step, "best": self.best, "stale": self.stale},
+            "progress": {name: getattr(self, name) for name in _PROGRESS},
             "random": torch.get_rng_state(),
         }
         part = self.folder / "checkpoint.part"

@@ -26,6 +26,26 @@ _RIDGE = 1e-9
 
 
 @dataclass(frozen=True)
+class Solve:
+    """How the solver of a transport loss ended; the gradient is exact only where it converged.
+
+    ``marginal_error`` is the largest ℓ1 distance of the plan's marginals from what they are to
+    be, relative to the mass.
+    """
+
+    iterations: int
+    marginal_error: float
+    converged: bool
+
+
+Report = Callable[[Solve], None]
+
+
+def _silent(solve: Solve) -> None:
+    pass
+
+
+@dataclass(frozen=True)
 class ObjectiveConfig:
     """Which loss, and its numbers; defaults are the paper's.
 
@@ -43,22 +63,25 @@ class ObjectiveConfig:
     squared: bool = False
 
 
-def make_objective(config: ObjectiveConfig) -> Objective:
+def make_objective(config: ObjectiveConfig, report: Report = _silent) -> Objective:
     """Return the loss that ``config`` names.
 
+    :param report: is told how the solver ended, at every call of a transport loss.
     :raises KeyError: there is no loss of that name; there are :data:`OBJECTIVES`.
     """
-    c, limit = config, {"max_iterations": config.max_iterations}
+    c = config
+
+    def transport(loss: Callable[..., Tensor], *numbers: float) -> Objective:
+        limits = {"max_iterations": c.max_iterations, "report": report}
+        return lambda cost, target: loss(ground(cost), target, *numbers, **limits)
 
     def ground(cost: Tensor) -> Tensor:
         return 0.5 * cost.square() if c.squared else cost
 
     return {
-        "mltm": lambda cost, t: mltm_loss(ground(cost), t, c.epsilon, **limit),
-        "partial": lambda cost, t: partial_mltm_loss(ground(cost), t, c.epsilon, c.mass, **limit),
-        "incomplete": lambda cost, t: incomplete_mltm_loss(
-            ground(cost), t, c.epsilon, c.mass, **limit
-        ),
+        "mltm": transport(mltm_loss, c.epsilon),
+        "partial": transport(partial_mltm_loss, c.epsilon, c.mass),
+        "incomplete": transport(incomplete_mltm_loss, c.epsilon, c.mass),
         "triplet": lambda cost, t: triplet_loss(cost, t, c.margin),
         "contrastive": lambda cost, t: contrastive_loss(cost, t, c.temperature),
         "entropic": lambda cost, t: contrastive_loss(cost, t, c.temperature, c.epsilon),
@@ -86,6 +109,7 @@ def mltm_loss(
     *,
     tolerance: float = 1e-5,
     max_iterations: int = 1000,
+    report: Report = _silent,
 ) -> Tensor:
     """Return the m-LTM loss KL(π̂ ‖ π) of a batch, a scalar ≥ 0 (when converged).
 
@@ -104,6 +128,7 @@ def mltm_loss(
         tolerance=tolerance,
         max_iterations=max_iterations,
     )
+    report(Solve(solved.iterations, solved.marginal_error, solved.converged))
     gradient = (target - solved.plan) / epsilon
     return _with_gradient(cost, _divergence(target, solved.log_plan), gradient)
 
@@ -116,6 +141,7 @@ def partial_mltm_loss(
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 1000,
+    report: Report = _silent,
 ) -> Tensor:
     """Return KL(π̂ ‖ π_s), where the plan π_s moves only the mass s and may leave pairs alone.
 
@@ -127,7 +153,7 @@ def partial_mltm_loss(
     brackets is 1 and this is :func:`mltm_loss`.
     Reference: the same paper, eq. 12 and 13; Benamou et al., SIAM J. Sci. Comput. 2015.
     """
-    return _partial(cost, target, target, epsilon, mass, tolerance, max_iterations)
+    return _partial(cost, target, target, epsilon, mass, tolerance, max_iterations, report)
 
 
 def incomplete_mltm_loss(
@@ -138,6 +164,7 @@ def incomplete_mltm_loss(
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 1000,
+    report: Report = _silent,
 ) -> Tensor:
     """Return KL(π̂_s ‖ π_s): partial transport whose target, too, leaves pairs alone.
 
@@ -150,7 +177,7 @@ def incomplete_mltm_loss(
     Reference: section 3.3 of the same paper, whose aim is the incomplete matching.
     """
     own = incomplete_plan(cost, target, 2 * epsilon, mass, max_iterations=max_iterations)
-    return _partial(cost, own, target, epsilon, mass, tolerance, max_iterations)
+    return _partial(cost, own, target, epsilon, mass, tolerance, max_iterations, report)
 
 
 @torch.no_grad()
@@ -225,6 +252,7 @@ def _partial(
     mass: float,
     tolerance: float,
     max_iterations: int,
+    report: Report,
 ) -> Tensor:
     """Return KL(wanted ‖ π_s), where π_s has at most the marginals of ``target``."""
     with torch.no_grad():
@@ -237,6 +265,7 @@ def _partial(
             tolerance=tolerance,
             max_iterations=max_iterations,
         )
+        report(Solve(solved.iterations, solved.violation, solved.converged))
         multipliers = _partial_multipliers(solved, wanted)
         gradient = (wanted - solved.plan * multipliers) / epsilon
     return _with_gradient(cost, _divergence(wanted, solved.log_plan), gradient)
