@@ -54,7 +54,7 @@ def main() -> None:
     model = find_model("default")
     clips = labelled_clips(data_folder(), "esc50_dev")
     heard = hear(load_listener(model), [clip.path for clip in clips], Control(), mapped=False)
-    labels = [clip.label for clip in clips]
+    labels = [clip.merged for clip in clips]
     with tempfile.TemporaryDirectory() as folder, Library(Path(folder) / "l.db") as library:
         names = [f"/sounds/ZOOM{number:04d}.wav" for number in range(len(labels))]
         fill(library, names, heard.means().numpy(), model)

@@ -32,7 +32,7 @@ def main() -> None:
     folder = find_model("default")
     model, captioner = load_model(folder, ("audio",)), load_captioner(folder)
     heard = cache.load(spectra)
-    label_of = {str(c.path): c.label for c in labelled_clips(data_folder(), "esc50_dev")}
+    label_of = {str(c.path): c.merged for c in labelled_clips(data_folder(), "esc50_dev")}
     labels = sorted(set(label_of.values()))
     texts = captioner([SENTENCE.format(label=label) for label in labels])
     relevant = torch.tensor([[label_of[p] == label for label in labels] for p in heard.paths])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -57,6 +59,13 @@ def test_equal_meanings_have_equal_keys():
         keys.setdefault(caption.removeprefix("This is a sound of ").rstrip("."), set()).add(key)
     assert all(len(found) == 1 for found in keys.values())
     assert keys["a"] != keys["b"]
+
+
+def test_labels_of_one_meaning_are_no_negatives_of_one_another():
+    synonyms = replace(pool(), meaning={"a": "b"})
+    batch = FeaturePairs(synonyms).draw(np.random.default_rng(0), 40)
+    keys = {c[-2:].strip(" ."): k for c, k in zip(batch.captions, batch.keys, strict=True)}
+    assert keys["a"] == keys["b"] != keys["c"]
 
 
 @pytest.mark.parametrize("share", [0.0, 0.25, 1.0])

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from engine.errors import InputError
+from trainer.data.manifest import labelled_clips
 from trainer.data.sets import read_set
 
 
@@ -131,6 +132,13 @@ def test_the_projects_own_data(data):
     found = read_set(f"soundsift:{data}", "valid")
     assert len(found) == 412
     assert all(len(s.captions) == 1 for s in found)
+
+
+def test_several_splits_are_read_as_one_and_a_wrong_name_is_told(data):
+    both = [labelled_clips(data, split) for split in ("valid", "kitchen20_dev")]
+    assert len(labelled_clips(data, "valid, kitchen20_dev")) == sum(map(len, both))
+    with pytest.raises(InputError, match="no split named trian"):
+        labelled_clips(data, "valid,trian")
 
 
 def test_the_papers_caption_files_are_read(data, tmp_path):

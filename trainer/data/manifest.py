@@ -10,14 +10,22 @@ from pathlib import Path
 
 from engine.errors import InputError
 
+TRAIN = "train,train2"  # what is trained on
+
 
 @dataclass(frozen=True)
 class LabelledClip:
-    """One row of the sounds manifest."""
+    """One row of the sounds manifest.
+
+    ``label`` is what is learnt, in all its detail ("rain on a tent"); ``merged`` is what it
+    means together with its synonyms ("rain"): clips that share it are no negatives of one
+    another, and figures are measured on it.  Clips of one recording share their ``group``.
+    """
 
     path: Path
     split: str
     label: str
+    merged: str
     group: str
 
 
@@ -28,22 +36,29 @@ def data_folder() -> Path:
 
 
 def labelled_clips(folder: Path, split: str) -> list[LabelledClip]:
-    """Return the clips of one split of ``folder/sounds/manifest.csv``.
+    """Return the clips of a split of ``folder/sounds/manifest.csv``, or of several: ``a,b``.
 
     :raises InputError: there is no such manifest or split.
     """
+    splits = [part.strip() for part in split.split(",")]
     manifest = folder / "sounds" / "manifest.csv"
     try:
         with manifest.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] == split]
+            rows = [row for row in csv.DictReader(file) if row["split"] in splits]
     except OSError as error:
         raise InputError(
             f"there is no sounds manifest at {manifest}: set SOUNDSIFT_DATA to the data folder"
         ) from error
-    if not rows:
-        raise InputError(f"{manifest} has no split named {split}")
+    if missing := [name for name in splits if name not in {row["split"] for row in rows}]:
+        raise InputError(f"{manifest} has no split named {' or '.join(missing)}")
     return [
-        LabelledClip(manifest.parent / row["path"], split, row["label_merged"], row["group"])
+        LabelledClip(
+            manifest.parent / row["path"],
+            row["split"],
+            row["label"],
+            row["label_merged"],
+            row["group"],
+        )
         for row in rows
     ]
 
@@ -61,12 +76,12 @@ def csv_rows(path: Path) -> list[dict[str, str]]:
 
 
 def write_manifest(path: Path, clips: Sequence[LabelledClip], column: str) -> None:
-    """Write clips and their labels as a manifest (path, ``column``), paths relative to it.
+    """Write clips and their merged labels as a manifest (path, ``column``), paths relative to it.
 
     :raises InputError: it cannot be written.
     """
     home = path.absolute().parent
-    rows = [(os.path.relpath(clip.path, home), clip.label) for clip in clips]
+    rows = [(os.path.relpath(clip.path, home), clip.merged) for clip in clips]
     try:
         with path.open("w", encoding="utf-8", newline="") as file:
             csv.writer(file).writerows([("path", column), *rows])

@@ -7,8 +7,8 @@ pool clips in which the teacher hears the same labels.  Those pairs are noisy, a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -35,12 +35,14 @@ class TaggedCaption:
 class Pool:
     """Clips that stand for sounds: features (n, width), tag probabilities (n, 527), labels.
 
-    A clip without a label (an empty one) can only be drawn for a tagged caption.
+    A clip without a label (an empty one) can only be drawn for a tagged caption.  Labels of
+    equal ``meaning`` (their own, where none is given) are no negatives of one another.
     """
 
     features: Tensor
     tag_probabilities: Tensor
     labels: tuple[str, ...]
+    meaning: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -171,7 +173,7 @@ class FeaturePairs:
         for clip in clips:
             label = self.pool.labels[clip]
             captions.append(label if rng.random() < 0.5 else SENTENCE.format(label=label))
-            keys.append(f"label {label}")
+            keys.append(f"label {self.pool.meaning.get(label, label)}")
         for pick in rng.integers(max(1, len(self._captions)), size=tagged):
             text, tags = self._captions[int(pick)]
             weight = torch.softmax(10.0 * self._agreement[tags], 0).numpy().astype(np.float64)

@@ -22,7 +22,7 @@ from engine.models.spec import ModelSpec, read_spec
 from engine.progress import Cancelled, Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
-from trainer.data.manifest import LabelledClip, csv_rows, labelled_clips
+from trainer.data.manifest import TRAIN, LabelledClip, csv_rows, labelled_clips
 from trainer.data.pairs import FeaturePairs, Pool, read_tag_names, read_tagged_captions
 from trainer.evaluation.metrics import modality_gap, recall_and_map, retrieval
 from trainer.evaluation.protocols import hear
@@ -34,7 +34,7 @@ from trainer.recipes.teacher import TEACHER
 
 STEPS = 400
 _FIRST_SOURCE = "OLPC Berklee (Tonejs/audio)"  # of table 9: the largest source, and the rest
-_SPLITS = ("train", "valid", "esc50_dev")
+_SPLITS = {"train": TRAIN, "valid": "valid", "esc50_dev": "esc50_dev"}
 
 
 class SmallData:
@@ -49,7 +49,7 @@ class SmallData:
     def __init__(self, options: argparse.Namespace, folder: Path, control: Control) -> None:
         self.data: Path = options.data
         self.control = control
-        self.clips = {split: labelled_clips(self.data, split) for split in _SPLITS}
+        self.clips = {name: labelled_clips(self.data, split) for name, split in _SPLITS.items()}
         self.source_of = _sources(self.data)
         self.compact_id = read_spec(find_model("default")).audio_id
         places = {"first": "features-first.pt", "second": f"features-{self.compact_id}.pt"}
@@ -102,9 +102,10 @@ class SmallData:
         teacher, own = self.features["first"]["train"], self.features[arm.encoder]["train"]
         rows = self._of(arm.domain, self.clips["train"])
         labels = tuple(self.clips["train"][row].label for row in rows)
+        meaning = {clip.label: clip.merged for clip in self.clips["train"]}
         tags = torch.sigmoid(self.tagger.logits(teacher[rows]))
         return FeaturePairs(
-            Pool(own[rows], tags, labels),
+            Pool(own[rows], tags, labels, meaning),
             self.captions,
             self.tag_names,
             wrong=arm.noise,
@@ -122,11 +123,11 @@ class SmallData:
     def _measure(self, model: MatchModel, encoder: str, test: str) -> dict[str, float]:
         captioner = Captioner(model, self.tokenizer)
         rows = self._of(test, self.clips["valid"])
-        labels = [self.clips["valid"][row].label for row in rows]
+        labels = [self.clips["valid"][row].merged for row in rows]
         u = model.map_features(self.features[encoder]["valid"][rows])
         to_text, relevant, gap = _compared(captioner, u, labels, "{label}")
         forward, backward = retrieval(to_text, relevant)
-        labels = [clip.label for clip in self.clips["esc50_dev"]]
+        labels = [clip.merged for clip in self.clips["esc50_dev"]]
         u = model.map_features(self.features[encoder]["esc50_dev"])
         cost, relevant, zero_gap = _compared(captioner, u, labels, SENTENCE)
         zero = recall_and_map(-cost, relevant, None)

@@ -138,10 +138,10 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     """
     listener, captioner = load_listener(folder), load_captioner(folder)
     heard = hear(listener, (clip.path for clip in clips), control)
-    labels = sorted({clip.label for clip in clips})
+    labels = sorted({clip.merged for clip in clips})
     texts = captioner(labels)
     familiar = replace(listener.model.spec.ranking, familiar=FAMILIAR)
-    of_path = {clip.path: clip.label for clip in clips}
+    of_path = {clip.path: clip.merged for clip in clips}
     relevant = torch.tensor([[of_path[path] == label for label in labels] for path in heard.paths])
     maps = {}
     for blend in BLENDS:

@@ -10,7 +10,7 @@ from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec
 from engine.models.weights import fill, load_tensors
 from trainer.data import cache as caches
-from trainer.data.manifest import labelled_clips
+from trainer.data.manifest import TRAIN, labelled_clips
 from trainer.data.pairs import FeaturePairs, read_tag_names, read_tagged_captions
 from trainer.recipes.teacher import make_pool
 
@@ -18,12 +18,12 @@ from trainer.recipes.teacher import make_pool
 def tagged_pairs(
     data: Path, spectra: Sequence[Path], teacher: EfficientAt, student: Compact | None
 ) -> FeaturePairs:
-    """Return the pairs of the train split and of tagged captions, at the level of features.
+    """Return the pairs of the training splits and of tagged captions, at the level of features.
 
-    :param spectra: caches of the train split, and of sounds without labels.
+    :param spectra: caches of the training splits, and of sounds without labels.
     """
-    labels = {str(clip.path): clip.label for clip in labelled_clips(data, "train")}
-    pool = make_pool([caches.load(path) for path in spectra], labels, teacher, student)
+    clips = labelled_clips(data, TRAIN)
+    pool = make_pool([caches.load(path) for path in spectra], clips, teacher, student)
     return FeaturePairs(pool, read_tagged_captions(data, "train"), read_tag_names(data))
 
 

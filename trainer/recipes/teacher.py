@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from torch import Tensor
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.weights import fill, load_checkpoint, load_tensors
 from trainer.data.cache import Cache
+from trainer.data.manifest import LabelledClip
 from trainer.data.pairs import Pool
 
 TEACHER = "weights/mn04_as_mAP_432.pt"  # in the data folder
@@ -53,20 +54,22 @@ def clip_features(tower: EfficientAt | Compact, cache: Cache) -> Tensor:
 
 def make_pool(
     caches: Sequence[Cache],
-    labels: Mapping[str, str],
+    clips: Sequence[LabelledClip],
     teacher: EfficientAt,
     student: Compact | None = None,
 ) -> Pool:
-    """Return the pool of all clips as the teacher (and the student, if any) hears them.
+    """Return the pool of all cached sounds as the teacher (and the student, if any) hears them.
 
-    Clips without a label stand in for the sounds of captions only.  With a student every clip
-    stands in the pool twice, once in either tower's features, under the teacher's tags:
-    projections then fit both towers.
+    Sounds that are not among the labelled ``clips`` stand in for the sounds of captions only.
+    With a student every clip stands in the pool twice, once in either tower's features, under
+    the teacher's tags: projections then fit both towers.
     """
+    labels = {str(clip.path): clip.label for clip in clips}
+    meaning = {clip.label: clip.merged for clip in clips}
     names = tuple(labels.get(path, "") for cache in caches for path in cache.paths)
     features = torch.cat([clip_features(teacher, cache) for cache in caches])
     tags = torch.sigmoid(teacher.logits(features))
     if student is None:
-        return Pool(features, tags, names)
+        return Pool(features, tags, names, meaning)
     heard = torch.cat([clip_features(student, cache) for cache in caches])
-    return Pool(torch.cat([features, heard]), torch.cat([tags, tags]), names + names)
+    return Pool(torch.cat([features, heard]), torch.cat([tags, tags]), names + names, meaning)
