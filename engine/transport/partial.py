@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from engine.transport.sinkhorn import _log_marginal
+from engine.transport.partial_newton import projected_newton
+from engine.transport.sinkhorn import log_marginal, steps_left
 
+_TRIED = 20  # rounds before their pace is judged
+_PATIENCE = 300  # rounds that Newton's method is at least as fast as
+_LARGEST = 2048  # rows and columns together up to which its system is factorised
 _BLOCK = 10  # rounds between two looks at the result
 _PLAIN = 50.0  # spread of −C/ε up to which exp(−C/ε) and its products are safe in float32
+
+
+_Factors = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ def partial_sinkhorn(
     *,
     tolerance: float = 1e-6,
     max_iterations: int = 2000,
+    newton: bool = True,
 ) -> PartialPlan:
     """Solve partial entropic transport by Bregman projections.
 
@@ -56,10 +65,13 @@ def partial_sinkhorn(
 
     :param cost: (..., n, m).
     :param mass: total mass, 0 < mass ≤ min(Σa, Σb).
+    :param max_iterations: rounds of projections at most.
+    :param newton: whether problems on which that is slow are finished by Newton's method
+        (:mod:`engine.transport.partial_newton`).
     :raises ValueError: ``mass`` is outside that range.
     """
-    log_a = _log_marginal(cost, a, cost.shape[-2])
-    log_b = _log_marginal(cost, b, cost.shape[-1])
+    log_a = log_marginal(cost, a, cost.shape[-2])
+    log_b = log_marginal(cost, b, cost.shape[-1])
     most = float(torch.minimum(log_a.exp().sum(-1), log_b.exp().sum(-1)).min())
     if not 0.0 < mass <= most * (1 + 1e-6):
         raise ValueError(f"mass must lie in (0, {most:.6g}], not {mass}")
@@ -69,18 +81,58 @@ def partial_sinkhorn(
     iterate = _scaling if spread < _PLAIN else _log_domain
     u, v, w = torch.zeros_like(log_a), torch.zeros_like(log_b), cost.new_zeros(cost.shape[:-2])
     violation, iterations = float("inf"), 0
+    newton = newton and sum(cost.shape[-2:]) <= _LARGEST
     while iterations < max_iterations and violation > tolerance:
         block = min(_BLOCK, max_iterations - iterations)
         u, v, w = iterate(scaled, log_a, log_b, log_mass, (u, v), block)
-        iterations += block
-        log_plan = scaled + u[..., :, None] + v[..., None, :] + w[..., None, None]
-        error_a = _violation(torch.logsumexp(log_plan, -1), log_a, u)
-        error_b = _violation(torch.logsumexp(log_plan, -2), log_b, v)
-        violation = float(torch.maximum(error_a, error_b).max()) / mass
+        iterations, last = iterations + block, violation
+        log_plan, violation = _plan(scaled, log_a, log_b, mass, (u, v, w))
+        slow = steps_left(last, violation, tolerance, block) > _PATIENCE
+        if newton and violation > tolerance and slow and iterations > _TRIED:
+            newton = False
+            u, v, w, steps = _finish(scaled, log_a, log_b, mass, (u, v), tolerance)
+            iterations += steps
+            log_plan, violation = _plan(scaled, log_a, log_b, mass, (u, v, w))
+    u, v, log_plan = (x.to(cost.dtype) for x in (u, v, log_plan))
     return PartialPlan(log_plan, u, v, iterations, violation, violation <= tolerance)
 
 
-_Factors = tuple[Tensor, Tensor, Tensor]
+def _plan(
+    scaled: Tensor, log_a: Tensor, log_b: Tensor, mass: float, factors: _Factors
+) -> tuple[Tensor, float]:
+    """Return the logarithm of the plan and its violation, relative to the mass."""
+    u, v, w = factors
+    log_plan = scaled + u[..., :, None] + v[..., None, :] + w[..., None, None]
+    error_a = _violation(torch.logsumexp(log_plan, -1), log_a, u)
+    error_b = _violation(torch.logsumexp(log_plan, -2), log_b, v)
+    return log_plan, float(torch.maximum(error_a, error_b).max()) / mass
+
+
+def _finish(
+    scaled: Tensor,
+    log_a: Tensor,
+    log_b: Tensor,
+    mass: float,
+    start: tuple[Tensor, Tensor],
+    tolerance: float,
+) -> tuple[Tensor, Tensor, Tensor, int]:
+    """Finish every problem of a batch by Newton's method, in float64; return u, v, w and steps."""
+    n, m = scaled.shape[-2:]
+    scaled = scaled.double()
+    marginals = torch.cat([log_a, log_b], -1).double().exp()
+    factors = torch.cat(start, -1).double()
+    problems = zip(
+        scaled.reshape(-1, n, m),
+        marginals.reshape(-1, n + m),
+        factors.reshape(-1, n + m),
+        strict=True,
+    )
+    ends = [
+        projected_newton(costs, sums, mass, begin, tolerance) for costs, sums, begin in problems
+    ]
+    found = torch.stack([x for x, _, _ in ends]).reshape(factors.shape)
+    u, v = found[..., :n], found[..., n:]
+    return u, v, math.log(mass) - _log_total(scaled, u, v), max(steps for _, _, steps in ends)
 
 
 def _log_domain(

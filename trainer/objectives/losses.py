@@ -59,7 +59,7 @@ class ObjectiveConfig:
     mass: float = 0.85
     margin: float = 0.2
     temperature: float = 0.07
-    max_iterations: int = 100
+    max_iterations: int = 2000
     squared: bool = False
 
 
@@ -108,7 +108,7 @@ def mltm_loss(
     epsilon: float = 0.05,
     *,
     tolerance: float = 1e-5,
-    max_iterations: int = 1000,
+    max_iterations: int = 2000,
     report: Report = _silent,
 ) -> Tensor:
     """Return the m-LTM loss KL(π̂ ‖ π) of a batch, a scalar ≥ 0 (when converged).
@@ -140,7 +140,7 @@ def partial_mltm_loss(
     mass: float = 0.85,
     *,
     tolerance: float = 1e-6,
-    max_iterations: int = 1000,
+    max_iterations: int = 2000,
     report: Report = _silent,
 ) -> Tensor:
     """Return KL(π̂ ‖ π_s), where the plan π_s moves only the mass s and may leave pairs alone.
@@ -163,7 +163,7 @@ def incomplete_mltm_loss(
     mass: float = 0.85,
     *,
     tolerance: float = 1e-6,
-    max_iterations: int = 1000,
+    max_iterations: int = 2000,
     report: Report = _silent,
 ) -> Tensor:
     """Return KL(π̂_s ‖ π_s): partial transport whose target, too, leaves pairs alone.
@@ -176,20 +176,31 @@ def incomplete_mltm_loss(
     no repeated caption this is :func:`mltm_loss`.
     Reference: section 3.3 of the same paper, whose aim is the incomplete matching.
     """
-    own = incomplete_plan(cost, target, 2 * epsilon, mass, max_iterations=max_iterations)
-    return _partial(cost, own, target, epsilon, mass, tolerance, max_iterations, report)
+    own, chosen = incomplete_plan(cost, target, 2 * epsilon, mass, max_iterations=max_iterations)
+
+    def both(solve: Solve) -> None:
+        report(
+            Solve(
+                chosen.iterations + solve.iterations,
+                max(chosen.marginal_error, solve.marginal_error),
+                chosen.converged and solve.converged,
+            )
+        )
+
+    return _partial(cost, own, target, epsilon, mass, tolerance, max_iterations, both)
 
 
 @torch.no_grad()
 def incomplete_plan(
-    cost: Tensor, target: Tensor, epsilon: float, mass: float, *, max_iterations: int = 1000
-) -> Tensor:
-    """Return π̂_s (b, b): the partial plan of mass s that only pairs of one caption may use.
+    cost: Tensor, target: Tensor, epsilon: float, mass: float, *, max_iterations: int = 2000
+) -> tuple[Tensor, Solve]:
+    """Return π̂_s (b, b), the partial plan of mass s that only pairs of one caption may use.
 
     Cheap pairs keep their mass, dear ones lose it, the more sharply the smaller ``epsilon``.
+    With it comes how its solver ended.
     """
     apart = torch.where(target > 0, cost.detach(), cost.detach().max() + 40.0 * epsilon)
-    plan = partial_sinkhorn(
+    solved = partial_sinkhorn(
         apart,
         epsilon,
         mass,
@@ -197,9 +208,9 @@ def incomplete_plan(
         target.sum(-2),
         tolerance=1e-4,
         max_iterations=max_iterations,
-    ).plan
-    own = plan * (target > 0)
-    return own * (mass / own.sum())
+    )
+    own = solved.plan * (target > 0)
+    return own * (mass / own.sum()), Solve(solved.iterations, solved.violation, solved.converged)
 
 
 def triplet_loss(cost: Tensor, target: Tensor, margin: float = 0.2) -> Tensor:
@@ -252,7 +263,7 @@ def _partial(
     mass: float,
     tolerance: float,
     max_iterations: int,
-    report: Report,
+    report: Report = _silent,
 ) -> Tensor:
     """Return KL(wanted ‖ π_s), where π_s has at most the marginals of ``target``."""
     with torch.no_grad():
