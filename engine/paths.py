@@ -148,10 +148,10 @@ def spelled_out(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow the links
 
 
-def is_unicode(path: str) -> bool:
-    """Return whether a path is text; names of other bytes cannot be kept in a library."""
+def is_unicode(text: str) -> bool:
+    """Return whether a path (or any text) is Unicode; other names no library can keep."""
     try:
-        path.encode("utf-8")
+        text.encode("utf-8")
     except UnicodeEncodeError:
         return False
     return True

@@ -6,7 +6,6 @@ several files together.  Memory is bounded by the queue, however long the files 
 
 from __future__ import annotations
 
-import hashlib
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ import numpy as np
 
 from engine.audio.decode import Samples, stream
 from engine.audio.windows import windows
+from engine.digest import digest_of
 from engine.errors import AudioError
 from engine.models.spec import ModelSpec
 
@@ -95,13 +95,13 @@ _Item = _Window | _End | None  # None: a thread has no more files
 
 
 def content_hash(path: Path) -> str:
-    """Return the BLAKE2b-160 of a file's bytes, which follows a file through renames.
+    """Return the digest of a file's bytes, by which it is followed through renames.
 
     :raises AudioError: it cannot be read.
     """
     try:
         with path.open("rb") as file:
-            return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+            return digest_of(file)
     except OSError as error:
         raise AudioError(f"{path.name} cannot be read: {error.strerror or error}") from None
 

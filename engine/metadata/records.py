@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from engine.paths import why_no_file
+from engine.paths import is_unicode, why_no_file
 
 Check = Callable[[object], bool]
 _LONGEST_NAME_BYTES = 255
@@ -78,7 +78,7 @@ def is_number(value: object) -> bool:
 
 def is_text(value: object) -> bool:
     """Return whether a value is text that has bytes: half a surrogate pair has none."""
-    return isinstance(value, str) and _encoded(value, "utf-8")
+    return isinstance(value, str) and is_unicode(value)
 
 
 def is_digest(value: object) -> bool:
@@ -88,15 +88,15 @@ def is_digest(value: object) -> bool:
 
 def is_path(value: object) -> bool:
     """Return whether a value is a path that a file can have."""
-    if not isinstance(value, str) or "\0" in value or not _encoded(value, None):
+    if not isinstance(value, str) or "\0" in value or not _has_bytes(value):
         return False
     name = Path(value).name
     return name not in ("", "..") and len(os.fsencode(name)) <= _LONGEST_NAME_BYTES
 
 
-def _encoded(text: str, encoding: str | None) -> bool:
+def _has_bytes(path: str) -> bool:
     try:
-        text.encode(encoding) if encoding else os.fsencode(text)
+        os.fsencode(path)
     except UnicodeEncodeError:
         return False
     return True

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine import digest
 from engine.errors import AudioError
 
 _QUIETLY = getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0)  # no waiting at a pipe
@@ -62,7 +62,7 @@ def digest_of(path: Path) -> str:
     """Return the digest of a file's bytes; links are not followed."""
     opened = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | _QUIETLY)
     with os.fdopen(opened, "rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=20)).hexdigest()
+        return digest.digest_of(file)
 
 
 def _of(state: os.stat_result) -> tuple[int, ...]:

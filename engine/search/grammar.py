@@ -18,6 +18,7 @@ import time
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
+from engine.paths import is_unicode
 from engine.store.conditions import (
     Category,
     Collection,
@@ -146,10 +147,8 @@ def parse(text: str) -> Query:
 
 
 def _tokens(text: str) -> list[_Token]:
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:  # bytes of a terminal or a file name that are no characters
-        raise InputError("the search holds bytes that are no text: type it anew") from None
+    if not is_unicode(text):  # bytes of a terminal or a file name that are no characters
+        raise InputError("the search holds bytes that are no text: type it anew")
     if text.count('"') % 2:
         rest = text.rsplit('"', 1)[1].strip()
         raise InputError(f'the quote before {rest or "the end"} is not closed: write "door slam"')

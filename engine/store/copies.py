@@ -104,8 +104,7 @@ def copy_database(path: Path, target: Path, control: Control) -> None:
         if damage_of(part):
             raise LibraryError(damaged(path))
         durable.sync_file(part)
-        part.replace(target)
-        durable.sync_folder(target.parent)
+        durable.replace(part, target)
     except sqlite3.Error as error:
         if "full" in str(error) or "I/O" in str(error):
             raise LibraryError(

@@ -106,8 +106,7 @@ def put_in_place(path: Path, made: Path, aside: str) -> Path:
     """Let ``made``, in the work folder, become the library; the old one is kept as ``aside``."""
     durable.sync_file(made)
     ready = made.with_name(f"{_READY}{aside}")
-    made.replace(ready)
-    durable.sync_folder(ready.parent)
+    durable.replace(made, ready)
     return _swap(path, ready)
 
 
@@ -133,8 +132,7 @@ def _swap(path: Path, ready: Path) -> Path:
             log.replace(aside.with_name(aside.name + ending))
     path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
     durable.sync_folder(path.parent)
-    ready.replace(path)
-    durable.sync_folder(path.parent)
+    durable.replace(ready, path)
     clear_work(path)
     return aside
 

@@ -27,15 +27,6 @@ TAGS = SoundTags("A heavy door", None, "Creak", ("door", "wood"))
 
 
 @pytest.fixture
-def sound(tmp_path: Path) -> Path:
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    path = folder / "a.wav"
-    soundfile.write(path, tone(440, 0.05, 48000), 48000)
-    return path
-
-
-@pytest.fixture
 def journal(tmp_path: Path) -> Journal:
     return Journal(tmp_path / "journal")
 

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import soundfile
 
 import engine.metadata.journal as journals
 import engine.metadata.seen as seeing
@@ -13,19 +12,9 @@ import engine.metadata.write as writing
 from engine.errors import AudioError
 from engine.metadata.journal import Journal
 from engine.metadata.write import SoundTags, write_tags
-from tests.conftest import tone
 
 TAGS = SoundTags("A heavy door", None, "Creak", ("door", "wood"))
 TOLD = r"a\.wav was changed by another program meanwhile; it is as that left it"
-
-
-@pytest.fixture
-def sound(tmp_path: Path) -> Path:
-    folder = tmp_path / "sounds"
-    folder.mkdir()
-    path = folder / "a.wav"
-    soundfile.write(path, tone(440, 0.05, 48000), 48000)
-    return path
 
 
 def edit_in_place(path: Path) -> None:

@@ -254,14 +254,8 @@ def test_refusals_of_a_copy_are_whole_sentences(library, monkeypatch):
             assert keep_copy(path) == said
 
 
-def test_copies_are_numbered_and_named_by_the_day(library, monkeypatch):
-    class Frozen(copies_module.datetime):
-        @classmethod
-        def now(cls, zone=None):
-            assert zone is copies_module.UTC
-            return cls(2026, 1, 31, 23, 59, 58)
-
-    monkeypatch.setattr(copies_module, "datetime", Frozen)
+def test_copies_are_numbered_and_named_by_the_day(library, monkeypatch, frozen):
+    frozen(copies_module)
     monkeypatch.setattr(copies_module, "_AGE_S", 0.0)
     for _ in range(4):
         assert keep_copy(library.path) == ""

@@ -425,14 +425,8 @@ def test_what_matters_most_of_a_library_comes_first(library):
     assert module._worth(library.path) == (2, 3, 3, 5, 6, 7)  # and a mark of windows
 
 
-def test_names_of_one_second_are_numbered(tmp_path, monkeypatch):
-    class Frozen(module.datetime):
-        @classmethod
-        def now(cls, zone=None):
-            assert zone is module.UTC
-            return cls(2026, 1, 31, 23, 59, 58)
-
-    monkeypatch.setattr(module, "datetime", Frozen)
+def test_names_of_one_second_are_numbered(tmp_path, frozen):
+    frozen(module)
     path = tmp_path / "library.db"
     for ending in ("", "~2", "~3"):
         name = module._aside(path)
