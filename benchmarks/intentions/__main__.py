@@ -3,7 +3,8 @@
 Run with ``python -m benchmarks.intentions [--model default|default-mn04|FOLDER] [--work FOLDER]``;
 it needs the project's data folder.  The 7,000 sounds of train, train2 and valid are indexed once
 and kept in the work folder; half of their names tell nothing.  Queries are those of queries.csv,
-two thirds to choose things on (``choose``) and a third that is only reported (``report``).
+two thirds to choose things on (``choose``) and a third that is only reported (``report``).  Words
+that add nothing should change nothing: each query is also asked as "… sound effect".
 
 A model has heard the training splits together with their labels: sound alone does better here
 than in a library of one's own.  Compare ways to search with one another, not with other figures.
@@ -58,7 +59,16 @@ def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
     def both(text: str) -> list[int]:
         return [match.sound.id for match in searcher.search_text(text, BEST).matches]
 
-    return {"all words (--names)": all_words, "words": words, "sound": sound, "both": both}
+    def wordy(text: str) -> list[int]:
+        return both(f"{text} sound effect")
+
+    return {
+        "all words (--names)": all_words,
+        "words": words,
+        "sound": sound,
+        "both, “… sound effect”": wordy,
+        "both": both,
+    }
 
 
 def paths_of(library: Library, sounds: Sequence[Sound], root: Path) -> dict[int, str]:
