@@ -1,0 +1,130 @@
+"""How much of what designers ask for does a search find: by words, by sound, and by both?
+
+Run with ``python -m benchmarks.intentions [--model default|default-mn04|FOLDER] [--work FOLDER]``;
+it needs the project's data folder.  The 7,000 sounds of train, train2 and valid are indexed once
+and kept in the work folder; half of their names tell nothing.  Queries are those of queries.csv,
+two thirds to choose things on (``choose``) and a third that is only reported (``report``).  Words
+that add nothing should change nothing: each query is also asked as "… sound effect".
+
+A model has heard the training splits together with their labels: sound alone does better here
+than in a library of one's own.  Compare ways to search with one another, not with other figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.intentions.relevance import BEST, KINDS, Figures, figures_of, read_intentions
+from benchmarks.intentions.sounds import Sound, lay_out, read_sounds
+from benchmarks.report import report
+from engine.errors import InputError
+from engine.index.build import index_folders
+from engine.models.catalog import find_model
+from engine.progress import Control
+from engine.search import Searcher
+from engine.search.grammar import parse
+from engine.search.rank import rank
+from engine.search.searcher import search_names
+from engine.store import Library
+from engine.store.keywords import find_words
+from trainer.data.manifest import data_folder
+
+Way = Callable[[str], list[int]]  # a query to ids of sounds, best first
+
+
+def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
+    """Return every way to search, the product's last."""
+
+    def all_words(text: str) -> list[int]:
+        return [match.sound.id for match in search_names(library, text, BEST).matches]
+
+    def words(text: str) -> list[int]:
+        hits = find_words(library, parse(text).keywords)
+        return [int(i) for i in hits.sound_ids[hits.fullest(BEST)]]
+
+    def sound(text: str) -> list[int]:
+        vectors = searcher.text_vectors(parse(text).descriptions)
+        windows, ranking = searcher.nearest.windows, searcher.spec.ranking
+        rows = np.flatnonzero(windows.present)
+        cost, ids = searcher.nearest.costs(vectors, rows), windows.sound_ids[rows]
+        found = rank(cost, windows.potentials[rows], ids, ranking, 0.0, BEST)
+        return [int(i) for i in ids[found.places]]
+
+    def both(text: str) -> list[int]:
+        return [match.sound.id for match in searcher.search_text(text, BEST).matches]
+
+    def wordy(text: str) -> list[int]:
+        return both(f"{text} sound effect")
+
+    return {
+        "all words (--names)": all_words,
+        "words": words,
+        "sound": sound,
+        "both, “… sound effect”": wordy,
+        "both": both,
+    }
+
+
+def paths_of(library: Library, sounds: Sequence[Sound], root: Path) -> dict[int, str]:
+    """Return where each indexed sound stands below ``root``, by id.
+
+    :raises InputError: the work folder holds others.
+    """
+    indexed = library.sounds().items()
+    found = {i: Path(sound.path).relative_to(root).as_posix() for i, sound in indexed}
+    if sorted(found.values()) != sorted(sound.path for sound in sounds):
+        raise InputError(
+            f"{root.parent} holds other sounds than the manifest: name an empty --work"
+        )
+    return found
+
+
+def row_of(queries: str, by: str, figures: Sequence[Figures]) -> dict[str, Any]:
+    """Return means and standard errors as a row of the table."""
+    row: dict[str, Any] = {"queries": queries, "count": len(figures), "search by": by}
+    for name, shown in (("precision", "P@10"), ("first", "first right"), ("gain", "nDCG@10")):
+        values = np.array([getattr(one, name) for one in figures])
+        row |= {shown: values.mean(), f"± {shown}": values.std(ddof=1) / len(values) ** 0.5}
+    return row
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="default", help="name or folder of a model")
+    parser.add_argument(
+        "--work",
+        type=Path,
+        default=Path(tempfile.gettempdir()) / "soundsift-intentions",
+        help="where the indexed library is kept",
+    )
+    arguments = parser.parse_args()
+    model, work = find_model(arguments.model), arguments.work.absolute()
+    sounds, intentions = read_sounds(data_folder()), read_intentions()
+    lay_out(sounds, work / "sounds")
+    found: dict[str, list[Figures]] = {}
+    with Library(work / f"{model.name}.db") as library:
+        index_folders(library, model, [work / "sounds"], Control())
+        paths = paths_of(library, sounds, work / "sounds")
+        grades = [intention.grades(sounds) for intention in intentions]
+        for by, search in ways(library, Searcher(library, model)).items():
+            answers = [[paths[i] for i in search(one.query)] for one in intentions]
+            found[by] = [figures_of(*pair) for pair in zip(answers, grades, strict=True)]
+    rows = []
+    for group in ("choose", "report", *KINDS):
+        chosen = [group in (one.part, one.kind) for one in intentions]
+        for by, figures in found.items():
+            some = [one for one, is_in in zip(figures, chosen, strict=True) if is_in]
+            rows.append(row_of(group, by, some))
+    name = "intentions" if model.name == "default" else f"intentions_{model.name}"
+    report(name, f"{len(intentions)} queries in {len(sounds)} sounds, half of them named", rows)
+
+
+if __name__ == "__main__":
+    main()
