@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from app import report
 from app.progress_bar import progress_bar
 from app.terminal import as_json
-from engine.paths import data_folder
-from engine.progress import Control
 from trainer.cli import main
 
-_QUIET = ("loss", "way")  # of a run; they stand in its log
+_QUIET = ("loss", "way", "chosen")  # of a run; they stand in its log
 
 
 def train(arguments: Sequence[str]) -> int:
@@ -31,10 +28,4 @@ def train(arguments: Sequence[str]) -> int:
         else:
             print(as_json(event, 1 if whole else None))
 
-    return main(given, progress_bar, show, _make_general)
-
-
-def _make_general(control: Control) -> Path:
-    from app.demo import make_general_set
-
-    return make_general_set(data_folder() / "general", control)
+    return main(given, progress_bar, show)
