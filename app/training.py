@@ -17,9 +17,10 @@ def train(arguments: Sequence[str]) -> int:
     """Run one of the trainer's commands; return its exit code."""
     given = list(arguments)
     whole = "--json" in given
+    quiet = (*_QUIET, "warning") if "--from-library" in given else _QUIET  # of its solver
 
     def show(event: dict[str, Any]) -> None:
-        if event["event"] in _QUIET:
+        if event["event"] in quiet:
             return
         if event["event"] == "personal" and not whole:
             print(report.personal(event))
