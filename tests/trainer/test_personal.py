@@ -21,7 +21,7 @@ from tests.conftest import accept_tags
 from trainer.data.library_pairs import CaptionedFeatures, read_pairs, with_captions
 from trainer.data.pairs import shuffled
 from trainer.recipes import personal
-from trainer.recipes.exam import Standing
+from trainer.recipes.exam import Standing, hear_general_set
 from trainer.recipes.personal import PersonalConfig, Trial, parts_of, train_personal
 from trainer.recipes.personal_model import write_personal
 
@@ -228,6 +228,18 @@ def test_what_is_reported_has_no_part_in_training_or_choosing(model_folder, pair
     ways = [[e for e in events if e["event"] == "way"] for events in (told, told_again)]
     assert ways[0] == ways[1]
     assert again.after.map10 != outcome.after.map10
+
+
+def test_a_general_set_that_cannot_be_read_is_told(model_folder, tmp_path):
+    model, absent = load_model(model_folder), tmp_path / "absent.csv"
+    with pytest.raises(InputError, match=r"absent\.csv cannot be read as CSV"):
+        hear_general_set(model, absent, Control())
+    other = tmp_path / "other.csv"
+    other.write_text("path,name\na.wav,dog\n")
+    with pytest.raises(InputError, match="has no column named caption"):
+        hear_general_set(model, other, Control())
+    with pytest.raises(InputError, match="folder, not a file"):
+        hear_general_set(model, tmp_path, Control())
 
 
 class Known:

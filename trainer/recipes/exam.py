@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,14 +50,24 @@ class GeneralSet:
 
 
 def hear_general_set(model: MatchModel, manifest: Path, control: Control) -> GeneralSet:
-    """Listen to the sounds of a manifest (path, and label or caption)."""
-    header = manifest.read_text(encoding="utf-8-sig").splitlines()[:1]
-    column = "label" if header and "label" in header[0].split(",") else "caption"
+    """Listen to the sounds of a manifest (path, and label or caption).
+
+    :raises InputError: it is no such manifest; AudioError: a sound cannot be decoded.
+    """
+    column = _text_column(manifest)
     rows = dict(read_manifest(manifest, column))
     heard = hear(Listener(model), rows, control, mapped=False)
     texts = [rows[path] for path in heard.paths]
     labels = [SENTENCE.format(label=text) if column == "label" else text for text in texts]
     return GeneralSet(heard.means(), tuple(labels))
+
+
+def _text_column(manifest: Path) -> str:
+    try:
+        with manifest.open(encoding="utf-8-sig", newline="") as file:
+            return "label" if "label" in next(csv.reader(file), ()) else "caption"
+    except (OSError, UnicodeDecodeError, csv.Error):
+        return "caption"  # reading it whole says what is wrong
 
 
 @dataclass(frozen=True)
