@@ -50,7 +50,7 @@ class PersonalConfig:
     mass: float = 0.85
     heads_rate: float = 3e-4
     metric_rate: float = 3e-5
-    rehearsal: float = 1.0
+    rehearsal: float = 3.0
     seed: int = 1
 
     def run_config(self, sounds: int) -> RunConfig:
