@@ -8,8 +8,11 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
+from app.report import time_left
 from engine.plain_text import one_line
 from engine.progress import Control, Progress, stop_signals
+
+_WITHOUT_TIME = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 
 
 @contextmanager
@@ -44,8 +47,12 @@ class _Bars:
                 mininterval=0.2,
                 disable=None,  # silent where standard error is not a terminal
             )
+        said = [progress.note] if progress.note else []
+        if progress.left_s is not None:  # of all stages, where the bar's own is of this one
+            self._bar.bar_format = _WITHOUT_TIME
+            said.append(time_left(progress.left_s))
         self._bar.update(progress.done - self._bar.n)
-        self._bar.set_postfix_str(one_line(progress.note), refresh=False)
+        self._bar.set_postfix_str(one_line(", ".join(said)), refresh=False)
 
     def close(self) -> None:
         """Take the bar away."""

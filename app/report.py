@@ -282,13 +282,15 @@ def figures(document: dict[str, Any], indent: str = "") -> str:
 def personal(event: dict[str, Any]) -> str:
     """Return what training on a library came to: before and after, and what to do."""
     rows = [
-        ("held-out sounds, found first", "r1"),
-        ("held-out sounds, among ten", "r10"),
-        ("held-out sounds, mAP@10", "map10"),
-        ("sounds of everything", "general"),
+        ("names, found first", "r1"),
+        ("names, found among ten", "r10"),
+        ("names, mAP@10", "map10"),
+        ("reference sounds as before", "agreement"),
+        ("your general set", "general"),
     ]
     lines = [
-        f"{event['sounds']} sounds to learn from, {event['held_out']} held out",
+        f"{event['sounds']} sounds to learn from, {event['chosen_on']} to choose by, "
+        f"{event['held_out']} to measure by",
         f"{'':<32}{event['base']:>14}{'trained':>14}",
     ]
     for name, key in rows:
@@ -298,10 +300,46 @@ def personal(event: dict[str, Any]) -> str:
     if event["model"] is None:
         lines.append(f"No new model was made: {event['kept']}. The library stays as it is.")
         return "\n".join(lines)
+    lines += [_gained(event), _known_in_general(event)]
     name = Path(event["model"]).name
     lines.append(f"The new model is {name}. To use it, and to go back:")
     lines += [f"  soundsift models use {used}" for used in (name, event["base"])]
     return "\n".join(lines)
+
+
+def _gained(event: dict[str, Any]) -> str:
+    before, after = (round(event[when]["r1"] * event["names"]) for when in ("before", "after"))
+    said = (
+        f"Found first: {after} of {event['names']} names, before: {before} (measured on "
+        f"{event['held_out']} sounds that were not used for training)."
+    )
+    if event["after"]["map10"] > event["before"]["map10"]:
+        return said
+    return f"{said} These sounds do not confirm what others promised: compare before you use it."
+
+
+def _known_in_general(event: dict[str, Any]) -> str:
+    agreement = event["after"]["agreement"]
+    if agreement is None:
+        return (
+            "Sounds in general: not measured, for the base model carries no reference sounds; "
+            "--general names some."
+        )
+    same = f"{agreement:.0%} of reference sounds are matched as they were"
+    return f"Sounds in general: {'worse than' if event['forgets'] else 'as'} before ({same})."
+
+
+def time_left(seconds: float) -> str:
+    """Return how long something still takes, as people say it."""
+    if seconds < 20:
+        return "a few seconds left"
+    if seconds < 45:
+        return "less than a minute left"
+    if seconds < 90:
+        return "about a minute left"
+    if seconds < 5400:
+        return f"about {seconds / 60:.0f} minutes left"
+    return f"about {seconds / 3600:.0f} hours left"
 
 
 def _plain(value: Any) -> str:

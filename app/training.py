@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from app import report
 from app.progress_bar import progress_bar
 from app.terminal import as_json
-from engine.paths import data_folder
-from engine.progress import Control
 from trainer.cli import main
 
-_QUIET = ("loss", "way")  # of a run; they stand in its log
+_QUIET = ("loss", "way", "chosen")  # of a run; they stand in its log
 
 
 def train(arguments: Sequence[str]) -> int:
     """Run one of the trainer's commands; return its exit code."""
     given = list(arguments)
     whole = "--json" in given
+    quiet = (*_QUIET, "warning") if "--from-library" in given else _QUIET  # of its solver
 
     def show(event: dict[str, Any]) -> None:
-        if event["event"] in _QUIET:
+        if event["event"] in quiet:
             return
         if event["event"] == "personal" and not whole:
             print(report.personal(event))
@@ -31,10 +29,4 @@ def train(arguments: Sequence[str]) -> int:
         else:
             print(as_json(event, 1 if whole else None))
 
-    return main(given, progress_bar, show, _make_general)
-
-
-def _make_general(control: Control) -> Path:
-    from app.demo import make_general_set
-
-    return make_general_set(data_folder() / "general", control)
+    return main(given, progress_bar, show)

@@ -17,12 +17,16 @@ class Cancelled(Exception):  # noqa: N818 - a wish, not an error, and never show
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a stage is; ``total`` is None while unknown."""
+    """How far a stage is; ``total`` is None while unknown.
+
+    ``left_s`` are the seconds until all stages are done, where that can be told.
+    """
 
     stage: str
     done: int
     total: int | None = None
     note: str = ""
+    left_s: float | None = None
 
 
 def _ignore(progress: Progress) -> None:

@@ -36,7 +36,6 @@ from trainer.objectives.losses import OBJECTIVES
 
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]
-MakeGeneral = Callable[[Control], Path]
 _METRICS = ("full", "diagonal", "euclidean", "projected", "paper_code")
 EXPERIMENTS = (*(f"table{n}" for n in range(1, 10)), "figure2")
 
@@ -67,17 +66,15 @@ def main(
     arguments: list[str] | None = None,
     watch: Watch = json_lines,
     show: Show = show_json,
-    make_general: MakeGeneral | None = None,
 ) -> int:
     """Run one command, its progress shown by ``watch``, its results by ``show``.
 
-    :param make_general: makes a general set for ``--from-library`` where none is named.
     :return: the exit code: 0 for success, 1 for a problem, 130 when stopped; wrong usage
         exits with 2.
     """
     parser = _parser()
     options = parser.parse_args(arguments)
-    options.watch, options.show, options.make_general = watch, show, make_general
+    options.watch, options.show = watch, show
     if options.from_library == ("command" in options):
         parser.error("name a command, or --from-library")
     try:

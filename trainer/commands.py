@@ -43,7 +43,8 @@ from trainer.recipes.export import (
 )
 from trainer.recipes.fit import fit_model
 from trainer.recipes.match import matched, tagged_pairs
-from trainer.recipes.personal import PersonalConfig, train_personal, write_personal
+from trainer.recipes.personal import PersonalConfig, train_personal
+from trainer.recipes.personal_model import write_personal
 from trainer.recipes.teacher import TEACHER, clip_features, load_student, load_teacher
 
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
@@ -63,12 +64,10 @@ def from_library(options: argparse.Namespace) -> None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
         base = find_model(os.fsdecode(stored))
         pairs = read_pairs(library, control)
-        general = options.general
-        if general is None and options.make_general is not None:
-            general = options.make_general(control)
-        run = data_folder() / "runs" / f"{target.name}-{pairs.digest(read_spec(base).id)}"
+        digest = pairs.digest(read_spec(base).id, repr(config))
+        run = data_folder() / "runs" / f"{target.name}-{digest}"
         model, outcome = train_personal(
-            base, pairs, run, config, control, general, options.insist, options.show
+            base, pairs, run, config, control, options.general, options.insist, options.show
         )
         if outcome.way:
             control.report(Progress("writing", 0))

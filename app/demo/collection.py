@@ -16,7 +16,6 @@ from engine.paths import assets
 from engine.progress import Control, Progress
 
 MANIFEST = "descriptions.csv"
-_TAKES = 5
 
 
 def make_demo_sounds(folder: Path, control: Control) -> int:
@@ -43,31 +42,6 @@ def make_demo_sounds(folder: Path, control: Control) -> int:
     return made
 
 
-def make_general_set(folder: Path, control: Control) -> Path:
-    """Write several takes of every demo sound, and return their manifest (path, caption).
-
-    They stand for sounds of everything where a model trained on one library is asked what
-    it has forgotten.
-
-    :raises InputError: the folder cannot be written.
-    """
-    takes = [
-        (f"{Path(name).stem}_{take}.wav", name, text)
-        for name, text in descriptions()
-        for take in range(_TAKES)
-    ]
-    manifest = folder / MANIFEST
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for number, (take, name, _) in enumerate(takes):
-            control.report(Progress("making sounds to compare with", number, len(takes)))
-            _make(folder / take, _recipe(name))
-        _write_manifest(manifest, [(take, text) for take, _, text in takes])
-    except OSError as error:
-        raise InputError(f"{folder} cannot be written: {error.strerror or error}") from None
-    return manifest
-
-
 def descriptions() -> list[tuple[str, str]]:
     """Return (file name, description) of every demo sound."""
     with (assets() / "demo" / MANIFEST).open(encoding="utf-8", newline="") as file:
@@ -82,18 +56,12 @@ def _recipe(name: str) -> Callable[[Random], Signal]:
 def _make(path: Path, recipe: Callable[[Random], Signal]) -> int:
     if path.exists():
         return 0
-    seed = int.from_bytes(path.stem.encode()[:8], "little") + _take(path.stem)
+    seed = int.from_bytes(path.stem.encode()[:8], "little")
     signal = sounds.peak_limited(recipe(np.random.default_rng(seed)))
     draft = path.with_name(path.name + ".part")
     soundfile.write(draft, signal, RATE_HZ, subtype="PCM_16", format="WAV")
     draft.replace(path)
     return 1
-
-
-def _take(stem: str) -> int:
-    """Return the number at the end of a take's name; the demo sound itself has none."""
-    last = stem.rpartition("_")[2]
-    return 1 + int(last) if last.isdigit() else 0
 
 
 def _write_manifest(path: Path, rows: list[tuple[str, str]]) -> None:

@@ -62,3 +62,16 @@ def time_left(seconds: float) -> str:
     if seconds < 5400:
         return tr("{} min left").format(round(seconds / 60))
     return tr("{} h left").format(round(seconds / 3600, 1))
+
+
+def roughly_left(seconds: float) -> str:
+    """Return how long something long still takes, as people say it: ``about 2 minutes left``."""
+    if seconds < 20:
+        return tr("a few seconds left")
+    if seconds < 45:
+        return tr("less than a minute left")
+    if seconds < 90:
+        return tr("about a minute left")
+    if seconds < 5400:
+        return tr("about {} minutes left").format(round(seconds / 60))
+    return tr("about {} hours left").format(round(seconds / 3600))

@@ -49,23 +49,58 @@ def test_durations_read_as_people_write_them(seconds, text):
     assert report.clock(seconds) == text
 
 
-def test_training_on_a_library_shows_before_and_after_and_how_to_go_back():
-    standing = {"r1": 0.1, "r10": 0.3, "map10": 0.2, "general": 0.6}
-    event = {
-        "base": "default",
-        "before": standing,
-        "after": {**standing, "r1": 0.4},
-        "sounds": 85,
-        "held_out": 15,
-        "kept": "",
-        "model": "/home/me/models/mine",
-    }
-    text = report.personal(event)
-    assert "held-out sounds, found first             0.100         0.400" in text
+TRAINED = {
+    "base": "default",
+    "before": {"r1": 0.33, "r10": 0.6, "map10": 0.4, "agreement": 1.0, "general": None},
+    "after": {"r1": 0.41, "r10": 0.7, "map10": 0.5, "agreement": 0.93, "general": None},
+    "sounds": 560,
+    "chosen_on": 118,
+    "held_out": 120,
+    "names": 100,
+    "forgets": False,
+    "kept": "",
+    "model": "/home/me/models/mine",
+}
+
+
+def test_training_on_a_library_shows_what_was_gained_on_what_and_how_to_go_back():
+    text = report.personal(TRAINED)
+    assert "names, found first                       0.330         0.410" in text
+    assert (
+        "Found first: 41 of 100 names, before: 33 (measured on 120 sounds that were not used for "
+        "training)."
+    ) in text
+    assert (
+        "Sounds in general: as before (93% of reference sounds are matched as they were)." in text
+    )
     assert "soundsift models use mine" in text
     assert "soundsift models use default" in text
-    refused = report.personal({**event, "model": None, "kept": "nothing was better"})
+    assert "general set" not in text
+    refused = report.personal({**TRAINED, "model": None, "kept": "nothing was better"})
     assert "No new model was made: nothing was better." in refused
+
+
+def test_a_gain_that_is_not_confirmed_or_not_watched_over_is_not_praised():
+    worse = {**TRAINED, "after": {**TRAINED["after"], "map10": 0.39, "agreement": 0.6}}
+    text = report.personal({**worse, "forgets": True})
+    assert "do not confirm" in text
+    assert "Sounds in general: worse than before (60%" in text
+    blind = {key: {**TRAINED[key], "agreement": None} for key in ("before", "after")}
+    assert "Sounds in general: not measured" in report.personal({**TRAINED, **blind})
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (3, "a few seconds left"),
+        (30, "less than a minute left"),
+        (60, "about a minute left"),
+        (125, "about 2 minutes left"),
+        (7300, "about 2 hours left"),
+    ],
+)
+def test_time_is_told_in_words(seconds, said):
+    assert report.time_left(seconds) == said
 
 
 def test_what_only_sounds_alike_is_not_called_the_same():

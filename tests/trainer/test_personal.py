@@ -1,6 +1,7 @@
 """Training on a library, on made-up features whose truth is known."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +9,10 @@ import torch
 
 from engine.errors import InputError
 from engine.metadata.captions import caption_of, caption_of_name
+from engine.models.folder import write_model
 from engine.models.match_model import load_captioner, load_model
 from engine.models.spec import read_spec
-from engine.progress import Control
+from engine.progress import Cancelled, Control, Progress
 from engine.store import Library, StoredWindow
 from engine.store.records import FileFacts
 from engine.store.tables import MISSING
@@ -18,10 +20,13 @@ from engine.store.tags import accepted_tags
 from tests.conftest import accept_tags
 from trainer.data.library_pairs import CaptionedFeatures, read_pairs, with_captions
 from trainer.data.pairs import shuffled
-from trainer.recipes.personal import PersonalConfig, train_personal, write_personal
+from trainer.recipes import personal
+from trainer.recipes.exam import Standing, hear_general_set
+from trainer.recipes.personal import PersonalConfig, Trial, parts_of, train_personal
+from trainer.recipes.personal_model import write_personal
 
 NOUNS = ["door", "rain", "bell", "wind", "dog", "cat", "tone", "sound"]
-CONFIG = PersonalConfig(steps=150, batch=64, heads_rate=3e-3, metric_rate=1e-4)
+CONFIG = PersonalConfig(steps=100, batch=64, heads_rate=3e-3, metric_rate=1e-4)
 
 
 def facts(path: str) -> FileFacts:
@@ -45,7 +50,22 @@ def pairs() -> CaptionedFeatures:
                 noise = 0.5 * torch.randn(384, generator=generator)
                 features.append(directions[first] + 0.7 * directions[second] + noise)
                 captions.append((f"{NOUNS[first]} {NOUNS[second]}",))
-    return CaptionedFeatures(torch.stack(features), torch.arange(len(captions)), tuple(captions))
+    clip = torch.arange(len(captions))
+    takes = tuple((clip // 6).tolist())
+    return CaptionedFeatures(torch.stack(features), clip, tuple(captions), takes)
+
+
+@pytest.fixture
+def guarded_folder(model_folder, pairs, tmp_path):
+    """The common model with exemplars, which lie where the library's sounds do not."""
+    model = load_model(model_folder)
+    model.exemplars = 3 * torch.randn(200, 384, generator=torch.Generator().manual_seed(5))
+    bank = tuple(f"{one} {other}" for one in NOUNS for other in NOUNS)
+    model.spec = replace(model.spec, exemplars=200, bank=bank)
+    model.bank_vectors = torch.zeros(len(bank), 32)
+    model.bank_potentials = torch.zeros(len(bank))
+    write_model(tmp_path / "guarded", model, model_folder / "tokenizer.json")
+    return tmp_path / "guarded"
 
 
 @pytest.mark.parametrize(
@@ -97,10 +117,33 @@ def test_too_small_a_library_and_one_of_a_single_name_are_told(tmp_path):
             read_pairs(library, Control())
 
 
-def test_takes_of_one_name_are_never_split(pairs):
-    training, test = pairs.split(0.2, 0)
-    assert not {t[0] for t in training.captions} & {t[0] for t in test.captions}
-    assert len(training.captions) + len(test.captions) == len(pairs.captions)
+def test_a_recording_is_never_parted_and_every_sound_has_one_part(pairs):
+    parts = pairs.split((60, 30), 0)
+    recordings = [set(part.recordings) for part in parts]
+    assert not recordings[0] & recordings[1]
+    assert not recordings[0] & recordings[2]
+    assert not recordings[1] & recordings[2]
+    assert [len(part.captions) for part in parts] == [384 - 90, 60, 30]
+
+
+def test_sounds_of_one_name_from_other_recordings_may_be_held_out(pairs):
+    """What a held-out sound is called may well have been learnt from other sounds."""
+    apart = replace(pairs, recordings=())
+    training, test = apart.split((100,), 0)
+    assert {t[0] for t in training.captions} & {t[0] for t in test.captions}
+
+
+def test_a_recording_larger_than_a_part_is_trained_on(pairs):
+    one = replace(pairs, recordings=(0,) * 300 + tuple(range(1, 85)))
+    training, test = one.split((50,), 3)
+    assert 0 in training.recordings and 0 not in test.recordings
+    assert len(test.captions) == 50
+
+
+def test_too_few_recordings_are_told(pairs):
+    few = replace(pairs, recordings=tuple(n // 96 for n in range(384)))
+    with pytest.raises(InputError, match="384 named sounds of this library come from 4 recordings"):
+        parts_of(few, 1)
 
 
 def test_a_part_keeps_sounds_and_captions_together(pairs):
@@ -117,8 +160,13 @@ def test_training_helps_on_sounds_that_were_held_out(model_folder, pairs, tmp_pa
     )
     assert outcome.way > 0
     assert outcome.after.map10 > outcome.before.map10 + 0.2
-    assert outcome.before.general is None
+    assert outcome.before.general is None and outcome.before.agreement is None
+    assert outcome.sounds + outcome.chosen_on + outcome.held_out == len(pairs.captions)
     assert {event["event"] for event in told} >= {"loss", "way"}
+    log = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    (chosen,) = [event for event in map(json.loads, log) if event["event"] == "chosen"]
+    assert chosen["way"] == outcome.way
+    assert [trial["way"] for trial in chosen["ways"]] == [1.0, 0.75, 0.5, 0.25]
     target = tmp_path / "models" / "mine"
     write_personal(target, model_folder, model, outcome, pairs)
     spec = read_spec(target)
@@ -158,27 +206,114 @@ def test_half_of_the_names_wrong_is_not_worse_than_no_training(model_folder, pai
     assert right(model) >= right(base)
 
 
+def test_what_is_reported_has_no_part_in_training_or_choosing(model_folder, pairs, tmp_path):
+    """Another truth of the reported sounds changes the report, and nothing else."""
+    told: list[dict] = []
+    _, outcome = train_personal(
+        model_folder, pairs, tmp_path / "run", CONFIG, Control(), tell=told.append
+    )
+    reported = set(parts_of(pairs, CONFIG.seed)[2].recordings)
+    told_again: list[dict] = []
+    captions = tuple(
+        ("rain bell" if recording == min(reported) else "bell rain",)
+        if recording in reported
+        else texts
+        for texts, recording in zip(pairs.captions, pairs.recordings, strict=True)
+    )
+    other = replace(pairs, captions=captions)
+    _, again = train_personal(
+        model_folder, other, tmp_path / "again", CONFIG, Control(), tell=told_again.append
+    )
+    assert again.way == outcome.way
+    ways = [[e for e in events if e["event"] == "way"] for events in (told, told_again)]
+    assert ways[0] == ways[1]
+    assert again.after.map10 != outcome.after.map10
+
+
+def test_a_general_set_that_cannot_be_read_is_told(model_folder, tmp_path):
+    model, absent = load_model(model_folder), tmp_path / "absent.csv"
+    with pytest.raises(InputError, match=r"absent\.csv cannot be read as CSV"):
+        hear_general_set(model, absent, Control())
+    other = tmp_path / "other.csv"
+    other.write_text("path,name\na.wav,dog\n")
+    with pytest.raises(InputError, match="has no column named caption"):
+        hear_general_set(model, other, Control())
+    with pytest.raises(InputError, match="folder, not a file"):
+        hear_general_set(model, tmp_path, Control())
+
+
+class Known:
+    """A general set on which only the base's metric does well."""
+
+    def __init__(self, model_folder) -> None:
+        self.base = load_model(model_folder).metric.factor
+
+    def figure(self, captioner) -> float:
+        return 0.9 if torch.equal(captioner.model.metric.factor, self.base) else 0.5
+
+
 def test_what_would_be_forgotten_elsewhere_stops_it_unless_insisted(
     model_folder, pairs, tmp_path, monkeypatch
 ):
-    from trainer.recipes import personal
-
-    class Known:
-        """A general set on which only the base's metric does well."""
-
-        def figure(self, captioner) -> float:
-            base = load_model(model_folder).metric.factor
-            return 0.9 if torch.equal(captioner.model.metric.factor, base) else 0.5
-
-    monkeypatch.setattr(personal, "hear_general_set", lambda *ignored: Known())
+    monkeypatch.setattr(personal, "hear_general_set", lambda *ignored: Known(model_folder))
     general = tmp_path / "general.csv"
     arguments = (model_folder, pairs, tmp_path / "run", CONFIG, Control(), general)
     _, outcome = train_personal(*arguments)
-    assert outcome.way == 0.0
+    assert outcome.way == 0.0 and not outcome.forgets
     assert "cost too much" in outcome.kept
     _, insisted = train_personal(*arguments, insist=True)
-    assert insisted.way > 0
+    assert insisted.way > 0 and insisted.forgets
     assert json.dumps(insisted.to_dict())
+
+
+def test_exemplars_that_are_not_rehearsed_tell_what_was_forgotten(guarded_folder, pairs, tmp_path):
+    hard = replace(CONFIG, rehearsal=0.0, heads_rate=1e-2)
+    arguments = (guarded_folder, pairs, tmp_path / "run", hard, Control())
+    _, outcome = train_personal(*arguments)
+    assert outcome.way == 0.0 and "cost too much" in outcome.kept
+    assert outcome.after.agreement == 1.0
+    _, insisted = train_personal(*arguments, insist=True)
+    assert insisted.way > 0 and insisted.forgets
+    assert insisted.after.agreement is not None
+    assert insisted.after.agreement < personal.MUST_AGREE
+
+
+def trial(way: float, map10: float, surely: bool, forgets: bool) -> Trial:
+    return Trial(way, Standing(0.5, 0.5, map10), surely, forgets)
+
+
+@pytest.mark.parametrize(
+    ("trials", "way", "why"),
+    [
+        ([trial(1.0, 0.6, True, False), trial(0.5, 0.7, True, False)], 0.5, ""),
+        ([trial(1.0, 0.9, True, True), trial(0.5, 0.7, True, False)], 0.5, ""),
+        ([trial(1.0, 0.9, False, False), trial(0.5, 0.8, True, False)], 0.5, ""),
+        ([trial(1.0, 0.9, True, True)], 0.0, "cost too much"),
+        ([trial(1.0, 0.9, False, True)], 0.0, "surely better"),
+        ([trial(1.0, 0.1, True, False)], 0.0, "surely better"),
+    ],
+)
+def test_the_best_way_is_one_that_is_sure_and_forgets_little(trials, way, why):
+    chosen, kept = personal.choice(trials, Standing(0.4, 0.5, 0.5), insist=False)
+    assert chosen == way and why in kept
+
+
+def test_training_that_was_stopped_goes_on_and_ends_the_same(model_folder, pairs, tmp_path):
+    whole, outcome = train_personal(model_folder, pairs, tmp_path / "whole", CONFIG, Control())
+    first: list[Progress] = []
+    with pytest.raises(Cancelled):
+        stopping = Control(first.append, lambda: len(first) == 80)
+        train_personal(model_folder, pairs, tmp_path / "run", CONFIG, stopping)
+    seen: list[Progress] = []
+    model, again = train_personal(
+        model_folder, pairs, tmp_path / "run", CONFIG, Control(seen.append)
+    )
+    training = [p for p in seen if p.stage == "training"]
+    assert training[0].done > 50
+    assert all(p.left_s is not None for p in training[6:])
+    assert seen[-1].left_s is not None
+    assert again == outcome
+    assert torch.equal(model.metric.factor, whole.metric.factor)
 
 
 def test_threads_are_those_that_the_process_may_use(monkeypatch):

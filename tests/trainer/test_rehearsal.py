@@ -4,11 +4,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import Captioner, load_captioner, load_model
 from engine.models.weights import load_tensors
 from trainer.loop.schedule import update_average, warm_up_cosine
 from trainer.recipes.export import centres
-from trainer.recipes.rehearsal import Rehearsal
+from trainer.recipes.rehearsal import Guard, Rehearsal
+
+WORDS = ["door", "rain", "bell", "wind", "dog", "cat"]
 
 
 @pytest.fixture
@@ -75,3 +77,42 @@ def test_an_average_follows_floats_and_copies_counters():
     update_average(average, {"w": torch.ones(1), "n": torch.tensor(5)}, 0.9, step=1000)
     assert average["w"].item() == pytest.approx(0.1)
     assert average["n"].item() == 5
+
+
+@pytest.fixture
+def wide(base):
+    base.spec = replace(base.spec, bank=tuple(f"{a} {b}" for a in WORDS for b in WORDS))
+    base.exemplars = 3 * torch.randn(100, 384)
+    base.spec = replace(base.spec, exemplars=100)
+    return base
+
+
+def test_the_guard_sees_no_sound_and_no_text_that_is_rehearsed(wide, model_folder):
+    tokenizer = load_captioner(model_folder).tokenizer
+    rehearsal, guard = Rehearsal(wide, tokenizer, 1.0), Guard.of(wide, tokenizer)
+    assert len(rehearsal.sounds) + len(guard.sounds) == 100
+    assert torch.cdist(rehearsal.sounds, guard.sounds).min() > 0
+    assert len(rehearsal.texts) + len(guard.texts) == len(wide.spec.bank)
+    assert guard.agreement(Captioner(wide, tokenizer)) == 1.0
+
+
+def test_the_guard_falls_with_what_is_forgotten(wide, model_folder):
+    tokenizer = load_captioner(model_folder).tokenizer
+    guard, found = Guard.of(wide, tokenizer), []
+    direction = torch.randn(32, 64)
+    for amount in (0.0, 0.03, 0.1, 1.0):
+        model = copy.deepcopy(wide)
+        with torch.no_grad():
+            model.audio_head.layers[3].weight.add_(amount * direction)
+        found.append(guard.agreement(Captioner(model, tokenizer)))
+    assert found == sorted(found, reverse=True)
+    assert found[0] == 1.0 and found[-1] < 0.5
+
+
+def test_the_guard_hears_of_a_text_tower_that_has_changed(wide, model_folder):
+    tokenizer = load_captioner(model_folder).tokenizer
+    guard, model = Guard.of(wide, tokenizer), copy.deepcopy(wide)
+    with torch.no_grad():
+        for parameter in model.text_tower.parameters():
+            parameter.add_(torch.randn_like(parameter))
+    assert guard.agreement(Captioner(model, tokenizer)) < 1.0

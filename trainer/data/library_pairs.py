@@ -1,14 +1,15 @@
 """Pairs that a user's own library holds: what was heard, and what its files are called.
 
 A sound's captions are its accepted tags, the description in its header, and its file's name
-(or its folder's).  Names are noisy, which is what partial transport is for.
+(or its folder's).  Names are noisy, which is what incomplete transport is for.  What comes from one
+recording (:mod:`trainer.data.recordings`) is never parted.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
 from engine.tags.taxonomy import caption_of_tag
 from trainer.data.pairs import ALL, Batch
+from trainer.data.recordings import recordings_of
 
 FEWEST_SOUNDS = 50
 _LONGEST_DESCRIPTION = 200  # characters
@@ -36,11 +38,13 @@ class CaptionedFeatures:
     :param features: of all windows, (windows, width).
     :param clip: (windows,) the clip that each window belongs to.
     :param captions: every clip's captions, at least one each, the surest first.
+    :param recordings: the recording that each clip comes from; empty where each has its own.
     """
 
     features: Tensor
     clip: Tensor
     captions: tuple[tuple[str, ...], ...]
+    recordings: tuple[int, ...] = ()
 
     @cached_property
     def _windows(self) -> tuple[Tensor, np.ndarray, np.ndarray]:
@@ -68,7 +72,7 @@ class CaptionedFeatures:
 
     def digest(self, *more: str) -> str:
         """Return twelve hexadecimal digits that change with captions, features or ``more``."""
-        told = repr([*more, self.captions, float(self.features.sum())])
+        told = repr([*more, self.captions, self.recordings, float(self.features.sum())])
         return hashlib.sha256(told.encode()).hexdigest()[:12]
 
     def part(self, clips: np.ndarray) -> CaptionedFeatures:
@@ -77,15 +81,25 @@ class CaptionedFeatures:
         place[torch.from_numpy(clips)] = torch.arange(len(clips))
         kept = place[self.clip] >= 0
         captions = tuple(self.captions[clip] for clip in clips)
-        return CaptionedFeatures(self.features[kept], place[self.clip[kept]], captions)
+        recordings = tuple(self.recordings[clip] for clip in clips) if self.recordings else ()
+        return CaptionedFeatures(self.features[kept], place[self.clip[kept]], captions, recordings)
 
-    def split(self, share: float, seed: int) -> tuple[CaptionedFeatures, CaptionedFeatures]:
-        """Return (training, held out): takes of one recording, alike in name, stay together."""
-        names = sorted({texts[0] for texts in self.captions})
-        rng = np.random.default_rng(seed)
-        held = {names[i] for i in rng.permutation(len(names))[: max(1, round(share * len(names)))]}
-        out = np.array([texts[0] in held for texts in self.captions])
-        return self.part(np.flatnonzero(~out)), self.part(np.flatnonzero(out))
+    def split(self, sizes: Sequence[int], seed: int) -> list[CaptionedFeatures]:
+        """Return what is left, and then parts of about so many sounds, by whole recordings.
+
+        A recording that has more sounds than a part still has room for stays in what is left.
+        """
+        recordings = np.array(self.recordings or range(len(self.captions)))
+        _, recordings, counts = np.unique(recordings, return_inverse=True, return_counts=True)
+        part = np.zeros(len(counts), np.int64)
+        room = np.array([0, *sizes])
+        for recording in np.random.default_rng(seed).permutation(len(counts)):
+            place = int(room.argmax())
+            if counts[recording] <= room[place]:
+                part[recording] = place
+                room[place] -= counts[recording]
+        of_clip = part[recordings]
+        return [self.part(np.flatnonzero(of_clip == place)) for place in range(len(room))]
 
 
 def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
@@ -120,14 +134,27 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
         text = captions[heard[0]][0]
         raise InputError(f'all sounds of {library.path} are called "{text}": nothing to tell apart')
     place = {sound_id: index for index, sound_id in enumerate(heard)}
-    features = np.frombuffer(b"".join(row.features for row in rows), np.float16)
-    return CaptionedFeatures(
-        torch.from_numpy(features.reshape(len(rows), -1).astype(np.float32)),
-        torch.tensor([place[row.sound_id] for row in rows]),
-        tuple(captions[sound_id] for sound_id in heard),
+    stored = np.frombuffer(b"".join(row.features for row in rows), np.float16)
+    features = torch.from_numpy(stored.reshape(len(rows), -1).astype(np.float32))
+    clip = torch.tensor([place[row.sound_id] for row in rows])
+    paths = {sound.id: Path(sound.path) for sound in sounds}
+    recordings = recordings_of(
+        [paths[sound_id] for sound_id in heard], _means(features, clip, len(heard)), control
     )
+    return CaptionedFeatures(
+        features,
+        clip,
+        tuple(captions[sound_id] for sound_id in heard),
+        tuple(recordings.tolist()),
+    )
+
+
+def _means(features: Tensor, clip: Tensor, clips: int) -> Tensor:
+    """Return every clip's mean features, (clips, width)."""
+    total = features.new_zeros(clips, features.shape[1]).index_add_(0, clip, features)
+    return total / torch.bincount(clip, minlength=clips)[:, None]
 
 
 def with_captions(pairs: CaptionedFeatures, captions: Sequence[str]) -> CaptionedFeatures:
     """Return the same sounds under other captions, one each."""
-    return CaptionedFeatures(pairs.features, pairs.clip, tuple((text,) for text in captions))
+    return replace(pairs, captions=tuple((text,) for text in captions))

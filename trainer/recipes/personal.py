@@ -1,9 +1,10 @@
 """Train a model on the user's own library, from stored features, without forgetting.
 
-Projections and metric learn by partial transport, because names are noisy.  Afterwards the
+Projections and metric learn by incomplete transport, because names are noisy.  Afterwards the
 weights are moved only part of the way from the base model to the trained one (Wortsman et
 al., *Robust fine-tuning of zero-shot models*, CVPR 2022): as far as sounds that were held out
-are found best, and no farther than a general set of sounds allows.
+are found best, and no farther than what the model knew in general allows.  What that gained is
+told by sounds that were held out of the choice, too.
 """
 
 from __future__ import annotations
@@ -14,37 +15,28 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.models.drafts import draft_of
-from engine.models.familiar import Familiar
-from engine.models.folder import write_model
-from engine.models.match_model import (
-    Captioner,
-    Listener,
-    MatchModel,
-    load_model,
-    load_tokenizer,
-)
-from engine.models.spec import Ranking
-from engine.progress import Control, Progress
-from engine.tags.taxonomy import SENTENCE
-from engine.transport import bank_potentials, library_potential, mahalanobis_cost
+from engine.models.match_model import Captioner, MatchModel, load_model, load_tokenizer
+from engine.progress import Control
 from trainer.data.library_pairs import CaptionedFeatures
-from trainer.evaluation.metrics import recall_and_map
-from trainer.evaluation.protocols import hear, read_manifest
-from trainer.loop.run import Rates, Run, RunConfig, reporting
+from trainer.loop.run import Rates, Run, RunConfig
 from trainer.objectives.losses import ObjectiveConfig
-from trainer.recipes.rehearsal import Rehearsal
+from trainer.recipes.exam import Exam, Standing, Watch, exam_of, hear_general_set
+from trainer.recipes.rehearsal import Guard, Rehearsal
+from trainer.recipes.remaining import Remaining, Stage
 
-MAY_FORGET = 0.02  # of zero-shot R@1 on the general set
+MAY_FORGET = 0.02  # of zero-shot R@1 on a general set that was named
+MUST_AGREE = 0.75  # share of the guard's exemplars; see docs/decisions/0008
 _WAYS = (1.0, 0.75, 0.5, 0.25)  # shares of the way from the base to the trained weights
 _SURE = 2.0  # standard errors by which a way must be better
-_HELD_OUT = 0.15
+_HELD_OUT = 0.15  # of the sounds for choosing, and as many for reporting
 _LARGEST_TEST = 1000  # sounds
-_QUERIES, _WINDOWS = 500, 4000  # for moving the match strength's zero
+_FEWEST_RECORDINGS = 5  # of a test
+_TOWER_FACTOR = 6.0  # how much longer a step takes while the text tower learns, until it was timed
+_WRITING_FACTOR = 4.0  # how much longer writing takes than judging
+_JUDGING, _TRAINING, _TOWER, _COMPARING = range(4)  # stages
 
 
 @dataclass(frozen=True)
@@ -54,10 +46,11 @@ class PersonalConfig:
     steps: int = 500
     tower_steps: int = 0
     batch: int = 256
+    objective: str = "incomplete"
     mass: float = 0.85
     heads_rate: float = 3e-4
     metric_rate: float = 3e-5
-    rehearsal: float = 1.0
+    rehearsal: float = 3.0
     seed: int = 1
 
     def run_config(self, sounds: int) -> RunConfig:
@@ -66,24 +59,11 @@ class PersonalConfig:
             steps=self.steps,
             tower_steps=self.tower_steps,
             batch=min(self.batch, sounds),
-            objective=ObjectiveConfig("partial", mass=self.mass),
+            objective=ObjectiveConfig(self.objective, mass=self.mass),
             rates=Rates(self.heads_rate, self.metric_rate, 2e-5 if self.tower_steps else 0.0),
             metric_pull=1e-3,
             seed=self.seed,
         )
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How well a model does: on held-out sounds by their names, and in general.
-
-    ``general`` is zero-shot R@1 on the general set, None without one.
-    """
-
-    r1: float
-    r10: float
-    map10: float
-    general: float | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +72,9 @@ class Outcome:
 
     ``way`` is the share of the way that the weights were moved; 0 means that the base model
     was better, or that what is gained would cost too much elsewhere (``kept`` says which).
+    ``before`` and ``after`` are of ``held_out`` sounds, looked for by their ``names`` names, that
+    neither training nor choosing saw; ``chosen_on`` counts the sounds that the way was chosen by.
+    ``forgets`` tells that more was forgotten than is allowed, as may be where one insists.
     """
 
     before: Standing
@@ -99,38 +82,15 @@ class Outcome:
     way: float
     kept: str
     sounds: int
+    chosen_on: int
     held_out: int
+    names: int
+    forgets: bool = False
     model: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class GeneralSet:
-    """Sounds of everything, which a model should go on knowing: features, label of each."""
-
-    features: Tensor
-    labels: tuple[str, ...]
-
-    def figure(self, captioner: Captioner) -> float:
-        """Return zero-shot R@1."""
-        texts = sorted(set(self.labels))
-        relevant = torch.tensor([[own == text for text in texts] for own in self.labels])
-        cost = mahalanobis_cost(captioner.model.map_features(self.features), captioner(texts))
-        return recall_and_map(-cost, relevant, None)["r1"]
-
-
-def hear_general_set(model: MatchModel, manifest: Path, control: Control) -> GeneralSet:
-    """Listen to the sounds of a manifest (path, and label or caption)."""
-    header = manifest.read_text(encoding="utf-8-sig").splitlines()[:1]
-    column = "label" if header and "label" in header[0].split(",") else "caption"
-    rows = dict(read_manifest(manifest, column))
-    heard = hear(Listener(model), rows, control, mapped=False)
-    texts = [rows[path] for path in heard.paths]
-    labels = [SENTENCE.format(label=text) if column == "label" else text for text in texts]
-    return GeneralSet(heard.means(), tuple(labels))
 
 
 def train_personal(
@@ -145,84 +105,78 @@ def train_personal(
 ) -> tuple[MatchModel, Outcome]:
     """Train on a library's pairs; return the best model and what it came to.
 
-    :param general: manifest of the general set; without one nothing watches over forgetting.
+    :param general: manifest of sounds that the model should go on knowing.
     :param insist: take what is best on the held-out sounds, whatever is forgotten.
+    :raises InputError: too few recordings to hold some out.
     """
-    base = load_model(base_folder)
-    tokenizer = load_tokenizer(base_folder)
+    parts = parts_of(pairs, config.seed)
+    training, choosing, _ = parts
+    base, tokenizer = load_model(base_folder), load_tokenizer(base_folder)
     known = None if general is None else hear_general_set(base, general, control)
-    training, test = pairs.split(_HELD_OUT, config.seed)
+    left = Remaining(control, _stages(config))
+    left.report(_JUDGING, 0)
+    guard = Guard.of(base, tokenizer) if base.spec.exemplars else None
+    judge = _Judge(exam_of(choosing), Watch(guard, known), Captioner(base, tokenizer))
+    left.report(_JUDGING, 1)
+    rehearsal = Rehearsal(base, tokenizer, config.rehearsal) if guard else None
     model = copy.deepcopy(base).requires_grad_(True)
     settings = config.run_config(len(training.captions))
-    rehearsal = None
-    if base.spec.exemplars:
-        rehearsal = Rehearsal(base, tokenizer, config.rehearsal)
     run = Run(run_folder, model, tokenizer, training, settings, rehearse=rehearsal, tell=tell)
-    run.run(reporting("training", settings.steps, control))
-    control.report(Progress("comparing", 0, len(_WAYS)))
-    exam = exam_of(test, known, config.seed)
-    before, base_precisions = exam.grade(Captioner(base, tokenizer))
-    trained = run.averaged_weights()
-    best, kept = (0.0, base, before), "no way was better on the held-out sounds"
+    run.run(_reporting(left, config))
+    left.report(_COMPARING, 0)
+    trials = []
     for number, way in enumerate(_WAYS, start=1):
-        candidate = _on_the_way(base, trained, way)
-        standing, precisions = exam.grade(Captioner(candidate, tokenizer))
-        gain = precisions - base_precisions
-        surely = float(gain.mean()) > _SURE * float(gain.std()) / len(gain) ** 0.5
-        forgets = (
-            standing.general is not None
-            and before.general is not None
-            and standing.general < before.general - MAY_FORGET
-        )
-        tell({"event": "way", "way": way, **asdict(standing), "forgets": forgets})
-        control.report(Progress("comparing", number, len(_WAYS)))
-        if surely and forgets and not insist:
-            kept = "what was gained would have cost too much of what the base model knew"
-        elif surely and standing.map10 > best[2].map10:
-            best = (way, candidate, standing)
-    way, chosen, after = best
-    sizes = (len(training.captions), len(test.captions))
-    return chosen, Outcome(before, after, way, "" if way else kept, *sizes)
+        trials.append(judge.trial(way, on_the_way(base, run.averaged_weights(), way)))
+        tell({"event": "way", **trials[-1].to_dict()})
+        left.report(_COMPARING, number)
+    way, kept = choice(trials, judge.before, insist)
+    chosen = on_the_way(base, run.averaged_weights(), way) if way else base
+    outcome = _outcome(judge, (base, chosen), (way, kept), parts)
+    forgets = any(trial.forgets for trial in trials if trial.way == way)
+    outcome = replace(outcome, forgets=forgets)
+    ways = [trial.to_dict() for trial in trials]
+    run.log({"event": "chosen", "ways": ways, **outcome.to_dict()})
+    left.report(_COMPARING, len(_WAYS) + 1)
+    return chosen, outcome
 
 
-@dataclass(frozen=True)
-class Exam:
-    """Held-out sounds, looked for by their names, and the general set."""
-
-    test: CaptionedFeatures
-    known: GeneralSet | None
-    queries: tuple[str, ...]
-    relevant: Tensor
-
-    def grade(self, captioner: Captioner) -> tuple[Standing, Tensor]:
-        """Return a model's standing, and each query's reciprocal rank."""
-        with torch.inference_mode():
-            u = captioner.model.map_features(self.test.features)
-            cost = mahalanobis_cost(captioner(self.queries), u)
-            scores = cost.new_full((len(self.queries), len(self.test.captions)), -torch.inf)
-            clip = self.test.clip.expand_as(cost)
-            scores = scores.scatter_reduce(1, clip, -cost, "amax")
-            figures = recall_and_map(scores, self.relevant)
-            own = scores.masked_fill(~self.relevant, -torch.inf).max(1).values
-            rank = (scores > own[:, None]).sum(1) + 1
-            general = None if self.known is None else self.known.figure(captioner)
-        standing = Standing(figures["r1"], figures["r10"], figures["map"], general)
-        return standing, 1.0 / rank
+def _outcome(
+    judge: _Judge,
+    models: tuple[MatchModel, MatchModel],
+    choice: tuple[float, str],
+    parts: Sequence[CaptionedFeatures],
+) -> Outcome:
+    """Return what became of a choice, by the sounds that had no part in it."""
+    exam = exam_of(parts[2])
+    before, after = (judge.standing(exam, model)[0] for model in models)
+    sounds, chosen_on, held_out = (len(part.captions) for part in parts)
+    return Outcome(before, after, *choice, sounds, chosen_on, held_out, len(exam.queries))
 
 
-def exam_of(test: CaptionedFeatures, known: GeneralSet | None, seed: int) -> Exam:
-    """Return the exam on held-out pairs, at most 1,000 of them."""
-    if len(test.captions) > _LARGEST_TEST:
-        generator = torch.Generator().manual_seed(seed)
-        kept = torch.randperm(len(test.captions), generator=generator)[:_LARGEST_TEST]
-        test = test.part(kept.sort().values.numpy())
-    names = [texts[0] for texts in test.captions]
-    queries = tuple(sorted(set(names)))
-    relevant = torch.tensor([[name == query for name in names] for query in queries])
-    return Exam(test, known, queries, relevant)
+def parts_of(pairs: CaptionedFeatures, seed: int) -> tuple[CaptionedFeatures, ...]:
+    """Return what to train on, what to choose the way by, and what to report the gains by.
+
+    :raises InputError: too few recordings to hold some out.
+    """
+    size = min(round(_HELD_OUT * len(pairs.captions)), _LARGEST_TEST)
+    parts = pairs.split((size, size), seed)
+    for part in parts[1:]:
+        names = {texts[0] for texts in part.captions}
+        if _count(part) < _FEWEST_RECORDINGS or len(names) < 2:
+            raise InputError(
+                f"the {len(pairs.captions)} named sounds of this library come from {_count(pairs)} "
+                "recordings (takes of one name in one folder are one), too few to hold some out "
+                "and measure by them: index sounds of other recordings, too"
+            )
+    return tuple(parts)
 
 
-def _on_the_way(base: MatchModel, trained: dict[str, Tensor], way: float) -> MatchModel:
+def _count(pairs: CaptionedFeatures) -> int:
+    """Return of how many recordings sounds come."""
+    return len(set(pairs.recordings or range(len(pairs.captions))))
+
+
+def on_the_way(base: MatchModel, trained: dict[str, Tensor], way: float) -> MatchModel:
     """Return a model ``way`` of the way from the base's weights to the trained ones."""
     model = copy.deepcopy(base)
     state = model.state_dict()
@@ -233,86 +187,86 @@ def _on_the_way(base: MatchModel, trained: dict[str, Tensor], way: float) -> Mat
     return model
 
 
-def write_personal(
-    folder: Path, base_folder: Path, model: MatchModel, outcome: Outcome, pairs: CaptionedFeatures
-) -> None:
-    """Write a personal model as a folder of its own, whole or not at all.
+@dataclass(frozen=True)
+class Trial:
+    """A way, and what became of it on the sounds that ways are chosen by."""
 
-    :raises InputError: there is such a folder already, or it cannot be written.
+    way: float
+    standing: Standing
+    surely: bool
+    forgets: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON."""
+        found = {"way": self.way, "surely": self.surely, "forgets": self.forgets}
+        return {**asdict(self.standing), **found}
+
+
+class _Judge:
+    """Tries ways, on sounds that were held out and under what watches over forgetting."""
+
+    def __init__(self, exam: Exam, watch: Watch, base: Captioner) -> None:
+        self._exam, self._watch = exam, watch
+        self._tokenizer = base.tokenizer
+        self.before, self._precisions = self.standing(exam, base.model)
+
+    def standing(self, exam: Exam, model: MatchModel) -> tuple[Standing, Tensor]:
+        """Return a model's whole standing, and each query's reciprocal rank."""
+        captioner = Captioner(model, self._tokenizer)
+        standing, precisions = exam.grade(captioner)
+        agreement, general = self._watch.figures(captioner)
+        return replace(standing, agreement=agreement, general=general), precisions
+
+    def trial(self, way: float, model: MatchModel) -> Trial:
+        """Return how a model on the way does."""
+        standing, precisions = self.standing(self._exam, model)
+        gain = precisions - self._precisions
+        surely = float(gain.mean()) > _SURE * float(gain.std()) / len(gain) ** 0.5
+        return Trial(way, standing, surely, self._forgets(standing))
+
+    def _forgets(self, now: Standing) -> bool:
+        agrees = now.agreement is None or now.agreement >= MUST_AGREE
+        if now.general is None or self.before.general is None:
+            return not agrees
+        return not agrees or now.general < self.before.general - MAY_FORGET
+
+
+def choice(trials: Sequence[Trial], before: Standing, insist: bool) -> tuple[float, str]:
+    """Return the best way, 0 for the base model as it was, and then why."""
+    sure = [trial for trial in trials if trial.surely]
+    allowed = [trial for trial in sure if insist or not trial.forgets]
+    best = max(allowed, key=lambda trial: trial.standing.map10, default=None)
+    if best is not None and best.standing.map10 > before.map10:
+        return best.way, ""
+    if any(trial.forgets for trial in sure):
+        return 0.0, "what was gained would have cost too much of what the base model knew"
+    return 0.0, "no way was surely better on the held-out sounds"
+
+
+def _stages(config: PersonalConfig) -> list[Stage]:
+    """Return the stages of a run, up to the new model's folder.
+
+    What takes long in judging and writing is to read the bank's texts: half of them at first, and
+    once more for each trial where the text tower has learnt.
     """
-    if folder.exists():
-        raise InputError(f"{folder} is there already: choose another --name")
-    base = load_model(base_folder)
-    spec = replace(
-        base.spec,
-        name=folder.name,
-        base=base.spec.id,
-        ranking=_moved_ranking(base, model, base_folder, pairs),
-        provenance=f"Trained on a library of {outcome.sounds} sounds, from {base.spec.name}.",
-    )
-    model.spec = spec
-    with draft_of(folder) as draft:
-        write_model(draft, model, base_folder / "tokenizer.json", pairs.features)
-        card = _card(spec.name, base.spec.name, outcome)
-        (draft / "README.md").write_text(card, encoding="utf-8")
-
-
-@torch.inference_mode()
-def _moved_ranking(
-    base: MatchModel, model: MatchModel, base_folder: Path, pairs: CaptionedFeatures
-) -> Ranking:
-    """Return the base's ranking with the strength's zero where it was, among this library.
-
-    The zero moves as the median evidence of reference texts for the library's best sounds
-    moves, and for sounds that of their nearest neighbours.
-    """
-    tokenizer = load_tokenizer(base_folder)
-    step = max(1, len(pairs.features) // _WINDOWS)
-    windows = pairs.features[::step]
-    texts = model.spec.bank[:: max(1, len(model.spec.bank) // _QUERIES)]
-    medians = []
-    for m in (base, model):
-        ranking, u = m.spec.ranking, m.map_features(windows)
-        captioner = Captioner(m, tokenizer)
-        bank = m.bank_vectors if m is base else captioner(m.spec.bank)
-        m.bank_vectors.copy_(bank)
-        to_bank = mahalanobis_cost(u, bank) / ranking.cost_scale
-        g = bank_potentials(to_bank, ranking.epsilon, tolerance=1e-3, max_iterations=100).g
-        f = library_potential(to_bank, g, ranking.epsilon)
-        familiar, queries = Familiar.of(m, g), captioner(texts)
-        score = ranking.strength_blend * f - mahalanobis_cost(queries, u) / ranking.cost_scale
-        by_text = score.amax(1) - familiar(queries)
-        among = ranking.strength_blend * f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale
-        others = among.masked_fill(torch.eye(*among.shape, dtype=torch.bool), -torch.inf)
-        by_sound = others.amax(1) - familiar(u[:_QUERIES])
-        medians.append((float(by_text.median()), float(by_sound.median())))
-    (text_0, sound_0), (text_1, sound_1) = medians
-    old = base.spec.ranking
-    return replace(
-        old,
-        query_potential=old.query_potential - (text_1 - text_0),
-        audio_query_potential=old.audio_query_potential - (sound_1 - sound_0),
-    )
-
-
-def comparison(outcome: Outcome) -> Sequence[tuple[str, str, str]]:
-    """Return rows of (figure, before, after)."""
-    rows = [
-        ("held-out sounds, found first (R@1)", outcome.before.r1, outcome.after.r1),
-        ("held-out sounds, among the first ten (R@10)", outcome.before.r10, outcome.after.r10),
-        ("held-out sounds, mAP@10", outcome.before.map10, outcome.after.map10),
+    read_again = 1.0 if config.tower_steps else 0.3
+    return [
+        Stage("judging the model as it is", 1),
+        Stage("training", config.steps - config.tower_steps, _TRAINING),
+        Stage("training the text tower", config.tower_steps, _TRAINING, _TOWER_FACTOR),
+        Stage("comparing", len(_WAYS) + 1, _JUDGING, read_again),
+        Stage("writing", 1, _JUDGING, _WRITING_FACTOR),
     ]
-    if outcome.before.general is not None and outcome.after.general is not None:
-        general = (outcome.before.general, outcome.after.general)
-        rows.append(("sounds of everything, zero-shot (R@1)", *general))
-    return [(name, f"{before:.3f}", f"{after:.3f}") for name, before, after in rows]
 
 
-def _card(name: str, base: str, outcome: Outcome) -> str:
-    table = "\n".join(f"| {a} | {b} | {c} |" for a, b, c in comparison(outcome))
-    return (
-        f"# Model card: {name}\n\nTrained by `soundsift train --from-library` on {outcome.sounds} "
-        f"sounds of a library, from the model `{base}`; its weights stand {outcome.way:.0%} of "
-        f"the way to what was trained. {outcome.held_out} sounds were held out.\n\n"
-        f"| figure | {base} | {name} |\n|---|---|---|\n{table}\n"
-    )
+def _reporting(left: Remaining, config: PersonalConfig) -> Callable[[int, float], None]:
+    """Return a watcher of the run that reports steps, and stops when asked to."""
+    first = config.steps - config.tower_steps
+
+    def watch(step: int, loss: float) -> None:
+        if step <= first:
+            left.report(_TRAINING, step, f"loss {loss:.3f}")
+        else:
+            left.report(_TOWER, step - first, f"loss {loss:.3f}")
+
+    return watch

@@ -22,11 +22,10 @@ from PySide6.QtWidgets import (
 from app.gui.dialogs.models import use_model_in
 from app.gui.dialogs.tables import TextTable
 from app.gui.jobs import belongs_to
+from app.gui.text import roughly_left
 from app.gui.widgets.curve import Curve
 from app.gui.widgets.plain import PlainLabel, menu_text
 from engine.models.spec import read_spec
-from engine.paths import data_folder
-from engine.progress import Control
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
@@ -61,7 +60,7 @@ class Training(QDialog):
         )
         self.says.setWordWrap(True)
         self.loss = Curve(self.tr("loss"), window.context.colours)
-        self.recall = Curve(self.tr("held-out mAP@10 on the way"), window.context.colours)
+        self.recall = Curve(self.tr("mAP@10 on the way, held out"), window.context.colours)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.table = TextTable((self.tr("Figure"), self._base, self.tr("trained")), wide=0)
@@ -79,28 +78,15 @@ class Training(QDialog):
         self.finished.connect(lambda _: self._stop())
 
     def begin(self) -> None:
-        """Make the general set that watches over forgetting, then train."""
+        """Start the trainer on this library."""
         self.loss.clear()
         self.recall.clear()
         self.table.fill([])
         self._outcome, self._problem, self._stopping = None, "", False
-        self.says.setText(self.tr("Preparing sounds of everything, so that nothing is forgotten …"))
         self._show_state(running=True)
-
-        def general(control: Control) -> Path:
-            from app.demo import make_general_set
-
-            return make_general_set(data_folder() / "general", control)
-
-        self._window.jobs.start("read", general, self._launch, failed=self._fail)
-
-    def _launch(self, general: Path) -> None:
-        if self._stopping:
-            self._show_state(running=False)
-            return
         library = self._window.context.library_path
         arguments = ["-m", "trainer", "--from-library", "--library", str(library)]
-        arguments += ["--general", str(general), "--name", self.name.text().strip() or "personal"]
+        arguments += ["--name", self.name.text().strip() or "personal"]
         if self.text_tower.isChecked():
             arguments.append("--text-tower")
         self.says.setText(self.tr("Training …"))
@@ -152,7 +138,7 @@ class Training(QDialog):
             total = event["total"] or 0
             self.bar.setRange(0, total)
             self.bar.setValue(event["done"])
-            self.says.setText(event["stage"].capitalize() + " …")
+            self.says.setText(self._stage(event))
         elif kind == "loss":
             self.loss.add(float(event.get("step", len(self.loss.points))), float(event["loss"]))
         elif kind == "way":
@@ -178,29 +164,54 @@ class Training(QDialog):
             self.says.setText(self._problem or self.tr("The trainer ended without a result."))
         self._show_state(running=False)
 
+    def _stage(self, event: dict[str, Any]) -> str:
+        """Return what is being done, and how long everything still takes."""
+        named = self.tr("{} …").format(event["stage"].capitalize())
+        left_s = event.get("left_s")
+        return named if left_s is None else f"{named} {roughly_left(float(left_s))}"
+
     def _show_outcome(self, outcome: dict[str, Any]) -> None:
         rows = []
         for title, key in (
-            (self.tr("held-out sounds, found first"), "r1"),
-            (self.tr("held-out sounds, among ten"), "r10"),
-            (self.tr("held-out sounds, mAP@10"), "map10"),
-            (self.tr("sounds of everything"), "general"),
+            (self.tr("names, found first"), "r1"),
+            (self.tr("names, found among ten"), "r10"),
+            (self.tr("names, mAP@10"), "map10"),
+            (self.tr("reference sounds matched as before"), "agreement"),
         ):
             before, after = outcome["before"][key], outcome["after"][key]
             if before is not None:
                 rows.append((title, f"{before:.3f}", f"{after:.3f}"))
         self.table.fill(rows)
-        said = self.tr("{} sounds to learn from, {} held out.").format(
-            outcome["sounds"], outcome["held_out"]
-        )
-        if not outcome["model"]:
-            kept = self.tr("No new model was made: {}.").format(outcome["kept"])
-            said = f"{said} {kept}"
-        self.says.setText(said)
+        if outcome["model"]:
+            self.says.setText(f"{self._gained(outcome)}\n{self._known_in_general(outcome)}")
+        else:
+            self.says.setText(self.tr("No new model was made: {}.").format(outcome["kept"]))
 
-    def _fail(self, text: str) -> None:
-        self.says.setText(text)
-        self._show_state(running=False)
+    def _gained(self, outcome: dict[str, Any]) -> str:
+        before, after = outcome["before"], outcome["after"]
+        names = outcome["names"]
+        said = self.tr(
+            "Found first: {} of {} names, before: {} (measured on {} sounds that were not used for "
+            "training)."
+        ).format(
+            round(after["r1"] * names), names, round(before["r1"] * names), outcome["held_out"]
+        )
+        if after["map10"] > before["map10"]:
+            return said
+        doubt = self.tr(
+            "These sounds do not confirm what others promised: compare before you keep it."
+        )
+        return f"{said} {doubt}"
+
+    def _known_in_general(self, outcome: dict[str, Any]) -> str:
+        agreement = outcome["after"]["agreement"]
+        if agreement is None:
+            return self.tr(
+                "Sounds in general: not measured, for the base model carries no reference sounds."
+            )
+        return self.tr(
+            "Sounds in general: as before ({} % of reference sounds are matched as they were)."
+        ).format(round(100 * agreement))
 
     def _stop(self) -> None:
         self._stopping = True

@@ -207,26 +207,34 @@ def test_a_trained_model_goes_through_the_same_door(window, broken_model, qtbot)
     assert model_of(window.context.workspace.library) == used
 
 
+BEFORE = {"r1": 0.1, "r10": 0.4, "map10": 0.2, "agreement": 1.0, "general": None}
+AFTER = {"r1": 0.3, "r10": 0.6, "map10": 0.4, "agreement": 0.94, "general": None}
+TRAINED = {
+    "event": "personal",
+    "base": "random",
+    "before": BEFORE,
+    "after": AFTER,
+    "way": 1.0,
+    "kept": "",
+    "sounds": 70,
+    "chosen_on": 15,
+    "held_out": 16,
+    "names": 10,
+    "forgets": False,
+    "model": "/models/personal",
+}
+
+
 def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monkeypatch):
-    before = {"r1": 0.1, "r10": 0.4, "map10": 0.2, "general": 0.8}
-    after = {"r1": 0.3, "r10": 0.6, "map10": 0.4, "general": 0.79}
+    trial = {"surely": True, "forgets": False}
     events = [
         {"event": "progress", "stage": "training", "done": 5, "total": 10, "note": ""},
         {"event": "loss", "step": 1, "loss": 3.0},
         {"event": "loss", "step": 25, "loss": 2.0},
-        {"event": "way", "way": 1.0, **after, "forgets": False},
-        {"event": "way", "way": 0.5, **before, "forgets": False},
-        {
-            "event": "personal",
-            "base": "random",
-            "before": before,
-            "after": after,
-            "way": 1.0,
-            "kept": "",
-            "sounds": 10,
-            "held_out": 2,
-            "model": "/models/personal",
-        },
+        {"event": "way", "way": 1.0, **AFTER, **trial},
+        {"event": "way", "way": 0.5, **BEFORE, **trial},
+        {**TRAINED, "event": "chosen"},
+        TRAINED,
     ]
     dialog = opened(window, "train")
     lines = "\n".join(json.dumps(event) for event in events)
@@ -236,21 +244,40 @@ def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monke
     assert dialog.loss.points == [(1.0, 3.0), (25.0, 2.0)]
     assert dialog.recall.points == [(0.5, 0.2), (1.0, 0.4)]
     assert dialog.table.item(2, 2).text() == "0.400"
+    assert "Found first: 3 of 10 names, before: 1 (measured on 16 sounds" in dialog.says.text()
+    assert "Sounds in general: as before (94 %" in dialog.says.text()
     assert dialog.adopt.isEnabled() and dialog.back.isEnabled() and dialog.start.isEnabled()
 
 
-def test_the_real_trainer_is_started_and_says_what_is_missing(window, qtbot, monkeypatch, tmp_path):
-    """Twelve sounds that are called Sound_01 to Sound_11 teach nothing."""
-    general = tmp_path / "general.csv"
-    general.write_text("path,label\n")
+def test_training_says_how_long_it_still_takes(window):
     dialog = opened(window, "train")
-    dialog._stopping = False
-    dialog._launch(general)
+    event = {"event": "progress", "stage": "training", "done": 5, "total": 10, "note": ""}
+    dialog._take({**event, "left_s": None})
+    assert dialog.says.text() == "Training …"
+    dialog._take({**event, "left_s": 130.0})
+    assert dialog.says.text() == "Training … about 2 minutes left"
+
+
+def test_training_says_why_nothing_was_adopted_and_doubts_what_is_not_confirmed(window):
+    dialog = opened(window, "train")
+    dialog._show_outcome({**TRAINED, "model": None, "kept": "no way was surely better"})
+    assert dialog.says.text() == "No new model was made: no way was surely better."
+    dialog._show_outcome({**TRAINED, "after": {**AFTER, "map10": 0.1}})
+    assert "do not confirm" in dialog.says.text()
+    unknown = {"before": {**BEFORE, "agreement": None}, "after": {**AFTER, "agreement": None}}
+    dialog._show_outcome({**TRAINED, **unknown})
+    assert "not measured" in dialog.says.text()
+
+
+def test_the_real_trainer_is_started_and_says_what_is_missing(window, qtbot):
+    """Twelve sounds that are called Sound_01 to Sound_11 teach nothing."""
+    dialog = opened(window, "train")
+    dialog.begin()
     assert "-m" in dialog.process.arguments() and "--from-library" in dialog.process.arguments()
     over = QProcess.ProcessState.NotRunning
     qtbot.waitUntil(lambda: dialog.process.state() == over, timeout=60_000)
     qtbot.waitUntil(lambda: dialog.start.isEnabled(), timeout=5000)
-    assert dialog.says.text() and "Traceback" not in dialog.says.text()
+    assert "are needed" in dialog.says.text() and "Traceback" not in dialog.says.text()
     assert not dialog.adopt.isEnabled()
 
 
