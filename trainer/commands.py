@@ -23,10 +23,10 @@ from engine.progress import Progress
 from engine.store import Library
 from engine.torch_setup import set_threads
 from trainer.data import cache as caches
+from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names
-from trainer.data.sets import skipped
 from trainer.experiments import run_experiment
 from trainer.loop.run import Run, RunConfig, reporting
 from trainer.objectives.losses import ObjectiveConfig
@@ -103,7 +103,7 @@ def spectra(options: argparse.Namespace) -> None:
         paths += [clip.path for clip in labelled_clips(options.data, options.split)]
     if not paths:
         raise InputError("there is no sound to decode: name folders or a --split")
-    with options.watch() as control:
+    with options.watch() as control, LeftOut(options.cache / "skipped.txt") as skipped:
         given, threads = caches.counted(paths, control), options.threads or 2
         caches.build_spectra(options.cache, given, FrontEnd(), options.longest, threads, skipped)
 

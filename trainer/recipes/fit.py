@@ -18,9 +18,10 @@ from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
 from trainer.data import cache as caches
+from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import CaptionedFeatures
 from trainer.data.pairs import Source, shuffled
-from trainer.data.sets import Captioned, read_set, skipped
+from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
@@ -32,7 +33,8 @@ from trainer.recipes.encoders import text_encoder
 
 def fit_model(options: argparse.Namespace) -> None:
     """Run ``soundsift train fit``: read, cache, train, and write ``FOLDER/model``."""
-    sounds = [sound for name in options.sets for sound in read_set(name, options.split, skipped)]
+    with LeftOut(options.folder / "skipped.txt") as skipped:
+        sounds = [s for name in options.sets for s in read_set(name, options.split, skipped)]
     if options.noise:
         sounds = _noisy(sounds, options.noise, options.seed)
     if len({sound.captions for sound in sounds}) < 2:
@@ -40,11 +42,13 @@ def fit_model(options: argparse.Namespace) -> None:
     model, tokenizer, tokenizer_file = _start(options)
     with options.watch() as control, world(options.device) as (processes, device):
         listener = Listener(model.eval())
-        source = _source(options, listener, sounds, control)
+        with skipped:
+            source = _source(options, listener, sounds, control, skipped)
         config = _config(options, len(sounds))
         validation = None
         if options.validation:
-            test = read_set(options.validation, options.validation_split, skipped)
+            with skipped:
+                test = read_set(options.validation, options.validation_split, skipped)
             validation = Validation(listener, tokenizer, test, options.longest, control)
         run = Run(
             options.folder,
@@ -126,9 +130,9 @@ def _source(
     listener: Listener,
     sounds: Sequence[Captioned],
     control: Control,
+    skipped: LeftOut,
 ) -> Source:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
-    captions = {str(sound.path): sound.captions for sound in sounds}
     rate_hz = listener.model.spec.front_end.rate_hz
     if options.frozen:
         return _frozen(options.folder / "features.pt", listener, sounds, control)
@@ -138,8 +142,10 @@ def _source(
         given = caches.counted(paths, control)
         caches.build_samples(folder, given, rate_hz, 3 * options.longest, 2, skipped)
     cache = caches.load(folder, "samples")
-    crops = Crops(options.longest, options.mix)
-    return SoundPairs(cache, [captions.get(path, ()) for path in cache.paths], rate_hz, crops)
+    of_path = {str(sound.path): sound for sound in sounds}
+    named = [of_path.get(path, Captioned(Path(path), ())) for path in cache.paths]
+    captions = [sound.captions for sound in named]
+    return SoundPairs(cache, captions, rate_hz, Crops(options.longest, options.mix))
 
 
 def _frozen(
@@ -162,6 +168,6 @@ def _noisy(sounds: Sequence[Captioned], ratio: float, seed: int) -> list[Caption
     """Return the sounds with a share of their captions dealt out anew (section 5.2)."""
     order = shuffled([str(number) for number in range(len(sounds))], ratio, seed)
     return [
-        replace(sound, captions=sounds[int(other)].captions)
+        replace(sounds[int(other)], path=sound.path)
         for sound, other in zip(sounds, order, strict=True)
     ]
