@@ -50,6 +50,21 @@ def test_pairs_stay_together_and_stand_by_length(cache):
     assert [p.audio.shape[1] for p in parts] == [16000, 64000]
 
 
+def test_sounds_of_one_meaning_are_no_negatives_of_one_another(cache):
+    meanings = ["one", "two", "two", ""]
+    batch = SoundPairs(cache, CAPTIONS, RATE, Crops(), meanings).draw(np.random.default_rng(0), 4)
+    keys = dict(zip([caption[0] for caption in batch.captions], batch.keys, strict=True))
+    assert keys == {"a": "one", "b": "two", "c": "two", "d": "d"}
+    mixed = SoundPairs(cache, CAPTIONS, RATE, Crops(mix=1.0), ["m"] * 4)
+    assert set(mixed.draw(np.random.default_rng(0), 4).keys) == {"m and m"}
+
+
+def test_all_captions_of_a_sound_are_drawn(cache):
+    source = SoundPairs(cache, CAPTIONS, RATE, Crops())
+    drawn = [source.draw(np.random.default_rng(seed), 4).captions for seed in range(20)]
+    assert {text for texts in drawn for text in texts} == {"a", "b", "bee", "c", "d"}
+
+
 def test_a_process_gets_its_share_of_the_same_batch(cache):
     source = SoundPairs(cache, CAPTIONS, RATE, Crops(longest_s=0.25, mix=0.5))
     whole = source.draw(np.random.default_rng(3), 4)

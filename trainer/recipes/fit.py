@@ -144,8 +144,8 @@ def _source(
     cache = caches.load(folder, "samples")
     of_path = {str(sound.path): sound for sound in sounds}
     named = [of_path.get(path, Captioned(Path(path), ())) for path in cache.paths]
-    captions = [sound.captions for sound in named]
-    return SoundPairs(cache, captions, rate_hz, Crops(options.longest, options.mix))
+    captions, meanings = [s.captions for s in named], [s.meaning for s in named]
+    return SoundPairs(cache, captions, rate_hz, Crops(options.longest, options.mix), meanings)
 
 
 def _frozen(
