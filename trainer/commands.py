@@ -104,8 +104,10 @@ def spectra(options: argparse.Namespace) -> None:
     if not paths:
         raise InputError("there is no sound to decode: name folders or a --split")
     with options.watch() as control, LeftOut(options.cache / "skipped.txt") as skipped:
-        given, threads = caches.counted(paths, control), options.threads or 2
-        caches.build_spectra(options.cache, given, FrontEnd(), options.longest, threads, skipped)
+        given, front_end = caches.counted(paths, control), FrontEnd()
+        caches.build_spectra(
+            options.cache, given, front_end, options.longest, options.threads, skipped
+        )
 
 
 def match(options: argparse.Namespace) -> None:
