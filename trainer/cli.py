@@ -200,6 +200,8 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--patience", type=int, default=5, help="validations without gain to stop")
     fit.add_argument("--seed", type=int, default=1)
     fit.add_argument("--device", default="cpu", help="cpu or cuda")
+    fit.add_argument("--workers", type=int, help="threads that read batches ahead")
+    fit.add_argument("--compile", action="store_true", help="trace and fuse the towers")
 
 
 def _add_match(match: argparse.ArgumentParser) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import json
 import math
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,8 +22,9 @@ from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
 from trainer.data.augment import Disguise
+from trainer.data.loader import Loader
 from trainer.data.pairs import Batch, Source
-from trainer.loop.embedding import Embedder
+from trainer.loop.embedding import Embedder, Feeding
 from trainer.loop.parallel import World
 from trainer.loop.schedule import update_average, warm_up_cosine
 from trainer.loop.troubles import told
@@ -95,9 +98,11 @@ class Run:
         rehearse: Callable[[MatchModel], Tensor] | None = None,
         tell: Callable[[Event], None] = lambda event: None,
         texts_read: dict[str, Tensor] | None = None,
+        feeding: Feeding | None = None,
     ) -> None:
         self.folder, self.model = folder, model.to(device)
         self.source, self.config, self.device = source, config, device
+        feeding = feeding or Feeding()
         self.world, self.validate, self.tell = world or World(), validate, tell
         self.rehearse = rehearse
         if config.batch % self.world.size:
@@ -117,11 +122,19 @@ class Run:
             config.mixed_precision,
             device,
             texts_read,
+            feeding,
+        )
+        share, pinned = self.world.share(config.batch), device.startswith("cuda")
+        self.loader = Loader(
+            source, config.seed, config.batch, share, feeding.workers, config.steps, pinned
         )
         torch.manual_seed(config.seed + self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
         self._claim_folder()
-        self.average = {name: p.detach().clone() for name, p in self._trained().items()}
+        self.average = {
+            name: p.detach().clone(memory_format=torch.contiguous_format)  # as files want it
+            for name, p in self._trained().items()
+        }
         if (folder / "checkpoint.pt").exists():
             self._resume()
         else:
@@ -132,7 +145,8 @@ class Run:
 
         :raises InputError: memory or disk ran out, or the loss became no number.
         """
-        with told(self.folder):
+        first, began = self.step, time.perf_counter()
+        with told(self.folder), closing(self.loader):
             try:
                 while self.step < self.config.steps and not self._is_stale():
                     loss = self.train_step()
@@ -154,6 +168,7 @@ class Run:
                 self.save()
                 raise
             self.save()
+            self._tell_fed(self.step - first, time.perf_counter() - began)
             if self.unconverged > _MAY_FAIL * self.solves:
                 self.log({"event": "warning", "text": self._unconverged_note()})
             if self.world.leads and not (self.folder / "best.safetensors").exists():
@@ -161,11 +176,16 @@ class Run:
             elif self.world.leads:
                 (self.folder / "best.safetensors").replace(self.folder / "matched.safetensors")
 
+    def _tell_fed(self, steps: int, took_s: float) -> None:
+        """Tell how fast this went, and how much of it was waiting for batches; logs do not."""
+        if self.world.leads and steps:
+            speed, waited = steps / took_s, self.loader.waited_s / took_s
+            self.tell({"event": "fed", "steps_per_s": round(speed, 3), "waited": round(waited, 4)})
+
     def train_step(self) -> float:
         """Draw a batch, descend one step, return the loss."""
         config = self.config
-        rng = np.random.default_rng((config.seed, self.step))
-        batch = self.source.draw(rng, config.batch, self.world.share(config.batch))
+        batch = self.loader(self.step).to(self.device)
         self.embedder.free = {side for side in ("audio", "text") if self._is_free(f"{side}_tower.")}
         self.model.train()
         self.model.audio_tower.eval()  # its batch statistics stay those of its own training

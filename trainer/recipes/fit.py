@@ -17,6 +17,7 @@ from engine.models.match_model import Listener, MatchModel, load_model, load_tok
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
+from engine.torch_setup import cores
 from trainer.data import cache as caches
 from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import CaptionedFeatures
@@ -25,6 +26,7 @@ from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
+from trainer.loop.embedding import Feeding
 from trainer.loop.parallel import world
 from trainer.loop.run import Rates, Run, RunConfig, reporting
 from trainer.objectives.losses import ObjectiveConfig
@@ -41,7 +43,7 @@ def fit_model(options: argparse.Namespace) -> None:
         raise InputError("all sounds have the same caption: there is nothing to tell apart")
     model, tokenizer, tokenizer_file = _start(options)
     with options.watch() as control, world(options.device) as (processes, device):
-        listener = Listener(model.eval())
+        listener = Listener(model.eval().to(device))
         with skipped:
             source = _source(options, listener, sounds, control, skipped)
         config = _config(options, len(sounds))
@@ -49,7 +51,9 @@ def fit_model(options: argparse.Namespace) -> None:
         if options.validation:
             with skipped:
                 test = read_set(options.validation, options.validation_split, skipped)
-            validation = Validation(listener, tokenizer, test, options.longest, control)
+                validation = Validation(
+                    listener, tokenizer, test, options.longest, control, device, skipped
+                )
         run = Run(
             options.folder,
             model.requires_grad_(True),
@@ -60,6 +64,7 @@ def fit_model(options: argparse.Namespace) -> None:
             processes,
             validation,
             tell=options.show,
+            feeding=_feeding(options, device),
         )
         run.run(reporting("training", config.steps, control))
         if processes.leads:
@@ -92,6 +97,14 @@ def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
         mixed_precision=options.device != "cpu" or options.frozen or options.bf16,
         seed=options.seed,
     )
+
+
+def _feeding(options: argparse.Namespace, device: str) -> Feeding:
+    """Return how the device is fed: by one thread beside a CPU that computes, else by several."""
+    workers = getattr(options, "workers", None)
+    if workers is None:
+        workers = min(4, cores()) if device.startswith("cuda") else 1
+    return Feeding(0 if options.frozen else workers, getattr(options, "compile", False))
 
 
 def _start(options: argparse.Namespace) -> tuple[MatchModel, CaptionTokenizer, Path]:
@@ -137,10 +150,10 @@ def _source(
     if options.frozen:
         return _frozen(options.folder / "features.pt", listener, sounds, control)
     folder = options.folder / "samples"
-    if not (folder / "index.json").is_file():
-        paths = [sound.path for sound in sounds]
+    paths = [sound.path for sound in sounds]
+    if not caches.holds(folder, paths):
         given = caches.counted(paths, control)
-        caches.build_samples(folder, given, rate_hz, 3 * options.longest, 2, skipped)
+        caches.build_samples(folder, given, rate_hz, 3 * options.longest, skipped=skipped)
     cache = caches.load(folder, "samples")
     of_path = {str(sound.path): sound for sound in sounds}
     named = [of_path.get(path, Captioned(Path(path), ())) for path in cache.paths]
