@@ -184,16 +184,10 @@ class Run:
                     self.save()
                 if stopping:
                     raise wish or Cancelled
-            self._tell_fed(self.step - first, time.perf_counter() - began)
+            if self.world.leads and self.step > first:  # told, but not logged: it never repeats
+                self._log.tell(_fed(self.loader, self.step - first, time.perf_counter() - began))
             if not self.finished:
                 self._finish()
-
-    def _tell_fed(self, steps: int, took_s: float) -> None:
-        """Tell how fast this went, and how much of it was waiting for batches; logs do not."""
-        if self.world.leads and steps:
-            speed, waited = steps / took_s, self.loader.waited_s / took_s
-            fed = {"event": "fed", "steps_per_s": round(speed, 3), "waited": round(waited, 4)}
-            self._log.tell(fed)
 
     def train_step(self) -> float:
         """Draw a batch, descend one step, return the loss.
@@ -406,6 +400,12 @@ class Run:
             self.best.forget_others(self.folder)
             if not self.finished:
                 self.log({"event": "resumed", "processes": self.world.size})
+
+
+def _fed(loader: Loader, steps: int, took_s: float) -> Event:
+    """Return how fast steps went, and how much of their time was waiting for batches."""
+    speed, waited = steps / took_s, loader.waited_s / took_s
+    return {"event": "fed", "steps_per_s": round(speed, 3), "waited": round(waited, 4)}
 
 
 def reporting(stage: str, steps: int, control: Control) -> Callable[[int, float], None]:
