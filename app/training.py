@@ -10,7 +10,7 @@ from app.progress_bar import progress_bar
 from app.terminal import as_json
 from trainer.cli import main
 
-_QUIET = ("loss", "way", "chosen")  # of a run; they stand in its log
+_QUIET = ("loss", "way", "chosen", "stopped", "resumed")  # of a run; they stand in its log
 
 
 def train(arguments: Sequence[str]) -> int:

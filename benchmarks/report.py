@@ -21,8 +21,11 @@ def machine() -> dict[str, Any]:
     return {"cpu": model, "cores": os.cpu_count(), "system": platform.platform(terse=True)}
 
 
-def report(name: str, question: str, rows: list[dict[str, Any]]) -> None:
-    """Print ``rows`` under the question and write ``benchmarks/results/<name>.json``."""
+def report(name: str, question: str, rows: list[dict[str, Any]], keep: bool = True) -> None:
+    """Print ``rows`` under the question.
+
+    :param keep: also write ``benchmarks/results/<name>.json``.
+    """
     print(question)
     columns = list(rows[0])
     cells = [[_plain(row[column]) for column in columns] for row in rows]
@@ -31,6 +34,8 @@ def report(name: str, question: str, rows: list[dict[str, Any]]) -> None:
         print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)))
     here = machine()
     print(f"on {here['cores']} cores of {here['cpu']}")
+    if not keep:
+        return
     RESULTS.mkdir(exist_ok=True)
     document = {"question": question, "machine": here, "rows": rows}
     (RESULTS / f"{name}.json").write_text(json.dumps(document, indent=1) + "\n")

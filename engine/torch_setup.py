@@ -42,7 +42,7 @@ def set_threads(threads: int | None = None) -> int:
     """
     import torch
 
-    torch.set_num_threads(threads or _wished_threads() or _cores())
+    torch.set_num_threads(threads or _wished_threads() or cores())
     return torch.get_num_threads()
 
 
@@ -68,7 +68,8 @@ def _wished_threads() -> int:
     return int(wish) if wish.isdigit() else 0
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS or Windows
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -19,17 +19,21 @@ from engine.models.foreign import load_text_encoder
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.paths import data_folder, default_library, installed_models
-from engine.progress import Progress
+from engine.progress import Cancelled, Progress
 from engine.store import Library
 from engine.torch_setup import set_threads
 from trainer.data import cache as caches
+from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names
-from trainer.data.sets import skipped
 from trainer.experiments import run_experiment
+from trainer.loop.parallel import alike, check_device
 from trainer.loop.run import Run, RunConfig, reporting
+from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.average import average_runs
+from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, check_numbers
 from trainer.recipes.distil import DistillConfig, Distiller
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.export import (
@@ -42,11 +46,19 @@ from trainer.recipes.export import (
     write_recipe,
 )
 from trainer.recipes.fit import fit_model
+from trainer.recipes.fit_config import read_config
 from trainer.recipes.match import matched, tagged_pairs
 from trainer.recipes.personal import PersonalConfig, train_personal
 from trainer.recipes.personal_model import write_personal
 from trainer.recipes.teacher import TEACHER, clip_features, load_student, load_teacher
 
+_MATCH_BOUNDS = {
+    "mass": MASS,
+    "epsilon": POSITIVE,
+    "steps": COUNT,
+    "tower_steps": NOT_NEGATIVE,
+    "seed": NOT_NEGATIVE,
+}
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 
 
@@ -78,13 +90,36 @@ def from_library(options: argparse.Namespace) -> None:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Train on a data set with any encoders."""
+    """Train on a data set with any encoders; the command line wins over its file."""
     set_threads(options.threads)
+    with alike():
+        of_file = {} if options.config is None else read_config(options.config)
+    for name, value in of_file.items():
+        if not hasattr(options, name):
+            setattr(options, name, value)
     fit_model(options)
+
+
+def average(options: argparse.Namespace) -> None:
+    """Average runs that began with the same weights."""
+    set_threads(options.threads)
+    with options.watch() as control:
+        average_runs(
+            options.target,
+            options.runs,
+            options.validation,
+            options.validation_split,
+            control,
+            options.show,
+        )
 
 
 def experiment(options: argparse.Namespace) -> None:
     """Run one of the paper's tables."""
+    with alike():
+        check_device(options.device)
+        check_numbers(vars(options), {"seeds": COUNT})
+        text_encoder(options.bert)  # before hours of listening
     set_threads(options.threads)
     run_experiment(options)
 
@@ -100,15 +135,20 @@ def spectra(options: argparse.Namespace) -> None:
     ]
     if options.split:
         paths += [clip.path for clip in labelled_clips(options.data, options.split)]
+    check_numbers(vars(options), {"longest": POSITIVE})
     if not paths:
         raise InputError("there is no sound to decode: name folders or a --split")
-    with options.watch() as control:
-        given, threads = caches.counted(paths, control), options.threads or 2
-        caches.build_spectra(options.cache, given, FrontEnd(), options.longest, threads, skipped)
+    with options.watch() as control, LeftOut(options.cache / "skipped.txt") as skipped:
+        given, front_end = caches.counted(paths, control), FrontEnd()
+        caches.build_spectra(
+            options.cache, given, front_end, options.longest, options.threads, skipped
+        )
 
 
 def match(options: argparse.Namespace) -> None:
     """Train projections, metric and text tower on teacher features."""
+    check_device(options.device)
+    check_numbers(vars(options), _MATCH_BOUNDS)
     set_threads(options.threads)
     text, tokenizer, weights = load_text_encoder(text_encoder(options.text_encoder))
     spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
@@ -135,6 +175,8 @@ def match(options: argparse.Namespace) -> None:
 
 def distil(options: argparse.Namespace) -> None:
     """Distil the compact audio tower."""
+    check_device(options.device)
+    check_numbers(vars(options), {"minutes": POSITIVE, "rate": POSITIVE})
     set_threads(options.threads)
     run = Distiller(
         options.folder,
@@ -147,6 +189,8 @@ def distil(options: argparse.Namespace) -> None:
         None if options.match is None else matched(options.match),
         None if options.start is None else load_student(options.start),
     )
+    if run.progress == 1.0:
+        return  # it has come to its end before
     seconds = round(60 * options.minutes)
     done = {"validation": run.elapsed_s, "snapshot": run.elapsed_s, "checkpoint": run.elapsed_s}
 
@@ -156,7 +200,7 @@ def distil(options: argparse.Namespace) -> None:
         done[name] = run.elapsed_s
         return True
 
-    with options.watch() as control:
+    with options.watch() as control, told(options.folder):
         try:
             while run.progress < 1.0:
                 terms = run.train_step()
@@ -170,8 +214,11 @@ def distil(options: argparse.Namespace) -> None:
                 if snapshot or due("checkpoint", _CHECKPOINT_S):
                     run.save(snapshot)
             run.log({"event": "validation", **run.validate()})
-        finally:
+        except Cancelled:
+            run.log({"event": "stopped"})
             run.save()
+            raise
+        run.save()
 
 
 def export(options: argparse.Namespace) -> None:
@@ -231,5 +278,4 @@ def _free_name(home: Path, name: str | None) -> Path:
 
 
 def _teacher(options: argparse.Namespace) -> EfficientAt:
-
     return load_teacher(options.teacher or options.data / TEACHER)

@@ -54,8 +54,11 @@ def by_length(tower: Callable[[Tensor], Tensor], log_mel: Tensor, lengths: Tenso
     """Apply ``tower`` to clips of one length at a time; return features in their order."""
     if lengths is None:
         return tower(log_mel)
+    distinct = sorted(set(lengths.tolist()))
+    if len(distinct) == 1:
+        return tower(log_mel[..., : distinct[0]])
     rows: list[Tensor | None] = [None] * len(log_mel)
-    for length in sorted(set(lengths.tolist())):
+    for length in distinct:
         own = (lengths == length).nonzero()[:, 0].tolist()
         for row, features in zip(own, tower(log_mel[own][..., :length]), strict=True):
             rows[row] = features

@@ -55,12 +55,15 @@ class Htsat(nn.Module):
     def forward(self, log_mel: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return features (b, hidden_size) of log-mels (b, 64, frames).
 
-        The network takes about ten seconds at most; what is longer is cut.
+        The network takes about ten seconds at most; what is longer is cut.  The front end fills
+        what is shorter up to ten, so that sounds are of one length, but for a few frames.
         """
-        return by_length(self._features, log_mel, lengths)
+        if lengths is not None:
+            lengths = lengths.clamp(max=self.longest_frames)
+        return by_length(self._features, log_mel[..., : self.longest_frames], lengths)
 
     def _features(self, log_mel: Tensor) -> Tensor:
-        frames = log_mel[:, None, :, : self.longest_frames].transpose(2, 3).contiguous()
+        frames = log_mel[:, None].transpose(2, 3).contiguous()
         fused = torch.zeros(len(log_mel), 1, dtype=torch.bool, device=log_mel.device)
         features: Tensor = self.model(input_features=frames, is_longer=fused).pooler_output
         return features

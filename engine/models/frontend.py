@@ -74,24 +74,31 @@ class LogMel(torch.nn.Module):
         self.register_buffer("window", window, persistent=False)
         self.register_buffer("filters", mel_filters(front_end), persistent=False)
 
-    def forward(self, waveform: Tensor) -> Tensor:
+    def forward(self, waveform: Tensor, samples: Tensor | None = None) -> Tensor:
         """Return the log-mel of ``waveform``.
 
         :param waveform: (..., samples), mono at ``rate_hz``, full scale ±1; shorter than
             50 ms (or than the front end's ``fill_s``) is filled up.
+        :param samples: (b,) of a batch (b, longest) of unequal sounds, padded with zeros: how
+            many samples of each are real.  Each is then heard as it would be alone, in its
+            first ``front_end.frames(samples)`` frames.
         :return: (..., mel_bands, frames).
         """
-        fe = self.front_end
-        flat = self._filled(waveform.reshape(-1, waveform.shape[-1]).float())
+        fe, half = self.front_end, self.front_end.fft_samples // 2
+        flat = waveform.reshape(-1, waveform.shape[-1]).float()
+        flat = self._filled(flat) if samples is None else self._each_filled(flat, samples)
         if fe.preemphasis:
             flat = flat[:, 1:] - fe.preemphasis * flat[:, :-1]
+        flat = torch.nn.functional.pad(flat[:, None], (half, half), "reflect")[:, 0]
+        if samples is not None:
+            flat = _each_reflected(flat, self._ends(samples), half)
         spectrum = torch.stft(
             flat,
             fe.fft_samples,
             hop_length=fe.hop_samples,
             win_length=fe.window_samples,
             window=self.window,
-            center=True,
+            center=False,
             return_complex=True,
         )
         power = spectrum.real.square() + spectrum.imag.square()
@@ -105,3 +112,29 @@ class LogMel(torch.nn.Module):
         if self.front_end.fill_s and samples:
             flat = flat.repeat(1, fewest // samples)
         return torch.nn.functional.pad(flat, (0, fewest - flat.shape[-1]))
+
+    def _each_filled(self, flat: Tensor, samples: Tensor) -> Tensor:
+        """Fill every row (b, longest) up by its own length, as :meth:`_filled` fills one."""
+        fewest = self.front_end.fewest_samples
+        flat = torch.nn.functional.pad(flat, (0, max(0, fewest - flat.shape[-1])))
+        if not self.front_end.fill_s or bool((samples >= fewest).all()):
+            return flat
+        own = samples[:, None].clamp(min=1)
+        places = torch.arange(flat.shape[-1], device=flat.device)
+        inside = places < own * (fewest // own).clamp(min=1)
+        return flat.gather(1, places % own) * inside
+
+    def _ends(self, samples: Tensor) -> Tensor:
+        spare = 1 if self.front_end.preemphasis else 0
+        return samples.clamp(min=self.front_end.fewest_samples) - spare
+
+
+def _each_reflected(padded: Tensor, ends: Tensor, half: int) -> Tensor:
+    """Let every row end as its own sound would: mirrored, not with the silence behind it.
+
+    :param padded: (b, half + longest + half), overwritten.
+    :param ends: (b,) how many samples of each row are its own.
+    """
+    steps = torch.arange(half, device=padded.device)
+    last = half + ends[:, None] - 1
+    return padded.scatter_(1, last + 1 + steps, padded.gather(1, last - 1 - steps))

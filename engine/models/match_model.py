@@ -94,6 +94,11 @@ class MatchModel(nn.Module):
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
         self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
 
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.metric.factor.device
+
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""
         u: Tensor = self.metric(self.audio_head(features))
@@ -120,10 +125,11 @@ class Captioner:
     @torch.no_grad()
     def features(self, captions: Sequence[str]) -> Tensor:
         """Return pooled text features (captions, width)."""
-        parts = [torch.zeros(0, self.model.spec.text_encoder.width)]
+        device = self.model.device
+        parts = [torch.zeros(0, self.model.spec.text_encoder.width, device=device)]
         for start in range(0, len(captions), _TEXT_BATCH):
             ids, mask = self.tokenizer(captions[start : start + _TEXT_BATCH])
-            parts.append(self.model.text_tower(ids, mask))
+            parts.append(self.model.text_tower(ids.to(device), mask.to(device)))
         return torch.cat(parts)
 
 
@@ -135,30 +141,32 @@ class Listener:
 
     def log_mel(self, samples: np.ndarray) -> Tensor:
         """Return log-mel frames (bands, frames) of mono samples at the front end's rate."""
-        frames: Tensor = self.model.log_mel(torch.from_numpy(samples))
+        frames: Tensor = self.model.log_mel(torch.from_numpy(samples).to(self.model.device))
         return frames
 
     @torch.inference_mode()
-    def features(self, log_mels: Sequence[Tensor]) -> Tensor:
+    def features(self, log_mels: Sequence[Tensor], at_once: int = _AUDIO_BATCH) -> Tensor:
         """Return features (n, width) of log-mels of any lengths; padding changes nothing.
 
-        Log-mels of like lengths are embedded together, so that little is padded.
+        Log-mels of like lengths are embedded together, ``at_once`` of them, so that little is
+        padded.  They may be anywhere; features come back on the CPU.
         """
         order = sorted(range(len(log_mels)), key=lambda row: log_mels[row].shape[-1])
         features = torch.zeros(len(log_mels), self.model.spec.features)
-        for start in range(0, len(order), _AUDIO_BATCH):
-            rows = order[start : start + _AUDIO_BATCH]
-            features[rows] = self._batch_features([log_mels[row] for row in rows])
+        for start in range(0, len(order), at_once):
+            rows = order[start : start + at_once]
+            features[rows] = self._batch_features([log_mels[row] for row in rows]).cpu()
         return features
 
     def _batch_features(self, log_mels: Sequence[Tensor]) -> Tensor:
         lengths = torch.tensor([frames.shape[-1] for frames in log_mels])
         longest = int(lengths.max())
-        batch = torch.zeros(len(log_mels), log_mels[0].shape[0], longest)
+        device = self.model.device
+        batch = torch.zeros(len(log_mels), log_mels[0].shape[0], longest, device=device)
         for row, frames in zip(batch, log_mels, strict=True):
             row[:, : frames.shape[-1]] = frames
         uneven = bool((lengths < longest).any())
-        features: Tensor = self.model.audio_tower(batch, lengths if uneven else None)
+        features: Tensor = self.model.audio_tower(batch, lengths.to(device) if uneven else None)
         return features
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from engine.models.audio_towers import by_length
+from engine.models.audio_towers import frame_mask
 from engine.models.spec import FrontEnd
 
 FRONT_END = FrontEnd(
@@ -33,6 +33,8 @@ FRONT_END = FrontEnd(
 FEATURES = 2048
 UNUSED = ("spectrogram_extractor.", "logmel_extractor.")
 _DEPTHS = (3, 4, 6, 3)
+_FLOOR_DB = -100.0  # what digital silence is heard as
+_FEWEST_FRAMES = 64  # below, pooling would leave nothing
 
 
 class ConvBlock(nn.Module):
@@ -45,10 +47,10 @@ class ConvBlock(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (b, outputs, t, f)."""
-        x = torch.relu(self.bn1(self.conv1(x)))
-        return torch.relu(self.bn2(self.conv2(x)))
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Return (b, outputs, t, f); ``mask`` (b, 1, t, 1) is 1 on real frames."""
+        x = torch.relu(self.bn1(self.conv1(_hidden(x, mask))))
+        return torch.relu(self.bn2(self.conv2(_hidden(x, mask))))
 
 
 class BasicBlock(nn.Module):
@@ -67,12 +69,12 @@ class BasicBlock(nn.Module):
             project = nn.Conv2d(inputs, outputs, 1, bias=False)
             self.downsample = nn.Sequential(*pool, project, nn.BatchNorm2d(outputs))
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return (b, outputs, t / stride, f / stride)."""
+    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        """Return (b, outputs, t / stride, f / stride); ``mask`` is that of the result."""
         out = nn.functional.avg_pool2d(x, 2) if self.stride == 2 else x
-        out = torch.relu(self.bn1(self.conv1(out)))
+        out = torch.relu(self.bn1(self.conv1(_hidden(out, mask))))
         out = nn.functional.dropout(out, 0.1, self.training)
-        out = self.bn2(self.conv2(out))
+        out = self.bn2(self.conv2(_hidden(out, mask)))
         return torch.relu(out + (x if self.downsample is None else self.downsample(x)))
 
 
@@ -101,20 +103,50 @@ class ResNet38(nn.Module):
     def forward(self, log_mel: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Return features (b, 2048) of log-mels (b, 64, frames).
 
-        Clips of unequal ``lengths`` (b,) go through the network length by length, so that
-        padding changes nothing.
+        Of clips of unequal ``lengths`` (b,) every convolution sees zeros where one has ended, as
+        it would at the edge of that clip alone, so that padding changes nothing.
         """
-        return by_length(self._features, log_mel, lengths)
-
-    def _features(self, log_mel: Tensor) -> Tensor:
-        log_mel = nn.functional.pad(log_mel, (0, max(0, 64 - log_mel.shape[-1])), value=-100.0)
+        mask = None
+        if lengths is not None:
+            silence = frame_mask(lengths, log_mel.shape[-1])[:, 0] == 0
+            log_mel = log_mel.masked_fill(silence, _FLOOR_DB)
+        missing = max(0, _FEWEST_FRAMES - log_mel.shape[-1])
+        log_mel = nn.functional.pad(log_mel, (0, missing), value=_FLOOR_DB)
+        if lengths is not None:
+            frames = lengths.clamp(min=_FEWEST_FRAMES)
+            mask = frame_mask(frames, log_mel.shape[-1]).transpose(2, 3).to(log_mel.dtype)
         x = self.bn0(log_mel[:, :, :, None]).permute(0, 3, 2, 1)  # (b, 1, t, f)
-        x = nn.functional.avg_pool2d(self.conv_block1(x), 2)
+        x, mask = _halved(self.conv_block1(x, mask), mask)
         x = nn.functional.dropout(x, 0.2, self.training)
         for stage in self.resnet.values():
-            x = stage(x)
-        x = nn.functional.dropout(nn.functional.avg_pool2d(x, 2), 0.2, self.training)
-        x = nn.functional.dropout(self.conv_block_after1(x), 0.2, self.training)
-        x = x.mean(3)
-        x = x.amax(2) + x.mean(2)
+            assert isinstance(stage, nn.Sequential)
+            for block in stage:
+                mask = _halved_mask(mask) if block.stride == 2 else mask
+                x = block(x, mask)
+        x, mask = _halved(x, mask)
+        x = nn.functional.dropout(x, 0.2, self.training)
+        x = nn.functional.dropout(self.conv_block_after1(x, mask), 0.2, self.training)
+        x = _most_and_mean(x.mean(3), None if mask is None else mask[..., 0])
         return torch.relu(self.fc1(nn.functional.dropout(x, 0.5, self.training)))
+
+
+def _hidden(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return x with zeros for the frames that are not real."""
+    return x if mask is None else x * mask.to(x.dtype)
+
+
+def _halved_mask(mask: Tensor | None) -> Tensor | None:
+    """Return the mask after pooling by two: an odd last frame is left out, as of a clip alone."""
+    return None if mask is None else mask[:, :, 1::2]
+
+
+def _halved(x: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    return nn.functional.avg_pool2d(x, 2), _halved_mask(mask)
+
+
+def _most_and_mean(x: Tensor, mask: Tensor | None) -> Tensor:
+    """Return maximum plus mean over the real frames of (b, c, t)."""
+    if mask is None:
+        return x.amax(2) + x.mean(2)
+    mask = mask.to(x.dtype)
+    return x.masked_fill(mask == 0, -torch.inf).amax(2) + (x * mask).sum(2) / mask.sum(2)

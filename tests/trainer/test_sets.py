@@ -1,6 +1,8 @@
 """Data sets in the layouts that their users have on disk."""
 
 import csv
+import os
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 import soundfile
 
 from engine.errors import InputError
+from trainer.data.left_out import LeftOut
 from trainer.data.manifest import labelled_clips
 from trainer.data.sets import read_set
 
@@ -56,6 +59,101 @@ def test_audiocaps_as_its_authors_publish_it(tmp_path):
     assert [path.stem for path in missing] == ["gone"]
 
 
+def empty(path: Path) -> Path:
+    """Make a file: what is read here is its name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a1b-2_c3d4e.m4a", "Ya1b-2_c3d4e.wav", "a1b-2_c3d4e_30.flac", "Ya1b-2_c3d4e_30.ogg"),
+        *("Ya1b-2_c3d4e_30.000_40.000.wav", "a1b-2_c3d4e_30000_40000.mp3", "7.opus"),
+        *("a1b-2_c3d4e_000030.wav", "a1b-2_c3d4e_30_37.WAV"),
+    ],
+)
+@pytest.mark.parametrize("home", ["train", "waveforms/train", "audio", "."])
+def test_a_clip_of_audiocaps_is_found_however_it_was_saved(tmp_path, name, home):
+    header = ("audiocap_id", "youtube_id", "start_time", "caption")
+    table(tmp_path / "dataset" / "train.csv", header, (7, "a1b-2_c3d4e", 30, "a bell"))
+    saved = empty(tmp_path / home / name)
+    (found,) = read_set(f"audiocaps:{tmp_path}", "train")
+    assert found.path.samefile(saved)
+
+
+@pytest.mark.parametrize("name", ["a1b-2_c3d4e_40_50.wav", "a1b-2_c3d4.wav", "x_30.wav"])
+def test_a_clip_of_another_time_or_video_is_not_taken_for_it(tmp_path, name):
+    header = ("audiocap_id", "youtube_id", "start_time", "caption")
+    table(tmp_path / "train.csv", header, (7, "a1b-2_c3d4e", 30, "a bell"))
+    empty(tmp_path / "train" / name)
+    with pytest.raises(InputError, match=r"the first of 1 would be .*a1b-2_c3d4e\.wav"):
+        read_set(f"audiocaps:{tmp_path}", "train")
+
+
+def test_the_second_audiocaps_stands_in_a_folder_beside_the_sounds(tmp_path):
+    header = ("audiocap_id", "youtube_id", "start_time", "caption")
+    tables = tmp_path / "dataset2.0"
+    table(tables / "val.csv", header, *((n, "a1b-2_c3d4e", 30, f"bell {n}") for n in range(5)))
+    empty(tmp_path / "val" / "a1b-2_c3d4e_30.wav")
+    for folder in (tables, tmp_path):
+        (found,) = read_set(f"audiocaps:{folder}", "val")
+        assert found.captions == tuple(f"bell {n}" for n in range(5))
+
+
+def test_a_table_of_names_finds_files_that_carry_times(tmp_path):
+    table(tmp_path / "test.csv", ("file_name", "caption_1"), ("Ya1b-2_c3d4e.wav", "a bell"))
+    saved = empty(tmp_path / "waveforms" / "test" / "Ya1b-2_c3d4e_30.000_40.000.m4a")
+    (found,) = read_set(f"audiocaps:{tmp_path}", "test")
+    assert found.path.samefile(saved)
+
+
+@pytest.mark.parametrize(
+    ("told", "saved"),
+    [
+        ("rain&amp;storm.wav", "rain&storm.wav"),
+        ("Chris&#39; Elevator.wav", "Chris' Elevator.wav"),
+        ("rain & storm.wav", "rain &amp; storm.wav"),
+        (" e ieio ieai.wav", "e ieio ieai.flac"),
+        ("Who? What: no.wav", "Who_ What_ no.wav"),
+        ("Café 1.5 Dr.Who.wav", unicodedata.normalize("NFD", "Café 1.5 Dr.Who.wav")),
+    ],
+)
+def test_odd_characters_of_clothos_names_are_seen_through(tmp_path, told, saved):
+    table(tmp_path / "clotho_captions_evaluation.csv", ("file_name", "caption_1"), (told, "a"))
+    path = empty(tmp_path / "clotho_audio_evaluation" / "evaluation" / saved)
+    (found,) = read_set(f"clotho:{tmp_path}", "test")
+    assert found.path.samefile(path)
+
+
+def test_of_two_names_that_differ_in_odd_characters_none_is_guessed(tmp_path):
+    table(tmp_path / "train.csv", ("file_name", "caption_1"), ("rain?.wav", "a"), ("b.wav", "b"))
+    for name in ("rain!.wav", "rain_.wav", "b.wav"):
+        empty(tmp_path / "train" / name)
+    (found,) = read_set(f"clotho:{tmp_path}", "train")
+    assert found.path.name == "b.wav"
+
+
+def test_every_folder_is_listed_once_however_many_sounds_are_missing(tmp_path, monkeypatch):
+    rows = [(f"{n}.wav", "a bell") for n in range(300)]
+    table(tmp_path / "train.csv", ("file_name", "caption"), *rows)
+    empty(tmp_path / "waveforms" / "train" / "7.wav")
+    asked: list[Path] = []
+    listdir, is_file = os.listdir, Path.is_file
+
+    def listing(folder):
+        asked.append(Path(folder))
+        return listdir(folder)
+
+    monkeypatch.setattr(os, "listdir", listing)
+    monkeypatch.setattr(Path, "is_file", lambda path: asked.append(path) or is_file(path))
+    (found,) = read_set(f"audiocaps:{tmp_path}", "train")
+    assert found.path.name == "7.wav"
+    assert len(asked) == len(set(asked))
+    assert len(asked) < 300 + 40  # a last look for each, and the folders
+
+
 def test_clotho_as_its_authors_publish_it(tmp_path):
     header = ("file_name", *(f"caption_{n}" for n in range(1, 6)))
     name = "clotho_captions_development.csv"
@@ -83,6 +181,45 @@ def test_urbansound8k_by_folds(tmp_path):
     sound(tmp_path / "audio" / "fold3" / "x.wav")
     (found,) = read_set(f"urbansound8k:{tmp_path}", "3")
     assert found.captions == ("dog bark",)
+
+
+@pytest.mark.parametrize("below", [".", "ESC-50-master"])
+def test_esc50_as_its_archive_unpacks(tmp_path, below):
+    rows = ("1-1-A-0.wav", 1, "dog")
+    table(tmp_path / below / "meta" / "esc50.csv", ("filename", "fold", "category"), rows)
+    empty(tmp_path / below / "audio" / "1-1-A-0.ogg")
+    (found,) = read_set(f"esc50:{tmp_path}", "1")
+    assert found.captions == ("dog",)
+
+
+@pytest.mark.parametrize("home", ["audio/fold3", "fold3", "audio", "UrbanSound8K/audio/fold3"])
+def test_urbansound8k_with_its_folders_and_without(tmp_path, home):
+    header = ("slice_file_name", "fold", "class")
+    root = tmp_path / "UrbanSound8K" if "Urban" in home else tmp_path
+    table(root / "metadata" / "UrbanSound8K.csv", header, ("x.wav", 3, "dog_bark"))
+    saved = empty(tmp_path / home / "x.flac")
+    (found,) = read_set(f"urbansound8k:{tmp_path}", "3")
+    assert found.path.samefile(saved)
+
+
+def test_what_is_left_out_is_one_line_and_a_file(tmp_path, capsys):
+    listing = tmp_path / "run" / "skipped.txt"
+    with LeftOut(listing) as skipped:
+        for number in range(1200):
+            skipped(tmp_path / f"{number}.wav", "there is no such file")
+    with skipped:
+        skipped(Path("odd.wav"), "nothing of it could be heard")
+    with skipped:
+        pass
+    many, one = capsys.readouterr().err.splitlines()
+    assert many.startswith(
+        f"skipped 1,200 sounds, the first of them {tmp_path / '0.wav'}: there is"
+    )
+    assert many.endswith(f"all are named in {listing}")
+    assert one == "skipped odd.wav: nothing of it could be heard"
+    lines = listing.read_text().splitlines()
+    assert len(lines) == 1200
+    assert lines[-1] == f"{tmp_path / '1199.wav'}: there is no such file"
 
 
 def test_a_folder_whose_names_are_captions(tmp_path):
@@ -132,6 +269,8 @@ def test_the_projects_own_data(data):
     found = read_set(f"soundsift:{data}", "valid")
     assert len(found) == 412
     assert all(len(s.captions) == 1 for s in found)
+    merged = {clip.path: clip.merged for clip in labelled_clips(data, "valid")}
+    assert all(s.meaning == merged[s.path] for s in found)
 
 
 def test_several_splits_are_read_as_one_and_a_wrong_name_is_told(data):

@@ -10,6 +10,7 @@ from engine.models.spec import FrontEnd
 from tests.conftest import tone
 from trainer.data import cache as caches
 from trainer.data.augment import Disguise, disguised
+from trainer.data.pairs import Batch
 from trainer.data.sound_pairs import Crops, SoundPairs
 
 RATE = 32000
@@ -39,6 +40,40 @@ def test_a_cache_of_one_kind_is_not_another(tmp_path, cache):
         caches.load(tmp_path / "cache", "spectra")
 
 
+def test_a_cache_knows_what_it_was_made_of(tmp_path, cache):
+    paths = [tmp_path / f"{number}.wav" for number in range(4)]
+    assert caches.holds(tmp_path / "cache", paths)
+    assert not caches.holds(tmp_path / "cache", paths[:3])
+    assert not caches.holds(tmp_path / "nothing", paths)
+    (tmp_path / "cache" / "index.json").write_text("{}")
+    assert not caches.holds(tmp_path / "cache", paths)
+
+
+def test_a_cache_that_is_being_made_anew_is_none(tmp_path, cache):
+    def stop():
+        yield tmp_path / "0.wav"
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        caches.build_samples(tmp_path / "cache", stop(), RATE)
+    with pytest.raises(InputError, match="is no cache of samples"):
+        caches.load(tmp_path / "cache", "samples")
+
+
+@pytest.mark.parametrize("threads", [1, 3, None])
+def test_work_in_threads_is_given_in_order_and_not_far_ahead(threads):
+    begun = []
+
+    def work(number):
+        begun.append(number)
+        return number * number
+
+    for number, done in caches.in_order(work, range(50), threads):
+        assert done.result() == number * number
+        assert max(begun) < number + 4 * (threads or 64) + 1
+    assert sorted(begun) == list(range(50))
+
+
 def test_pairs_stay_together_and_stand_by_length(cache):
     source = SoundPairs(cache, CAPTIONS, RATE, Crops(shift=False))
     batch = source.draw(np.random.default_rng(0), 4)
@@ -47,7 +82,33 @@ def test_pairs_stay_together_and_stand_by_length(cache):
     assert [c[0] for c in batch.captions] == list("abcd")
     assert batch.keys == batch.captions
     parts = batch.split(2)
-    assert [p.audio.shape[1] for p in parts] == [16000, 64000]
+    assert [p.audio.shape[1] for p in parts] == [16384, 64000]  # a common size, or the batch's
+
+
+def test_parts_come_in_few_sizes_and_are_little_padded():
+    lengths = torch.arange(1600, 320001, 13)
+    audio = torch.zeros(1, 1).expand(len(lengths), 320000)
+    names = [""] * len(lengths)
+    parts = Batch(audio, names, names, lengths).split(1)
+    sizes = torch.tensor([part.audio.shape[1] for part in parts])
+    assert (sizes >= lengths).all()
+    assert (sizes <= 1.125 * lengths).all()
+    assert len(sizes.unique()) <= 8 * 8 + 1
+
+
+def test_sounds_of_one_meaning_are_no_negatives_of_one_another(cache):
+    meanings = ["one", "two", "two", ""]
+    batch = SoundPairs(cache, CAPTIONS, RATE, Crops(), meanings).draw(np.random.default_rng(0), 4)
+    keys = dict(zip([caption[0] for caption in batch.captions], batch.keys, strict=True))
+    assert keys == {"a": "one", "b": "two", "c": "two", "d": "d"}
+    mixed = SoundPairs(cache, CAPTIONS, RATE, Crops(mix=1.0), ["m"] * 4)
+    assert set(mixed.draw(np.random.default_rng(0), 4).keys) == {"m and m"}
+
+
+def test_all_captions_of_a_sound_are_drawn(cache):
+    source = SoundPairs(cache, CAPTIONS, RATE, Crops())
+    drawn = [source.draw(np.random.default_rng(seed), 4).captions for seed in range(20)]
+    assert {text for texts in drawn for text in texts} == {"a", "b", "bee", "c", "d"}
 
 
 def test_a_process_gets_its_share_of_the_same_batch(cache):

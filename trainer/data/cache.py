@@ -9,12 +9,14 @@ on the device.
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -24,7 +26,10 @@ from engine.errors import AudioError, InputError
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
 from engine.progress import Control, Progress
+from engine.torch_setup import cores
 
+T = TypeVar("T")
+R = TypeVar("R")
 Rows = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["spectra", "samples"]
 Skipped = Callable[[Path, str], None]
@@ -51,10 +56,13 @@ def build_spectra(
     paths: Iterable[Path],
     front_end: FrontEnd,
     longest_s: float = 60.0,
-    threads: int = 2,
+    threads: int | None = None,
     skipped: Skipped = lambda path, reason: None,
 ) -> None:
-    """Decode ``paths`` into a new cache of log-mel frames in ``folder``."""
+    """Decode ``paths`` into a new cache of log-mel frames in ``folder``.
+
+    :param threads: that decode; by default one a core.
+    """
     log_mel = LogMel(front_end)
 
     def hear(path: Path) -> Rows:
@@ -70,10 +78,13 @@ def build_samples(
     paths: Iterable[Path],
     rate_hz: int,
     longest_s: float = 10.0,
-    threads: int = 2,
+    threads: int | None = None,
     skipped: Skipped = lambda path, reason: None,
 ) -> None:
-    """Decode ``paths`` into a new cache of samples at ``rate_hz`` in ``folder``."""
+    """Decode ``paths`` into a new cache of samples at ``rate_hz`` in ``folder``.
+
+    :param threads: that decode; by default one a core.
+    """
 
     def hear(path: Path) -> Rows:
         samples = _middle(path, rate_hz, longest_s).clip(-1.0, 1.0)
@@ -95,15 +106,18 @@ def _build(
     hear: Callable[[Path], Rows],
     kind: Kind,
     width: int,
-    threads: int,
+    threads: int | None,
     skipped: Skipped,
 ) -> None:
     """Write a cache; unreadable files go to ``skipped``."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "index.json").unlink(missing_ok=True)  # of other values than those to come
     clips: list[dict[str, Any]] = []
+    asked = hashlib.sha256()
     first = 0
-    with (folder / "values.part").open("wb") as file, ThreadPoolExecutor(threads) as pool:
-        for path, future in _ahead(pool, hear, paths, 4 * threads):
+    with (folder / "values.part").open("wb") as file:
+        for path, future in in_order(hear, paths, threads):
+            asked.update(f"{path}\n".encode(errors="surrogateescape"))
             try:
                 rows = future.result()
             except AudioError as error:
@@ -113,8 +127,21 @@ def _build(
             clips.append({"path": str(path), "start": first, "rows": len(rows)})
             first += len(rows)
     (folder / "values.part").replace(folder / "values")
-    index = {"kind": kind, "width": width, "clips": clips}
-    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+    index = {"kind": kind, "width": width, "asked": asked.hexdigest(), "clips": clips}
+    (folder / "index.part").write_text(json.dumps(index), encoding="utf-8")
+    (folder / "index.part").replace(folder / "index.json")
+
+
+def holds(folder: Path, paths: Iterable[Path]) -> bool:
+    """Return whether ``folder`` has a complete cache that was made of these files."""
+    asked = hashlib.sha256()
+    for path in paths:
+        asked.update(f"{path}\n".encode(errors="surrogateescape"))
+    try:
+        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
+        return bool(index["asked"] == asked.hexdigest())
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
 
 
 def load(folder: Path, kind: Kind = "spectra") -> Cache:
@@ -141,19 +168,25 @@ def load(folder: Path, kind: Kind = "spectra") -> Cache:
     )
 
 
-def _ahead(
-    pool: ThreadPoolExecutor,
-    work: Callable[[Path], Rows],
-    paths: Iterable[Path],
-    depth: int,
-) -> Iterator[tuple[Path, Future[Rows]]]:
-    """Run ``work`` over ``paths`` in order, at most ``depth`` results ahead of the reader."""
-    waiting: list[tuple[Path, Future[Rows]]] = []
-    for path in paths:
-        waiting.append((path, pool.submit(work, path)))
-        if len(waiting) >= depth:
-            yield waiting.pop(0)
-    yield from waiting
+def in_order(
+    work: Callable[[T], R], items: Iterable[T], threads: int | None = None
+) -> Iterator[tuple[T, Future[R]]]:
+    """Run ``work`` over ``items`` in threads (one a core), and give what becomes of them in order.
+
+    At most four results a thread wait for the reader.
+    """
+    threads = threads or cores()
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[tuple[T, Future[R]]] = deque()
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(work, item)))
+                if len(waiting) >= 4 * threads:
+                    yield waiting.popleft()
+            while waiting:
+                yield waiting.popleft()
+        finally:  # a reader that stops waits for no more than what is being done
+            pool.shutdown(cancel_futures=True)
 
 
 def counted(paths: list[Path], control: Control) -> Iterator[Path]:

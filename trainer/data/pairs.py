@@ -58,17 +58,35 @@ class Batch:
     keys: list[str]
     samples: Tensor | None = None
 
+    def pinned(self) -> Batch:
+        """Return the batch in memory that a GPU can copy from while it computes."""
+        return replace(self, audio=self.audio.pin_memory())
+
+    def to(self, device: str) -> Batch:
+        """Return the batch with its sounds on a device; how long they are stays known here."""
+        return replace(self, audio=self.audio.to(device, non_blocking=True))
+
     def split(self, rows: int) -> list[Batch]:
-        """Return micro-batches of at most ``rows`` pairs; padding is cut to the longest."""
+        """Return micro-batches of at most ``rows`` pairs; padding is cut to about the longest.
+
+        Their lengths come in few sizes: those who tune or compile themselves to a shape need
+        not do so for every part anew.
+        """
         parts = []
         for start in range(0, len(self.captions), rows):
             part = slice(start, start + rows)
             audio = self.audio[part]
             samples = None if self.samples is None else self.samples[part]
             if samples is not None:
-                audio = audio[:, : int(samples.max())]
+                audio = audio[:, : _size_of(int(samples.max()))]
             parts.append(Batch(audio, self.captions[part], self.keys[part], samples))
         return parts
+
+
+def _size_of(length: int) -> int:
+    """Return the next size of eight an octave: at most an eighth more than ``length``."""
+    step = 1 << max(0, length.bit_length() - 4)
+    return -(-length // step) * step
 
 
 class Source(Protocol):

@@ -3,8 +3,9 @@
 A set is named ``KIND:FOLDER``; every kind gives captioned sounds:
 
 ================  ==========================================================================
-``audiocaps``     ``train.csv``, ``val.csv``, ``test.csv`` (``file_name`` or ``youtube_id``;
-                  ``caption`` or ``caption_1`` … ``caption_5``) and folders of sounds
+``audiocaps``     ``train.csv``, ``val.csv``, ``test.csv`` (``file_name``, or ``youtube_id``
+                  and ``start_time``; ``caption``, or ``caption_1`` … ``caption_5``) and
+                  folders of sounds, called by table, id, or id and times
 ``clotho``        the same; or ``clotho_captions_development.csv`` … beside ``development`` …
 ``esc50``         ``meta/esc50.csv`` and ``audio``; the split is a fold, 1 to 5
 ``urbansound8k``  ``metadata/UrbanSound8K.csv`` and ``audio/fold1`` …; the split is a fold
@@ -12,11 +13,13 @@ A set is named ``KIND:FOLDER``; every kind gives captioned sounds:
 ``folder``        a folder whose files are named by what is heard in them
 ``soundsift``     this project's data folder: ``sounds/manifest.csv``
 ================  ==========================================================================
+
+Sounds may have any suffix that can be decoded, whatever the table says.
 """
 
 from __future__ import annotations
 
-import sys
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,19 +27,30 @@ from pathlib import Path
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
-from engine.plain_text import one_line
+from trainer.data.folders import Folders
 from trainer.data.manifest import csv_rows, labelled_clips
 
 Tell = Callable[[Path, str], None]
-_SPLITS = {"train": "development", "val": "validation", "test": "evaluation"}
+_SPLITS = {
+    "train": ("train", "development", "dev"),
+    "val": ("val", "validation", "valid"),
+    "test": ("test", "evaluation", "eval"),
+}
+_VIDEO = re.compile(r"Y([\w-]{11})\.\w+")  # AudioCaps' files, as papers call them
+_TABLES = (".", "csv_files", "csv", "text", "dataset", "clotho_csv_files", "dataset2.0")
+_SOUNDS = (".", "waveforms", "audio", "audios", "sounds", "wavs", "clotho_audio")
 
 
 @dataclass(frozen=True)
 class Captioned:
-    """A sound and what is said of it; of classification sets the only caption is the class."""
+    """A sound and what is said of it; of classification sets the only caption is the class.
+
+    Sounds of equal ``meaning`` are no negatives of one another; without one the caption is it.
+    """
 
     path: Path
     captions: tuple[str, ...]
+    meaning: str = ""
 
 
 def read_set(
@@ -55,17 +69,19 @@ def read_set(
             f"{name} names no data set: write KIND:FOLDER, where KIND is one of "
             + ", ".join(_READERS)
         )
-    folder = Path(place).expanduser()
+    folder, folders = Path(place).expanduser(), Folders()
     if not folder.exists():
         raise InputError(f"there is no {folder}: where is the {kind} data?")
-    kept = [sound for sound in _READERS[kind](folder, split) if _is_usable(sound, tell)]
+    sounds = _READERS[kind](folder, split, folders)
+    kept = [sound for sound in sounds if _is_usable(sound, folders, tell)]
     if not kept:
-        raise InputError(f"{name} has no sound with a caption in the split {split}")
+        first = f": the first of {len(sounds):,} would be {sounds[0].path}" if sounds else ""
+        raise InputError(f"{name} has no sound with a caption in the split {split}{first}")
     return kept
 
 
-def _is_usable(sound: Captioned, tell: Tell) -> bool:
-    if not sound.path.is_file():
+def _is_usable(sound: Captioned, folders: Folders, tell: Tell) -> bool:
+    if not folders.has(sound.path):
         tell(sound.path, "there is no such file")
     elif not sound.captions:
         tell(sound.path, "its caption is empty")
@@ -74,65 +90,89 @@ def _is_usable(sound: Captioned, tell: Tell) -> bool:
     return False
 
 
-def _captioned(folder: Path, split: str, prefix: str) -> list[Captioned]:
+def _captioned(folder: Path, split: str, folders: Folders, prefix: str) -> list[Captioned]:
     """Read AudioCaps or Clotho; rows of one file give its captions together."""
-    official = _SPLITS.get(split, split)
-    names = (f"{split}.csv", f"{prefix}_{split}.csv", f"clotho_captions_{official}.csv")
-    table = _first(folder / sub / name for sub in (".", "csv_files", "text") for name in names)
+    parts = _SPLITS.get(split, (split,))
+    names = [f"{start}{part}.csv" for start in _starts(prefix) for part in parts]
+    table = _first(folder / sub / name for sub in _TABLES for name in names)
     if table is None:
         raise InputError(f"{folder} has no {split}.csv: is it a {prefix} folder?")
-    homes = [
-        folder / sub / part
-        for sub in (".", "waveforms", "audio", "sounds", "clotho_audio")
-        for part in (split, official, f"clotho_audio_{official}", ".")
-    ]
-    homes = [home for home in dict.fromkeys(homes) if home.is_dir()]
+    # AudioCaps' repository has its tables in a folder of their own.
+    roots = [folder, folder.parent] if folder.name.startswith("dataset") else [folder]
+    named = [f"{start}{part}" for part in parts for start in ("", f"{prefix}_audio_")]
+    homes = _inside(_inside(_inside(roots, _SOUNDS), (*named, ".")), (".", *parts))
     captions: dict[Path, list[str]] = {}
     for row in csv_rows(table):
-        path = _sound_of(row, homes, table)
+        path = _sound_of(row, homes, table, folders)
         texts = [v.strip() for k, v in row.items() if k and k.startswith("caption") and v]
         captions.setdefault(path, []).extend(filter(None, texts))
     return [Captioned(path, tuple(dict.fromkeys(texts))) for path, texts in captions.items()]
 
 
-def _sound_of(row: dict[str, str], homes: list[Path], table: Path) -> Path:
-    if "file_name" in row:
-        names = [row["file_name"]]
-    elif "youtube_id" in row:
-        stem, start = row["youtube_id"], row.get("start_time", "")
-        stems = (stem, f"Y{stem}", f"{stem}_{start}", row.get("audiocap_id", stem))
-        names = [f"{s}{suffix}" for s in stems for suffix in (".wav", ".flac", ".mp3", ".ogg")]
-    else:
-        raise InputError(f"{table} has neither a column file_name nor youtube_id")
-    found = _first(home / name for name in names for home in homes)
-    return found or (homes[0] if homes else table.parent) / names[0]
+def _inside(folders: Iterable[Path], names: Iterable[str]) -> list[Path]:
+    """Return the folders of these names in ``folders``, as far as they exist."""
+    below = dict.fromkeys(folder / name for folder in folders for name in names)
+    return [folder for folder in below if folder.is_dir()]
 
 
-def _audiocaps(folder: Path, split: str) -> list[Captioned]:
-    return _captioned(folder, split, "audiocaps")
+def _starts(prefix: str) -> tuple[str, ...]:
+    return ("", f"{prefix}_", f"{prefix}_captions_")
 
 
-def _clotho(folder: Path, split: str) -> list[Captioned]:
-    return _captioned(folder, split, "clotho")
+def _sound_of(row: dict[str, str], homes: list[Path], table: Path, folders: Folders) -> Path:
+    home = homes[0] if homes else table.parent
+    if name := row.get("file_name"):
+        found = folders.named(name, homes)
+        if found is None and (match := _VIDEO.fullmatch(name)):
+            found = folders.of_video(match[1], row.get("start_time") or "", homes)
+        return found or home / name
+    if video := row.get("youtube_id"):
+        found = folders.of_video(video, row.get("start_time") or "", homes)
+        number = row.get("audiocap_id")
+        if found is None and number:
+            found = folders.named(f"{number}.wav", homes)
+        return found or home / f"{video}.wav"
+    raise InputError(f"{table} has a row with neither a file_name nor a youtube_id")
 
 
-def _esc50(folder: Path, split: str) -> list[Captioned]:
-    rows = _of_folds(folder / "meta" / "esc50.csv", split)
-    return [
-        Captioned(folder / "audio" / row["filename"], (row["category"].replace("_", " "),))
-        for row in rows
-    ]
+def _audiocaps(folder: Path, split: str, folders: Folders) -> list[Captioned]:
+    return _captioned(folder, split, folders, "audiocaps")
 
 
-def _urbansound8k(folder: Path, split: str) -> list[Captioned]:
-    rows = _of_folds(folder / "metadata" / "UrbanSound8K.csv", split)
+def _clotho(folder: Path, split: str, folders: Folders) -> list[Captioned]:
+    return _captioned(folder, split, folders, "clotho")
+
+
+def _esc50(folder: Path, split: str, folders: Folders) -> list[Captioned]:
+    root, table = _unpacked(folder, ("ESC-50-master", "ESC-50"), "meta", "esc50.csv")
+    homes = [root / "audio", root]
     return [
         Captioned(
-            folder / "audio" / f"fold{row['fold']}" / row["slice_file_name"],
-            (row["class"].replace("_", " "),),
+            folders.named(row["filename"], homes) or homes[0] / row["filename"],
+            (row["category"].replace("_", " "),),
         )
-        for row in rows
+        for row in _of_folds(table, split)
     ]
+
+
+def _urbansound8k(folder: Path, split: str, folders: Folders) -> list[Captioned]:
+    root, table = _unpacked(folder, ("UrbanSound8K",), "metadata", "UrbanSound8K.csv")
+    found = []
+    for row in _of_folds(table, split):
+        fold, name = f"fold{row['fold']}", row["slice_file_name"]
+        homes = [root / "audio" / fold, root / fold, root / "audio", root]
+        path = folders.named(name, homes) or homes[0] / name
+        found.append(Captioned(path, (row["class"].replace("_", " "),)))
+    return found
+
+
+def _unpacked(folder: Path, names: tuple[str, ...], sub: str, table: str) -> tuple[Path, Path]:
+    """Return where an archive was unpacked, in ``folder`` or one level below, and its table."""
+    roots = [folder, *(folder / name for name in names)]
+    for root in roots:
+        if found := _first((root / sub / table, root / table)):
+            return root, found
+    return folder, folder / sub / table
 
 
 def _of_folds(table: Path, split: str) -> list[dict[str, str]]:
@@ -145,7 +185,7 @@ def _of_folds(table: Path, split: str) -> list[dict[str, str]]:
     return [row for row in rows if row["fold"] in folds]
 
 
-def _csv(path: Path, split: str) -> list[Captioned]:
+def _csv(path: Path, split: str, folders: Folders) -> list[Captioned]:
     rows = csv_rows(path)
     column = next((name for name in ("caption", "label") if rows and name in rows[0]), None)
     if column is None or "path" not in rows[0]:
@@ -158,18 +198,18 @@ def _csv(path: Path, split: str) -> list[Captioned]:
     return [Captioned(sound, tuple(dict.fromkeys(texts))) for sound, texts in found.items()]
 
 
-def _folder(folder: Path, split: str) -> list[Captioned]:
+def _folder(folder: Path, split: str, folders: Folders) -> list[Captioned]:
     sounds = (p for p in sorted(folder.rglob("*")) if p.suffix.lower() in EXTENSIONS)
     named = ((path, caption_of_name(path)) for path in sounds)
     return [Captioned(path, (name,) if name else ()) for path, name in named]
 
 
-def _soundsift(folder: Path, split: str) -> list[Captioned]:
+def _soundsift(folder: Path, split: str, folders: Folders) -> list[Captioned]:
     clips = labelled_clips(folder, split)
-    return [Captioned(clip.path, (clip.label,)) for clip in clips]
+    return [Captioned(clip.path, (clip.label,), clip.merged) for clip in clips]
 
 
-_READERS: dict[str, Callable[[Path, str], list[Captioned]]] = {
+_READERS: dict[str, Callable[[Path, str, Folders], list[Captioned]]] = {
     "audiocaps": _audiocaps,
     "clotho": _clotho,
     "esc50": _esc50,
@@ -182,8 +222,3 @@ _READERS: dict[str, Callable[[Path, str], list[Captioned]]] = {
 
 def _first(paths: Iterable[Path]) -> Path | None:
     return next((path for path in paths if path.is_file()), None)
-
-
-def skipped(path: Path, reason: str) -> None:
-    """Tell that a sound is left out, and why."""
-    print(one_line(f"skipped {path}: {reason}"), file=sys.stderr)

@@ -33,12 +33,20 @@ class SoundPairs:
 
     :param captions: of every clip of the cache; a clip with several gives one at random, one
         without any is never drawn.
+    :param meanings: of every clip; those of equal meaning are no negatives of one another.  An
+        empty one is the caption that was drawn.
     """
 
     def __init__(
-        self, cache: Cache, captions: Sequence[Sequence[str]], rate_hz: int, crops: Crops
+        self,
+        cache: Cache,
+        captions: Sequence[Sequence[str]],
+        rate_hz: int,
+        crops: Crops,
+        meanings: Sequence[str] = (),
     ) -> None:
         self.cache, self.captions, self.crops = cache, captions, crops
+        self.meanings = meanings or [""] * len(captions)
         self._longest = int(crops.longest_s * rate_hz)
         self._usable = np.flatnonzero([bool(texts) for texts in captions])
         if not len(self._usable):
@@ -54,14 +62,14 @@ class SoundPairs:
         clips = rng.choice(self._usable, size, replace=size > len(self._usable))
         clips = clips[np.argsort(self.cache.lengths[clips], kind="stable")]
         captions = [self._caption(rng, clip) for clip in clips]
-        keys = list(captions)
+        keys = [self._key(clip, text) for clip, text in zip(clips, captions, strict=True)]
         partners: list[int | None] = [None] * size
         for row in np.flatnonzero(rng.random(size) < self.crops.mix):
             partner = int(rng.choice(self._usable))
             other = self._caption(rng, partner)
             partners[row] = partner
             captions[row] = f"{captions[row].rstrip('. ')} and {other}"
-            keys[row] = " and ".join(sorted((keys[row], other)))
+            keys[row] = " and ".join(sorted((keys[row], self._key(partner, other))))
         seeds = rng.integers(1 << 62, size=size)
         rows = range(size)[share]
         sounds = [self._sound(int(clips[r]), partners[r], int(seeds[r])) for r in rows]
@@ -78,6 +86,9 @@ class SoundPairs:
     def _caption(self, rng: np.random.Generator, clip: int) -> str:
         texts = self.captions[clip]
         return texts[int(rng.integers(len(texts)))]
+
+    def _key(self, clip: int, caption: str) -> str:
+        return self.meanings[clip] or caption
 
     def _sound(self, clip: int, partner: int | None, seed: int) -> np.ndarray:
         rng = np.random.default_rng(seed)

@@ -9,11 +9,14 @@ from torch import Tensor
 
 from engine.audio.decode import decode
 from engine.errors import AudioError, InputError
+from engine.models.frontend import LogMel
 from engine.models.match_model import Captioner, Listener, MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
+from engine.torch_setup import one_thread
 from engine.transport import mahalanobis_cost
-from trainer.data.sets import Captioned
+from trainer.data.cache import in_order
+from trainer.data.sets import Captioned, Tell
 from trainer.evaluation.metrics import modality_gap, retrieval
 
 
@@ -21,6 +24,9 @@ class Validation:
     """Captioned sounds, decoded once into log-mels; call it with a model.
 
     Figures are ``plain`` text→audio and audio→text retrieval; ``score`` is their mean R@1.
+    They are measured on ``device``, in float32, whatever the run trains in.
+
+    :param tell: hears of sounds that cannot be decoded.
     """
 
     def __init__(
@@ -30,23 +36,36 @@ class Validation:
         sounds: Sequence[Captioned],
         longest_s: float,
         control: Control,
+        device: str = "cpu",
+        tell: Tell = lambda path, reason: None,
     ) -> None:
-        self.tokenizer = tokenizer
-        rate_hz = listener.model.spec.front_end.rate_hz
+        self.tokenizer, self.device = tokenizer, device
+        front_end = listener.model.spec.front_end
+        log_mel = LogMel(front_end)
+
+        def hear(sound: Captioned) -> Tensor:
+            samples = decode(sound.path, front_end.rate_hz)[: int(longest_s * front_end.rate_hz)]
+            frames: Tensor = log_mel(torch.from_numpy(samples)).half()
+            return frames
+
         self.log_mels: list[Tensor] = []
         owned: list[tuple[str, ...]] = []
-        for number, sound in enumerate(sounds):
-            control.report(Progress("decoding validation", number, len(sounds)))
-            try:
-                samples = decode(sound.path, rate_hz)[: int(longest_s * rate_hz)]
-            except AudioError:
-                continue
-            self.log_mels.append(listener.log_mel(samples).half())
-            owned.append(sound.captions)
+        with one_thread():  # for each of those that decode
+            for number, (sound, heard) in enumerate(in_order(hear, sounds)):
+                control.report(Progress("decoding validation", number, len(sounds)))
+                try:
+                    self.log_mels.append(heard.result())
+                except AudioError as error:
+                    tell(sound.path, str(error))
+                    continue
+                owned.append(sound.captions)
         if not owned:
             raise InputError("no sound of the validation set can be decoded")
         self.texts = sorted({text for texts in owned for text in texts})
-        self.relevant = torch.tensor([[t in texts for t in self.texts] for texts in owned])
+        place = {text: column for column, text in enumerate(self.texts)}
+        self.relevant = torch.zeros(len(owned), len(self.texts), dtype=torch.bool)
+        for row, texts in enumerate(owned):
+            self.relevant[row, [place[text] for text in texts]] = True
 
     @torch.inference_mode()
     def __call__(self, model: MatchModel) -> dict[str, float]:
@@ -64,8 +83,14 @@ class Validation:
             "modality_gap": modality_gap(u[asked[:, 0]], v[asked[:, 1]]),
         }
 
+    @torch.inference_mode()
     def embed(self, model: MatchModel) -> tuple[Tensor, Tensor]:
-        """Return mapped vectors of the sounds and of the distinct captions, on the CPU."""
-        model = model.to("cpu")
-        features = Listener(model).features([frames.float() for frames in self.log_mels])
-        return model.map_features(features), Captioner(model, self.tokenizer)(self.texts)
+        """Return mapped vectors of the sounds and of the distinct captions, on the CPU.
+
+        The model moves to the device of this validation.
+        """
+        model = model.to(self.device)
+        at_once = 64 if model.device.type == "cuda" else 16
+        features = Listener(model).features([m.float() for m in self.log_mels], at_once)
+        u = model.map_features(features.to(model.device))
+        return u.cpu(), Captioner(model, self.tokenizer)(self.texts).cpu()

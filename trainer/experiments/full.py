@@ -12,7 +12,8 @@ from engine.models.match_model import Captioner, Listener, load_model, load_toke
 from engine.progress import Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
-from trainer.data.sets import read_set, skipped
+from trainer.data.left_out import LeftOut
+from trainer.data.sets import read_set
 from trainer.evaluation.metrics import modality_gap, recall_and_map, retrieval
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
@@ -49,7 +50,8 @@ class FullData:
         run = self.folder / f"{name}-{arm.domain}-{seed}"
         fit_model(self._options(arm, run, seed))
         model, tokenizer = load_model(run / "model"), load_tokenizer(run / "model")
-        sounds = read_set(self._set(test), "test", skipped)
+        with LeftOut(run / "skipped-test.txt") as skipped:
+            sounds = read_set(self._set(test), "test", skipped)
         listener = Listener(model)
         exam = Validation(listener, tokenizer, sounds, 10.0, self.control)
         figures = _retrieval(*exam.embed(model), exam.relevant)
@@ -110,7 +112,8 @@ class FullData:
         )
 
     def _zero_shot(self, listener: Listener, captioner: Captioner) -> dict[str, float]:
-        sounds = read_set(f"esc50:{self.options.esc50}", "1,2,3,4,5", skipped)
+        with LeftOut() as skipped:
+            sounds = read_set(f"esc50:{self.options.esc50}", "1,2,3,4,5", skipped)
         heard = hear(listener, (sound.path for sound in sounds), self.control)
         labels = [sound.captions[0] for sound in sounds]
         names = sorted(set(labels))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -13,8 +14,23 @@ from engine.models.text_towers import CaptionTokenizer
 from trainer.data.augment import Disguise, disguised
 from trainer.data.pairs import Batch
 
+Tower = Callable[..., Tensor]
 _TEXTS_AT_ONCE = 256
 _SOUNDS_AT_ONCE = 32
+
+
+@dataclass(frozen=True)
+class Feeding:
+    """How a device is kept busy; what is learnt changes by no more than rounding.
+
+    ``workers`` threads draw batches ahead.  ``compiled`` towers are traced and fused when they
+    first run.  ``channels_last`` towers keep the channels of a map together, as convolutions in
+    bfloat16 on a GPU want them (None: where the device is one).
+    """
+
+    workers: int = 0
+    compiled: bool = False
+    channels_last: bool | None = None
 
 
 class Embedder:
@@ -33,12 +49,21 @@ class Embedder:
         mixed_precision: bool,
         device: str,
         read: dict[str, Tensor] | None = None,
+        feeding: Feeding | None = None,
     ) -> None:
         self.model, self.tokenizer, self.device = model, tokenizer, device
         self.feature_noise, self.disguise = feature_noise, disguise
         self.mixed_precision = mixed_precision
         self.free: Collection[Literal["audio", "text"] | str] = ()
         self._read = {} if read is None else read
+        feeding, on_gpu = feeding or Feeding(), torch.device(device).type == "cuda"
+        if on_gpu if feeding.channels_last is None else feeding.channels_last:
+            model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._audio_tower: Tower = model.audio_tower
+        self._text_tower: Tower = model.text_tower
+        if feeding.compiled:
+            self._audio_tower = torch.compile(model.audio_tower)
+            self._text_tower = torch.compile(model.text_tower)
 
     def __call__(self, part: Batch) -> tuple[Tensor, Tensor]:
         """Return embeddings z (b, d) of the sounds and the captions of a part."""
@@ -66,14 +91,15 @@ class Embedder:
         if part.samples is None:
             return part.audio.to(self.device)
         front_end = self.model.spec.front_end
+        frames = torch.tensor([front_end.frames(n) for n in part.samples.tolist()])
         with torch.no_grad():
-            log_mel = self.model.log_mel(part.audio.to(self.device))
+            log_mel = self.model.log_mel(part.audio.to(self.device), part.samples.to(self.device))
             if self.model.training:
                 log_mel = disguised(log_mel, front_end, self.disguise)
-        frames = torch.tensor([front_end.frames(int(n)) for n in part.samples], device=self.device)
+        even = bool((frames == log_mel.shape[-1]).all())  # then nothing has to be masked
         learns = "audio" in self.free and torch.is_grad_enabled()
         with torch.set_grad_enabled(learns), self._autocast():
-            features: Tensor = self.model.audio_tower(log_mel, frames)
+            features = self._audio_tower(log_mel, None if even else frames.to(self.device))
         return features.float()
 
     def _text_features(self, captions: list[str]) -> Tensor:
@@ -87,7 +113,7 @@ class Embedder:
     def _encode(self, captions: list[str]) -> Tensor:
         ids, mask = self.tokenizer(captions)
         with self._autocast():
-            features: Tensor = self.model.text_tower(ids.to(self.device), mask.to(self.device))
+            features = self._text_tower(ids.to(self.device), mask.to(self.device))
         return features.float()
 
     def _autocast(self) -> torch.autocast:

@@ -3,35 +3,52 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 import json
-import math
+import shutil
+import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from engine import durable
 from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
-from engine.progress import Control, Progress
+from engine.progress import Cancelled, Control, Progress
 from trainer.data.augment import Disguise
-from trainer.data.pairs import Batch, Source
-from trainer.loop.embedding import Embedder
+from trainer.data.loader import Loader
+from trainer.data.pairs import Source
+from trainer.loop.checkpoint import (
+    Due,
+    Keeping,
+    has_checkpoint,
+    random_state,
+    read_checkpoint,
+    set_random_state,
+    write_checkpoint,
+    write_tensors,
+)
+from trainer.loop.descent import descend, gradient_norm
+from trainer.loop.embedding import Embedder, Feeding
+from trainer.loop.log import Event, Log, Tell, tensorboard
 from trainer.loop.parallel import World
+from trainer.loop.progress import Best, Solves
 from trainer.loop.schedule import update_average, warm_up_cosine
-from trainer.loop.troubles import told
+from trainer.loop.troubles import check_finite, told
 from trainer.objectives.ground_metric import make_ground_metric
-from trainer.objectives.losses import ObjectiveConfig, Solve, make_objective, target_plan
+from trainer.objectives.losses import ObjectiveConfig, make_objective, target_plan
 
 Validate = Callable[[MatchModel], dict[str, float]]
-Event = dict[str, Any]
-_PROGRESS = ("step", "best", "stale", "solves", "unconverged")
-_MAY_FAIL = 0.01  # share of solves without convergence that passes without a warning
+_MATCHED = "matched.safetensors"
+_LOG_EVERY = 25  # steps
 
 
 @dataclass(frozen=True)
@@ -50,7 +67,9 @@ class RunConfig:
 
     Towers are free in the last ``tower_steps`` only.  ``micro_batch`` rows are embedded at a
     time, while the plan spans the whole batch.  Validation every ``validate_every`` steps
-    (0: never) stops a run when its ``score`` has not risen ``patience`` times (0: never).
+    (0: never) keeps the weights whose figure ``score`` is highest, and stops a run when it
+    has not risen ``patience`` times (0: never).  ``seed`` is that of order, noise and
+    augmentation; ``init_seed`` (by default the same) that of what a run starts from.
     """
 
     steps: int = 1200
@@ -68,8 +87,10 @@ class RunConfig:
     average_decay: float = 0.995
     validate_every: int = 0
     patience: int = 0
+    score: str = "score"
     mixed_precision: bool = True
     seed: int = 1
+    init_seed: int | None = None
 
 
 class Run:
@@ -78,7 +99,7 @@ class Run:
     A finished run leaves ``matched.safetensors``: what was trained, averaged over the last
     steps (or at the best validation), without the parts that were not.
 
-    Batches depend on seed and step alone and the checkpoint holds torch's random state, so
+    Batches depend on seed and step alone and the checkpoint holds torch's random states, so
     a run that was stopped and resumed ends, on a CPU, in the same weights bit by bit.
     """
 
@@ -93,22 +114,25 @@ class Run:
         world: World | None = None,
         validate: Validate | None = None,
         rehearse: Callable[[MatchModel], Tensor] | None = None,
-        tell: Callable[[Event], None] = lambda event: None,
+        tell: Tell = lambda event: None,
         texts_read: dict[str, Tensor] | None = None,
+        keeping: Keeping | None = None,
+        board: bool = False,
+        feeding: Feeding | None = None,
     ) -> None:
         self.folder, self.model = folder, model.to(device)
         self.source, self.config, self.device = source, config, device
-        self.world, self.validate, self.tell = world or World(), validate, tell
-        self.rehearse = rehearse
+        self.world, self.validate, self.rehearse = world or World(), validate, rehearse
         if config.batch % self.world.size:
             raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
-        self.solves, self.unconverged = 0, 0
-        self.solve: Solve | None = None
-        self.objective = make_objective(config.objective, self._solved)
+        self.solves, self.best = Solves(), Best()
+        self.step, self.finished, self.norm = 0, False, 0.0
+        self.started_from = ""  # what the starting weights are known by
+        self.objective = make_objective(config.objective, self.solves)
         metric = make_ground_metric(config.ground_metric, model.metric, config.metric_pull)
         self.metric = metric.to(device)
         self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
-        self.step, self.best, self.stale = 0, -math.inf, 0
+        feeding = feeding or Feeding()
         self.embedder = Embedder(
             self.model,
             tokenizer,
@@ -117,55 +141,61 @@ class Run:
             config.mixed_precision,
             device,
             texts_read,
+            feeding,
         )
-        torch.manual_seed(config.seed + self.world.rank)
+        share, pinned = self.world.share(config.batch), device.startswith("cuda")
+        self.loader = Loader(
+            source, config.seed, config.batch, share, feeding.workers, config.steps, pinned
+        )
+        torch.manual_seed(config.seed + 1_000_003 * self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
         self._claim_folder()
         self.average = {name: p.detach().clone() for name, p in self._trained().items()}
-        if (folder / "checkpoint.pt").exists():
+        self._log = Log(folder / "log.jsonl", tell)
+        if has_checkpoint(folder):
             self._resume()
         else:
             self._start()
+        if board and self.world.leads:
+            self._log.board = tensorboard(folder / "tensorboard", self.step)
+        self._due = Due(keeping or Keeping())
 
     def run(self, watch: Callable[[int, float], None] = lambda step, loss: None) -> None:
         """Train to the last step; ``watch(step, loss)`` may raise to stop, which saves.
 
-        :raises InputError: memory or disk ran out, or the loss became no number.
+        What one process wants to stop stops all of them.
+
+        :raises InputError: memory or disk ran out, or loss or gradient became no number.
         """
-        with told(self.folder):
-            try:
-                while self.step < self.config.steps and not self._is_stale():
-                    loss = self.train_step()
-                    if not math.isfinite(loss):
-                        raise InputError(
-                            f"the loss is {loss} at step {self.step}: lower the rates; "
-                            f"{self.folder} keeps the last good checkpoint"
-                        )
-                    if self.step % 25 == 0 or self.step in (1, self.config.steps):
-                        self.log({"event": "loss", "loss": round(loss, 5), **self._state()})
-                    if self.config.validate_every and self.step % self.config.validate_every == 0:
-                        self._validate()
-                    if self.step % 200 == 0:
-                        self.save()
-                    watch(self.step, loss)
-            except InputError:
-                raise
-            except BaseException:
-                self.save()
-                raise
-            self.save()
-            if self.unconverged > _MAY_FAIL * self.solves:
-                self.log({"event": "warning", "text": self._unconverged_note()})
-            if self.world.leads and not (self.folder / "best.safetensors").exists():
-                save_file(self.averaged_weights(), self.folder / "matched.safetensors")
-            elif self.world.leads:
-                (self.folder / "best.safetensors").replace(self.folder / "matched.safetensors")
+        first, began = self.step, time.perf_counter()
+        with told(self.folder), closing(self.loader):
+            self.world.spread([*self.model.state_dict().values(), *self.metric.parameters()])
+            while not self.finished and self.step < self.config.steps and not self._is_stale():
+                loss = self.train_step()
+                if self.step % _LOG_EVERY == 0 or self.step in (1, self.config.steps):
+                    self.log({"event": "loss", "loss": round(loss, 5), **self._state()})
+                if self.config.validate_every and self.step % self.config.validate_every == 0:
+                    self._validate()
+                wish = _raised(watch, self.step, loss)
+                stopping, due = self.world.any(wish is not None, self._due(self.step))
+                if stopping:
+                    self.log({"event": "stopped"})
+                if stopping or due:
+                    self.save()
+                if stopping:
+                    raise wish or Cancelled
+            if self.world.leads and self.step > first:  # told, but not logged: it never repeats
+                self._log.tell(_fed(self.loader, self.step - first, time.perf_counter() - began))
+            if not self.finished:
+                self._finish()
 
     def train_step(self) -> float:
-        """Draw a batch, descend one step, return the loss."""
+        """Draw a batch, descend one step, return the loss.
+
+        :raises InputError: loss or gradient is no number; it does not enter the weights.
+        """
         config = self.config
-        rng = np.random.default_rng((config.seed, self.step))
-        batch = self.source.draw(rng, config.batch, self.world.share(config.batch))
+        batch = self.loader(self.step).to(self.device)
         self.embedder.free = {side for side in ("audio", "text") if self._is_free(f"{side}_tower.")}
         self.model.train()
         self.model.audio_tower.eval()  # its batch statistics stay those of its own training
@@ -173,74 +203,36 @@ class Run:
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         self.optimiser.zero_grad()
-        loss = self._descend(batch)
+        loss = descend(batch, config.micro_batch, self.embedder, self._loss, self.model, self.world)
+        check_finite("loss", loss, self.step + 1, self.folder)
         if self.rehearse is not None:
             self.rehearse(self.model).backward()  # type: ignore[no-untyped-call]
-        if math.isfinite(loss):
-            self.optimiser.step()
-            self.metric.project()
-            free = {k: p for k, p in self._trained().items() if self._is_free(k)}
-            update_average(self.average, free, config.average_decay, self.step)
+        self._descend()
         self.step += 1
         return loss
 
-    def _descend(self, batch: Batch) -> float:
-        """Leave the gradients of a batch; its plan spans all processes and micro-batches.
-
-        Several parts are embedded twice, first without a graph for the loss, then each with
-        one for its share of the gradient (Gao et al., *Scaling deep contrastive learning
-        batch size under memory limited setup*, RepL4NLP 2021).
-        """
-        parts = batch.split(self.config.micro_batch)
-        if len(parts) == 1 and self.world.size == 1:
-            loss = self._loss(*self.embedder(parts[0]), batch.keys)
-            loss.backward()  # type: ignore[no-untyped-call]
-            return float(loss.detach())
-        states, embedded = [], []
-        with torch.no_grad():
-            for part in parts:
-                states.append(_random_state(self.device))
-                embedded.append(self.embedder(part))
-        x, y = (torch.cat(side) for side in zip(*embedded, strict=True))
-        x, y = (self.world.gather(side).requires_grad_() for side in (x, y))
-        loss = self._loss(x, y, batch.keys)
-        loss.backward()  # type: ignore[no-untyped-call]
-        assert x.grad is not None and y.grad is not None
-        start = self.world.share(len(batch.keys)).start
-        for part, state in zip(parts, states, strict=True):
-            _set_random_state(state, self.device)
-            rows = slice(start, start := start + len(part.captions))
-            sides = zip(self.embedder(part), (x.grad[rows], y.grad[rows]), strict=True)
-            learning = [(z, gradient) for z, gradient in sides if z.requires_grad]
-            torch.autograd.backward([z for z, _ in learning], [g for _, g in learning])
-        named = self.model.named_parameters()  # the metric's gradient is whole on every process
-        self.world.sum_gradients(p for n, p in named if not n.startswith("metric."))
-        return float(loss.detach())
+    def _descend(self) -> None:
+        """Take the optimiser's step along the gradients that were left, and its average."""
+        learning = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self.norm = gradient_norm(learning)
+        check_finite("gradient's norm", self.norm, self.step + 1, self.folder)
+        self.optimiser.step()
+        self.metric.project()
+        free = {k: p for k, p in self._trained().items() if self._is_free(k)}
+        update_average(self.average, free, self.config.average_decay, self.step)
 
     def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
         cost = self.metric.cost(x, y) / self.model.spec.ranking.cost_scale
         return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
 
-    def _solved(self, solve: Solve) -> None:
-        """Take notice of how a plan's solver ended."""
-        self.solve, self.solves = solve, self.solves + 1
-        self.unconverged += not solve.converged
-
     def _state(self) -> Event:
-        """Return what the log says of the solver at this step."""
-        if self.solve is None:
-            return {}
+        """Return what the log says of gradient, rates and solver at this step."""
+        rates = {group["name"]: group["lr"] for group in self.optimiser.param_groups}
         return {
-            "iterations": self.solve.iterations,
-            "marginal_error": float(f"{self.solve.marginal_error:.2e}"),
-            "unconverged": round(self.unconverged / self.solves, 4),
+            "gradient_norm": _digits(self.norm),
+            "rates": {name: _digits(rate) for name, rate in rates.items()},
+            **self.solves.state(),
         }
-
-    def _unconverged_note(self) -> str:
-        return (
-            f"the plan did not converge in {self.unconverged / self.solves:.1%} of the steps, so "
-            "that their gradients are not exact: raise --epsilon"
-        )
 
     def averaged_weights(self) -> dict[str, Tensor]:
         """Return what was trained, averaged, with everything else of heads, metric and text."""
@@ -261,81 +253,96 @@ class Run:
     def result(self) -> MatchModel:
         """Return the model that a finished run left, in evaluation mode, on the CPU."""
         model = copy.deepcopy(self.model).to("cpu")
-        model.load_state_dict(load_file(self.folder / "matched.safetensors"), strict=False)
+        model.load_state_dict(load_file(self.folder / _MATCHED), strict=False)
         return model.eval().requires_grad_(False)
 
     def log(self, event: Event) -> None:
         """Append one event to ``log.jsonl`` and tell it."""
-        if not self.world.leads:
-            return
-        event = {"step": self.step, **event}
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
-        self.tell(event)
+        if self.world.leads:
+            self._log.append({"step": self.step, **event})
 
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all."""
+        """Write the checkpoint, whole or not at all; every process takes part."""
+        random = self.world.collect(random_state(self.device))
+        self._due.done()
         if not self.world.leads:
             return
-        state = {
-            "model": self.model.state_dict(),
-            "ground_metric": self.metric.state_dict(),
-            "average": self.average,
-            "optimiser": self.optimiser.state_dict(),
-            "progress": {name: getattr(self, name) for name in _PROGRESS},
-            "random": torch.get_rng_state(),
-        }
-        part = self.folder / "checkpoint.part"
-        try:
-            torch.save(state, part)
-            part.replace(self.folder / "checkpoint.pt")
-        finally:
-            part.unlink(missing_ok=True)
+        write_checkpoint(
+            self.folder,
+            {
+                "model": self.model.state_dict(),
+                "ground_metric": self.metric.state_dict(),
+                "average": self.average,
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "finished": self.finished,
+                "best": self.best.to_dict(),
+                "solves": (self.solves.count, self.solves.unconverged),
+                "started_from": self.started_from,
+                "random": random,
+                "log": self._log.length(),
+            },
+        )
+        self.best.forget_others(self.folder)
+
+    def _finish(self) -> None:
+        """Leave the result, and say that it is one."""
+        if warning := self.solves.warning():
+            self.log({"event": "warning", "text": warning})
+        if self.world.leads:
+            best, target = self.best.file(self.folder), self.folder / _MATCHED
+            if best.exists():
+                part = target.with_suffix(".part")
+                shutil.copyfile(best, part)
+                durable.replace(part, target)
+            else:
+                self._write_weights(target)
+        self.finished = True
+        self.save()
+
+    def _write_weights(self, path: Path) -> None:
+        write_tensors(path, self.averaged_weights(), {"started_from": self.started_from})
 
     def _validate(self) -> None:
         """Measure the averaged model, keep it if it is the best so far."""
-        if self.validate is not None and self.world.leads:
-            figures = self.validate(self.finished_model())
-            self.log({"event": "validation", **{k: round(v, 5) for k, v in figures.items()}})
-            self.stale += 1
-            if figures["score"] > self.best:
-                self.best, self.stale = figures["score"], 0
-                save_file(self.averaged_weights(), self.folder / "best.safetensors")
-        self.best, self.stale = self.world.agree((self.best, self.stale))
+        with self.world.together():
+            if self.validate is not None and self.world.leads:
+                figures = self.validate(self.finished_model())
+                self.log({"event": "validation", **{k: round(v, 5) for k, v in figures.items()}})
+                self.best = self.best.after(figures, self.config.score, self.step)
+                if self.best.step == self.step:
+                    self._write_weights(self.best.file(self.folder))
+        self.best = self.world.agree(self.best)
 
     def _is_stale(self) -> bool:
-        return bool(self.config.patience) and self.stale >= self.config.patience
-
-    @property
-    def _towers_are_free(self) -> bool:
-        return self.step >= self.config.steps - self.config.tower_steps
+        return bool(self.config.patience) and self.best.stale >= self.config.patience
 
     def _is_free(self, name: str) -> bool:
         """Whether a parameter learns at this step."""
+        free = self.step >= self.config.steps - self.config.tower_steps
         if name.startswith("text_tower."):
-            return self._towers_are_free and self.config.rates.text_tower > 0
+            return free and self.config.rates.text_tower > 0
         if name.startswith("audio_tower."):
-            return self._towers_are_free and self.config.rates.audio_tower > 0
+            return free and self.config.rates.audio_tower > 0
         return True
 
     def _groups(self) -> list[dict[str, Any]]:
-        model, rates = self.model, self.config.rates
+        """Return the optimiser's groups, and let nothing else learn."""
+        model, rates, decay = self.model, self.config.rates, self.config.weight_decay
         heads = [*model.audio_head.parameters(), *model.text_head.parameters()]
-        groups = [(heads, rates.heads, self.config.weight_decay)]
-        groups.append((list(self.metric.parameters()), rates.metric, 0.0))
-        towers: tuple[tuple[nn.Module, float], ...] = (
-            (model.text_tower, rates.text_tower),
-            (model.audio_tower, rates.audio_tower),
-        )
-        for tower, rate in towers:
-            groups.append((list(tower.parameters()), rate, self.config.weight_decay))
-        for parameters, rate, _ in groups:
+        groups = [
+            ("heads", heads, rates.heads, decay),
+            ("metric", list(self.metric.parameters()), rates.metric, 0.0),
+            ("text_tower", list(model.text_tower.parameters()), rates.text_tower, decay),
+            ("audio_tower", list(model.audio_tower.parameters()), rates.audio_tower, decay),
+        ]
+        for _, parameters, rate, _ in groups:
             for parameter in parameters:
                 parameter.requires_grad_(rate > 0)
         return [
-            {"params": parameters, "peak": rate, "weight_decay": decay}
-            for parameters, rate, decay in groups
-            if rate
+            {"name": name, "params": parameters, "peak": rate, "weight_decay": decay}
+            for name, parameters, rate, decay in groups
+            if rate and parameters
         ]
 
     def _trained(self) -> dict[str, nn.Parameter]:
@@ -348,7 +355,7 @@ class Run:
     def _claim_folder(self) -> None:
         """Write the configuration down; a run goes on only under the one it began with."""
         path, own = self.folder / "config.json", json.dumps(asdict(self.config), indent=2)
-        if (self.folder / "checkpoint.pt").exists() and path.exists():
+        if has_checkpoint(self.folder) and path.exists():
             before = json.loads(path.read_text(encoding="utf-8"))
             now = json.loads(own)
             changed = [name for name in now if before.get(name) != now[name]]
@@ -357,29 +364,48 @@ class Run:
                     f"{self.folder} holds a run with another {' and '.join(changed)}: go on with "
                     "the options it began with, or choose another folder"
                 )
-        path.write_text(own, encoding="utf-8")
+        elif self.world.leads:
+            durable.put_file(path, own.encode())
 
     def _start(self) -> None:
-        (self.folder / "best.safetensors").unlink(missing_ok=True)
+        if self.world.leads:
+            self._log.cut(0)
+            for path in self.folder.glob("best-*.safetensors"):
+                path.unlink()
+        self.started_from = _digest(self.model)
         self.embedder.freeze(self.source.texts)
         if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
-            sample = self.source.sample(np.random.default_rng(self.config.seed))
+            config = self.config
+            seed = config.seed if config.init_seed is None else config.init_seed
+            sample = self.source.sample(np.random.default_rng(seed))
             audio, text = self.embedder.features_of(sample, self.source.texts)
             self.model.audio_head.standardise(audio)
             self.model.text_head.standardise(text)
 
     def _resume(self) -> None:
-        path = self.folder / "checkpoint.pt"
-        state = torch.load(path, weights_only=True, map_location=self.device)
-        for name, value in state["progress"].items():
-            setattr(self, name, value)
+        state = read_checkpoint(self.folder, self.device)
+        self.step, self.finished = state["step"], state["finished"]
+        self.best, self.started_from = Best(**state["best"]), state["started_from"]
+        self.solves.count, self.solves.unconverged = state["solves"]
         if not (self._is_free("text_tower.") and self.step):
             self.embedder.freeze(self.source.texts)  # before loading: by the first tower
         self.model.load_state_dict(state["model"])
         self.metric.load_state_dict(state["ground_metric"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
-        torch.set_rng_state(state["random"].cpu())
+        if len(state["random"]) == self.world.size:
+            set_random_state(state["random"][self.world.rank], self.device)
+        if self.world.leads:
+            self._log.cut(state["log"])
+            self.best.forget_others(self.folder)
+            if not self.finished:
+                self.log({"event": "resumed", "processes": self.world.size})
+
+
+def _fed(loader: Loader, steps: int, took_s: float) -> Event:
+    """Return how fast steps went, and how much of their time was waiting for batches."""
+    speed, waited = steps / took_s, loader.waited_s / took_s
+    return {"event": "fed", "steps_per_s": round(speed, 3), "waited": round(waited, 4)}
 
 
 def reporting(stage: str, steps: int, control: Control) -> Callable[[int, float], None]:
@@ -391,16 +417,28 @@ def reporting(stage: str, steps: int, control: Control) -> Callable[[int, float]
     return watch
 
 
+def _raised(watch: Callable[[int, float], None], step: int, loss: float) -> BaseException | None:
+    """Return what a watcher raised, which is a wish to stop."""
+    try:
+        watch(step, loss)
+    except BaseException as wish:
+        return wish
+    return None
+
+
+def _digest(model: nn.Module) -> str:
+    """Return what a model's weights are known by, before its heads are fitted to features."""
+    found = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        if not name.startswith("bank_"):
+            found.update(name.encode())
+            found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return found.hexdigest()
+
+
+def _digits(value: float) -> float:
+    return float(f"{value:.5g}")
+
+
 def _is_kept(name: str) -> bool:
     return not name.startswith(("audio_tower.", "bank_", "exemplars", "metric."))
-
-
-def _random_state(device: str) -> tuple[Tensor, Tensor | None]:
-    cuda = torch.cuda.get_rng_state() if device.startswith("cuda") else None
-    return torch.get_rng_state(), cuda
-
-
-def _set_random_state(state: tuple[Tensor, Tensor | None], device: str) -> None:
-    torch.set_rng_state(state[0])
-    if state[1] is not None:
-        torch.cuda.set_rng_state(state[1])

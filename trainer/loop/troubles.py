@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+import torch.distributed as dist
 
 from engine.errors import InputError
+from trainer.loop.parallel import FailedElsewhere
+
+_LOST = ("connection closed by peer", "connection reset by peer", "connection was closed")
 
 
 @contextmanager
@@ -17,6 +22,7 @@ def told(folder: Path) -> Iterator[None]:
     """Turn want of memory or disk inside a run into a sentence.
 
     :raises InputError: memory or disk ran out; the last checkpoint in ``folder`` is whole.
+    :raises FailedElsewhere: another process of the run is gone, and has told why.
     """
     kept = f"the last checkpoint in {folder} is whole: start again to go on from it"
     try:
@@ -26,6 +32,8 @@ def told(folder: Path) -> Iterator[None]:
             raise InputError(f"the disk of {folder} is full: free some space; {kept}") from error
         raise
     except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        if _lost_another(error):
+            raise FailedElsewhere from error
         if not _wants_memory(error):
             raise
         raise InputError(
@@ -33,8 +41,28 @@ def told(folder: Path) -> Iterator[None]:
         ) from error
 
 
+def check_finite(what: str, value: float, step: int, folder: Path) -> None:
+    """Check a number of a step before it can enter the weights.
+
+    :raises InputError: it is infinite or not a number.
+    """
+    if not math.isfinite(value):
+        raise InputError(
+            f"the {what} is {value} at step {step}: lower the rates, in another folder; {folder} "
+            "keeps the last good checkpoint"
+        )
+
+
 def _wants_memory(error: BaseException) -> bool:
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     words = str(error).lower()
     return "can't allocate memory" in words or "not enough memory" in words
+
+
+def _lost_another(error: BaseException) -> bool:
+    """Whether a process could not be reached; those that are left have no more to say."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return False
+    words = str(error).lower()
+    return isinstance(error, dist.DistError) or any(part in words for part in _LOST)

@@ -185,6 +185,56 @@ def test_padding_changes_no_embedding_of_resnet38(panns_checkpoint):
     assert torch.allclose(together[0], listener.features([short])[0], atol=1e-5)
 
 
+@pytest.fixture(scope="module")
+def resnet38():
+    tower = panns.ResNet38().train()
+    torch.manual_seed(0)
+    with torch.no_grad():
+        for _ in range(3):
+            tower(20 * torch.randn(2, 64, 100) - 40)  # batch statistics that are not trivial
+    return tower.eval()
+
+
+def test_resnet38_hears_a_batch_of_unequal_sounds_in_one_forward(resnet38):
+    lengths = [5, 63, 64, 65, 99, 130]
+    sounds = [10 * torch.randn(64, length) - 50 for length in lengths]
+    batch = torch.full((len(lengths), 64, 130), 7.0)
+    for row, sound in zip(batch, sounds, strict=True):
+        row[:, : sound.shape[1]] = sound
+    seen = []
+    handle = resnet38.fc1.register_forward_pre_hook(
+        lambda module, given: seen.append(len(given[0]))
+    )
+    with torch.no_grad():
+        together = resnet38(batch, torch.tensor(lengths))
+        assert seen == [len(lengths)]
+        handle.remove()
+        for row, sound in zip(together, sounds, strict=True):
+            assert torch.allclose(row, resnet38(sound[None])[0], atol=1e-6)
+    assert together.std(0).mean() > 1e-5  # they are not all alike
+
+
+def test_htsat_hears_a_batch_of_sounds_of_about_ten_seconds_in_one_forward(clap_folder):
+    model = load_clap(clap_folder, "clap")
+    seen = []
+    model.audio_tower.model.register_forward_pre_hook(
+        lambda module, given, named: seen.append(named["input_features"].shape[2]),
+        with_kwargs=True,
+    )
+    seconds = (0.4, 2.0, 10.0)
+    sounds = [0.1 * torch.randn(round(s * 48000)) for s in seconds]
+    batch = torch.nn.utils.rnn.pad_sequence(sounds, batch_first=True)
+    lengths = torch.tensor([len(sound) for sound in sounds])
+    frames = torch.tensor([clap.FRONT_END.frames(len(sound)) for sound in sounds])
+    with torch.no_grad():
+        together = model.audio_tower(model.log_mel(batch, lengths), frames)
+        assert seen == [1001]
+        alone = Listener(model).features([model.log_mel(sound) for sound in sounds])
+        assert torch.allclose(together, alone, atol=1e-5)
+        model.audio_tower(torch.randn(3, 64, 1200), torch.tensor([1100, 1200, 1024]))
+    assert seen[2:] == [1024]
+
+
 def test_pannss_front_end_is_librosas(panns_checkpoint):
     """Decibels of slaney's bands, as torchlibrosa computes them: checked on one frame."""
     filters = LogMel(panns.FRONT_END).filters

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from engine.models import clap, panns
 from engine.models.frontend import LogMel, mel_filters
 from engine.models.spec import FrontEnd
 
@@ -41,3 +42,19 @@ def test_the_number_of_frames_is_the_promised_one(samples):
 def test_silence_lies_on_the_floor():
     frames = LogMel(FrontEnd())(torch.zeros(32000))
     assert torch.allclose(frames, torch.full_like(frames, FrontEnd().floor), atol=1e-5)
+
+
+@pytest.mark.parametrize("front_end", [FrontEnd(), panns.FRONT_END, clap.FRONT_END])
+def test_a_padded_batch_is_heard_as_its_sounds_are_alone(front_end):
+    """What is trained on must sound like what is searched: filled up, and mirrored at its end."""
+    lengths = [round(s * front_end.rate_hz) for s in (0.02, 0.7, 3.1, 4.0, 9.999, 11.3)]
+    sounds = [0.1 * torch.randn(length) for length in lengths]
+    batch = torch.nn.utils.rnn.pad_sequence(sounds, batch_first=True)
+    log_mel = LogMel(front_end)
+    together = log_mel(batch, torch.tensor(lengths))
+    for row, sound in zip(together, sounds, strict=True):
+        alone = log_mel(sound)
+        assert alone.shape[1] == front_end.frames(len(sound))
+        assert torch.allclose(row[:, : alone.shape[1]], alone, atol=1e-4)
+    padded = log_mel(batch)[1][:, : front_end.frames(lengths[1])]
+    assert not torch.allclose(padded, log_mel(sounds[1]), atol=0.1)  # what lengths are needed for

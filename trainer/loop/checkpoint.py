@@ -1,0 +1,113 @@
+"""What lets a run go on after it was stopped or killed: files that are whole or not there.
+
+A checkpoint is written beside the last one and takes its name when it is on the disk, so that
+whatever happens in between leaves one that can be used.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from engine import durable
+from engine.errors import InputError
+
+_FORMAT = 2
+_NAME = "checkpoint.pt"
+RandomState = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """How often a run writes its checkpoint, whichever comes first; 0 leaves one of them out."""
+
+    steps: int = 200
+    seconds: float = 300.0
+
+
+class Due:
+    """Tells when the next checkpoint is due: so many steps, or seconds, after the last one."""
+
+    def __init__(self, keeping: Keeping) -> None:
+        self.keeping = keeping
+        self._last_s = time.monotonic()
+
+    def __call__(self, step: int) -> bool:
+        """Return whether a checkpoint is due after ``step``."""
+        every = self.keeping
+        by_step = every.steps > 0 and step % every.steps == 0
+        return by_step or 0 < every.seconds <= time.monotonic() - self._last_s
+
+    def done(self) -> None:
+        """Take notice that one was written."""
+        self._last_s = time.monotonic()
+
+
+def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
+    """Write ``folder/checkpoint.pt``, whole and on the disk, or leave the last one."""
+    part = folder / "checkpoint.part"
+    try:
+        durable.write_file(part, lambda out: torch.save({"format": _FORMAT, **state}, out))
+        durable.replace(part, folder / _NAME)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def has_checkpoint(folder: Path) -> bool:
+    """Return whether there is something to go on from."""
+    return (folder / _NAME).exists()
+
+
+def read_checkpoint(folder: Path, device: str) -> dict[str, Any]:
+    """Return what :func:`write_checkpoint` wrote, its tensors on ``device``.
+
+    :raises InputError: it is damaged, or another Soundsift's.
+    """
+    path = folder / _NAME
+    try:
+        state = torch.load(path, weights_only=True, map_location=device)
+    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{path} is damaged: delete it to start the run anew, or choose another folder"
+        ) from error
+    if not isinstance(state, dict) or state.get("format") != _FORMAT:
+        raise InputError(
+            f"{path} was written by another version of Soundsift: choose another folder"
+        )
+    return state
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str] | None = None
+) -> None:
+    """Write weights as safetensors, whole or not at all; ``notes`` stand in their header."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        save_file({k: v.contiguous() for k, v in tensors.items()}, part, notes)
+        durable.sync_file(part)
+        durable.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def random_state(device: str) -> RandomState:
+    """Return the state of torch's generators that a process on ``device`` draws from."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.startswith("cuda"):
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: RandomState, device: str) -> None:
+    """Put back what :func:`random_state` returned."""
+    torch.set_rng_state(state["cpu"].cpu())
+    if device.startswith("cuda") and "cuda" in state:
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)

@@ -1,0 +1,58 @@
+"""The gradient of one plan over a whole batch, however it is embedded: in parts, by many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+
+from trainer.data.pairs import Batch
+from trainer.loop.checkpoint import random_state, set_random_state
+from trainer.loop.parallel import World
+
+Embed = Callable[[Batch], tuple[Tensor, Tensor]]
+Loss = Callable[[Tensor, Tensor, list[str]], Tensor]
+
+
+def descend(
+    batch: Batch, micro_batch: int, embed: Embed, loss: Loss, model: nn.Module, world: World
+) -> float:
+    """Leave the gradients of a batch; its plan spans all processes and micro-batches.
+
+    Several parts are embedded twice, first without a graph for the loss, then each with one
+    for its share of the gradient (Gao et al., *Scaling deep contrastive learning batch size
+    under memory limited setup*, RepL4NLP 2021).
+    """
+    parts = batch.split(micro_batch)
+    if len(parts) == 1 and world.size == 1:
+        found = loss(*embed(parts[0]), batch.keys)
+        found.backward()  # type: ignore[no-untyped-call]
+        return float(found.detach())
+    device = str(next(model.parameters()).device)
+    states, embedded = [], []
+    with torch.no_grad():
+        for part in parts:
+            states.append(random_state(device))
+            embedded.append(embed(part))
+    x, y = (torch.cat(side) for side in zip(*embedded, strict=True))
+    x, y = (world.gather(side).requires_grad_() for side in (x, y))
+    found = loss(x, y, batch.keys)
+    found.backward()  # type: ignore[no-untyped-call]
+    assert x.grad is not None and y.grad is not None
+    start = world.share(len(batch.keys)).start
+    for part, state in zip(parts, states, strict=True):
+        set_random_state(state, device)
+        rows = slice(start, start := start + len(part.captions))
+        sides = zip(embed(part), (x.grad[rows], y.grad[rows]), strict=True)
+        learning = [(z, gradient) for z, gradient in sides if z.requires_grad]
+        torch.autograd.backward([z for z, _ in learning], [g for _, g in learning])
+    named = model.named_parameters()  # the metric's gradient is whole on every process
+    world.sum_gradients([p for n, p in named if not n.startswith("metric.")])
+    return float(found.detach())
+
+
+def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:
+    """Return the length of all gradients together; no number if one of them is none."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    return float(nn.utils.get_total_norm(gradients)) if gradients else 0.0
