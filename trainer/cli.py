@@ -3,6 +3,7 @@
 ``--from-library``  fit the library's model to your own sounds, from what was heard in them
 
 ``fit``       train on a data set with any encoders, end to end or on frozen features
+``average``   make one model of several runs that began with the same weights
 ``experiment``  the tables and figure of the paper, in full or small
 
 and what the shipped models are made with:
@@ -23,21 +24,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
-from engine.errors import SoundsiftError
-from engine.models.spec import AUDIO_TOWERS
+from engine.errors import InputError, SoundsiftError
 from engine.plain_text import one_line
 from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
 from trainer.data.manifest import data_folder
+from trainer.loop.parallel import FailedElsewhere, alike, leads, processes
 from trainer.objectives.losses import OBJECTIVES
+from trainer.recipes.fit_config import FitConfig, kinds, option_of
 
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]
 MakeGeneral = Callable[[Control], Path]
-_METRICS = ("full", "diagonal", "euclidean", "projected", "paper_code")
+_OF_MANY = ("fit", "experiment")  # commands that may be started by torchrun
 EXPERIMENTS = (*(f"table{n}" for n in range(1, 10)), "figure2")
 
 
@@ -83,8 +85,11 @@ def main(
     try:
         _run(options)
     except Cancelled:
-        print("stopped; start the same command again to go on", file=sys.stderr)
+        if leads():
+            print("stopped; start the same command again to go on", file=sys.stderr)
         return STOPPED
+    except FailedElsewhere:
+        return 1
     except SoundsiftError as error:
         print(one_line(f"error: {error}"), file=sys.stderr)
         return 1
@@ -95,6 +100,9 @@ def _run(options: argparse.Namespace) -> None:
     from trainer import commands
 
     name = "from_library" if options.from_library else options.command
+    with alike():
+        if processes() > 1 and name not in _OF_MANY:
+            raise InputError(f"`{name}` works in one process: start it without torchrun")
     getattr(commands, name)(options)
 
 
@@ -112,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         return made
 
     _add_fit(command("fit", "train on a data set"))
+    _add_average(command("average", "average runs that began with the same weights"))
     experiment = command("experiment", "a table or figure of the paper")
     experiment.add_argument("name", choices=EXPERIMENTS)
     experiment.add_argument("--scale", choices=("small", "full"), default="small")
@@ -169,37 +178,31 @@ def _add_library(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_fit(fit: argparse.ArgumentParser) -> None:
+    """Add an option for each field of a run's configuration; only what is given is set."""
     fit.add_argument("folder", type=Path, help="the run's folder; the model ends up in it")
-    sets = "KIND:FOLDER, with KIND audiocaps, clotho, esc50, urbansound8k, csv, folder, soundsift"
-    fit.add_argument("--set", dest="sets", action="append", required=True, help=sets)
-    fit.add_argument("--split", default="train", help="of the sets (folds as 1,2,3)")
-    fit.add_argument("--validation", help="KIND:FOLDER, to stop early by")
-    fit.add_argument("--validation-split", default="val")
-    fit.add_argument("--encoder", choices=AUDIO_TOWERS, default="compact")
-    fit.add_argument("--weights", type=Path, help="the encoder's checkpoint (or CLAP folder)")
-    fit.add_argument("--base", help="start from this model, by name or folder")
-    fit.add_argument("--text-encoder", type=Path, help="folder of a BERT-class encoder")
-    fit.add_argument("--frozen", action="store_true", help="train on features of frozen encoders")
-    _add_objective(fit)
-    fit.add_argument("--metric", choices=_METRICS, default="full", help="the ground metric")
-    fit.add_argument("--rank", type=int, help="rank of the metric's factor")
-    fit.add_argument("--pull", type=float, default=0.0, help="of the factor to the identity")
-    fit.add_argument("--dimensions", type=int, default=256)
-    fit.add_argument("--epochs", type=float, default=30.0)
-    fit.add_argument("--steps", type=int, help="instead of --epochs")
-    fit.add_argument("--batch", type=int, default=256)
-    fit.add_argument("--micro-batch", type=int, default=32, help="rows at a time, one plan for all")
-    fit.add_argument("--head-rate", type=float, default=1e-3)
-    fit.add_argument("--metric-rate", type=float, default=1e-4)
-    fit.add_argument("--text-rate", type=float, default=2e-5, help="of the text tower; 0 freezes")
-    fit.add_argument("--audio-rate", type=float, default=2e-5, help="of the audio tower")
-    fit.add_argument("--bf16", action="store_true", help="towers in bfloat16 on a CPU too")
-    fit.add_argument("--noise", type=float, default=0.0, help="share of pairs that is shuffled")
-    fit.add_argument("--mix", type=float, default=0.0, help="share of pairs made of two sounds")
-    fit.add_argument("--longest", type=float, default=10.0, help="seconds of a sound")
-    fit.add_argument("--patience", type=int, default=5, help="validations without gain to stop")
-    fit.add_argument("--seed", type=int, default=1)
-    fit.add_argument("--device", default="cpu", help="cpu or cuda")
+    fit.add_argument(
+        "--config", type=Path, metavar="FILE.toml", help="options, as a run wrote them"
+    )
+    kind_of = kinds()
+    for known in fields(FitConfig):
+        flag, kind, default = f"--{option_of(known.name)}", kind_of[known.name], known.default
+        said = "" if default in (None, False, ()) else f" (default: {default})"
+        more: dict[str, Any] = {"dest": known.name, "default": argparse.SUPPRESS}
+        more["help"] = known.metadata["help"] + said
+        if kind is bool:
+            more["action"] = argparse.BooleanOptionalAction
+        elif known.name == "sets":
+            more["action"] = "append"
+        else:
+            more |= {"type": kind, "choices": known.metadata["choices"]}
+        fit.add_argument(flag, **more)
+
+
+def _add_average(average: argparse.ArgumentParser) -> None:
+    average.add_argument("target", type=Path, metavar="OUT", help="folder of the averaged model")
+    average.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders of runs")
+    average.add_argument("--validation", help="KIND:FOLDER (default: the runs' own)")
+    average.add_argument("--validation-split", help="of that set (default: the runs' own)")
 
 
 def _add_match(match: argparse.ArgumentParser) -> None:

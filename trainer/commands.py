@@ -28,8 +28,11 @@ from trainer.data.manifest import labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names
 from trainer.data.sets import skipped
 from trainer.experiments import run_experiment
+from trainer.loop.parallel import alike, check_device
 from trainer.loop.run import Run, RunConfig, reporting
 from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.average import average_runs
+from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, check_numbers
 from trainer.recipes.distil import DistillConfig, Distiller
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.export import (
@@ -42,10 +45,18 @@ from trainer.recipes.export import (
     write_recipe,
 )
 from trainer.recipes.fit import fit_model
+from trainer.recipes.fit_config import read_config
 from trainer.recipes.match import matched, tagged_pairs
 from trainer.recipes.personal import PersonalConfig, train_personal, write_personal
 from trainer.recipes.teacher import TEACHER, clip_features, load_student, load_teacher
 
+_MATCH_BOUNDS = {
+    "mass": MASS,
+    "epsilon": POSITIVE,
+    "steps": COUNT,
+    "tower_steps": NOT_NEGATIVE,
+    "seed": NOT_NEGATIVE,
+}
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 
 
@@ -79,13 +90,36 @@ def from_library(options: argparse.Namespace) -> None:
 
 
 def fit(options: argparse.Namespace) -> None:
-    """Train on a data set with any encoders."""
+    """Train on a data set with any encoders; the command line wins over its file."""
     set_threads(options.threads)
+    with alike():
+        of_file = {} if options.config is None else read_config(options.config)
+    for name, value in of_file.items():
+        if not hasattr(options, name):
+            setattr(options, name, value)
     fit_model(options)
+
+
+def average(options: argparse.Namespace) -> None:
+    """Average runs that began with the same weights."""
+    set_threads(options.threads)
+    with options.watch() as control:
+        average_runs(
+            options.target,
+            options.runs,
+            options.validation,
+            options.validation_split,
+            control,
+            options.show,
+        )
 
 
 def experiment(options: argparse.Namespace) -> None:
     """Run one of the paper's tables."""
+    with alike():
+        check_device(options.device)
+        check_numbers(vars(options), {"seeds": COUNT})
+        text_encoder(options.bert)  # before hours of listening
     set_threads(options.threads)
     run_experiment(options)
 
@@ -101,6 +135,7 @@ def spectra(options: argparse.Namespace) -> None:
     ]
     if options.split:
         paths += [clip.path for clip in labelled_clips(options.data, options.split)]
+    check_numbers(vars(options), {"longest": POSITIVE})
     if not paths:
         raise InputError("there is no sound to decode: name folders or a --split")
     with options.watch() as control:
@@ -110,6 +145,8 @@ def spectra(options: argparse.Namespace) -> None:
 
 def match(options: argparse.Namespace) -> None:
     """Train projections, metric and text tower on teacher features."""
+    check_device(options.device)
+    check_numbers(vars(options), _MATCH_BOUNDS)
     set_threads(options.threads)
     text, tokenizer, weights = load_text_encoder(text_encoder(options.text_encoder))
     spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
@@ -136,6 +173,8 @@ def match(options: argparse.Namespace) -> None:
 
 def distil(options: argparse.Namespace) -> None:
     """Distil the compact audio tower."""
+    check_device(options.device)
+    check_numbers(vars(options), {"minutes": POSITIVE, "rate": POSITIVE})
     set_threads(options.threads)
     run = Distiller(
         options.folder,
@@ -232,5 +271,4 @@ def _free_name(home: Path, name: str | None) -> Path:
 
 
 def _teacher(options: argparse.Namespace) -> EfficientAt:
-
     return load_teacher(options.teacher or options.data / TEACHER)

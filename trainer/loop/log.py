@@ -62,18 +62,28 @@ class Log:
             os.truncate(self.path, length)
 
 
-def tensorboard(folder: Path, step: int) -> Board:
-    """Return TensorBoard's writer into ``folder``, which forgets what came after ``step``.
+def check_tensorboard() -> None:
+    """Ask for TensorBoard before hours of work.
 
-    :raises InputError: TensorBoard is not installed.
+    :raises InputError: it is not installed.
     """
     try:
-        from torch.utils.tensorboard import SummaryWriter
+        import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:
         raise InputError(
             "TensorBoard is not installed: install the extra `soundsift[tensorboard]`, or leave "
             "--tensorboard out"
         ) from error
+
+
+def tensorboard(folder: Path, step: int) -> Board:
+    """Return TensorBoard's writer into ``folder``, which forgets what came after ``step``.
+
+    :raises InputError: TensorBoard is not installed.
+    """
+    check_tensorboard()
+    from torch.utils.tensorboard import SummaryWriter
+
     board: Board = SummaryWriter(str(folder), purge_step=step + 1)
     return board
 

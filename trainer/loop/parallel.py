@@ -137,6 +137,17 @@ def leads() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+@contextmanager
+def alike() -> Iterator[None]:
+    """Let the leader alone tell what fails in every process alike."""
+    try:
+        yield
+    except InputError:
+        if leads():
+            raise
+        raise FailedElsewhere from None
+
+
 def processes() -> int:
     """Return how many processes ``torchrun`` started; 1 without it."""
     return int(os.environ.get("WORLD_SIZE", "1"))
@@ -170,12 +181,8 @@ def world(device: str) -> Iterator[tuple[World, str]]:
 
     :raises InputError: there is no such device.
     """
-    try:
+    with alike():
         check_device(device)
-    except InputError:
-        if leads():
-            raise
-        raise FailedElsewhere from None
     if processes() == 1:
         yield World(), device
         return

@@ -1,14 +1,20 @@
-"""Train on a data set with any encoders, end to end or on features of frozen ones."""
+"""Train on a data set with any encoders, end to end or on features of frozen ones.
+
+Under ``torchrun`` every process runs this; the first one decodes, listens and writes while
+the others wait, and if one fails all of them end.
+"""
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
+from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.folder import write_model
@@ -18,144 +24,237 @@ from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
 from trainer.data import cache as caches
+from trainer.data.augment import Disguise
 from trainer.data.library_pairs import CaptionedFeatures
 from trainer.data.pairs import Source, shuffled
 from trainer.data.sets import Captioned, read_set, skipped
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
-from trainer.loop.parallel import world
+from trainer.loop.checkpoint import Keeping, has_checkpoint
+from trainer.loop.log import Tell, check_tensorboard
+from trainer.loop.parallel import World, world
 from trainer.loop.run import Rates, Run, RunConfig, reporting
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.encoders import text_encoder
+from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
+
+CONFIG = "config.toml"
+_NO_CHANGES = Disguise(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a run starts from: its sounds, its model, and where the tokenizer lies."""
+
+    sounds: Sequence[Captioned]
+    model: MatchModel
+    tokenizer: CaptionTokenizer
+    tokenizer_file: Path
 
 
 def fit_model(options: argparse.Namespace) -> None:
-    """Run ``soundsift train fit``: read, cache, train, and write ``FOLDER/model``."""
-    sounds = [sound for name in options.sets for sound in read_set(name, options.split, skipped)]
-    if options.noise:
-        sounds = _noisy(sounds, options.noise, options.seed)
-    if len({sound.captions for sound in sounds}) < 2:
-        raise InputError("all sounds have the same caption: there is nothing to tell apart")
-    model, tokenizer, tokenizer_file = _start(options)
-    with options.watch() as control, world(options.device) as (processes, device):
-        listener = Listener(model.eval())
-        source = _source(options, listener, sounds, control)
-        config = _config(options, len(sounds))
+    """Run ``soundsift train fit``: read, cache, train, and write ``FOLDER/model``.
+
+    :param options: ``folder``, ``watch``, ``show``, and what :class:`FitConfig` has.
+    """
+    config, folder = FitConfig.of(options), options.folder
+    with options.watch() as control, world(config.device) as (processes, device):
+        control = processes.told_by_leader(control)
+        with processes.together():
+            config = _claimed(folder, config.checked(), processes)
+            start = _start(folder.name, config, processes)
         validation = None
-        if options.validation:
-            test = read_set(options.validation, options.validation_split, skipped)
-            validation = Validation(listener, tokenizer, test, options.longest, control)
-        run = Run(
-            options.folder,
-            model.requires_grad_(True),
-            tokenizer,
-            source,
-            config,
-            device,
-            processes,
-            validation,
-            tell=options.show,
-        )
-        run.run(reporting("training", config.steps, control))
-        if processes.leads:
-            from trainer.evaluation.figures import draw_run
+        with processes.together():
+            if processes.leads:
+                _build_cache(folder, config, start, control)
+                validation = _validation(config, start, control)
+        with processes.together():
+            source = _source(folder, config, start)
+            run = Run(
+                folder,
+                start.model.requires_grad_(True),
+                start.tokenizer,
+                source,
+                _run_config(config, len(start.sounds), processes.size),
+                device,
+                processes,
+                validation,
+                tell=options.show,
+                keeping=Keeping(config.checkpoint_steps, 60 * config.checkpoint_minutes),
+                board=config.tensorboard,
+            )
+        run.run(reporting("training", run.config.steps, control))
+        with processes.together():
+            if processes.leads:
+                pool = source.features if isinstance(source, CaptionedFeatures) else None
+                _write(folder, run, start, validation, pool, options.show)
 
-            finished = run.result()
-            pool = source.features if isinstance(source, CaptionedFeatures) else None
-            write_model(options.folder / "model", finished, tokenizer_file, pool)
-            draw_run(options.folder, finished, tokenizer, validation, options.show)
-    options.show({"event": "done", "model": str(options.folder / "model")})
+
+def _write(
+    folder: Path,
+    run: Run,
+    start: Start,
+    validation: Validation | None,
+    pool: torch.Tensor | None,
+    show: Tell,
+) -> None:
+    """Leave the model and its pictures."""
+    from trainer.evaluation.figures import draw_run
+
+    finished = run.result()
+    write_model(folder / "model", finished, start.tokenizer_file, pool)
+    draw_run(folder, finished, start.tokenizer, validation, show)
+    show({"event": "done", "model": str(folder / "model")})
 
 
-def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
-    batch = min(options.batch, sounds)
-    steps = options.steps or max(1, round(options.epochs * sounds / batch))
-    text, audio = (0.0, 0.0) if options.frozen else (options.text_rate, options.audio_rate)
+def _claimed(folder: Path, config: FitConfig, processes: World) -> FitConfig:
+    """Write the configuration down; a run goes on only under the one it began with.
+
+    :raises InputError: the folder holds a run with another one, or TensorBoard is missing.
+    """
+    if config.tensorboard:
+        check_tensorboard()
+    config, path = absolute(config), folder / CONFIG
+    if has_checkpoint(folder) and path.is_file():
+        changed = FitConfig(**read_config(path)).changed(config)
+        if changed:
+            raise InputError(
+                f"{folder} holds a run with another {' and '.join(changed)}: go on with the "
+                "options it began with, or choose another folder"
+            )
+    if processes.leads:
+        durable.make_folder(folder)
+        write_config(path, config)
+    return config
+
+
+def _run_config(config: FitConfig, sounds: int, processes: int) -> RunConfig:
+    """Return the loop's configuration for so many sounds; few of them are one batch."""
+    batch = config.batch if sounds >= config.batch else sounds // processes * processes
+    steps = config.steps or max(1, round(config.epochs * sounds / batch))
+    frozen = config.frozen
+    text, audio = (0.0, 0.0) if frozen else (config.text_rate, config.audio_rate)
     return RunConfig(
         steps=steps,
-        tower_steps=0 if options.frozen else steps,
+        tower_steps=0 if frozen else steps,
         batch=batch,
-        micro_batch=batch if options.frozen else options.micro_batch,
-        objective=ObjectiveConfig(
-            options.loss, options.epsilon, options.mass, squared=options.squared
-        ),
-        ground_metric=options.metric,
-        metric_pull=options.pull,
-        rates=Rates(options.head_rate, options.metric_rate, text, audio),
-        validate_every=max(1, sounds // batch) if options.validation else 0,
-        patience=options.patience if options.validation else 0,
-        mixed_precision=options.device != "cpu" or options.frozen or options.bf16,
-        seed=options.seed,
+        micro_batch=batch if frozen else config.micro_batch,
+        objective=ObjectiveConfig(config.loss, config.epsilon, config.mass, squared=config.squared),
+        ground_metric=config.metric,
+        metric_pull=config.pull,
+        rates=Rates(config.head_rate, config.metric_rate, text, audio),
+        feature_noise=config.feature_noise,
+        disguise=Disguise() if config.disguise else _NO_CHANGES,
+        validate_every=max(1, sounds // batch) if config.validation else 0,
+        patience=config.patience if config.validation else 0,
+        score=config.score,
+        mixed_precision=config.device != "cpu" or frozen or config.bf16,
+        seed=config.seed,
+        init_seed=config.init_seed,
     )
 
 
-def _start(options: argparse.Namespace) -> tuple[MatchModel, CaptionTokenizer, Path]:
-    """Return the model to train, its tokenizer and where that lies."""
-    torch.manual_seed(options.seed)
-    if options.base:
-        folder = find_model(options.base)
+def _start(name: str, config: FitConfig, processes: World) -> Start:
+    """Return the sounds that are there, and the model to train."""
+    tell = skipped if processes.leads else lambda path, reason: None
+    sounds = [sound for place in config.sets for sound in read_set(place, config.split, tell)]
+    if config.noise:
+        sounds = _noisy(sounds, config.noise, config.seed)
+    if len({sound.captions for sound in sounds}) < 2:
+        raise InputError("all sounds have the same caption: there is nothing to tell apart")
+    if len(sounds) < processes.size:
+        raise InputError(f"{len(sounds)} sounds cannot be shared by {processes.size} processes")
+    torch.manual_seed(config.seed if config.init_seed is None else config.init_seed)
+    if config.base:
+        folder = find_model(config.base)
         spec = read_spec(folder)
         model = load_model(folder)
-        model.spec = replace(spec, name=options.folder.name, base=spec.id)
-        return model, load_tokenizer(folder), folder / "tokenizer.json"
-    spec = audio_spec(options.encoder, options.weights)
-    text_folder = text_encoder(options.text_encoder)
+        model.spec = replace(spec, name=name, base=spec.id)
+        return Start(sounds, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
+    spec = audio_spec(config.encoder, config.weights)
+    text_folder = text_encoder(config.text_encoder)
     text, tokenizer, weights = load_text_encoder(text_folder)
-    spec = _sized(spec, options)
-    spec = replace(spec, name=options.folder.name, text_encoder=text)
-    model = MatchModel(spec)
+    model = MatchModel(replace(_sized(spec, config), name=name, text_encoder=text))
     model.text_tower.load_state_dict(weights)
-    if options.weights is not None:
-        load_audio_tower(model, options.weights)
-    elif options.frozen:
+    if config.weights is not None:
+        load_audio_tower(model, config.weights)
+    elif config.frozen:
         raise InputError("a frozen encoder needs its --weights (or start from a --base model)")
-    return model, tokenizer, text_folder / "tokenizer.json"
+    return Start(sounds, model.eval(), tokenizer, text_folder / "tokenizer.json")
 
 
-def _sized(spec: ModelSpec, options: argparse.Namespace) -> ModelSpec:
-    rank = options.rank or options.dimensions
-    if rank > options.dimensions:
-        raise InputError(f"a rank of {rank} is more than {options.dimensions} dimensions")
+def _sized(spec: ModelSpec, config: FitConfig) -> ModelSpec:
+    rank = config.rank or config.dimensions
+    if rank > config.dimensions:
+        raise InputError(f"a rank of {rank} is more than {config.dimensions} dimensions")
     bank = read_spec(find_model("default")).bank
-    return replace(spec, dimensions=options.dimensions, rank=rank, bank=bank)
+    return replace(spec, dimensions=config.dimensions, rank=rank, bank=bank)
 
 
-def _source(
-    options: argparse.Namespace,
-    listener: Listener,
-    sounds: Sequence[Captioned],
-    control: Control,
-) -> Source:
+def _validation(config: FitConfig, start: Start, control: Control) -> Validation | None:
+    if not config.validation:
+        return None
+    sounds = read_set(config.validation, config.validation_split, skipped)
+    return Validation(Listener(start.model), start.tokenizer, sounds, config.longest, control)
+
+
+def _build_cache(folder: Path, config: FitConfig, start: Start, control: Control) -> None:
+    """Decode the sounds, or hear them with the frozen encoder, unless that was done before.
+
+    :raises InputError: they are no longer those that the run began with.
+    """
+    signature = folder / "sounds.sha256"
+    own = _signature(config, start)
+    if signature.is_file() and signature.read_text(encoding="ascii") == own:
+        return
+    if signature.is_file() and has_checkpoint(folder):
+        raise InputError(
+            f"the sounds or the encoder of {folder} have changed since the run began: put them "
+            "back, or choose another folder"
+        )
+    paths = [sound.path for sound in start.sounds]
+    if config.frozen:
+        heard = hear(Listener(start.model), paths, control, mapped=False)
+        kept = {
+            "features": heard.vectors,
+            "clip": heard.clip,
+            "paths": [str(path) for path in heard.paths],
+        }
+        part = folder / "features.part"
+        durable.write_file(part, lambda out: torch.save(kept, out))
+        durable.replace(part, folder / "features.pt")
+    else:
+        given, rate_hz = caches.counted(paths, control), start.model.spec.front_end.rate_hz
+        caches.build_samples(folder / "samples", given, rate_hz, 3 * config.longest, 2, skipped)
+    durable.put_file(signature, own.encode())  # last: it vouches for the rest
+
+
+def _signature(config: FitConfig, start: Start) -> str:
+    """Return what a cache of decoded or heard sounds is known by."""
+    found = hashlib.sha256()
+    rate_hz, longest = start.model.spec.front_end.rate_hz, config.longest
+    found.update(f"{config.frozen} {rate_hz} {longest}\n".encode())
+    if config.frozen:
+        for name, tensor in sorted(start.model.audio_tower.state_dict().items()):
+            found.update(name.encode())
+            found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
+    for sound in start.sounds:
+        found.update(f"{sound.path} {sound.path.stat().st_size}\n".encode(errors="replace"))
+    return found.hexdigest()
+
+
+def _source(folder: Path, config: FitConfig, start: Start) -> Source:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
-    captions = {str(sound.path): sound.captions for sound in sounds}
-    rate_hz = listener.model.spec.front_end.rate_hz
-    if options.frozen:
-        return _frozen(options.folder / "features.pt", listener, sounds, control)
-    folder = options.folder / "samples"
-    if not (folder / "index.json").is_file():
-        paths = [sound.path for sound in sounds]
-        given = caches.counted(paths, control)
-        caches.build_samples(folder, given, rate_hz, 3 * options.longest, 2, skipped)
-    cache = caches.load(folder, "samples")
-    crops = Crops(options.longest, options.mix)
+    captions = {str(sound.path): sound.captions for sound in start.sounds}
+    if config.frozen:
+        kept = torch.load(folder / "features.pt", weights_only=True)
+        texts = tuple(captions[path] for path in kept["paths"])
+        return CaptionedFeatures(kept["features"], kept["clip"], texts)
+    cache = caches.load(folder / "samples", "samples")
+    crops = Crops(config.longest, config.mix)
+    rate_hz = start.model.spec.front_end.rate_hz
     return SoundPairs(cache, [captions.get(path, ()) for path in cache.paths], rate_hz, crops)
-
-
-def _frozen(
-    path: Path, listener: Listener, sounds: Sequence[Captioned], control: Control
-) -> CaptionedFeatures:
-    if path.is_file():
-        kept = torch.load(path, weights_only=True)
-        if kept["paths"] == [str(sound.path) for sound in sounds]:
-            captions = tuple(sound.captions for sound in sounds)
-            return CaptionedFeatures(kept["features"], kept["clip"], captions)
-    heard = hear(listener, (sound.path for sound in sounds), control, mapped=False)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    names = [str(sound) for sound in heard.paths]
-    torch.save({"features": heard.vectors, "clip": heard.clip, "paths": names}, path)
-    of_path = {sound.path: sound.captions for sound in sounds}
-    return CaptionedFeatures(heard.vectors, heard.clip, tuple(of_path[p] for p in heard.paths))
 
 
 def _noisy(sounds: Sequence[Captioned], ratio: float, seed: int) -> list[Captioned]:

@@ -1,0 +1,146 @@
+"""Average runs that began with the same weights into one model (a *model soup*).
+
+Wortsman et al., *Model soups: averaging weights of multiple fine-tuned models improves accuracy
+without increasing inference time*, ICML 2022: what several fine-tunings of one model find lies
+in one basin, whose middle is often better than any of them, at the cost of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from torch import Tensor
+
+from engine.errors import InputError
+from engine.models.drafts import draft_of
+from engine.models.folder import write_model
+from engine.models.match_model import Listener, load_model, load_tokenizer
+from engine.progress import Control
+from trainer.data.sets import Captioned, read_set, skipped
+from trainer.evaluation.validation import Validation
+from trainer.loop.log import Tell
+from trainer.recipes.fit import CONFIG
+from trainer.recipes.fit_config import FitConfig, read_config
+
+_OWN = ("seed", "init-seed")  # what runs of one start may differ in; the start itself is compared
+
+
+@dataclass(frozen=True)
+class Part:
+    """One finished run: what it was, what it began with, and the weights it ended in."""
+
+    folder: Path
+    config: FitConfig
+    started_from: str
+    weights: dict[str, Tensor]
+
+
+def average_runs(
+    target: Path,
+    folders: Sequence[Path],
+    validation: str | None,
+    split: str | None,
+    control: Control,
+    tell: Tell,
+) -> None:
+    """Write ``target/model``, the average of runs; tell how it and they do on a validation set.
+
+    :param validation: ``KIND:FOLDER``; by default the runs' own, None if they had none.
+    :raises InputError: the runs are fewer than two, not finished, or do not fit together.
+    """
+    if (target / "model").exists():
+        raise InputError(f"{target} holds a model already: choose another folder")
+    if len({folder.resolve() for folder in folders}) < 2:
+        raise InputError("an average needs two runs or more: name their folders")
+    parts = [_part(folder) for folder in folders]
+    _check_alike(parts)
+    config = parts[0].config
+    validation, split = validation or config.validation, split or config.validation_split
+    exam_sounds = read_set(validation, split, skipped) if validation else []
+    first = folders[0] / "model"
+    model = load_model(first)
+    model.load_state_dict(averaged([part.weights for part in parts]), strict=False)
+    model.spec = replace(model.spec, name=target.name)
+    exam = _exam(first, exam_sounds, config.longest, control)
+    event: dict[str, Any] = {"event": "averaged", "model": str(target / "model")}
+    if exam is not None:
+        event["figures"] = figures = _rounded(exam(model))
+        of_parts = [_rounded(exam(load_model(folder / "model"))) for folder in folders]
+        event["runs"] = [
+            {"run": str(folder), **own} for folder, own in zip(folders, of_parts, strict=True)
+        ]
+        event["gain"] = round(figures["score"] - max(own["score"] for own in of_parts), 5)
+    target.mkdir(parents=True, exist_ok=True)
+    with draft_of(target / "model") as draft:
+        write_model(draft, model, first / "tokenizer.json", _pool(folders[0]))
+    tell(event)
+
+
+def averaged(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Return the mean of several runs' weights; what only counts is the first run's."""
+    found = {}
+    for name, first in weights[0].items():
+        if first.is_floating_point():
+            total = torch.stack([own[name].double() for own in weights]).mean(0)
+            found[name] = total.to(first.dtype)
+        else:
+            found[name] = first
+    return found
+
+
+def _part(folder: Path) -> Part:
+    path = folder / "matched.safetensors"
+    config = folder / CONFIG
+    if not (path.is_file() and config.is_file() and (folder / "model" / "model.json").is_file()):
+        raise InputError(f"{folder} is no finished run of `soundsift train fit`")
+    with safe_open(path, "pt") as file:
+        notes = file.metadata() or {}
+        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    return Part(folder, FitConfig(**read_config(config)), notes.get("started_from", ""), weights)
+
+
+def _check_alike(parts: Sequence[Part]) -> None:
+    """Check that weights of these runs may be averaged.
+
+    :raises InputError: their configurations or starting weights differ.
+    """
+    first = parts[0]
+    for other in parts[1:]:
+        changed = [name for name in first.config.changed(other.config) if name not in _OWN]
+        if changed:
+            raise InputError(
+                f"{first.folder} and {other.folder} differ in {' and '.join(changed)}: only runs "
+                "that differ in --seed alone can be averaged"
+            )
+        if not first.started_from or first.started_from != other.started_from:
+            raise InputError(
+                f"{first.folder} and {other.folder} began with different weights, whose average "
+                "means nothing: train them with one --init-seed, or from one --base"
+            )
+
+
+def _exam(
+    folder: Path, sounds: Sequence[Captioned], longest_s: float, control: Control
+) -> Validation | None:
+    if not sounds:
+        return None
+    listener = Listener(load_model(folder))
+    return Validation(listener, load_tokenizer(folder), sounds, longest_s, control)
+
+
+def _rounded(figures: dict[str, float]) -> dict[str, float]:
+    return {name: round(value, 5) for name, value in figures.items()}
+
+
+def _pool(run: Path) -> Tensor | None:
+    """Return the features of a frozen run, on which the bank's potentials are solved."""
+    path = run / "features.pt"
+    if not path.is_file():
+        return None
+    features: Tensor = torch.load(path, weights_only=True)["features"]
+    return features

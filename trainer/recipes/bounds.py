@@ -1,0 +1,56 @@
+"""Which numbers an option may have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from engine.errors import InputError
+
+Number = int | float
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """An interval from ``least`` (or above ``above``) to ``most``; all ends may be open."""
+
+    least: Number = -math.inf
+    above: Number = -math.inf
+    most: Number = math.inf
+
+    def holds(self, value: Number) -> bool:
+        """Return whether a finite ``value`` lies in it."""
+        inside = self.least <= value <= self.most and value > self.above
+        return math.isfinite(value) and inside
+
+    def __str__(self) -> str:
+        """Return what to give, for a sentence."""
+        parts = []
+        if self.above > -math.inf:
+            parts.append(f"above {self.above}")
+        if self.least > -math.inf:
+            parts.append(f"of at least {self.least}")
+        if self.most < math.inf:
+            parts.append(f"of at most {self.most}")
+        return "a number " + " and ".join(parts)
+
+
+POSITIVE = Bounds(above=0)
+COUNT = Bounds(least=1)
+NOT_NEGATIVE = Bounds(least=0)
+SHARE = Bounds(least=0, most=1)
+MASS = Bounds(above=0, most=1)
+PAIRS = Bounds(least=2)
+
+
+def check_numbers(values: Mapping[str, Number | None], bounds: Mapping[str, Bounds]) -> None:
+    """Check options by name; those that are None were not given.
+
+    :raises InputError: one lies outside its bounds, or is no number.
+    """
+    for name, allowed in bounds.items():
+        value = values.get(name)
+        if value is not None and not allowed.holds(value):
+            option = name.replace("_", "-")
+            raise InputError(f"--{option} {value} cannot be: give {allowed}")

@@ -1,0 +1,225 @@
+"""What a run of ``soundsift train fit`` is: one table, for its options and for its file.
+
+A field is an option of the command line (``--micro-batch``) and a key of a configuration file
+(``micro-batch``); the file that a run writes holds all of them, and given back reproduces it.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
+
+from engine import durable
+from engine.errors import InputError
+from engine.models.catalog import find_model
+from engine.models.spec import AUDIO_TOWERS
+from trainer.objectives.ground_metric import METRICS
+from trainer.objectives.losses import OBJECTIVES
+from trainer.recipes.bounds import (
+    COUNT,
+    MASS,
+    NOT_NEGATIVE,
+    PAIRS,
+    POSITIVE,
+    SHARE,
+    Bounds,
+    check_numbers,
+)
+
+MAY_CHANGE = ("device", "checkpoint_minutes", "checkpoint_steps", "tensorboard")
+_SETS = "KIND:FOLDER, with KIND audiocaps, clotho, esc50, urbansound8k, csv, folder, soundsift"
+
+
+def _option(
+    default: Any, text: str, bounds: Bounds | None = None, choices: tuple[str, ...] | None = None
+) -> Any:
+    about = {"help": text, "bounds": bounds, "choices": choices}
+    return field(default=default, metadata=about)
+
+
+@dataclass(frozen=True)
+class FitConfig:
+    """Everything that a run depends on, but for the sounds themselves."""
+
+    sets: tuple[str, ...] = _option((), _SETS)
+    split: str = _option("train", "of the sets (folds as 1,2,3)")
+    validation: str | None = _option(None, "KIND:FOLDER, to stop early by")
+    validation_split: str = _option("val", "of the validation set")
+    encoder: str = _option("compact", "the audio encoder", None, AUDIO_TOWERS)
+    weights: Path | None = _option(None, "the encoder's checkpoint (or CLAP folder)")  # noqa: RUF009
+    base: str | None = _option(None, "start from this model, by name or folder")
+    text_encoder: Path | None = _option(None, "folder of a BERT-class encoder")  # noqa: RUF009
+    frozen: bool = _option(False, "train on features of frozen encoders")
+    loss: str = _option("mltm", "the objective", None, OBJECTIVES)
+    mass: float = _option(0.85, "mass of --loss partial", MASS)
+    epsilon: float = _option(0.05, "regularisation of the plan", POSITIVE)
+    squared: bool = _option(False, "c²/2 in place of the cost c")
+    metric: str = _option("full", "the ground metric", None, METRICS)
+    rank: int | None = _option(None, "rank of the metric's factor", COUNT)
+    pull: float = _option(0.0, "of the factor to the identity", NOT_NEGATIVE)
+    dimensions: int = _option(256, "of the joint space", COUNT)
+    epochs: float = _option(30.0, "how often every sound is drawn", POSITIVE)
+    steps: int | None = _option(None, "instead of --epochs", COUNT)
+    batch: int = _option(256, "pairs under one plan", PAIRS)
+    micro_batch: int = _option(32, "rows at a time, one plan for all", COUNT)
+    head_rate: float = _option(1e-3, "highest rate of the projections", NOT_NEGATIVE)
+    metric_rate: float = _option(1e-4, "of the metric", NOT_NEGATIVE)
+    text_rate: float = _option(2e-5, "of the text tower; 0 freezes", NOT_NEGATIVE)
+    audio_rate: float = _option(2e-5, "of the audio tower; 0 freezes", NOT_NEGATIVE)
+    bf16: bool = _option(False, "towers in bfloat16 on a CPU too")
+    feature_noise: float = _option(0.3, "on features, in their deviations", NOT_NEGATIVE)
+    disguise: bool = _option(True, "change gain, spectrum and gaps of what is heard")
+    noise: float = _option(0.0, "share of pairs that is shuffled", SHARE)
+    mix: float = _option(0.0, "share of pairs made of two sounds", SHARE)
+    longest: float = _option(10.0, "seconds of a sound", POSITIVE)
+    patience: int = _option(5, "validations without gain to stop; 0 for never", NOT_NEGATIVE)
+    score: str = _option("score", "figure of the validation to stop by and keep the best of")
+    seed: int = _option(1, "of order, noise and augmentation", NOT_NEGATIVE)
+    init_seed: int | None = _option(None, "of the starting weights (default: --seed)", NOT_NEGATIVE)
+    device: str = _option("cpu", "cpu or cuda")
+    checkpoint_minutes: float = _option(5.0, "at most, between checkpoints", NOT_NEGATIVE)
+    checkpoint_steps: int = _option(200, "at most, between checkpoints", NOT_NEGATIVE)
+    tensorboard: bool = _option(False, "write figures for TensorBoard, too")
+
+    @classmethod
+    def of(cls, options: object) -> FitConfig:
+        """Return what an object with such attributes says; what it lacks stays as it is."""
+        named = [f.name for f in fields(cls) if hasattr(options, f.name)]
+        found = {name: getattr(options, name) for name in named}
+        return cls(**{**found, "sets": tuple(found.get("sets") or ())})
+
+    def checked(self) -> FitConfig:
+        """Return the same, with ``init_seed`` said.
+
+        :raises InputError: a number is out of bounds, a choice is none, no set is named.
+        """
+        if not self.sets:
+            raise InputError(f"there is no --set to train on: name one or more as {_SETS}")
+        named = {f.name: f for f in fields(self)}
+        values = {name: getattr(self, name) for name in named}
+        limits = {name: f.metadata["bounds"] for name, f in named.items()}
+        check_numbers(values, {name: b for name, b in limits.items() if b is not None})
+        for name, known in named.items():
+            choices = known.metadata["choices"]
+            if choices and values[name] not in choices:
+                raise InputError(
+                    f"--{option_of(name)} {values[name]} is none of {', '.join(choices)}"
+                )
+        return replace(self, init_seed=self.seed if self.init_seed is None else self.init_seed)
+
+    def changed(self, other: FitConfig) -> list[str]:
+        """Return the options in which two runs differ, but for what may change."""
+        names = [f.name for f in fields(self) if f.name not in MAY_CHANGE]
+        return [option_of(n) for n in names if getattr(self, n) != getattr(other, n)]
+
+
+def option_of(name: str) -> str:
+    """Return the option, and the file's key, of a field."""
+    return "set" if name == "sets" else name.replace("_", "-")
+
+
+def kinds() -> dict[str, Any]:
+    """Return each field's type, None taken out of it."""
+    hints = typing.get_type_hints(FitConfig)
+    return {f.name: _inner(hints[f.name]) for f in fields(FitConfig)}
+
+
+def _inner(hint: Any) -> Any:
+    if isinstance(hint, types.UnionType):
+        return next(part for part in typing.get_args(hint) if part is not type(None))
+    return hint
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Return the fields that a TOML file sets.
+
+    :raises InputError: it cannot be read, or sets something that there is not.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = tomllib.loads(text)
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} cannot be read as a configuration") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path} is no TOML: {error}") from error
+    names, kind_of = {option_of(name): name for name in kinds()}, kinds()
+    for key in found:
+        if key not in names:
+            raise InputError(f"{path} sets {key}, which is no option of `soundsift train fit`")
+    return {
+        names[key]: _value(path, key, value, kind_of[names[key]]) for key, value in found.items()
+    }
+
+
+def _value(path: Path, key: str, value: Any, kind: Any) -> Any:
+    """Return a file's value as the field has it."""
+    if kind is float and type(value) is int:
+        return float(value)
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    if kind in (bool, int, float, str) and type(value) is kind:
+        return value
+    is_list = isinstance(value, list) and all(isinstance(part, str) for part in value)
+    if kind == tuple[str, ...] and is_list:
+        return tuple(value)
+    raise InputError(f"{path} sets {key} to {value}, which it cannot be")
+
+
+def write_config(path: Path, config: FitConfig) -> None:
+    """Write all of a configuration, for :func:`read_config`; what is None is left out.
+
+    :raises InputError: a name in it is no Unicode.
+    """
+    lines = ["# What this run is: `soundsift train fit FOLDER --config` takes it back."]
+    for known in fields(config):
+        value = getattr(config, known.name)
+        if value is not None:
+            lines.append(f"{option_of(known.name)} = {_toml(value)}")
+    try:
+        data = ("\n".join(lines) + "\n").encode()
+    except UnicodeEncodeError as error:
+        raise InputError(
+            "the name of a set or model is no Unicode, and cannot stand in the run's "
+            "configuration: rename it"
+        ) from error
+    durable.put_file(path, data)
+
+
+def _toml(value: Any) -> str:
+    """Return a value as TOML has it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_toml(part) for part in value) + "]"
+    return json.dumps(str(value), ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def absolute(config: FitConfig) -> FitConfig:
+    """Return the same, true in every working directory."""
+    base = config.base
+    if base and find_model(base) == Path(base):  # and not the name of one that is installed
+        base = str(Path(base).resolve())
+    return replace(
+        config,
+        sets=tuple(_absolute_set(name) for name in config.sets),
+        validation=_absolute_set(config.validation) if config.validation else None,
+        weights=_absolute_path(config.weights),
+        text_encoder=_absolute_path(config.text_encoder),
+        base=base,
+    )
+
+
+def _absolute_set(name: str) -> str:
+    kind, colon, place = name.partition(":")
+    return f"{kind}:{Path(place).expanduser().resolve()}" if colon and place else name
+
+
+def _absolute_path(path: Path | None) -> Path | None:
+    return None if path is None else path.expanduser().resolve()
