@@ -19,7 +19,7 @@ from engine.models.foreign import load_text_encoder
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.paths import data_folder, default_library, installed_models
-from engine.progress import Progress
+from engine.progress import Cancelled, Progress
 from engine.store import Library
 from engine.torch_setup import set_threads
 from trainer.data import cache as caches
@@ -30,6 +30,7 @@ from trainer.data.sets import skipped
 from trainer.experiments import run_experiment
 from trainer.loop.parallel import alike, check_device
 from trainer.loop.run import Run, RunConfig, reporting
+from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs
 from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, check_numbers
@@ -187,6 +188,8 @@ def distil(options: argparse.Namespace) -> None:
         None if options.match is None else matched(options.match),
         None if options.start is None else load_student(options.start),
     )
+    if run.progress == 1.0:
+        return  # it has come to its end before
     seconds = round(60 * options.minutes)
     done = {"validation": run.elapsed_s, "snapshot": run.elapsed_s, "checkpoint": run.elapsed_s}
 
@@ -196,7 +199,7 @@ def distil(options: argparse.Namespace) -> None:
         done[name] = run.elapsed_s
         return True
 
-    with options.watch() as control:
+    with options.watch() as control, told(options.folder):
         try:
             while run.progress < 1.0:
                 terms = run.train_step()
@@ -210,8 +213,11 @@ def distil(options: argparse.Namespace) -> None:
                 if snapshot or due("checkpoint", _CHECKPOINT_S):
                     run.save(snapshot)
             run.log({"event": "validation", **run.validate()})
-        finally:
+        except Cancelled:
+            run.log({"event": "stopped"})
             run.save()
+            raise
+        run.save()
 
 
 def export(options: argparse.Namespace) -> None:

@@ -126,3 +126,34 @@ def test_a_run_leaves_a_log_a_checkpoint_and_a_student(start):
     assert event["r2"] <= 1.0
     names = {path.name for path in run.folder.iterdir()}
     assert {"config.json", "checkpoint.pt", "student.safetensors"} <= names
+
+
+def test_what_a_killed_run_logged_since_its_checkpoint_is_not_there_twice(start):
+    run = start("run")
+    for _ in range(4):
+        terms = run.train_step()
+        run.log({"event": "loss", **terms})
+        if run.step == 2:
+            run.save()
+    with (run.folder / "log.jsonl").open("a") as file:
+        file.write('{"step": 5, "ev')  # killed in the middle of a line
+    resumed = start("run")
+    resumed.train_step()
+    resumed.log({"event": "loss"})
+    lines = (run.folder / "log.jsonl").read_text().splitlines()
+    told = [(event["step"], event["event"]) for event in map(json.loads, lines)]
+    assert told == [(1, "loss"), (2, "loss"), (2, "resumed"), (3, "loss")]
+
+
+def test_a_gradient_that_is_no_number_does_not_enter_the_student(start):
+    run = start("run")
+    run.train_step()
+    run.save()
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    weight = next(run.model.parameters())
+    weight.register_hook(lambda gradient: gradient * torch.nan)
+    with pytest.raises(InputError, match="the gradient's norm is nan at step 2"):
+        run.train_step()
+    parameters = dict(run.model.named_parameters())
+    assert all(torch.equal(before[name], p) for name, p in parameters.items())
+    assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == 1

@@ -1,4 +1,7 @@
 import errno
+import json
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +13,7 @@ from engine.errors import InputError
 from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool, TaggedCaption
+from trainer.loop.checkpoint import Keeping, read_checkpoint
 from trainer.loop.run import Rates, Run, RunConfig
 from trainer.objectives.ground_metric import METRICS
 from trainer.objectives.losses import OBJECTIVES, ObjectiveConfig
@@ -39,6 +43,10 @@ def start(model_folder, tmp_path):
 
 
 class StopError(Exception):
+    pass
+
+
+class KilledError(Exception):
     pass
 
 
@@ -210,6 +218,29 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
     assert not any(t.isnan().any() for t in state["average"].values())
 
 
+@pytest.mark.parametrize("rows", [8, 3])
+@pytest.mark.parametrize("wrong", [torch.nan, torch.inf])
+def test_a_gradient_that_is_no_number_does_not_enter_the_weights(start, rows, wrong):
+    run = start("gradient", replace(CONFIG, micro_batch=rows))
+    run.train_step()
+    run.save()
+    before = {name: p.clone() for name, p in run.model.named_parameters()}
+    average = {name: value.clone() for name, value in run.average.items()}
+    weight = run.model.audio_head.layers[0].weight
+    calls = []
+
+    def explode(gradient):
+        calls.append(1)
+        return gradient * wrong if len(calls) == -(-8 // rows) else gradient  # the last part's
+
+    weight.register_hook(explode)
+    with pytest.raises(InputError, match=r"the gradient's norm is (nan|inf) at step 2: lower"):
+        run.run()
+    assert all(torch.equal(before[n], p) for n, p in run.model.named_parameters())
+    assert all(torch.equal(average[n], value) for n, value in run.average.items())
+    assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == 1
+
+
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
@@ -259,3 +290,193 @@ def test_a_run_goes_on_only_under_the_settings_it_began_with(start):
     with pytest.raises(InputError, match="another steps and objective: go on with"):
         start("changed", replace(CONFIG, steps=99, objective=ObjectiveConfig("triplet")))
     assert start("changed").step == 1
+
+
+def events(run: Run) -> list[dict]:
+    return [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_a_log_stopped_and_killed_many_times_reads_like_an_undisturbed_one(start):
+    config = replace(CONFIG, steps=60, tower_steps=0, validate_every=5)
+
+    def validate(model):
+        return {"score": float(model.audio_head.layers[0].weight.sum())}
+
+    calm = start("calm", config, validate=validate)
+    calm.run()
+
+    def stop(step: int, loss: float) -> None:
+        if step in (1, 7, 33):
+            raise StopError
+
+    for kill_at in (4, 30, 41):  # after which nothing is saved any more
+        run = start("often", config, validate=validate, keeping=Keeping(steps=6))
+        inner = run.save
+
+        def save(run=run, inner=inner, kill_at=kill_at):
+            if run.step >= kill_at:
+                raise KilledError
+            inner()
+
+        run.save = save
+        with pytest.raises((StopError, KilledError)):
+            run.run(stop)
+    last = start("often", config, validate=validate)
+    last.run()
+    told = [event for event in events(last) if event["event"] not in ("stopped", "resumed")]
+    assert told == events(calm)
+    assert {"stopped", "resumed"} <= {event["event"] for event in events(last)}
+    assert {"gradient_norm", "rates", "iterations", "marginal_error"} <= told[0].keys()
+    assert told[0]["rates"].keys() == {"heads", "metric", "text_tower"}
+    for name, value in calm.averaged_weights().items():
+        assert torch.equal(value, last.averaged_weights()[name]), name
+
+
+def test_a_checkpoint_is_due_by_time_too(start, monkeypatch):
+    clock = iter(range(0, 100000, 100))
+    monkeypatch.setattr("trainer.loop.checkpoint.time.monotonic", lambda: next(clock))
+    run = start("clock", keeping=Keeping(steps=0, seconds=300.0))
+    saved: list[int] = []
+    inner = run.save
+
+    def save():
+        saved.append(run.step)
+        inner()
+
+    run.save = save
+    run.run()
+    assert saved[:2] == [3, 6]
+
+
+def test_a_checkpoint_holds_every_generators_state(start):
+    run = start("random")
+    run.train_step()
+    run.save()
+    expected = torch.randn(3)
+    torch.manual_seed(99)
+    start("random")
+    assert torch.equal(torch.randn(3), expected)
+    (state,) = torch.load(run.folder / "checkpoint.pt", weights_only=True)["random"]
+    assert state.keys() == {"cpu"}
+
+
+KILLED = """
+import os, sys, torch
+from pathlib import Path
+from trainer.loop.checkpoint import write_checkpoint
+folder = Path(sys.argv[1])
+inner = torch.save
+def save(state, file):
+    inner(state, file)
+    if state["step"] == 2:
+        file.truncate(file.tell() // 2)
+        file.flush()
+        os.kill(os.getpid(), 9)
+torch.save = save
+for step in (1, 2):
+    write_checkpoint(folder, {"step": step, "values": torch.full((1000,), float(step))})
+"""
+
+
+def test_a_process_killed_while_it_writes_leaves_the_last_checkpoint(tmp_path):
+    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    assert done.returncode == -9
+    assert (tmp_path / "checkpoint.part").exists()
+    state = read_checkpoint(tmp_path, "cpu")
+    assert state["step"] == 1
+    assert bool((state["values"] == 1.0).all())
+
+
+@pytest.mark.parametrize(
+    ("data", "sentence"), [(b"half", "is damaged: delete it"), (None, "another version")]
+)
+def test_a_checkpoint_that_cannot_be_used_is_a_sentence(start, data, sentence):
+    run = start("unusable")
+    path = run.folder / "checkpoint.pt"
+    if data is None:
+        torch.save({"model": {}, "progress": {}}, path)
+    else:
+        path.write_bytes(data)
+    with pytest.raises(InputError, match=sentence):
+        start("unusable")
+
+
+def test_a_finished_run_that_is_started_again_keeps_its_best(start):
+    scores = iter([0.9, 0.1])
+    config = replace(CONFIG, validate_every=6)
+    run = start("again", config, validate=lambda model: {"score": next(scores)})
+    run.run()
+    before, log = (run.folder / "matched.safetensors").read_bytes(), events(run)
+    start("again", config).run()
+    assert (run.folder / "matched.safetensors").read_bytes() == before
+    assert events(run) == log
+
+
+def test_the_best_of_steps_that_were_lost_is_not_taken(start):
+    config = replace(CONFIG, steps=6, validate_every=2)
+    run = start("lost", config, validate=lambda model: {"score": float(run.step)})
+    for _ in range(2):
+        run.train_step()
+    run._validate()
+    run.save()
+    for _ in range(2):
+        run.train_step()
+    run._validate()  # and killed, before it was saved
+    resumed = start("lost", config, validate=lambda model: {"score": 0.0})
+    assert [path.name for path in run.folder.glob("best-*")] == ["best-2.safetensors"]
+    resumed.run()
+    kept = load_file(run.folder / "best-2.safetensors")
+    ended = load_file(run.folder / "matched.safetensors")
+    assert all(torch.equal(kept[name], value) for name, value in ended.items())
+
+
+def test_a_figure_that_is_not_there_or_no_number_cannot_be_stopped_by(start):
+    config = replace(CONFIG, validate_every=1, patience=2, score="map")
+    run = start("figure", config, validate=lambda model: {"r1": 1.0, "r10": 1.0})
+    with pytest.raises(InputError, match="no figure map to stop by: choose one of r1, r10"):
+        run.run()
+    run = start("none", replace(config, score="r1"), validate=lambda model: {"r1": float("nan")})
+    with pytest.raises(InputError, match="the validation's r1 is not a number at step 1"):
+        run.run()
+
+
+def test_any_figure_of_a_validation_can_be_stopped_by(start):
+    config = replace(CONFIG, steps=100, validate_every=2, patience=3, score="map")
+    scores = iter([0.1, 0.3, 0.2, 0.2, 0.2, 0.9])
+    run = start("map", config, validate=lambda model: {"score": 1.0, "map": next(scores)})
+    run.run()
+    assert run.step == 10
+
+
+def test_seeds_of_one_start_begin_with_the_same_weights(start):
+    one, two = (start(f"seed {n}", replace(CONFIG, seed=n, init_seed=5)) for n in (1, 2))
+    assert one.started_from == two.started_from
+    one.train_step(), two.train_step()
+    name = "audio_head.layers.0.weight"
+    assert not torch.equal(one.model.state_dict()[name], two.model.state_dict()[name])
+
+
+def test_figures_go_to_a_board_under_their_names(start, monkeypatch):
+    shown = []
+
+    class Board:
+        def add_scalar(self, name, value, step):
+            shown.append((name, step))
+
+        def flush(self):
+            pass
+
+    monkeypatch.setattr("trainer.loop.run.tensorboard", lambda folder, step: Board())
+    start("board", board=True).run()
+    assert {("loss/loss", 1), ("loss/rates/heads", 12), ("loss/gradient_norm", 12)} <= set(shown)
+
+
+def test_tensorboard_reads_what_a_run_writes(start):
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    run = start("tensorboard", board=True)
+    run.run()
+    read = EventAccumulator(str(run.folder / "tensorboard"))
+    read.Reload()
+    assert [event.step for event in read.Scalars("loss/loss")] == [1, 12]

@@ -21,12 +21,23 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from engine import durable
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd
 from trainer.data.augment import Mixing, scenes
 from trainer.data.cache import Cache
+from trainer.loop.checkpoint import (
+    has_checkpoint,
+    random_state,
+    read_checkpoint,
+    set_random_state,
+    write_checkpoint,
+    write_tensors,
+)
+from trainer.loop.log import Event, Log
 from trainer.loop.schedule import update_average, warm_up_cosine
+from trainer.loop.troubles import check_finite
 
 _TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
 _HINT_CHANNELS = (16, 16, 48, 64)
@@ -176,10 +187,12 @@ class Distiller:
         )
         self.step, self.elapsed_s = 0, 0.0
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "config.json").write_text(json.dumps(asdict(config), indent=2))
-        if (folder / "checkpoint.pt").exists():
+        durable.put_file(folder / "config.json", json.dumps(asdict(config), indent=2).encode())
+        self._log = Log(folder / "log.jsonl")
+        if has_checkpoint(folder):
             self._resume()
         else:
+            self._log.cut(0)
             self._measure_targets()
 
     @property
@@ -188,7 +201,10 @@ class Distiller:
         return min(1.0, self.elapsed_s / (60.0 * self.config.minutes))
 
     def train_step(self) -> dict[str, float]:
-        """Make scenes, listen, learn; return the terms of the loss."""
+        """Make scenes, listen, learn; return the terms of the loss.
+
+        :raises InputError: loss or gradient is no number; it does not enter the weights.
+        """
         began = time.monotonic()
         log_mel = self._scenes(self.step)
         with self._autocast():
@@ -196,12 +212,14 @@ class Distiller:
             fade = max(0.0, 1.0 - self.progress / 0.7)
             terms = self.model.loss(log_mel, targets, self.teacher, self.config, fade)
         loss = torch.stack(list(terms.values())).sum()
+        check_finite("loss", float(loss.detach()), self.step + 1, self.folder)
         factor = warm_up_cosine(self.progress, self.config.warm_up, 0.005)
         for group in self.optimiser.param_groups:
             group["lr"] = self.config.peak_rate * factor
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
+        check_finite("gradient's norm", float(norm), self.step + 1, self.folder)
         self.optimiser.step()
         state = self.model.student.state_dict()
         update_average(self.average, state, self.config.average_decay, self.step)
@@ -259,38 +277,37 @@ class Distiller:
         student.load_state_dict(self.average)
         return student.eval()
 
-    def log(self, event: dict[str, Any]) -> None:
+    def log(self, event: Event) -> None:
         """Append one event to ``log.jsonl``."""
-        event = {"step": self.step, "minutes": round(self.elapsed_s / 60, 3), **event}
-        with (self.folder / "log.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(event) + "\n")
+        minutes = round(self.elapsed_s / 60, 3)
+        self._log.append({"step": self.step, "minutes": minutes, **event})
 
     def save(self, snapshot: bool = False) -> None:
         """Write the checkpoint, and a snapshot of the averaged student if asked."""
-        from safetensors.torch import save_file
-
-        state = {
-            "model": self.model.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "average": self.average,
-            "step": self.step,
-            "elapsed_s": self.elapsed_s,
-        }
-        part = self.folder / "checkpoint.part"
-        torch.save(state, part)
-        part.replace(self.folder / "checkpoint.pt")
-        tensors = {k: v.contiguous() for k, v in self.average.items()}
-        save_file(tensors, self.folder / "student.safetensors")
+        write_checkpoint(
+            self.folder,
+            {
+                "model": self.model.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "average": self.average,
+                "step": self.step,
+                "elapsed_s": self.elapsed_s,
+                "random": random_state(self.device),
+                "log": self._log.length(),
+            },
+        )
+        write_tensors(self.folder / "student.safetensors", self.average)
         if snapshot:
-            save_file(
-                tensors, self.folder / f"student-{round(self.elapsed_s / 60):04d}min.safetensors"
-            )
+            name = f"student-{round(self.elapsed_s / 60):04d}min.safetensors"
+            write_tensors(self.folder / name, self.average)
 
     def _resume(self) -> None:
-        state = torch.load(
-            self.folder / "checkpoint.pt", weights_only=True, map_location=self.device
-        )
+        state = read_checkpoint(self.folder, self.device)
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.average = state["average"]
         self.step, self.elapsed_s = state["step"], state["elapsed_s"]
+        set_random_state(state["random"], self.device)
+        self._log.cut(state["log"])
+        if self.progress < 1.0:
+            self.log({"event": "resumed"})

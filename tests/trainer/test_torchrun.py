@@ -1,0 +1,132 @@
+"""`fit` under torchrun, as its users start it: two processes do what one does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors.torch import load_file
+
+from tests.conftest import tone
+from trainer.cli import main
+
+PROGRAM = Path(__file__).with_name("fit_without_dropout.py")
+TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+OPTIONS = (
+    *("--steps", 6, "--batch", 8, "--micro-batch", 3, "--head-rate", 3e-3, "--audio-rate", 1e-4),
+    *("--feature-noise", 0, "--no-disguise", "--mix", 0.3),
+)
+
+
+@pytest.fixture
+def manifest(tmp_path: Path) -> Path:
+    """Twelve sounds under four captions, and one that is missing."""
+    path = tmp_path / "set" / "manifest.csv"
+    path.parent.mkdir()
+    random = np.random.default_rng(0)
+    rows = ["path,caption"]
+    for number in range(12):
+        samples = tone(200 * 2 ** (number % 4), 0.4) + random.normal(0, 0.01, 12800)
+        soundfile.write(path.parent / f"{number}.wav", samples * 0.5, 32000)
+        rows.append(f"{number}.wav,{['a door', 'a bell', 'wind', 'rain'][number % 4]}")
+    path.write_text("\n".join([*rows, "gone.wav,a dog"]), encoding="utf-8")
+    return path
+
+
+def two(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Start two processes; give what they said when both have ended."""
+    command = [sys.executable, *TORCHRUN, PROGRAM, "--threads", 1, *arguments]
+    return subprocess.run(
+        [str(part) for part in command],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), **environment},
+        timeout=300,
+    )
+
+
+def losses(run: Path) -> dict[int, float]:
+    events = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
+    return {e["step"]: e["loss"] for e in events if e["event"] == "loss"}
+
+
+def assert_alike(run: Path, other: Path) -> None:
+    """Check two runs' losses to 0.1 % and weights to a hundredth of what they moved."""
+    assert losses(run).keys() == losses(other).keys()
+    for step, loss in losses(run).items():
+        assert losses(other)[step] == pytest.approx(loss, rel=1e-3)
+    weights, others = (load_file(r / "matched.safetensors") for r in (run, other))
+    assert weights.keys() == others.keys()
+    for name, one in weights.items():
+        assert torch.allclose(one.float(), others[name].float(), rtol=1e-3, atol=1e-4), name
+
+
+def test_two_processes_begin_stop_and_go_on_to_what_one_ends_in(
+    manifest, model_folder, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.nn.Dropout, "forward", lambda self, x: x)
+    wanted = ("--set", f"csv:{manifest}", "--base", model_folder, *OPTIONS)
+    alone, both = tmp_path / "alone", tmp_path / "both"
+    assert main([str(a) for a in ("--threads", 1, "fit", alone, *wanted)]) == 0
+
+    stopped = two("fit", both, *wanted, STOP="1:3")  # not the one that leads
+    assert stopped.stderr.count("skipped") == 1, stopped.stderr
+    assert stopped.stderr.count("stopped; start the same command again") == 1
+    assert not (both / "matched.safetensors").exists()
+    assert torch.load(both / "checkpoint.pt", weights_only=True)["step"] == 3
+
+    done = two("fit", both, *wanted)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"event": "done"') == 1
+    assert "decoding" not in done.stdout
+    assert_alike(alone, both)
+
+
+def test_two_processes_share_a_frozen_encoders_features(manifest, model_folder, tmp_path):
+    wanted = ("--set", f"csv:{manifest}", "--base", model_folder, "--frozen", *OPTIONS)
+    done = two("fit", tmp_path / "run", *wanted, "--validation", f"csv:{manifest}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('"event": "validation"') == 6
+    assert (tmp_path / "run" / "model" / "model.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("fail", "sentence"),
+    [("0:decoding", "error: the disk is full of nothing"), ("1:training", "error: memory ran out")],
+)
+def test_where_one_process_fails_all_end_and_one_says_why(
+    manifest, model_folder, tmp_path, fail, sentence
+):
+    wanted = ("--set", f"csv:{manifest}", "--base", model_folder, *OPTIONS)
+    done = two("fit", tmp_path / "run", *wanted, FAIL=fail)
+    assert done.returncode != 0
+    own = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(own) == 1
+    assert own[0].startswith(sentence)
+    assert not (tmp_path / "run" / "matched.safetensors").exists()
+    assert 'fit_without_dropout.py", line' not in done.stderr  # no traceback of ours
+
+
+@pytest.mark.parametrize(("rank", "lines"), [("0", 1), ("1", 0)])
+@pytest.mark.parametrize(
+    ("command", "sentence"),
+    [
+        (("fit", "--config", "/nowhere.toml"), "cannot be read as a configuration"),
+        (("fit", "--set", "csv:x.csv", "--device", "gpu"), "gpu is no device"),
+        (("match", "--spectra", "x"), "`match` works in one process: start it without torchrun"),
+    ],
+)
+def test_what_fails_everywhere_is_told_once(
+    tmp_path, monkeypatch, capsys, rank, lines, command, sentence
+):
+    monkeypatch.setenv("RANK", rank)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert main([command[0], str(tmp_path / "run"), *command[1:]]) == 1
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == lines
+    assert all(sentence in line for line in told)
