@@ -360,6 +360,7 @@ class Run:
             self._log.cut(0)
             for path in self.folder.glob("best-*.safetensors"):
                 path.unlink()
+        self.started_from = _digest(self.model)
         self.embedder.freeze(self.source.texts)
         if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
             config = self.config
@@ -368,7 +369,6 @@ class Run:
             audio, text = self.embedder.features_of(sample, self.source.texts)
             self.model.audio_head.standardise(audio)
             self.model.text_head.standardise(text)
-        self.started_from = _digest(self.model)
 
     def _resume(self) -> None:
         state = read_checkpoint(self.folder, self.device)
@@ -409,7 +409,7 @@ def _raised(watch: Callable[[int, float], None], step: int, loss: float) -> Base
 
 
 def _digest(model: nn.Module) -> str:
-    """Return what a model's weights are known by."""
+    """Return what a model's weights are known by, before its heads are fitted to features."""
     found = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         if not name.startswith("bank_"):

@@ -117,11 +117,18 @@ def _check_alike(parts: Sequence[Part]) -> None:
                 f"{first.folder} and {other.folder} differ in {' and '.join(changed)}: only runs "
                 "that differ in --seed alone can be averaged"
             )
-        if not first.started_from or first.started_from != other.started_from:
+        if not (first.started_from == other.started_from and _stand_alike(first, other)):
             raise InputError(
                 f"{first.folder} and {other.folder} began with different weights, whose average "
                 "means nothing: train them with one --init-seed, or from one --base"
             )
+
+
+def _stand_alike(part: Part, other: Part) -> bool:
+    """Whether two runs see features in the same units, but for rounding."""
+    names = [n for n in part.weights if n.endswith(("_head.mean", "_head.deviation"))]
+    pairs = ((part.weights[name], other.weights[name]) for name in names)
+    return all(torch.allclose(one, two, rtol=1e-3, atol=1e-4) for one, two in pairs)
 
 
 def _exam(

@@ -1,0 +1,165 @@
+"""What a run is: a file that is read, checked and written back whole."""
+
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from engine.errors import InputError
+from trainer.cli import main
+from trainer.recipes.fit_config import FitConfig, absolute, option_of, read_config, write_config
+
+text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
+configs = st.builds(
+    FitConfig,
+    sets=st.lists(text, max_size=3).map(tuple),
+    validation=st.none() | text,
+    weights=st.none() | text.filter(bool).map(Path),
+    frozen=st.booleans(),
+    rank=st.none() | st.integers(1, 9999),
+    epochs=st.floats(1e-9, 1e9),
+    head_rate=st.floats(0, 1),
+    seed=st.integers(0, 2**62),
+)
+
+
+@given(configs)
+def test_what_is_written_is_what_is_read(tmp_path_factory, config):
+    path = tmp_path_factory.mktemp("config") / "config.toml"
+    write_config(path, config)
+    assert FitConfig(**read_config(path)) == config
+
+
+def test_a_file_says_everything_that_is_not_none(tmp_path):
+    write_config(tmp_path / "config.toml", FitConfig(("csv:a.csv",)))
+    written = (tmp_path / "config.toml").read_text(encoding="utf-8")
+    for known in fields(FitConfig):
+        is_there = f"\n{option_of(known.name)} = " in written
+        assert is_there == (getattr(FitConfig(("x",)), known.name) is not None), known.name
+
+
+@pytest.mark.parametrize(
+    ("written", "sentence"),
+    [
+        ("speed = 3", "sets speed, which is no option"),
+        ("batch = 'many'", "sets batch to many, which it cannot be"),
+        ("batch = true", "sets batch to True"),
+        ("frozen = 1", "sets frozen to 1"),
+        ("set = 'csv:x.csv'", "sets set to csv:x.csv"),
+        ("batch = ", "is no TOML"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_a_sentence(tmp_path, capsys, written, sentence):
+    (tmp_path / "own.toml").write_text(written, encoding="utf-8")
+    assert main(["fit", str(tmp_path / "run"), "--config", str(tmp_path / "own.toml")]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert sentence in line
+
+
+def test_whole_numbers_are_fractions_where_those_are_wanted(tmp_path):
+    (tmp_path / "own.toml").write_text("epochs = 3\nset = ['csv:x']", encoding="utf-8")
+    found = FitConfig(**read_config(tmp_path / "own.toml"))
+    assert (found.epochs, found.sets) == (3.0, ("csv:x",))
+
+
+def test_a_configuration_is_true_in_every_working_directory(tmp_path, model_folder, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = FitConfig(("csv:a.csv",), validation="folder:b", weights=Path("w.pth"))
+    found = absolute(replace(config, base=str(model_folder)))
+    assert found.sets == (f"csv:{tmp_path / 'a.csv'}",)
+    assert found.validation == f"folder:{tmp_path / 'b'}"
+    assert (found.weights, found.base) == (tmp_path / "w.pth", str(model_folder))
+    assert absolute(replace(config, base="default")).base == "default"
+
+
+def test_what_may_change_between_the_parts_of_a_run_is_no_change():
+    one = FitConfig(("csv:a",))
+    other = replace(one, device="cuda", checkpoint_minutes=1.0, tensorboard=True)
+    assert one.changed(other) == []
+    assert one.changed(replace(one, sets=("csv:b",), mix=0.5)) == ["set", "mix"]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        (("--mass", "2"), "--mass 2.0 cannot be: give a number above 0 and of at most 1"),
+        (("--mass", "0"), "--mass 0.0 cannot be"),
+        (("--batch", "0"), "--batch 0 cannot be: give a number of at least 2"),
+        (("--batch", "1"), "--batch 1 cannot be"),
+        (("--micro-batch", "0"), "--micro-batch 0 cannot be"),
+        (("--epsilon", "0"), "--epsilon 0.0 cannot be: give a number above 0"),
+        (("--head-rate=-1e-3",), "--head-rate -0.001 cannot be: give a number of at least 0"),
+        (("--text-rate", "nan"), "--text-rate nan cannot be"),
+        (("--audio-rate", "inf"), "--audio-rate inf cannot be"),
+        (("--epochs", "0"), "--epochs 0.0 cannot be"),
+        (("--steps", "0"), "--steps 0 cannot be"),
+        (("--longest", "0"), "--longest 0.0 cannot be"),
+        (("--mix", "1.5"), "--mix 1.5 cannot be"),
+        (("--rank", "0"), "--rank 0 cannot be"),
+        (("--seed", "-1"), "--seed -1 cannot be"),
+        (("--device", "tpu"), "tpu is no device: use cpu or cuda"),
+    ],
+)
+def test_what_cannot_be_is_told_before_anything_is_read(tmp_path, capsys, wrong, sentence):
+    run = tmp_path / "run"
+    assert main(["fit", str(run), "--set", "csv:nowhere.csv", *wrong]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {sentence}")
+    assert not run.exists()
+
+
+def test_cuda_that_is_not_there_is_told(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    for command in (
+        ("fit", tmp_path / "run", "--set", "csv:x.csv"),
+        ("match", tmp_path / "run", "--spectra", "x"),
+        ("distil", tmp_path / "run", "--spectra", "x", "--validation", "y"),
+        ("experiment", "table3"),
+    ):
+        assert main([*map(str, command), "--device", "cuda"]) == 1
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "there is no CUDA device here for --device cuda: use --device cpu" in line
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("match", "--spectra", "x", "--mass", "2"),
+        ("match", "--spectra", "x", "--epsilon", "0"),
+        ("match", "--spectra", "x", "--steps", "0"),
+        ("distil", "--spectra", "x", "--validation", "y", "--rate", "nan"),
+        ("distil", "--spectra", "x", "--validation", "y", "--minutes", "0"),
+        ("average", "run", "--validation", "csv:x.csv"),
+        ("average", "run", "other"),
+    ],
+)
+def test_other_commands_tell_what_cannot_be(tmp_path, capsys, command):
+    assert main([command[0], str(tmp_path / "run"), *command[1:]]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "cannot be: give" in line or "two runs" in line or "is no finished run" in line
+
+
+def test_an_experiment_without_a_text_encoder_says_so_before_it_listens(capsys, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert main(["experiment", "table3"]) == 1
+    assert "install the extra `soundsift[minilm]`" in capsys.readouterr().err
+
+
+def test_tensorboard_that_is_missing_is_told_before_anything_is_read(tmp_path, capsys, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "torch.utils.tensorboard", None)
+    run = tmp_path / "run"
+    assert main(["fit", str(run), "--set", "csv:nowhere.csv", "--tensorboard"]) == 1
+    assert "install the extra `soundsift[tensorboard]`" in capsys.readouterr().err
+    assert not run.exists()
+
+
+def test_a_run_without_a_set_is_told(tmp_path, capsys):
+    assert main(["fit", str(tmp_path / "run")]) == 1
+    assert "there is no --set to train on" in capsys.readouterr().err
+
+
+def test_a_choice_that_a_file_makes_is_checked():
+    with pytest.raises(InputError, match="--metric taxicab is none of full, diagonal"):
+        FitConfig(("csv:x",), metric="taxicab").checked()
