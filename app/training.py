@@ -13,7 +13,7 @@ from engine.paths import data_folder
 from engine.progress import Control
 from trainer.cli import main
 
-_QUIET = ("loss", "way")  # of a run; they stand in its log
+_QUIET = ("loss", "way", "stopped", "resumed")  # of a run; they stand in its log
 
 
 def train(arguments: Sequence[str]) -> int:

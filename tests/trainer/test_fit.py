@@ -121,3 +121,28 @@ def test_fewer_pairs_than_a_batch_are_a_smaller_batch(manifest, model_folder, tm
     arguments = ("--set", f"csv:{manifest}", "--base", model_folder, "--frozen", "--steps", 1)
     events(train("fit", run, *arguments))
     assert json.loads((run / "config.json").read_text())["batch"] == 12
+
+
+def test_a_killed_run_goes_on_from_its_checkpoint_and_tells_no_step_twice(
+    manifest, model_folder, tmp_path
+):
+    (manifest.parent / "nan.wav").unlink()
+    arguments = ("fit", tmp_path / "run", "--set", f"csv:{manifest}", "--base", model_folder)
+    arguments += ("--frozen", "--steps", 400, "--checkpoint-steps", 30)
+    command = [sys.executable, "-m", "trainer", "--threads", "1", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            event = json.loads(line)
+            if event["event"] == "loss" and event["step"] >= 75:
+                process.kill()
+                break
+    assert not (tmp_path / "run" / "matched.safetensors").exists()
+    events(train(*arguments))
+    lines = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
+    told = [json.loads(line) for line in lines]
+    (resumed,) = (event["step"] for event in told if event["event"] == "resumed")
+    assert resumed >= 60
+    assert resumed % 30 == 0
+    losses = [event["step"] for event in told if event["event"] == "loss"]
+    assert losses == [1, *range(25, 401, 25)]

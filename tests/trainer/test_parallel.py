@@ -16,7 +16,7 @@ from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, RunConfig
 
 CONFIG = RunConfig(
-    steps=2, tower_steps=2, batch=8, micro_batch=3, feature_noise=0.0, mixed_precision=False
+    steps=2, tower_steps=1, batch=8, micro_batch=3, feature_noise=0.0, mixed_precision=False
 )
 
 
@@ -34,11 +34,17 @@ def make_run(model_folder: Path, folder: Path, processes: World) -> Run:
 
 
 def outcome(run: Run) -> dict:
-    """Take two steps; gradients are the first's, before Adam blows rounding up."""
+    """Take two steps; gradients are the first's, before Adam blows rounding up.
+
+    The text tower, which decays, learns in the second only.
+    """
     first = run.train_step()
-    named = run.model.named_parameters()
-    gradients = {n: p.grad.clone() for n, p in named if p.grad is not None}
-    return {"losses": [first, run.train_step()], "gradients": gradients}
+    named = dict(run.model.named_parameters())
+    gradients = {n: p.grad.clone() for n, p in named.items() if p.grad is not None}
+    tower = {n: p.detach().clone() for n, p in named.items() if n.startswith("text_tower.")}
+    losses = [first, run.train_step()]
+    later = {n for n, p in named.items() if p.grad is not None}
+    return {"losses": losses, "gradients": gradients, "tower": tower, "later": later}
 
 
 def work(rank: int, model_folder: Path, folder: Path, port: int) -> None:
@@ -77,6 +83,9 @@ def test_two_processes_have_the_loss_and_gradients_of_one(model_folder, tmp_path
             together = pickle.load(file)
         assert together["losses"] == pytest.approx(alone["losses"], rel=1e-4)
         assert set(together["gradients"]) == set(alone["gradients"])
+        assert together["later"] == alone["later"] > set(alone["gradients"])
+        for name, weight in alone["tower"].items():
+            assert torch.equal(weight, together["tower"][name]), name
         for name, gradient in alone["gradients"].items():
             other = together["gradients"][name]
             assert torch.allclose(other, gradient, rtol=1e-3, atol=1e-6), name
