@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from app import report
 from app.progress_bar import progress_bar
 from app.terminal import as_json
 from engine.paths import data_folder
+from engine.plain_text import one_line
 from engine.progress import Control
 from trainer.cli import main
 
@@ -24,7 +26,9 @@ def train(arguments: Sequence[str]) -> int:
     def show(event: dict[str, Any]) -> None:
         if event["event"] in _QUIET:
             return
-        if event["event"] == "personal" and not whole:
+        if event["event"] == "warning":  # stdout may be promised one document
+            print(one_line(f"warning: {event['text']}"), file=sys.stderr)
+        elif event["event"] == "personal" and not whole:
             print(report.personal(event))
         elif event["event"] == "table":
             print(event["markdown"])

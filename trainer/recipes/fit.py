@@ -48,6 +48,7 @@ class Start:
     """What a run starts from: its sounds, its model, and where the tokenizer lies."""
 
     sounds: Sequence[Captioned]
+    exam: Sequence[Captioned]  # to validate on; empty without a validation set
     model: MatchModel
     tokenizer: CaptionTokenizer
     tokenizer_file: Path
@@ -159,6 +160,9 @@ def _start(name: str, config: FitConfig, processes: World) -> Start:
     """Return the sounds that are there, and the model to train."""
     tell = skipped if processes.leads else lambda path, reason: None
     sounds = [sound for place in config.sets for sound in read_set(place, config.split, tell)]
+    exam: list[Captioned] = []
+    if config.validation:
+        exam = read_set(config.validation, config.validation_split, tell)
     if config.noise:
         sounds = _noisy(sounds, config.noise, config.seed)
     if len({sound.captions for sound in sounds}) < 2:
@@ -171,7 +175,7 @@ def _start(name: str, config: FitConfig, processes: World) -> Start:
         spec = read_spec(folder)
         model = load_model(folder)
         model.spec = replace(spec, name=name, base=spec.id)
-        return Start(sounds, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
+        return Start(sounds, exam, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
     spec = audio_spec(config.encoder, config.weights)
     text_folder = text_encoder(config.text_encoder)
     text, tokenizer, weights = load_text_encoder(text_folder)
@@ -181,7 +185,7 @@ def _start(name: str, config: FitConfig, processes: World) -> Start:
         load_audio_tower(model, config.weights)
     elif config.frozen:
         raise InputError("a frozen encoder needs its --weights (or start from a --base model)")
-    return Start(sounds, model.eval(), tokenizer, text_folder / "tokenizer.json")
+    return Start(sounds, exam, model.eval(), tokenizer, text_folder / "tokenizer.json")
 
 
 def _sized(spec: ModelSpec, config: FitConfig) -> ModelSpec:
@@ -193,10 +197,9 @@ def _sized(spec: ModelSpec, config: FitConfig) -> ModelSpec:
 
 
 def _validation(config: FitConfig, start: Start, control: Control) -> Validation | None:
-    if not config.validation:
+    if not start.exam:
         return None
-    sounds = read_set(config.validation, config.validation_split, skipped)
-    return Validation(Listener(start.model), start.tokenizer, sounds, config.longest, control)
+    return Validation(Listener(start.model), start.tokenizer, start.exam, config.longest, control)
 
 
 def _build_cache(folder: Path, config: FitConfig, start: Start, control: Control) -> None:
