@@ -128,3 +128,16 @@ def test_another_set_is_another_run_and_other_sounds_are_heard_anew(
     (run / "checkpoint.pt").unlink()  # stopped before there was one
     assert main(again, show=lambda event: None) == 0
     assert len(torch.load(run / "features.pt", weights_only=True)["paths"]) == 9
+
+
+def test_an_empty_validation_set_is_told_before_anything_is_heard(
+    tmp_path, manifest, model_folder, capsys
+):
+    empty = tmp_path / "empty.csv"
+    empty.write_text("path,caption\ngone.wav,a dog\n")
+    given = ["fit", tmp_path / "run", "--set", f"csv:{manifest}", "--base", model_folder]
+    given += ["--validation", f"csv:{empty}"]
+    assert main([str(part) for part in given]) == 1
+    printed = capsys.readouterr()
+    assert "has no sound with a caption in the split val" in printed.err
+    assert "decoding" not in printed.out

@@ -56,14 +56,14 @@ def losses(run: Path) -> dict[int, float]:
 
 
 def assert_alike(run: Path, other: Path) -> None:
-    """Check two runs' losses to 0.1 % and weights to a hundredth of what they moved."""
+    """Check losses to 0.1 %, and weights to a tenth of one step at the projections' rate."""
     assert losses(run).keys() == losses(other).keys()
     for step, loss in losses(run).items():
         assert losses(other)[step] == pytest.approx(loss, rel=1e-3)
     weights, others = (load_file(r / "matched.safetensors") for r in (run, other))
     assert weights.keys() == others.keys()
     for name, one in weights.items():
-        assert torch.allclose(one.float(), others[name].float(), rtol=1e-3, atol=1e-4), name
+        assert torch.allclose(one.float(), others[name].float(), rtol=1e-3, atol=3e-4), name
 
 
 def test_two_processes_begin_stop_and_go_on_to_what_one_ends_in(

@@ -47,7 +47,7 @@ class Solves:
             return None
         return (
             f"the plan did not converge in {self.share:.1%} of the steps, so that their "
-            "gradients are not exact: raise --epsilon"
+            "gradients are not exact: a larger epsilon helps"
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -51,6 +52,7 @@ class Start:
     """What a run starts from: its sounds, its model, and where the tokenizer lies."""
 
     sounds: Sequence[Captioned]
+    exam: Sequence[Captioned]  # to validate on; empty without a validation set
     model: MatchModel
     tokenizer: CaptionTokenizer
     tokenizer_file: Path
@@ -170,11 +172,11 @@ def _feeding(config: FitConfig, device: str) -> Feeding:
 
 def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> Start:
     """Return the sounds that are there, and the model to train."""
-    if processes.leads:
-        with skipped:
-            sounds = [s for place in config.sets for s in read_set(place, config.split, skipped)]
-    else:
-        sounds = [s for place in config.sets for s in read_set(place, config.split)]
+    with skipped if processes.leads else nullcontext(_unheard) as tell:
+        sounds = [sound for place in config.sets for sound in read_set(place, config.split, tell)]
+        exam: list[Captioned] = []
+        if config.validation:
+            exam = read_set(config.validation, config.validation_split, tell)
     if config.noise:
         sounds = _noisy(sounds, config.noise, config.seed)
     if len({sound.captions for sound in sounds}) < 2:
@@ -187,7 +189,7 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
         spec = read_spec(folder)
         model = load_model(folder)
         model.spec = replace(spec, name=name, base=spec.id)
-        return Start(sounds, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
+        return Start(sounds, exam, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
     spec = audio_spec(config.encoder, config.weights)
     text_folder = text_encoder(config.text_encoder)
     text, tokenizer, weights = load_text_encoder(text_folder)
@@ -197,7 +199,11 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
         load_audio_tower(model, config.weights)
     elif config.frozen:
         raise InputError("a frozen encoder needs its --weights (or start from a --base model)")
-    return Start(sounds, model.eval(), tokenizer, text_folder / "tokenizer.json")
+    return Start(sounds, exam, model.eval(), tokenizer, text_folder / "tokenizer.json")
+
+
+def _unheard(path: Path, reason: str) -> None:
+    """Say nothing: the first process tells what is left out."""
 
 
 def _sized(spec: ModelSpec, config: FitConfig) -> ModelSpec:
@@ -211,13 +217,12 @@ def _sized(spec: ModelSpec, config: FitConfig) -> ModelSpec:
 def _validation(
     config: FitConfig, start: Start, control: Control, device: str, skipped: LeftOut
 ) -> Validation | None:
-    if not config.validation:
+    if not start.exam:
         return None
     listener = Listener(start.model)
     with skipped:
-        sounds = read_set(config.validation, config.validation_split, skipped)
         return Validation(
-            listener, start.tokenizer, sounds, config.longest, control, device, skipped
+            listener, start.tokenizer, start.exam, config.longest, control, device, skipped
         )
 
 
