@@ -32,13 +32,17 @@ from engine.models.spec import AUDIO_TOWERS
 from engine.plain_text import one_line
 from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
 from trainer.data.manifest import data_folder
+from trainer.objectives.ground_metric import METRICS, SCALES, STARTS
 from trainer.objectives.losses import OBJECTIVES
+from trainer.recipes.paper import RECIPES
 
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]
 MakeGeneral = Callable[[Control], Path]
-_METRICS = ("full", "diagonal", "euclidean", "projected", "paper_code")
-EXPERIMENTS = (*(f"table{n}" for n in range(1, 10)), "figure2")
+EXPERIMENTS = (
+    *(f"table{n}" for n in range(1, 10)),
+    *("figure2", "figure4", "figure5", "losses", "removal", "pool"),
+)
 
 
 @contextmanager
@@ -77,6 +81,8 @@ def main(
     """
     parser = _parser()
     options = parser.parse_args(arguments)
+    if recipe := getattr(options, "recipe", None):
+        options = _parser(recipe).parse_args(arguments)
     options.watch, options.show, options.make_general = watch, show, make_general
     if options.from_library == ("command" in options):
         parser.error("name a command, or --from-library")
@@ -98,7 +104,8 @@ def _run(options: argparse.Namespace) -> None:
     getattr(commands, name)(options)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(settled_by: str = "ours") -> argparse.ArgumentParser:
+    """Return the parser; what a recipe says are the defaults of ``fit``."""
     parser = argparse.ArgumentParser(prog="soundsift train", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, default=data_folder(), help="the data folder")
@@ -111,7 +118,9 @@ def _parser() -> argparse.ArgumentParser:
         made.set_defaults(command=name)
         return made
 
-    _add_fit(command("fit", "train on a data set"))
+    fit = command("fit", "train on a data set")
+    _add_fit(fit)
+    fit.set_defaults(**RECIPES[settled_by])
     experiment = command("experiment", "a table or figure of the paper")
     experiment.add_argument("name", choices=EXPERIMENTS)
     experiment.add_argument("--scale", choices=("small", "full"), default="small")
@@ -181,25 +190,50 @@ def _add_fit(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--text-encoder", type=Path, help="folder of a BERT-class encoder")
     fit.add_argument("--frozen", action="store_true", help="train on features of frozen encoders")
     _add_objective(fit)
-    fit.add_argument("--metric", choices=_METRICS, default="full", help="the ground metric")
+    _add_settings(fit)
+    fit.add_argument("--metric", choices=METRICS, help="the ground metric")
     fit.add_argument("--rank", type=int, help="rank of the metric's factor")
     fit.add_argument("--pull", type=float, default=0.0, help="of the factor to the identity")
-    fit.add_argument("--dimensions", type=int, default=256)
-    fit.add_argument("--epochs", type=float, default=30.0)
+    fit.add_argument("--dimensions", type=int)
+    fit.add_argument("--epochs", type=float)
     fit.add_argument("--steps", type=int, help="instead of --epochs")
-    fit.add_argument("--batch", type=int, default=256)
+    fit.add_argument("--batch", type=int)
     fit.add_argument("--micro-batch", type=int, default=32, help="rows at a time, one plan for all")
-    fit.add_argument("--head-rate", type=float, default=1e-3)
-    fit.add_argument("--metric-rate", type=float, default=1e-4)
-    fit.add_argument("--text-rate", type=float, default=2e-5, help="of the text tower; 0 freezes")
-    fit.add_argument("--audio-rate", type=float, default=2e-5, help="of the audio tower")
+    fit.add_argument("--head-rate", type=float)
+    fit.add_argument("--metric-rate", type=float)
+    fit.add_argument("--text-rate", type=float, help="of the text tower; 0 freezes")
+    fit.add_argument("--audio-rate", type=float, help="of the audio tower")
     fit.add_argument("--bf16", action="store_true", help="towers in bfloat16 on a CPU too")
     fit.add_argument("--noise", type=float, default=0.0, help="share of pairs that is shuffled")
     fit.add_argument("--mix", type=float, default=0.0, help="share of pairs made of two sounds")
-    fit.add_argument("--longest", type=float, default=10.0, help="seconds of a sound")
-    fit.add_argument("--patience", type=int, default=5, help="validations without gain to stop")
+    fit.add_argument("--longest", type=float, help="seconds of a sound")
+    fit.add_argument("--patience", type=int, help="validations without gain to stop")
     fit.add_argument("--seed", type=int, default=1)
     fit.add_argument("--device", default="cpu", help="cpu or cuda")
+
+
+def _add_settings(fit: argparse.ArgumentParser) -> None:
+    """Add what a recipe settles; its values are the defaults (trainer.recipes.paper)."""
+    named = "what is not said otherwise: ours, or as in the paper (docs/experiments.md)"
+    fit.add_argument("--recipe", choices=tuple(RECIPES), help=named)
+    fit.add_argument("--optimiser", choices=("adamw", "adam"))
+    fit.add_argument("--schedule", choices=("cosine", "constant"), help="of the rates")
+    fit.add_argument("--weight-decay", type=float)
+    fit.add_argument("--clip", type=float, help="longest gradient, by its norm (0: any)")
+    fit.add_argument("--average", type=float, help="decay of the weights' average (0: none)")
+    fit.add_argument("--dropout", type=float, help="share of the projections' hidden channels")
+    fit.add_argument("--feature-noise", type=float, help="in deviations of each feature")
+    fit.add_argument("--cost-scale", choices=SCALES, help="what costs are divided by")
+    fit.add_argument("--metric-start", choices=STARTS, help="of M, where M is learnt itself")
+    fit.add_argument("--pooling", choices=("mean", "first"), help="of the text tower's tokens")
+    fit.add_argument("--discarded-layers", type=int, choices=(1, 2), help="of PANNs' ResNet38")
+    flag = argparse.BooleanOptionalAction
+    fit.add_argument("--standardise", action=flag, help="features before the projections")
+    fit.add_argument("--augment", action=flag, help="gain, filter and mask sounds at random")
+    fit.add_argument("--float32", action=flag, help="no bfloat16 on a GPU either")
+    fit.add_argument(
+        "--tower-training", action=flag, help="the audio tower's dropout and batch statistics"
+    )
 
 
 def _add_match(match: argparse.ArgumentParser) -> None:

@@ -25,8 +25,14 @@ from trainer.loop.embedding import Embedder
 from trainer.loop.parallel import World
 from trainer.loop.schedule import update_average, warm_up_cosine
 from trainer.loop.troubles import told
-from trainer.objectives.ground_metric import make_ground_metric
-from trainer.objectives.losses import ObjectiveConfig, Solve, make_objective, target_plan
+from trainer.objectives.ground_metric import make_ground_metric, scaled_cost
+from trainer.objectives.losses import (
+    TRANSPORT,
+    ObjectiveConfig,
+    Solve,
+    make_objective,
+    target_plan,
+)
 
 Validate = Callable[[MatchModel], dict[str, float]]
 Event = dict[str, Any]
@@ -51,6 +57,13 @@ class RunConfig:
     Towers are free in the last ``tower_steps`` only.  ``micro_batch`` rows are embedded at a
     time, while the plan spans the whole batch.  Validation every ``validate_every`` steps
     (0: never) stops a run when its ``score`` has not risen ``patience`` times (0: never).
+
+    What the paper does otherwise (:mod:`trainer.recipes.paper`): ``optimiser`` adam;
+    ``schedule`` constant; gradients of a norm over ``clip`` are shortened to it (0: none);
+    ``cost_scale`` batch_max and ``metric_start`` symmetric
+    (:mod:`trainer.objectives.ground_metric`); features enter the heads as they are unless
+    ``standardise``; with ``tower_training`` the audio tower's dropout is on and its batch
+    statistics follow the data.
     """
 
     steps: int = 1200
@@ -70,6 +83,14 @@ class RunConfig:
     patience: int = 0
     mixed_precision: bool = True
     seed: int = 1
+    optimiser: str = "adamw"
+    schedule: str = "cosine"
+    clip: float = 0.0
+    cost_scale: str = "fixed"
+    metric_start: str = "identity"
+    dropout: float = 0.2
+    standardise: bool = True
+    tower_training: bool = False
 
 
 class Run:
@@ -105,9 +126,14 @@ class Run:
         self.solves, self.unconverged = 0, 0
         self.solve: Solve | None = None
         self.objective = make_objective(config.objective, self._solved)
-        metric = make_ground_metric(config.ground_metric, model.metric, config.metric_pull)
+        torch.manual_seed(config.seed)
+        metric = make_ground_metric(
+            config.ground_metric, model.metric, config.metric_pull, config.metric_start
+        )
         self.metric = metric.to(device)
-        self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
+        model.set_dropout(config.dropout)
+        kinds = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}
+        self.optimiser = kinds[config.optimiser](self._groups(), weight_decay=config.weight_decay)
         self.step, self.best, self.stale = 0, -math.inf, 0
         self.embedder = Embedder(
             self.model,
@@ -168,14 +194,19 @@ class Run:
         batch = self.source.draw(rng, config.batch, self.world.share(config.batch))
         self.embedder.free = {side for side in ("audio", "text") if self._is_free(f"{side}_tower.")}
         self.model.train()
-        self.model.audio_tower.eval()  # its batch statistics stay those of its own training
-        factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
+        self.model.audio_tower.train(config.tower_training)
+        factor = 1.0
+        if config.schedule == "cosine":
+            factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         self.optimiser.zero_grad()
         loss = self._descend(batch)
         if self.rehearse is not None:
             self.rehearse(self.model).backward()  # type: ignore[no-untyped-call]
+        if config.clip:
+            groups = self.optimiser.param_groups
+            nn.utils.clip_grad_norm_([p for g in groups for p in g["params"]], config.clip)
         if math.isfinite(loss):
             self.optimiser.step()
             self.metric.project()
@@ -218,7 +249,9 @@ class Run:
         return float(loss.detach())
 
     def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
-        cost = self.metric.cost(x, y) / self.model.spec.ranking.cost_scale
+        config, ranking = self.config, self.model.spec.ranking
+        scale = config.cost_scale if config.objective.name in TRANSPORT else "fixed"
+        cost = scaled_cost(self.metric.cost(x, y), scale, ranking.cost_scale)
         return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
 
     def _solved(self, solve: Solve) -> None:
@@ -250,6 +283,9 @@ class Run:
         own = {k.removeprefix(prefix): v for k, v in self.average.items() if k.startswith(prefix)}
         metric.load_state_dict(own, strict=False)
         state |= {k: v for k, v in self.average.items() if not k.startswith(prefix)}
+        if self.config.tower_training:
+            buffers = self.model.audio_tower.named_buffers()
+            state |= {f"audio_tower.{name}": value for name, value in buffers}
         return {**state, "metric.factor": metric.factor().detach().clone()}
 
     def finished_model(self) -> MatchModel:
@@ -362,7 +398,8 @@ class Run:
     def _start(self) -> None:
         (self.folder / "best.safetensors").unlink(missing_ok=True)
         self.embedder.freeze(self.source.texts)
-        if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
+        fitted = not bool((self.model.audio_head.deviation == 1).all())
+        if self.config.standardise and not fitted:
             sample = self.source.sample(np.random.default_rng(self.config.seed))
             audio, text = self.embedder.features_of(sample, self.source.texts)
             self.model.audio_head.standardise(audio)

@@ -88,7 +88,8 @@ def make_objective(config: ObjectiveConfig, report: Report = _silent) -> Objecti
     }[config.name]
 
 
-OBJECTIVES = ("mltm", "partial", "incomplete", "triplet", "contrastive", "entropic")
+TRANSPORT = ("mltm", "partial", "incomplete")
+OBJECTIVES = (*TRANSPORT, "triplet", "contrastive", "entropic")
 
 
 def target_plan(captions: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:

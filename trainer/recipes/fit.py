@@ -28,6 +28,7 @@ from trainer.loop.parallel import world
 from trainer.loop.run import Rates, Run, RunConfig, reporting
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.encoders import text_encoder
+from trainer.recipes.settings import settled, with_cost_scale, with_towers
 
 
 def fit_model(options: argparse.Namespace) -> None:
@@ -41,7 +42,7 @@ def fit_model(options: argparse.Namespace) -> None:
     with options.watch() as control, world(options.device) as (processes, device):
         listener = Listener(model.eval())
         source = _source(options, listener, sounds, control)
-        config = _config(options, len(sounds))
+        config = _config(options, sum(len(sound.captions) for sound in sounds))
         validation = None
         if options.validation:
             test = read_set(options.validation, options.validation_split, skipped)
@@ -61,18 +62,19 @@ def fit_model(options: argparse.Namespace) -> None:
         if processes.leads:
             from trainer.evaluation.figures import draw_run
 
-            finished = run.result()
+            finished = with_cost_scale(run.result(), run)
             pool = source.features if isinstance(source, CaptionedFeatures) else None
             write_model(options.folder / "model", finished, tokenizer_file, pool)
             draw_run(options.folder, finished, tokenizer, validation, options.show)
     options.show({"event": "done", "model": str(options.folder / "model")})
 
 
-def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
-    batch = min(options.batch, sounds)
-    steps = options.steps or max(1, round(options.epochs * sounds / batch))
+def _config(options: argparse.Namespace, pairs: int) -> RunConfig:
+    """Return how to train; an epoch is as many pairs as there are captions."""
+    batch = min(options.batch, pairs)
+    steps = options.steps or max(1, round(options.epochs * pairs / batch))
     text, audio = (0.0, 0.0) if options.frozen else (options.text_rate, options.audio_rate)
-    return RunConfig(
+    config = RunConfig(
         steps=steps,
         tower_steps=0 if options.frozen else steps,
         batch=batch,
@@ -80,14 +82,14 @@ def _config(options: argparse.Namespace, sounds: int) -> RunConfig:
         objective=ObjectiveConfig(
             options.loss, options.epsilon, options.mass, squared=options.squared
         ),
-        ground_metric=options.metric,
         metric_pull=options.pull,
         rates=Rates(options.head_rate, options.metric_rate, text, audio),
-        validate_every=max(1, sounds // batch) if options.validation else 0,
+        validate_every=max(1, pairs // batch) if options.validation else 0,
         patience=options.patience if options.validation else 0,
         mixed_precision=options.device != "cpu" or options.frozen or options.bf16,
         seed=options.seed,
     )
+    return settled(config, vars(options))
 
 
 def _start(options: argparse.Namespace) -> tuple[MatchModel, CaptionTokenizer, Path]:
@@ -104,6 +106,7 @@ def _start(options: argparse.Namespace) -> tuple[MatchModel, CaptionTokenizer, P
     text, tokenizer, weights = load_text_encoder(text_folder)
     spec = _sized(spec, options)
     spec = replace(spec, name=options.folder.name, text_encoder=text)
+    spec = with_towers(spec, vars(options))
     model = MatchModel(spec)
     model.text_tower.load_state_dict(weights)
     if options.weights is not None:
