@@ -131,6 +131,12 @@ def _parser(settled_by: str = "ours") -> argparse.ArgumentParser:
     experiment.add_argument("--audiocaps", metavar="FOLDER", help="for --scale full")
     experiment.add_argument("--clotho", metavar="FOLDER", help="for --scale full")
     experiment.add_argument("--esc50", metavar="FOLDER", help="for --scale full")
+    experiment.add_argument(
+        "--esc50-fold", type=int, default=5, help="its test set, for --scale full"
+    )
+    experiment.add_argument(
+        "--more", type=Path, nargs="*", default=[], help="caches without labels, for pool"
+    )
     experiment.add_argument("--resnet38", type=Path, help="PANNs' checkpoint, for --scale full")
     experiment.add_argument("--htsat", type=Path, help="a CLAP folder, for --scale full")
     experiment.add_argument("--bert", type=Path, help="folder of bert-base-uncased")

@@ -15,6 +15,7 @@ from engine.transport import mahalanobis_cost
 from trainer.data.augment import Disguise
 from trainer.loop.embedding import Embedder
 from trainer.loop.run import Run, RunConfig
+from trainer.objectives.losses import TRANSPORT
 
 _NO_DISGUISE = Disguise(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
 _SCALE_BATCHES = 4
@@ -72,6 +73,8 @@ def with_cost_scale(model: MatchModel, run: Run) -> MatchModel:
         parts = run.source.draw(rng, config.batch).split(config.micro_batch)
         x, y = (torch.cat(side) for side in zip(*map(embed, parts), strict=True))
         largest.append(float(mahalanobis_cost(model.metric(x), model.metric(y)).max()))
-    ranking = replace(ranking, cost_scale=float(np.mean(largest)), epsilon=config.objective.epsilon)
+    ranking = replace(ranking, cost_scale=float(np.mean(largest)))
+    if config.objective.name in TRANSPORT:
+        ranking = replace(ranking, epsilon=config.objective.epsilon)
     model.spec = replace(model.spec, ranking=ranking)
     return model.to("cpu")
