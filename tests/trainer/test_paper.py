@@ -18,6 +18,7 @@ from tests.conftest import WORDS, tone, write_tokenizer
 from trainer.cli import _parser, main
 from trainer.loop.run import Run, RunConfig
 from trainer.objectives.ground_metric import make_ground_metric, scaled_cost, symmetric_start
+from trainer.objectives.losses import contrastive_loss
 from trainer.recipes import fit
 from trainer.recipes.paper import OURS, PAPER, PAPER_CODE, RECIPES
 
@@ -215,3 +216,30 @@ def test_gradients_are_clipped_by_their_norm(paper_run, monkeypatch):
     run.train_step()
     assert seen[0] > 0.0
     assert seen[0] <= 0.01 * 1.001
+
+
+def entropy_of(cost: torch.Tensor) -> float:
+    """Return the mean entropies of the ranking matrix's rows plus those of its columns."""
+    logits = (1.0 - 0.5 * cost.square()) / 0.07
+    parts = [torch.special.entr(torch.softmax(logits, axis)).sum(axis).mean() for axis in (0, 1)]
+    return float(sum(parts))
+
+
+def test_the_entropic_term_is_the_negative_entropy_of_the_ranking_matrix():
+    cost = torch.rand(6, 6) + 0.5
+    target = torch.eye(6) / 6
+    plain, regular = contrastive_loss(cost, target), contrastive_loss(cost, target, 0.07, 0.3)
+    assert float(regular - plain) == pytest.approx(-0.3 * entropy_of(cost), rel=1e-4)
+
+
+def test_training_with_the_entropic_term_ends_in_a_softer_ranking():
+    ends = []
+    for coefficient in (0.0, 0.5):
+        cost = (torch.rand(6, 6, generator=torch.Generator().manual_seed(0)) + 0.5).requires_grad_()
+        optimiser = torch.optim.SGD([cost], lr=0.01)
+        for _ in range(200):
+            optimiser.zero_grad()
+            contrastive_loss(cost, torch.eye(6) / 6, 0.07, coefficient).backward()
+            optimiser.step()
+        ends.append(entropy_of(cost.detach()))
+    assert ends[1] > 1.5 * ends[0]
