@@ -18,9 +18,10 @@ from tests.conftest import WORDS, tone, write_tokenizer
 from trainer.cli import _parser, main
 from trainer.loop.run import Run, RunConfig
 from trainer.objectives.ground_metric import make_ground_metric, scaled_cost, symmetric_start
-from trainer.objectives.losses import contrastive_loss
+from trainer.objectives.losses import ObjectiveConfig, contrastive_loss
 from trainer.recipes import fit
 from trainer.recipes.paper import OURS, PAPER, PAPER_CODE, RECIPES
+from trainer.recipes.settings import settled
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -243,3 +244,27 @@ def test_training_with_the_entropic_term_ends_in_a_softer_ranking():
             optimiser.step()
         ends.append(entropy_of(cost.detach()))
     assert ends[1] > 1.5 * ends[0]
+
+
+def test_losses_without_a_plan_compare_cosines_under_the_recipe():
+    for loss, metric in (("contrastive", "euclidean"), ("mltm", "projected")):
+        config = RunConfig(objective=ObjectiveConfig(loss))
+        assert settled(config, PAPER).ground_metric == metric
+    assert settled(RunConfig(objective=ObjectiveConfig("triplet")), OURS).ground_metric == "full"
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--clip", -1.0, "--clip is a number of 0 or more, not -1"),
+        ("--average", 1.0, "--average is a number from 0 to 0.9999, not 1"),
+        ("--dropout", 1.5, "--dropout is a number from 0 to 0.99, not 1.5"),
+        ("--feature-noise", float("nan"), "--feature-noise is a number of 0 or more, not nan"),
+    ],
+)
+def test_a_setting_outside_its_range_is_told_in_a_sentence(
+    option, value, words, clotho, model_folder, tmp_path, capsys
+):
+    given = ["fit", str(tmp_path / "run"), "--set", f"clotho:{clotho}", "--base", str(model_folder)]
+    assert main([*given, option, str(value)], show=lambda event: None) == 1
+    assert words in capsys.readouterr().err

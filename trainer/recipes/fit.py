@@ -28,11 +28,12 @@ from trainer.loop.parallel import world
 from trainer.loop.run import Rates, Run, RunConfig, reporting
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.encoders import text_encoder
-from trainer.recipes.settings import settled, with_cost_scale, with_towers
+from trainer.recipes.settings import check_ranges, settled, with_cost_scale, with_towers
 
 
 def fit_model(options: argparse.Namespace) -> None:
     """Run ``soundsift train fit``: read, cache, train, and write ``FOLDER/model``."""
+    check_ranges(vars(options))
     sounds = [sound for name in options.sets for sound in read_set(name, options.split, skipped)]
     if options.noise:
         sounds = _noisy(sounds, options.noise, options.seed)

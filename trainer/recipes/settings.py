@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec
 from engine.transport import mahalanobis_cost
@@ -19,10 +20,37 @@ from trainer.objectives.losses import TRANSPORT
 
 _NO_DISGUISE = Disguise(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
 _SCALE_BATCHES = 4
+_RANGES = {
+    "clip": 1e9,
+    "average": 0.9999,
+    "dropout": 0.99,
+    "feature_noise": 1e9,
+    "weight_decay": 1e9,
+}
+
+
+def check_ranges(chosen: Mapping[str, Any]) -> None:
+    """Refuse what no run could obey, before anything is listened to.
+
+    :raises InputError: a number is outside its range.
+    """
+    for name, most in _RANGES.items():
+        if not 0.0 <= chosen[name] <= most:
+            option, span = (
+                name.replace("_", "-"),
+                f"from 0 to {most:g}" if most < 1e9 else "of 0 or more",
+            )
+            raise InputError(f"--{option} is a number {span}, not {chosen[name]:g}")
 
 
 def settled(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
-    """Return a configuration with what a recipe's options say of the loop."""
+    """Return a configuration with what a recipe's options say of the loop.
+
+    Losses without a plan compare cosines: M as the paper starts it is not for them.
+    """
+    starts_apart = chosen["metric_start"] == "symmetric"
+    if starts_apart and config.objective.name not in TRANSPORT:
+        chosen = {**chosen, "metric": "euclidean"}
     return replace(
         config,
         ground_metric=chosen["metric"],
