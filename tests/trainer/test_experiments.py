@@ -15,9 +15,11 @@ import torch
 
 from engine.errors import InputError
 from engine.models.match_model import load_listener
+from engine.models.spec import FrontEnd
 from engine.progress import Control
 from tests.conftest import tone
 from trainer.cli import EXPERIMENTS
+from trainer.data import cache as caches
 from trainer.experiments import full, kept, own_tables, run, run_experiment, sheet, small
 from trainer.experiments.measure import (
     ERROR,
@@ -129,10 +131,14 @@ class Counted:
     """Data whose figures say which seed was measured, and that can fail once."""
 
     protocol = "Counted."
+    lacks = ""
     calls: ClassVar[list[tuple[str, int]]] = []
 
     def __init__(self, *ignored: object) -> None:
         pass
+
+    def can_train(self, arm: Arm) -> bool:
+        return arm.loss != self.lacks
 
     def signature(self, arm: Arm) -> str:
         return "counted"
@@ -161,6 +167,26 @@ def test_a_stopped_table_goes_on_and_shows_means_and_both_errors(tmp_path, monke
     row = document["rows"][2]
     assert (row["seeds"], row["mean"]["unconverged"]) == (2, 0.5)
     assert row["paper"]["esc50 paper R@1"] == 81.0
+
+
+def test_a_row_that_a_scale_cannot_train_is_left_out(tmp_path, monkeypatch):
+    monkeypatch.setattr(run, "SmallData", Counted)
+    monkeypatch.setattr(Counted, "lacks", "triplet")
+    given = options(tmp_path, "table3")
+    run_experiment(given)
+    assert "| m-LTM |" in given.shown[-1]["markdown"]
+    assert "| triplet |" not in given.shown[-1]["markdown"]
+    data = full.FullData(options(tmp_path, "removal", audiocaps="x"), tmp_path, Control())
+    assert [data.can_train(arm) for arm in (Arm(), Arm(captions="only"), Arm(pool=True))] == [
+        True,
+        False,
+        False,
+    ]
+
+
+def test_the_table_of_the_pool_asks_for_one_before_it_listens(tmp_path):
+    with pytest.raises(InputError, match="with --more"):
+        run_experiment(options(tmp_path, "pool"))
 
 
 def test_an_arm_takes_the_recipe_of_its_scale_unless_it_names_one():
@@ -259,6 +285,19 @@ def test_the_small_scale_runs_on_real_sounds(data, tmp_path, monkeypatch):
     assert all(0.0 <= figure <= 1.0 for figure in shares.values())
     assert set(rows[0]["mean"]) >= {"kitchen20 plain R@1", "esc50 library 1 t2a mAP", *GAPS}
     assert "one → other, m-LTM" in given.shown[-1]["markdown"]
+    unlabelled = [clip.path for clip in clips(data, "valid")[:5]]
+    caches.build_spectra(tmp_path / "cache", unlabelled, FrontEnd())
+    drawn = []
+    init = small.Pool.__init__
+
+    def noted(pool, features, tags, labels, meaning) -> None:
+        init(pool, features, tags, labels, meaning)
+        drawn.append((len(features), labels.count("")))
+
+    monkeypatch.setattr(small.Pool, "__init__", noted)
+    run_experiment(options(tmp_path, "pool", data=data, seeds=1, more=[tmp_path / "cache"]))
+    (alone, none), (pooled, five) = drawn
+    assert (none, five, pooled) == (0, 5, alone + 5)
 
 
 def test_the_full_scale_trains_on_audiocaps_end_to_end(tmp_path, model_folder, monkeypatch):

@@ -39,7 +39,8 @@ def run_experiment(options: argparse.Namespace) -> None:
             options.show({"event": "table", "markdown": run_sheet(options.name, data, folder)})
             return
         table = {**TABLES, **OWN_TABLES}[options.name]
-        arms = list(dict.fromkeys((row.arm, row.test) for row in table.rows))
+        rows = [row for row in table.rows if data.can_train(row.arm)]
+        arms = list(dict.fromkeys((row.arm, row.test) for row in rows))
         done: dict[tuple[Arm, str], list[Figures]] = {}
         total = len(arms) * options.seeds
         for number, (arm, test) in enumerate(arms):
@@ -48,7 +49,7 @@ def run_experiment(options: argparse.Namespace) -> None:
                 control.report(Progress(f"{options.name}", at, total, arm.loss))
                 figures = _kept(folder, arm, test, seed, data.signature(arm), data.figures)
                 done.setdefault((arm, test), []).append(figures)
-    results = [_result(row, done[row.arm, row.test], table.parts) for row in table.rows]
+    results = [_result(row, done[row.arm, row.test], table.parts) for row in rows]
     document = {"table": options.name, "scale": options.scale, "protocol": data.protocol}
     path = folder / f"{options.name}.json"
     path.write_text(json.dumps({**document, "rows": results}, indent=1), encoding="utf-8")

@@ -63,6 +63,12 @@ class SmallData:
 
     def __init__(self, options: argparse.Namespace, folder: Path, control: Control) -> None:
         self.data: Path = options.data
+        more = getattr(options, "more", None) or ()
+        if options.name == "pool" and not more:
+            raise InputError(
+                "this table needs sounds without labels: name caches of `soundsift train spectra` "
+                "with --more"
+            )
         self.control = control
         self.clips = {name: labelled_clips(self.data, split) for name, split in _SPLITS.items()}
         self.source_of = _sources(self.data)
@@ -72,14 +78,11 @@ class SmallData:
             "first": file_sha256(self.data / TEACHER)[:16],
             "second": read_spec(find_model("default")).audio_id,
         }
-        paths = {name: [clip.path for clip in clips] for name, clips in self.clips.items()}
-        self.features = {
-            name: KeptFeatures(folder, tower, control).of_splits(paths, self._listener(name))
-            for name, tower in self.towers.items()
-        }
+        self.folder = folder
+        self.features: dict[str, dict[str, Tensor]] = {}
         self.tag_names = read_tag_names(self.data)
         self.captions = read_tagged_captions(self.data, "train")
-        self.pool_caches = [caches.load(path) for path in getattr(options, "more", None) or ()]
+        self.pool_caches = [caches.load(path) for path in more]
         self.read_file, self.read = kept_texts(folder, text_folder)
 
     def signature(self, arm: Arm) -> str:
@@ -89,6 +92,10 @@ class SmallData:
         return f"small, {STEPS} steps, {self.towers[arm.encoder]}, {heard}, {pool}, " + str(
             sorted(arm.settings("ours").items())
         )
+
+    def can_train(self, arm: Arm) -> bool:
+        """Return whether an arm is of this scale."""
+        return True
 
     def figures(self, arm: Arm, test: str, seed: int) -> Figures:
         """Train one arm with one seed and measure it."""
@@ -136,12 +143,12 @@ class SmallData:
             raise Cancelled
 
     def _pairs(self, arm: Arm, seed: int) -> FeaturePairs:
-        teacher, own = self.features["first"]["train"], self.features[arm.encoder]["train"]
+        teacher, own = self._heard("first")["train"], self._heard(arm.encoder)["train"]
         rows = self._rows("train", arm.domain)
         labels = tuple(self.clips["train"][row].label for row in rows)
         teacher, own = teacher[rows], own[rows]
         if arm.pool:
-            heard = self._pool(arm)
+            heard = torch.cat([clip_features(self.tagger, c) for c in self.pool_caches])
             teacher, own = torch.cat([teacher, heard]), torch.cat([own, heard])
             labels += ("",) * len(heard)
         meaning = {clip.label: clip.merged for clip in self.clips["train"]}
@@ -154,15 +161,6 @@ class SmallData:
             wrong=arm.noise,
             wrong_seed=seed,
         )
-
-    def _pool(self, arm: Arm) -> Tensor:
-        """Return the first encoder's features of sounds without labels."""
-        if not self.pool_caches or arm.encoder != "first":
-            raise InputError(
-                "this table needs sounds without labels: name caches of `soundsift train spectra` "
-                "with --more"
-            )
-        return torch.cat([clip_features(self.tagger, cache) for cache in self.pool_caches])
 
     def _rows(self, split: str, domain: str = "all") -> list[int]:
         """Return which clips of a split belong to a part of the data."""
@@ -191,13 +189,21 @@ class SmallData:
         labels = [clip.merged for clip in clips]
         names = sorted({*labels, *_NAMES.get(split, ())})
         form = SENTENCE if split in _NAMES else "{label}"
-        u = model.map_features(self.features[arm.encoder][split][rows])
+        u = model.map_features(self._heard(arm.encoder)[split][rows])
         v = Captioner(model, self.tokenizer)([form.format(label=name) for name in names])
         relevant = of_labels(labels, names)
         cost = arm.ground(mahalanobis_cost(u, v) / model.spec.ranking.cost_scale)
         groups, paths = [clip.group for clip in clips], [clip.path for clip in clips]
         exam = Exam(cost, relevant, arm.plan_epsilon, names, groups, paths)
         return exam, modality_gap(u, v[relevant.float().argmax(1)])
+
+    def _heard(self, encoder: str) -> dict[str, Tensor]:
+        """Return an encoder's features of every split, heard when they are first asked for."""
+        if encoder not in self.features:
+            paths = {name: [clip.path for clip in clips] for name, clips in self.clips.items()}
+            keeper = KeptFeatures(self.folder, self.towers[encoder], self.control)
+            self.features[encoder] = keeper.of_splits(paths, self._listener(encoder))
+        return self.features[encoder]
 
     def _listener(self, name: str) -> Listener:
         """Return an encoder; the first one also tags."""

@@ -306,7 +306,7 @@ TABLES = {
             Row(f"{percent} % wrong, {loss}, s = {mass}", Arm(loss, mass=mass, noise=percent / 100))
             for percent in (20, 40, 60)
             for loss in ("partial", "incomplete")
-            for mass in (0.4, 0.5, 0.6, 0.7, 0.85)
+            for mass in (0.4, 0.5, 0.7, 0.85)
         ],
     ),
 }
