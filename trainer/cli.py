@@ -235,7 +235,7 @@ def _add_settings(fit: argparse.ArgumentParser) -> None:
     fit.add_argument("--discarded-layers", type=int, choices=(1, 2), help="of PANNs' ResNet38")
     flag = argparse.BooleanOptionalAction
     fit.add_argument("--standardise", action=flag, help="features before the projections")
-    fit.add_argument("--augment", action=flag, help="gain, filter and mask sounds at random")
+    fit.add_argument("--disguise", action=flag, help="gain, filter and mask sounds at random")
     fit.add_argument("--float32", action=flag, help="no bfloat16 on a GPU either")
     fit.add_argument(
         "--tower-training", action=flag, help="the audio tower's dropout and batch statistics"

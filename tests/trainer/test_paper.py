@@ -125,8 +125,8 @@ def test_the_recipe_names_the_papers_sizes_and_an_option_wins_over_it():
     options = _parser("paper").parse_args(given)
     assert (options.batch, options.dimensions, options.epochs) == (256, 1024, 30.0)
     assert fit._config(options, 1000).steps == round(30 * 1000 / 256)
-    options = _parser("paper").parse_args([*given, "--batch", "64", "--augment"])
-    assert (options.batch, options.augment) == (64, True)
+    options = _parser("paper").parse_args([*given, "--batch", "64", "--disguise"])
+    assert (options.batch, options.disguise) == (64, True)
 
 
 def test_an_epoch_hears_every_caption_of_every_sound(paper_run):

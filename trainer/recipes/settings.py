@@ -56,7 +56,7 @@ def settled(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
         ground_metric=chosen["metric"],
         weight_decay=chosen["weight_decay"],
         feature_noise=chosen["feature_noise"],
-        disguise=config.disguise if chosen["augment"] else _NO_DISGUISE,
+        disguise=config.disguise if chosen["disguise"] else _NO_DISGUISE,
         average_decay=chosen["average"],
         mixed_precision=config.mixed_precision and not chosen["float32"],
         optimiser=chosen["optimiser"],
