@@ -24,7 +24,8 @@ from trainer.experiments.tables import TABLES, Arm, Part, Row, Table
 _ERRORS = (
     "After each mean stand the standard error over seeds (how much another start would change "
     "it) and that of the test sample (how much other clips would; clips of one recording count "
-    "as one); of a single seed the latter alone. λ of the library's ranking was chosen on no data: both are printed."
+    "as one); of a single seed the latter alone. λ of the library's ranking was chosen on no "
+    "data: both are printed."
 )
 
 
