@@ -55,16 +55,21 @@ def library_scores(
     :return: (texts, windows).
     """
     found = scores(cost, cost.new_zeros(cost.shape[1]), epsilon, 0.0)
-    names = torch.unique(owner)
-    if not blend or len(names) < 2:
+    part = fold_of(owner, folds)
+    if not blend or int(part.max()) == 0:
         return found
-    shuffled = np.random.default_rng(0).permutation(len(names))
-    part = torch.from_numpy(shuffled % min(folds, len(names)))[torch.searchsorted(names, owner)]
     for number in range(int(part.max()) + 1):
         own = part == number
         solved = sinkhorn(cost[~own].T.contiguous(), epsilon, tolerance=1e-4)
         found[own] = scores(cost[own], solved.f, epsilon, blend)
     return found
+
+
+def fold_of(owner: Tensor, folds: int = FOLDS) -> Tensor:
+    """Return each text's part (texts,); texts of one owner share theirs."""
+    names = torch.unique(owner)
+    shuffled = np.random.default_rng(0).permutation(len(names))
+    return torch.from_numpy(shuffled % min(folds, len(names)))[torch.searchsorted(names, owner)]
 
 
 def owners(relevant: Tensor) -> Tensor:
