@@ -206,6 +206,9 @@ def _add_evaluate(evaluate: argparse.ArgumentParser) -> None:
     evaluate.add_argument("protocol", choices=("zero-shot", "retrieval"))
     evaluate.add_argument("manifest", type=Path, metavar="MANIFEST.csv")
     evaluate.add_argument("--model", help="name or folder (default: the best there is)")
+    evaluate.add_argument(
+        "--blend", type=float, help="retrieval: how much of the potential counts, 0 to 1"
+    )
 
 
 def open_window(library: Path | None) -> int:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +254,13 @@ def evaluate(options: argparse.Namespace) -> None:
     from engine.models.match_model import load_captioner, load_listener
     from trainer.evaluation.protocols import evaluate_retrieval, evaluate_zero_shot
 
-    measure = evaluate_zero_shot if options.protocol == "zero-shot" else evaluate_retrieval
+    measure: Callable[..., dict[str, Any]]
+    if options.protocol == "zero-shot":
+        if options.blend is not None:
+            raise InputError("--blend belongs to `evaluate retrieval`: tagging takes the model's")
+        measure = evaluate_zero_shot
+    else:
+        measure = partial(evaluate_retrieval, blend=options.blend)
     folder = find_model(options.model or preferred_model())
     with progress_bar() as control:
         ensure_tried(folder, control)

@@ -45,7 +45,8 @@ from trainer.data.manifest import csv_rows, data_folder
 from trainer.data.pairs import shuffled
 from trainer.data.recordings import recordings_of
 from trainer.evaluation.protocols import hear
-from trainer.loop.run import Rates, Run
+from trainer.loop.config import Rates
+from trainer.loop.run import Run
 from trainer.recipes.exam import exam_of
 from trainer.recipes.personal import PersonalConfig, on_the_way, parts_of, train_personal
 from trainer.recipes.rehearsal import Guard, Rehearsal

@@ -25,8 +25,9 @@ from benchmarks.scales import SCALES, Scale, word_tokenizer
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.cache import Cache
 from trainer.data.sound_pairs import Crops, SoundPairs
+from trainer.loop.config import Rates, RunConfig
 from trainer.loop.embedding import Feeding
-from trainer.loop.run import Rates, Run, RunConfig
+from trainer.loop.run import Run
 
 KINDS = ("fp32", "bf16", "fp32+compile", "bf16+compile")
 _WORDS = "a heavy wooden door creaks slowly open in an old empty house near wood number"

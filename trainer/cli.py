@@ -39,7 +39,10 @@ from trainer.recipes.fit_config import FitConfig, kinds, option_of
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]
 _OF_MANY = ("fit", "experiment")  # commands that may be started by torchrun
-EXPERIMENTS = (*(f"table{n}" for n in range(1, 10)), "figure2")
+EXPERIMENTS = (
+    *(f"table{n}" for n in range(1, 10)),
+    *("figure2", "figure4", "figure5", "losses", "removal", "pool"),
+)
 
 
 @contextmanager
@@ -128,6 +131,12 @@ def _parser() -> argparse.ArgumentParser:
     experiment.add_argument("--audiocaps", metavar="FOLDER", help="for --scale full")
     experiment.add_argument("--clotho", metavar="FOLDER", help="for --scale full")
     experiment.add_argument("--esc50", metavar="FOLDER", help="for --scale full")
+    experiment.add_argument(
+        "--esc50-fold", type=int, default=5, help="its test set, for --scale full"
+    )
+    experiment.add_argument(
+        "--more", type=Path, nargs="*", default=[], help="caches without labels, for pool"
+    )
     experiment.add_argument("--resnet38", type=Path, help="PANNs' checkpoint, for --scale full")
     experiment.add_argument("--htsat", type=Path, help="a CLAP folder, for --scale full")
     experiment.add_argument("--bert", type=Path, help="folder of bert-base-uncased")

@@ -28,8 +28,9 @@ from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names
 from trainer.experiments import run_experiment
+from trainer.loop.config import RunConfig
 from trainer.loop.parallel import alike, check_device
-from trainer.loop.run import Run, RunConfig, reporting
+from trainer.loop.run import Run, reporting
 from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs

@@ -19,14 +19,7 @@ from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
 from trainer.data.manifest import data_folder
 from trainer.evaluation.protocols import evaluate_zero_shot, read_manifest
-
-OTHERS = (  # the classes of ESC-50 that esc50_dev lacks, named as its labels are
-    *("pig grunting", "frog croaking", "hen clucking", "insects flying", "sheep bleating"),
-    *("crow cawing", "crickets chirping", "water drops", "pouring water", "toilet flush"),
-    *("clapping", "breathing", "coughing", "footsteps", "laughing", "brushing teeth"),
-    *("drinking or sipping", "door knock", "mouse click", "door or wood creaking", "can opening"),
-    *("washing machine", "vacuum cleaner", "engine", "train", "airplane", "fireworks", "hand saw"),
-)
+from trainer.experiments.names import OTHERS_OF_ESC50
 
 
 def accuracy(tagger: Tagger, ids: np.ndarray, labels: list[str], folder: bool) -> float:
@@ -83,7 +76,7 @@ def main() -> None:
     own = sorted(set(split.merged))
     rows = []
     with stage(split) as on:
-        for names in (own, sorted([*own, *OTHERS])):
+        for names in (own, sorted([*own, *OTHERS_OF_ESC50])):
             rows.append(
                 {
                     "labels": len(names),

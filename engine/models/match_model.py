@@ -99,6 +99,13 @@ class MatchModel(nn.Module):
         """Where the model is."""
         return self.metric.factor.device
 
+    def set_dropout(self, share: float) -> None:
+        """Let the projections drop this share of their hidden channels in training."""
+        for head in (self.audio_head, self.text_head):
+            for layer in head.layers:
+                if isinstance(layer, nn.Dropout):
+                    layer.p = share
+
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""
         u: Tensor = self.metric(self.audio_head(features))
@@ -175,7 +182,7 @@ def make_audio_tower(spec: ModelSpec) -> AudioTower:
     makers: dict[str, Callable[[], AudioTower]] = {
         "compact": lambda: Compact(spec.front_end.mel_bands),
         "efficientat-mn04": EfficientAt,
-        "panns-resnet38": ResNet38,
+        "panns-resnet38": lambda: ResNet38(spec.tower_config),
         "clap-htsat": lambda: Htsat(spec.tower_config),
     }
     return makers[spec.audio_tower]()

@@ -8,6 +8,9 @@ matrices are left out, because the front end makes its own.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -79,10 +82,16 @@ class BasicBlock(nn.Module):
 
 
 class ResNet38(nn.Module):
-    """PANNs' ResNet38; features are its 2048-d embedding, after the first dense layer."""
+    """PANNs' ResNet38; features are its 2048-d embedding, after the first dense layer.
 
-    def __init__(self, classes: int = 527) -> None:
+    :param config: with ``discarded_layers`` 2 in place of 1 the first dense layer goes, too, as
+        in the paper: features are then the last map, averaged over frequency, its largest plus
+        its mean over time.
+    """
+
+    def __init__(self, config: Mapping[str, Any] | None = None, classes: int = 527) -> None:
         super().__init__()
+        self.embeds = int((config or {}).get("discarded_layers", 1)) < 2
         self.bn0 = nn.BatchNorm2d(FRONT_END.mel_bands)
         self.conv_block1 = ConvBlock(1, 64)
         stages = {}
@@ -127,6 +136,8 @@ class ResNet38(nn.Module):
         x = nn.functional.dropout(x, 0.2, self.training)
         x = nn.functional.dropout(self.conv_block_after1(x, mask), 0.2, self.training)
         x = _most_and_mean(x.mean(3), None if mask is None else mask[..., 0])
+        if not self.embeds:
+            return x
         return torch.relu(self.fc1(nn.functional.dropout(x, 0.5, self.training)))
 
 

@@ -41,7 +41,29 @@ def test_retrieval_gives_the_documented_figures(sides, sounds):
     for protocol in ("plain", "bank", "paper"):
         for way in ("text_to_audio", "audio_to_text"):
             assert set(figures[protocol][way]) == {"r1", "r5", "r10", "map10"}
+    assert set(figures["library"]["text_to_audio"]) == {"r1", "r5", "r10", "map10"}
     assert (figures["clips"], figures["captions"], figures["distinct_captions"]) == (12, 24, 10)
+
+
+def test_the_library_ranks_by_distance_where_nothing_is_blended_or_all_means_the_same(
+    sides, sounds
+):
+    paths = [str(p.relative_to(sounds)) for p in sorted(sounds.rglob("*.wav"))]
+    texts = [f"sound {n}" for n in range(len(paths))]
+    path = sounds / "meant.csv"
+    for meanings, blend in ((["same"] * len(paths), 1.0), (texts, 0.0)):
+        with path.open("w", newline="", encoding="utf-8") as file:
+            rows = zip(paths, texts, meanings, strict=True)
+            csv.writer(file).writerows([("path", "caption", "meaning"), *rows])
+        figures = evaluate_retrieval(*sides, path, Control(), blend)
+        assert figures["blend"] == blend
+        assert figures["library"]["text_to_audio"] == figures["plain"]["text_to_audio"]
+
+
+def test_a_blend_that_is_no_share_is_told(sides, sounds):
+    path = manifest(sounds, "caption", [("noises/Sound_00.wav", "a dog")])
+    with pytest.raises(InputError, match="--blend is a share from 0 to 1, not 2"):
+        evaluate_retrieval(*sides, path, Control(), 2.0)
 
 
 @pytest.mark.parametrize(

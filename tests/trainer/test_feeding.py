@@ -21,8 +21,9 @@ from trainer.data.augment import Disguise
 from trainer.data.sets import Captioned
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.validation import Validation
+from trainer.loop.config import Rates, RunConfig
 from trainer.loop.embedding import Embedder, Feeding
-from trainer.loop.run import Rates, Run, RunConfig
+from trainer.loop.run import Run
 
 RATE = 32000
 CONFIG = RunConfig(

@@ -14,7 +14,8 @@ from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool, TaggedCaption
 from trainer.loop.checkpoint import Keeping, read_checkpoint
-from trainer.loop.run import Rates, Run, RunConfig
+from trainer.loop.config import Rates, RunConfig
+from trainer.loop.run import Run
 from trainer.objectives.ground_metric import METRICS
 from trainer.objectives.losses import OBJECTIVES, ObjectiveConfig
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from trainer.evaluation.metrics import modality_gap, recall_and_map
+from trainer.evaluation.metrics import modality_gap, recall_and_map, standard_error
 
 
 def test_recall_and_map_of_a_ranking_known_by_hand():
@@ -34,3 +34,16 @@ def test_the_modality_gap_is_the_distance_of_the_means():
     audio = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
     text = torch.tensor([[0.0, 0.0], [0.0, 0.0]])
     assert modality_gap(audio, text) == pytest.approx(0.5**0.5)
+
+
+def test_the_standard_error_of_a_recall_is_binomial():
+    hits = torch.tensor([1.0] * 30 + [0.0] * 70)
+    assert standard_error(hits) == pytest.approx((0.3 * 0.7 / 100) ** 0.5)
+
+
+def test_queries_that_say_the_same_count_once_in_the_standard_error():
+    hits = torch.tensor([1.0, 0.0, 0.0, 1.0])
+    twice = hits.repeat_interleave(2)
+    clusters = ["a", "a", "b", "b", "c", "c", "d", "d"]
+    assert standard_error(twice, clusters) == pytest.approx(standard_error(hits))
+    assert standard_error(twice) < standard_error(hits)

@@ -12,8 +12,9 @@ from engine.errors import InputError
 from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool
+from trainer.loop.config import RunConfig
 from trainer.loop.parallel import World, world
-from trainer.loop.run import Run, RunConfig
+from trainer.loop.run import Run
 
 CONFIG = RunConfig(
     steps=2, tower_steps=1, batch=8, micro_batch=3, feature_noise=0.0, mixed_precision=False

@@ -1,8 +1,9 @@
 """Evaluation on manifests, with every figure under the name of its protocol.
 
-``plain`` ranks by Mahalanobis distance; ``bank`` takes hubs out by the bank's potentials, as
-the engine's search does; ``paper`` transports the whole test set at once, which lets each
-query see the others and tells the method that labels are balanced.
+``plain`` ranks by Mahalanobis distance; ``bank`` takes hubs out by the potentials of the
+model's bank of general texts, as the engine's search does; ``library`` by those of what the
+other sounds of the set are called; ``paper`` transports the whole test set at once, which lets
+each query see the others and tells the method that labels are balanced.
 """
 
 from __future__ import annotations
@@ -27,9 +28,10 @@ from engine.transport import (
     library_potential,
     mahalanobis_cost,
     scores,
-    sinkhorn,
 )
+from trainer.data.manifest import csv_rows
 from trainer.evaluation.metrics import modality_gap, recall_and_map
+from trainer.evaluation.rankings import joint_plan, library_scores, owners
 
 
 @dataclass(frozen=True)
@@ -123,10 +125,10 @@ def evaluate_zero_shot(
     ranking = listener.model.spec.ranking
     cost = mahalanobis_cost(heard.vectors, sentences) / ranking.cost_scale
     clip_cost = -heard.best(-cost.T).T
-    joint = sinkhorn(clip_cost, ranking.epsilon, tolerance=1e-5)
+    joint = joint_plan(clip_cost, ranking.epsilon)
     return {
         "per_clip": recall_and_map(-clip_cost, relevant, None),
-        "paper": recall_and_map(joint.log_plan, relevant, None),
+        "paper": recall_and_map(joint, relevant, None),
         "modality_gap": modality_gap(heard.means(), _texts_of(relevant, sentences)),
         "clips": len(heard.paths),
         "classes": len(labels),
@@ -134,13 +136,24 @@ def evaluate_zero_shot(
 
 
 def evaluate_retrieval(
-    listener: Listener, captioner: Captioner, manifest: Path, control: Control
+    listener: Listener,
+    captioner: Captioner,
+    manifest: Path,
+    control: Control,
+    blend: float | None = None,
 ) -> dict[str, Any]:
     """Search the clips of a manifest (path, caption) by its captions, and back.
 
     Each row is a query of text→audio; a clip is relevant if it carries that caption.  Each
-    clip is a query of audio→text among the distinct captions, any of its own is a hit.
+    clip is a query of audio→text among the distinct captions, any of its own is a hit.  Rows
+    may say in a column ``meaning`` which captions mean the same.  The ranking ``library`` has
+    no audio→text: a clip's own potential moves no text.
+
+    :param blend: λ of ``bank`` and ``library`` in [0, 1]; None takes the model's.
+    :raises InputError: the manifest cannot be used, or λ is outside that range.
     """
+    if blend is not None and not 0.0 <= blend <= 1.0:
+        raise InputError(f"--blend is a share from 0 to 1, not {blend:g}")
     rows = read_manifest(manifest, "caption")
     heard = hear(listener, (path for path, _ in rows), control)
     captions = sorted({caption for _, caption in rows})
@@ -149,16 +162,23 @@ def evaluate_retrieval(
     place = {caption: index for index, caption in enumerate(captions)}
     asked = torch.tensor([place[caption] for _, caption in rows])
     result: dict[str, Any] = {}
-    for name, (to_audio, to_text) in protocols(listener, heard, vectors).items():
+    ranking = listener.model.spec.ranking
+    blend = ranking.blend if blend is None else blend
+    for name, (to_audio, to_text) in protocols(listener, heard, vectors, blend).items():
         forward = recall_and_map(to_audio[asked], relevant.T[asked])
         backward = recall_and_map(to_text, relevant)
         result[name] = {
             "text_to_audio": _at_ten(forward),
             "audio_to_text": _at_ten(backward),
         }
+    cost = mahalanobis_cost(vectors, heard.vectors) / ranking.cost_scale
+    owner = owners(torch.cat([relevant, _meanings(manifest, captions)]))
+    to_audio = heard.best(library_scores(cost, owner, ranking.epsilon, blend))
+    forward = recall_and_map(to_audio[asked], relevant.T[asked])
+    result["library"] = {"text_to_audio": _at_ten(forward)}
     gap = modality_gap(heard.means(), _texts_of(relevant, vectors))
     sizes = {"clips": len(heard.paths), "captions": len(rows), "distinct_captions": len(captions)}
-    return {**result, "modality_gap": gap, **sizes}
+    return {**result, "blend": blend, "modality_gap": gap, **sizes}
 
 
 def protocols(
@@ -180,7 +200,7 @@ def protocols(
     g = bank_potentials(to_bank, epsilon).g
     f = library_potential(to_bank, g, epsilon)
     text_potential = library_potential(cost, f, epsilon)
-    joint = sinkhorn(-plain, epsilon, tolerance=1e-5).log_plan
+    joint = joint_plan(-plain, epsilon)
     return {
         "plain": (plain, plain.T),
         "bank": (
@@ -199,6 +219,17 @@ def _relevance(rows: list[tuple[Path, str]], heard: Heard, texts: list[str]) -> 
     for path, name in rows:
         relevant[clip[path], text[name]] = True
     return relevant
+
+
+def _meanings(manifest: Path, captions: list[str]) -> Tensor:
+    """Return (meanings, captions): which captions mean the same, by a column ``meaning``."""
+    told = [(row.get("meaning") or "", row["caption"].strip()) for row in csv_rows(manifest)]
+    names = sorted({meaning for meaning, _ in told} - {""})
+    same = torch.zeros(len(names), len(captions), dtype=torch.bool)
+    for meaning, caption in told:
+        if meaning:
+            same[names.index(meaning), captions.index(caption)] = True
+    return same
 
 
 def _texts_of(relevant: Tensor, vectors: Tensor) -> Tensor:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -14,21 +14,34 @@ from typing import Any
 from engine.paths import data_folder
 from engine.progress import Progress
 from trainer.experiments.full import FullData
+from trainer.experiments.kept import digest
+from trainer.experiments.measure import ERROR, Figures
+from trainer.experiments.own_tables import OWN_TABLES
+from trainer.experiments.sheet import SHEETS, run_sheet
 from trainer.experiments.small import SmallData
-from trainer.experiments.tables import TABLES, Arm, Row, Table
+from trainer.experiments.tables import TABLES, Arm, Part, Row, Table
 
-Figures = dict[str, float]
+_ERRORS = (
+    "After each mean stand the standard error over seeds (how much another start would change "
+    "it) and that of the test sample (how much other clips would; clips of one recording count "
+    "as one); of a single seed the latter alone. λ of the library's ranking was chosen on no "
+    "data: both are printed."
+)
 
 
 def run_experiment(options: argparse.Namespace) -> None:
     """Run one table at one scale and show it, as Markdown and as JSON in the runs' folder."""
-    table = TABLES[options.name]
     folder: Path = options.runs or data_folder() / "experiments"
     folder = folder / options.scale
     folder.mkdir(parents=True, exist_ok=True)
     with options.watch() as control:
         data = (SmallData if options.scale == "small" else FullData)(options, folder, control)
-        arms = list(dict.fromkeys((row.arm, row.test) for row in table.rows))
+        if options.name in SHEETS:
+            options.show({"event": "table", "markdown": run_sheet(options.name, data, folder)})
+            return
+        table = {**TABLES, **OWN_TABLES}[options.name]
+        rows = [row for row in table.rows if data.can_train(row.arm)]
+        arms = list(dict.fromkeys((row.arm, row.test) for row in rows))
         done: dict[tuple[Arm, str], list[Figures]] = {}
         total = len(arms) * options.seeds
         for number, (arm, test) in enumerate(arms):
@@ -37,7 +50,7 @@ def run_experiment(options: argparse.Namespace) -> None:
                 control.report(Progress(f"{options.name}", at, total, arm.loss))
                 figures = _kept(folder, arm, test, seed, data.signature(arm), data.figures)
                 done.setdefault((arm, test), []).append(figures)
-    results = [_result(row, done[row.arm, row.test], table.columns) for row in table.rows]
+    results = [_result(row, done[row.arm, row.test], table.parts) for row in rows]
     document = {"table": options.name, "scale": options.scale, "protocol": data.protocol}
     path = folder / f"{options.name}.json"
     path.write_text(json.dumps({**document, "rows": results}, indent=1), encoding="utf-8")
@@ -55,44 +68,65 @@ def _kept(
     measure: Callable[[Arm, str, int], Figures],
 ) -> Figures:
     """Return the figures of one run, measured now or before."""
-    key = json.dumps([asdict(arm), test, seed, signature], sort_keys=True)
-    path = folder / f"{hashlib.sha256(key.encode()).hexdigest()[:16]}.json"
+    key = {"arm": asdict(arm), "test": test, "seed": seed, "signature": signature}
+    path = folder / f"{digest(key)}.json"
     if path.is_file():
         kept: Figures = json.loads(path.read_text(encoding="utf-8"))["figures"]
         return kept
     figures = measure(arm, test, seed)
     part = path.with_suffix(".part")
-    part.write_text(json.dumps({"run": json.loads(key), "figures": figures}), encoding="utf-8")
+    part.write_text(json.dumps({"run": key, "figures": figures}), encoding="utf-8")
     part.replace(path)
     return figures
 
 
-def _result(row: Row, runs: Sequence[Figures], columns: Sequence[str]) -> dict[str, Any]:
+def _result(row: Row, runs: Sequence[Figures], parts: Sequence[Part]) -> dict[str, Any]:
+    """Return every figure's mean and its standard errors over seeds and of the test sample."""
+    names = [name for name in runs[0] if not name.startswith(ERROR)]
+    errors = {name: [run.get(ERROR + name, math.nan) for run in runs] for name in names}
+    beside = [part for part in parts if part.paper]
     return {
         "row": row.name,
-        "mean": {c: statistics.fmean(run[c] for run in runs) for c in columns},
-        "deviation": {c: statistics.pstdev([run[c] for run in runs]) for c in columns},
         "seeds": len(runs),
-        "paper": dict(zip(columns, row.paper, strict=False)),
+        "mean": {name: statistics.fmean(run[name] for run in runs) for name in names},
+        "error_over_seeds": {name: _over_seeds([run[name] for run in runs]) for name in names},
+        "error_of_sample": {
+            name: statistics.fmean(values)
+            for name, values in errors.items()
+            if not any(map(math.isnan, values))
+        },
+        "paper": {
+            part.start + column: figure
+            for part in beside
+            for column, figure in zip(part.columns, row.paper, strict=False)
+        },
     }
 
 
+def _over_seeds(values: Sequence[float]) -> float | None:
+    """Return the standard error of a mean over runs; None of a single one."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else None
+
+
 def markdown(name: str, table: Table, protocol: str, results: Sequence[dict[str, Any]]) -> str:
-    """Return a table with means, deviations over seeds, and the paper's figures in brackets."""
-    lines = [f"### {name}: {table.question}", "", protocol, ""]
-    lines.append("| | " + " | ".join(table.columns) + " |")
-    lines.append("|---" * (1 + len(table.columns)) + "|")
-    for result in results:
-        cells = [_cell(result, column) for column in table.columns]
-        lines.append(f"| {result['row']} | " + " | ".join(cells) + " |")
+    """Return a table: a part for each protocol, the paper's figures in brackets in its own."""
+    lines = [f"### {name}: {table.question}", "", protocol, "", _ERRORS]
+    for part in table.parts:
+        lines += ["", f"| {part.title} | " + " | ".join(part.columns) + " |"]
+        lines.append("|---" * (1 + len(part.columns)) + "|")
+        for result in results:
+            cells = [_cell(result, part.start + column) for column in part.columns]
+            lines.append(f"| {result['row']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
-def _cell(result: dict[str, Any], column: str) -> str:
-    is_gap = column.startswith("gap")
-    scale, digits = (1.0, 3) if is_gap else (100.0, 1)
-    text = f"{scale * result['mean'][column]:.{digits}f}"
-    if result["seeds"] > 1:
-        text += f" ± {scale * result['deviation'][column]:.{digits}f}"
-    paper = result["paper"].get(column)
+def _cell(result: dict[str, Any], name: str) -> str:
+    if name not in result["mean"]:
+        return "–"
+    scale, digits = (1.0, 3) if name.startswith("gap") else (100.0, 1)
+    text = f"{scale * result['mean'][name]:.{digits}f}"
+    for error in (result["error_over_seeds"][name], result["error_of_sample"].get(name)):
+        if error is not None:
+            text += f" ± {scale * error:.{digits}f}"
+    paper = result["paper"].get(name)
     return text if paper is None else f"{text} ({paper})"

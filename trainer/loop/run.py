@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 import shutil
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +21,6 @@ from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Cancelled, Control, Progress
-from trainer.data.augment import Disguise
 from trainer.data.loader import Loader
 from trainer.data.pairs import Source
 from trainer.loop.checkpoint import (
@@ -36,6 +33,7 @@ from trainer.loop.checkpoint import (
     write_checkpoint,
     write_tensors,
 )
+from trainer.loop.config import RunConfig, claim_folder
 from trainer.loop.descent import descend, gradient_norm
 from trainer.loop.embedding import Embedder, Feeding
 from trainer.loop.log import Event, Log, Tell, tensorboard
@@ -43,54 +41,12 @@ from trainer.loop.parallel import World
 from trainer.loop.progress import Best, Solves
 from trainer.loop.schedule import update_average, warm_up_cosine
 from trainer.loop.troubles import check_finite, told
-from trainer.objectives.ground_metric import make_ground_metric
-from trainer.objectives.losses import ObjectiveConfig, make_objective, target_plan
+from trainer.objectives.ground_metric import make_ground_metric, scaled_cost
+from trainer.objectives.losses import TRANSPORT, make_objective, target_plan
 
 Validate = Callable[[MatchModel], dict[str, float]]
 _MATCHED = "matched.safetensors"
 _LOG_EVERY = 25  # steps
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Adam's highest learning rate of each part; 0 keeps a part as it is."""
-
-    heads: float = 1e-3
-    metric: float = 1e-4
-    text_tower: float = 2e-5
-    audio_tower: float = 0.0
-
-
-@dataclass(frozen=True)
-class RunConfig:
-    """How to train.
-
-    Towers are free in the last ``tower_steps`` only.  ``micro_batch`` rows are embedded at a
-    time, while the plan spans the whole batch.  Validation every ``validate_every`` steps
-    (0: never) keeps the weights whose figure ``score`` is highest, and stops a run when it
-    has not risen ``patience`` times (0: never).  ``seed`` is that of order, noise and
-    augmentation; ``init_seed`` (by default the same) that of what a run starts from.
-    """
-
-    steps: int = 1200
-    tower_steps: int = 400
-    batch: int = 256
-    micro_batch: int = 256
-    objective: ObjectiveConfig = field(default_factory=ObjectiveConfig)
-    ground_metric: str = "full"
-    metric_pull: float = 0.0
-    rates: Rates = field(default_factory=Rates)
-    weight_decay: float = 0.01
-    warm_up: float = 0.1
-    feature_noise: float = 0.3  # in deviations of each feature
-    disguise: Disguise = field(default_factory=Disguise)
-    average_decay: float = 0.995
-    validate_every: int = 0
-    patience: int = 0
-    score: str = "score"
-    mixed_precision: bool = True
-    seed: int = 1
-    init_seed: int | None = None
 
 
 class Run:
@@ -129,9 +85,14 @@ class Run:
         self.step, self.finished, self.norm = 0, False, 0.0
         self.started_from = ""  # what the starting weights are known by
         self.objective = make_objective(config.objective, self.solves)
-        metric = make_ground_metric(config.ground_metric, model.metric, config.metric_pull)
+        torch.manual_seed(config.starts_from)
+        metric = make_ground_metric(
+            config.ground_metric, model.metric, config.metric_pull, config.metric_start
+        )
         self.metric = metric.to(device)
-        self.optimiser = torch.optim.AdamW(self._groups(), weight_decay=config.weight_decay)
+        model.set_dropout(config.dropout)
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimiser]
+        self.optimiser = kind(self._groups(), weight_decay=config.weight_decay)
         feeding = feeding or Feeding()
         self.embedder = Embedder(
             self.model,
@@ -149,7 +110,7 @@ class Run:
         )
         torch.manual_seed(config.seed + 1_000_003 * self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
-        self._claim_folder()
+        claim_folder(folder, config, self.world.leads)
         self.average = {name: p.detach().clone() for name, p in self._trained().items()}
         self._log = Log(folder / "log.jsonl", tell)
         if has_checkpoint(folder):
@@ -198,8 +159,10 @@ class Run:
         batch = self.loader(self.step).to(self.device)
         self.embedder.free = {side for side in ("audio", "text") if self._is_free(f"{side}_tower.")}
         self.model.train()
-        self.model.audio_tower.eval()  # its batch statistics stay those of its own training
-        factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
+        self.model.audio_tower.train(config.tower_training)
+        factor = 1.0
+        if config.schedule == "cosine":
+            factor = warm_up_cosine((self.step + 0.5) / config.steps, config.warm_up)
         for group in self.optimiser.param_groups:
             group["lr"] = group["peak"] * factor
         self.optimiser.zero_grad()
@@ -216,13 +179,17 @@ class Run:
         learning = [p for group in self.optimiser.param_groups for p in group["params"]]
         self.norm = gradient_norm(learning)
         check_finite("gradient's norm", self.norm, self.step + 1, self.folder)
+        if self.config.clip:
+            nn.utils.clip_grads_with_norm_(learning, self.config.clip, torch.tensor(self.norm))
         self.optimiser.step()
         self.metric.project()
         free = {k: p for k, p in self._trained().items() if self._is_free(k)}
         update_average(self.average, free, self.config.average_decay, self.step)
 
     def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
-        cost = self.metric.cost(x, y) / self.model.spec.ranking.cost_scale
+        config, ranking = self.config, self.model.spec.ranking
+        scale = config.cost_scale if config.objective.name in TRANSPORT else "fixed"
+        cost = scaled_cost(self.metric.cost(x, y), scale, ranking.cost_scale)
         return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
 
     def _state(self) -> Event:
@@ -242,6 +209,9 @@ class Run:
         own = {k.removeprefix(prefix): v for k, v in self.average.items() if k.startswith(prefix)}
         metric.load_state_dict(own, strict=False)
         state |= {k: v for k, v in self.average.items() if not k.startswith(prefix)}
+        if self.config.tower_training:
+            buffers = self.model.audio_tower.named_buffers()
+            state |= {f"audio_tower.{name}": value for name, value in buffers}
         return {**state, "metric.factor": metric.factor().detach().clone()}
 
     def finished_model(self) -> MatchModel:
@@ -352,21 +322,6 @@ class Run:
         kept = {name: p for name, p in named.items() if not name.startswith(("metric.", *frozen))}
         return kept | {f"ground_metric.{n}": p for n, p in self.metric.named_parameters()}
 
-    def _claim_folder(self) -> None:
-        """Write the configuration down; a run goes on only under the one it began with."""
-        path, own = self.folder / "config.json", json.dumps(asdict(self.config), indent=2)
-        if has_checkpoint(self.folder) and path.exists():
-            before = json.loads(path.read_text(encoding="utf-8"))
-            now = json.loads(own)
-            changed = [name for name in now if before.get(name) != now[name]]
-            if changed:
-                raise InputError(
-                    f"{self.folder} holds a run with another {' and '.join(changed)}: go on with "
-                    "the options it began with, or choose another folder"
-                )
-        elif self.world.leads:
-            durable.put_file(path, own.encode())
-
     def _start(self) -> None:
         if self.world.leads:
             self._log.cut(0)
@@ -374,10 +329,9 @@ class Run:
                 path.unlink()
         self.started_from = _digest(self.model)
         self.embedder.freeze(self.source.texts)
-        if bool((self.model.audio_head.deviation == 1).all()):  # never fitted to features
-            config = self.config
-            seed = config.seed if config.init_seed is None else config.init_seed
-            sample = self.source.sample(np.random.default_rng(seed))
+        fitted = not bool((self.model.audio_head.deviation == 1).all())
+        if self.config.standardise and not fitted:
+            sample = self.source.sample(np.random.default_rng(self.config.starts_from))
             audio, text = self.embedder.features_of(sample, self.source.texts)
             self.model.audio_head.standardise(audio)
             self.model.text_head.standardise(text)

@@ -9,9 +9,12 @@ knows (:class:`engine.models.match_model.Metric`).
 ``euclidean``   the identity, nothing to learn
 ``projected``   M itself, projected onto the positive semi-definite cone after each step
 ``paper_code``  what the paper's published code does, for side-by-side runs only: it reads
-                only the diagonal of M, its projection changes nothing, and it divides costs
-                by the batch's largest
+                only the diagonal of M, and its projection changes nothing
 ==============  ============================================================================
+
+M of the last two starts at the identity, or, as the paper's appendix A.1 has it, at
+(A + Aᵀ)/2 + 1 of a random A (:func:`symmetric_start`).  Costs are in units of a constant, or
+of the largest of their batch (:func:`scaled_cost`).
 """
 
 from __future__ import annotations
@@ -102,11 +105,14 @@ class ProjectedMetric(GroundMetric):
 
     The nearest positive semi-definite matrix in the Frobenius norm: symmetrise, then clamp
     the eigenvalues at 0 (Higham, *Linear Algebra and its Applications*, 1988).
+
+    :param start: M to begin with (d, d), projected at once: eq. 9 takes a root.
     """
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, start: Tensor) -> None:
         super().__init__()
-        self.matrix = nn.Parameter(torch.eye(dimensions))
+        self.matrix = nn.Parameter(start.clone())
+        self.project()
 
     def cost(self, x: Tensor, y: Tensor) -> Tensor:
         """Return the ground cost (n, m) from M, over no n×m×d tensor."""
@@ -133,21 +139,22 @@ class PaperCodeMetric(GroundMetric):
     """Do what the paper's published code does, which is not what the paper says.
 
     Its product over ``"ijk,ikj,kk->ij"`` reads the diagonal of M alone; clamping the
-    *singular* values of M at 0 projects nothing, since they are never negative; each cost
-    matrix is divided by its own maximum, which is what gives ε = 0.05 its meaning there.
+    *singular* values of M at 0 projects nothing, since they are never negative (and U S Vᵀ is
+    M again), so that no projection is needed here.
+
+    :param start: M to begin with (d, d).
     """
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, start: Tensor) -> None:
         super().__init__()
-        self.matrix = nn.Parameter(torch.eye(dimensions))
+        self.matrix = nn.Parameter(start.clone())
 
     def cost(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return distances under the diagonal of M, divided by the largest of them."""
+        """Return distances under the diagonal of M."""
         weight = self.matrix.diagonal()
         square = (x.square() @ weight)[:, None] + (y.square() @ weight)[None, :]
         square = square - 2.0 * (x * weight) @ y.T
-        cost = square.clamp(min=_FLOOR).sqrt()
-        return cost / cost.detach().max()
+        return square.clamp(min=_FLOOR).sqrt()
 
     def factor(self) -> Tensor:
         """Return the diagonal L (d, d); where M's diagonal is negative, 0."""
@@ -155,19 +162,48 @@ class PaperCodeMetric(GroundMetric):
 
 
 METRICS = ("full", "diagonal", "euclidean", "projected", "paper_code")
+STARTS = ("identity", "symmetric")
+SCALES = ("fixed", "batch_max")
 
 
-def make_ground_metric(name: str, metric: Metric, pull: float = 0.0) -> GroundMetric:
+def make_ground_metric(
+    name: str, metric: Metric, pull: float = 0.0, start: str = "identity"
+) -> GroundMetric:
     """Return the metric of that name for a model's (rank × d) ``metric``.
 
+    :param start: one of :data:`STARTS`, for those metrics whose parameter is M.
     :raises KeyError: there is none of that name; there are :data:`METRICS`.
     """
     dimensions = metric.factor.shape[1]
+
+    def matrix() -> Tensor:
+        return symmetric_start(dimensions) if start == "symmetric" else torch.eye(dimensions)
+
     makers: dict[str, Callable[[], GroundMetric]] = {
         "full": lambda: FullMetric(metric, pull),
         "diagonal": lambda: DiagonalMetric(dimensions),
         "euclidean": lambda: EuclideanMetric(dimensions),
-        "projected": lambda: ProjectedMetric(dimensions),
-        "paper_code": lambda: PaperCodeMetric(dimensions),
+        "projected": lambda: ProjectedMetric(matrix()),
+        "paper_code": lambda: PaperCodeMetric(matrix()),
     }
     return makers[name]()
+
+
+def symmetric_start(dimensions: int) -> Tensor:
+    """Return (A + Aᵀ)/2 + 1 (d, d), drawn with torch's seed (the paper's appendix A.1).
+
+    The 1 is added to every entry, as it is printed.  The paper does not say how A is drawn;
+    here its entries are uniform in [0, 1), which keeps the diagonal, all that ``paper_code``
+    reads of M, above 0.
+    """
+    a = torch.rand(dimensions, dimensions)
+    return (a + a.T) / 2 + 1.0
+
+
+def scaled_cost(cost: Tensor, scale: str, constant: float = 1.0) -> Tensor:
+    """Return costs over a ``constant`` (``fixed``) or over their largest (``batch_max``).
+
+    The gradient passes through the largest: the loss then does not depend on the scale of M,
+    and its gradient does not pretend so.
+    """
+    return cost / (cost.max() if scale == "batch_max" else constant)

@@ -88,7 +88,8 @@ def make_objective(config: ObjectiveConfig, report: Report = _silent) -> Objecti
     }[config.name]
 
 
-OBJECTIVES = ("mltm", "partial", "incomplete", "triplet", "contrastive", "entropic")
+TRANSPORT = ("mltm", "partial", "incomplete")
+OBJECTIVES = (*TRANSPORT, "triplet", "contrastive", "entropic")
 
 
 def target_plan(captions: Sequence[Hashable], device: torch.device | str = "cpu") -> Tensor:
@@ -236,9 +237,10 @@ def contrastive_loss(
 
     Inputs: as :func:`mltm_loss`; ``temperature`` τ in units of similarity.
     Relation: −(1/b) Σ log R_ii, rows and columns, where R is the softmax of s/τ over the own
-    pair and the true negatives; plus ``entropic`` times the mean negative entropy of R.  The
-    paper does not say which entropy of its ranking matrix it takes; like the regularisation of
-    transport it is the negative one, which keeps R from becoming hard.
+    pair and the true negatives; plus ``entropic`` times the mean of Σ_k R_ik log R_ik.  Eq. 14
+    adds ε L_ent(R) and defines L_ent nowhere; (eq. 3, as printed, subtracts ε Σ π log π, against
+    what algorithm 2 solves).  Here L_ent is the negative entropy, as in Cuturi's transport: it
+    is least where R is uniform, and keeps R from becoming hard.
     Reference: the same paper, eq. 1 and 14; Chen et al., ICML 2020.
     """
     logits = _similarity(cost) / temperature

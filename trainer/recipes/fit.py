@@ -10,7 +10,7 @@ import argparse
 import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
@@ -26,7 +26,6 @@ from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
 from engine.torch_setup import cores
 from trainer.data import cache as caches
-from trainer.data.augment import Disguise
 from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import CaptionedFeatures
 from trainer.data.pairs import Source, shuffled
@@ -35,16 +34,17 @@ from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
 from trainer.loop.checkpoint import Keeping, has_checkpoint
+from trainer.loop.config import Rates, RunConfig
 from trainer.loop.embedding import Feeding
 from trainer.loop.log import Tell, check_tensorboard
 from trainer.loop.parallel import World, world
-from trainer.loop.run import Rates, Run, RunConfig, reporting
+from trainer.loop.run import Run, reporting
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
+from trainer.recipes.settings import settled, with_cost_scale, with_towers
 
 CONFIG = "config.toml"
-_NO_CHANGES = Disguise(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def fit_model(options: argparse.Namespace) -> None:
                 start.model.requires_grad_(True),
                 start.tokenizer,
                 source,
-                _run_config(config, len(start.sounds), processes.size),
+                _run_config(config, start.sounds, processes.size),
                 device,
                 processes,
                 validation,
@@ -109,7 +109,7 @@ def _write(
     """Leave the model and its pictures."""
     from trainer.evaluation.figures import draw_run
 
-    finished = run.result()
+    finished = with_cost_scale(run.result(), run)
     write_model(folder / "model", finished, start.tokenizer_file, pool)
     draw_run(folder, finished, start.tokenizer, validation, show)
     show({"event": "done", "model": str(folder / "model")})
@@ -136,30 +136,32 @@ def _claimed(folder: Path, config: FitConfig, processes: World) -> FitConfig:
     return config
 
 
-def _run_config(config: FitConfig, sounds: int, processes: int) -> RunConfig:
-    """Return the loop's configuration for so many sounds; few of them are one batch."""
-    batch = config.batch if sounds >= config.batch else sounds // processes * processes
-    steps = config.steps or max(1, round(config.epochs * sounds / batch))
+def _run_config(config: FitConfig, sounds: Sequence[Captioned], processes: int) -> RunConfig:
+    """Return the loop's configuration; few pairs are one batch.
+
+    An epoch is as many pairs as there are captions.
+    """
+    pairs = sum(len(sound.captions) for sound in sounds)
+    batch = config.batch if pairs >= config.batch else pairs // processes * processes
+    steps = config.steps or max(1, round(config.epochs * pairs / batch))
     frozen = config.frozen
     text, audio = (0.0, 0.0) if frozen else (config.text_rate, config.audio_rate)
-    return RunConfig(
+    run = RunConfig(
         steps=steps,
         tower_steps=0 if frozen else steps,
         batch=batch,
         micro_batch=batch if frozen else config.micro_batch,
         objective=ObjectiveConfig(config.loss, config.epsilon, config.mass, squared=config.squared),
-        ground_metric=config.metric,
         metric_pull=config.pull,
         rates=Rates(config.head_rate, config.metric_rate, text, audio),
-        feature_noise=config.feature_noise,
-        disguise=Disguise() if config.disguise else _NO_CHANGES,
-        validate_every=max(1, sounds // batch) if config.validation else 0,
+        validate_every=max(1, pairs // batch) if config.validation else 0,
         patience=config.patience if config.validation else 0,
         score=config.score,
         mixed_precision=config.device != "cpu" or frozen or config.bf16,
         seed=config.seed,
         init_seed=config.init_seed,
     )
+    return settled(run, asdict(config))
 
 
 def _feeding(config: FitConfig, device: str) -> Feeding:
@@ -193,7 +195,8 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
     spec = audio_spec(config.encoder, config.weights)
     text_folder = text_encoder(config.text_encoder)
     text, tokenizer, weights = load_text_encoder(text_folder)
-    model = MatchModel(replace(_sized(spec, config), name=name, text_encoder=text))
+    spec = replace(_sized(spec, config), name=name, text_encoder=text)
+    model = MatchModel(with_towers(spec, asdict(config)))
     model.text_tower.load_state_dict(weights)
     if config.weights is not None:
         load_audio_tower(model, config.weights)

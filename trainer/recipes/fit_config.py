@@ -18,7 +18,7 @@ from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.spec import AUDIO_TOWERS
-from trainer.objectives.ground_metric import METRICS
+from trainer.objectives.ground_metric import METRICS, SCALES, STARTS
 from trainer.objectives.losses import OBJECTIVES
 from trainer.recipes.bounds import (
     COUNT,
@@ -30,11 +30,14 @@ from trainer.recipes.bounds import (
     Bounds,
     check_numbers,
 )
+from trainer.recipes.paper import OURS, RECIPES
 
 MAY_CHANGE = (
     *("device", "workers", "compile"),
     *("checkpoint_minutes", "checkpoint_steps", "tensorboard"),
 )
+_BELOW_ONE, _ONE_OR_TWO = Bounds(least=0, most=0.9999), Bounds(least=1, most=2)
+_RECIPE = "what is not said otherwise: ours, or as in the paper (docs/experiments.md)"
 _SETS = "KIND:FOLDER, with KIND audiocaps, clotho, esc50, urbansound8k, csv, folder, soundsift"
 
 
@@ -45,11 +48,19 @@ def _option(
     return field(default=default, metadata=about)
 
 
+def _settled(
+    name: str, text: str, bounds: Bounds | None = None, choices: tuple[str, ...] | None = None
+) -> Any:
+    """Return an option that recipes settle; its default is what we train with."""
+    return _option(OURS[name], text, bounds, choices)
+
+
 @dataclass(frozen=True)
 class FitConfig:
     """Everything that a run depends on, but for the sounds themselves."""
 
     sets: tuple[str, ...] = _option((), _SETS)
+    recipe: str = _option("ours", _RECIPE, None, tuple(RECIPES))
     split: str = _option("train", "of the sets (folds as 1,2,3)")
     validation: str | None = _option(None, "KIND:FOLDER, to stop early by")
     validation_split: str = _option("val", "of the validation set")
@@ -62,25 +73,40 @@ class FitConfig:
     mass: float = _option(0.85, "mass of --loss partial", MASS)
     epsilon: float = _option(0.05, "regularisation of the plan", POSITIVE)
     squared: bool = _option(False, "c²/2 in place of the cost c")
-    metric: str = _option("full", "the ground metric", None, METRICS)
+    metric: str = _settled("metric", "the ground metric", None, METRICS)
     rank: int | None = _option(None, "rank of the metric's factor", COUNT)
+    metric_start: str = _settled("metric_start", "of M, where M is learnt itself", None, STARTS)
+    cost_scale: str = _settled("cost_scale", "what costs are divided by", None, SCALES)
     pull: float = _option(0.0, "of the factor to the identity", NOT_NEGATIVE)
-    dimensions: int = _option(256, "of the joint space", COUNT)
-    epochs: float = _option(30.0, "how often every sound is drawn", POSITIVE)
+    dimensions: int = _settled("dimensions", "of the joint space", COUNT)
+    epochs: float = _settled("epochs", "how often every sound is drawn", POSITIVE)
     steps: int | None = _option(None, "instead of --epochs", COUNT)
-    batch: int = _option(256, "pairs under one plan", PAIRS)
+    batch: int = _settled("batch", "pairs under one plan", PAIRS)
     micro_batch: int = _option(32, "rows at a time, one plan for all", COUNT)
-    head_rate: float = _option(1e-3, "highest rate of the projections", NOT_NEGATIVE)
-    metric_rate: float = _option(1e-4, "of the metric", NOT_NEGATIVE)
-    text_rate: float = _option(2e-5, "of the text tower; 0 freezes", NOT_NEGATIVE)
-    audio_rate: float = _option(2e-5, "of the audio tower; 0 freezes", NOT_NEGATIVE)
+    head_rate: float = _settled("head_rate", "highest rate of the projections", NOT_NEGATIVE)
+    metric_rate: float = _settled("metric_rate", "of the metric", NOT_NEGATIVE)
+    text_rate: float = _settled("text_rate", "of the text tower; 0 freezes", NOT_NEGATIVE)
+    audio_rate: float = _settled("audio_rate", "of the audio tower; 0 freezes", NOT_NEGATIVE)
+    optimiser: str = _settled("optimiser", "of all parts", None, ("adamw", "adam"))
+    schedule: str = _settled("schedule", "of the rates", None, ("cosine", "constant"))
+    weight_decay: float = _settled("weight_decay", "of all but the metric", NOT_NEGATIVE)
+    clip: float = _settled("clip", "longest gradient, by its norm; 0 for any", NOT_NEGATIVE)
+    average: float = _settled("average", "decay of the weights' average; 0 for none", _BELOW_ONE)
+    dropout: float = _settled("dropout", "share of the projections' hidden channels", _BELOW_ONE)
+    standardise: bool = _settled("standardise", "features before the projections")
+    pooling: str = _settled("pooling", "of the text tower's tokens", None, ("mean", "first"))
+    discarded_layers: int = _settled("discarded_layers", "of PANNs' ResNet38: 1 or 2", _ONE_OR_TWO)
+    tower_training: bool = _settled(
+        "tower_training", "the audio tower's dropout and batch statistics"
+    )
+    float32: bool = _settled("float32", "no bfloat16 on a GPU either")
     bf16: bool = _option(False, "towers in bfloat16 on a CPU too")
-    feature_noise: float = _option(0.3, "on features, in their deviations", NOT_NEGATIVE)
-    disguise: bool = _option(True, "change gain, spectrum and gaps of what is heard")
+    feature_noise: float = _settled("feature_noise", "in deviations of each feature", NOT_NEGATIVE)
+    disguise: bool = _settled("disguise", "change gain, spectrum and gaps of what is heard")
     noise: float = _option(0.0, "share of pairs that is shuffled", SHARE)
     mix: float = _option(0.0, "share of pairs made of two sounds", SHARE)
-    longest: float = _option(10.0, "seconds of a sound", POSITIVE)
-    patience: int = _option(5, "validations without gain to stop; 0 for never", NOT_NEGATIVE)
+    longest: float = _settled("longest", "seconds of a sound", POSITIVE)
+    patience: int = _settled("patience", "validations without gain to stop; 0: never", NOT_NEGATIVE)
     score: str = _option("score", "figure of the validation to stop by and keep the best of")
     seed: int = _option(1, "of order, noise and augmentation", NOT_NEGATIVE)
     init_seed: int | None = _option(None, "of the starting weights (default: --seed)", NOT_NEGATIVE)
@@ -93,10 +119,16 @@ class FitConfig:
 
     @classmethod
     def of(cls, options: object) -> FitConfig:
-        """Return what an object with such attributes says; what it lacks stays as it is."""
+        """Return what an object with such attributes says, and for the rest what its recipe does.
+
+        :raises InputError: there is no such recipe.
+        """
         named = [f.name for f in fields(cls) if hasattr(options, f.name)]
         found = {name: getattr(options, name) for name in named}
-        return cls(**{**found, "sets": tuple(found.get("sets") or ())})
+        recipe = found.get("recipe", "ours")
+        if recipe not in RECIPES:
+            raise InputError(f"--recipe {recipe} is none of {', '.join(RECIPES)}")
+        return cls(**{**RECIPES[recipe], **found, "sets": tuple(found.get("sets") or ())})
 
     def checked(self) -> FitConfig:
         """Return the same, with ``init_seed`` said.

@@ -21,7 +21,8 @@ from engine.errors import InputError
 from engine.models.match_model import Captioner, MatchModel, load_model, load_tokenizer
 from engine.progress import Control
 from trainer.data.library_pairs import CaptionedFeatures
-from trainer.loop.run import Rates, Run, RunConfig
+from trainer.loop.config import Rates, RunConfig
+from trainer.loop.run import Run
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.exam import Exam, Standing, Watch, exam_of, hear_general_set
 from trainer.recipes.rehearsal import Guard, Rehearsal
