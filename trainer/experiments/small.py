@@ -58,9 +58,10 @@ class SmallData:
 
     protocol = (
         f"Small: {STEPS} steps of 256 pairs from the train splits ({_LONGER * STEPS} under the "
-        "paper's recipe), frozen encoders, d = 256, per cent. Retrieval is on valid; zero-shot is of esc50_dev among all 50 names of ESC-50 and "
-        "of kitchen20_dev among its 20, which also is the second set of modality gaps. In brackets "
-        "stands the paper's figure, on its own data and under its own joint ranking."
+        "paper's recipe), frozen encoders, d = 256, per cent. Retrieval is on valid; zero-shot is "
+        "of esc50_dev among all 50 names of ESC-50 and of kitchen20_dev among its 20, which also "
+        "is the second set of modality gaps. In brackets stands the paper's figure, on its own "
+        "data and under its own joint ranking."
     )
 
     def __init__(self, options: argparse.Namespace, folder: Path, control: Control) -> None:
