@@ -68,6 +68,14 @@ def guarded_folder(model_folder, pairs, tmp_path):
     return tmp_path / "guarded"
 
 
+def test_clips_of_one_meaning_are_no_negatives_of_one_another(pairs):
+    count = len(pairs.captions)
+    meant = replace(pairs, meanings=("storm", *[""] * (count - 2), "storm"))
+    half = meant.part(np.array([0, 1, count - 1]))
+    batch = half.draw(np.random.default_rng(0), 60)
+    assert set(batch.keys) == {"storm", pairs.captions[1][0]}
+
+
 @pytest.mark.parametrize(
     ("name", "caption"),
     [

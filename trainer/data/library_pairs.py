@@ -39,12 +39,15 @@ class CaptionedFeatures:
     :param clip: (windows,) the clip that each window belongs to.
     :param captions: every clip's captions, at least one each, the surest first.
     :param recordings: the recording that each clip comes from; empty where each has its own.
+    :param meanings: what each clip's captions mean, empty where it is what they say: clips of one
+        meaning are no negatives of one another.
     """
 
     features: Tensor
     clip: Tensor
     captions: tuple[tuple[str, ...], ...]
     recordings: tuple[int, ...] = ()
+    meanings: tuple[str, ...] = ()
 
     @cached_property
     def _windows(self) -> tuple[Tensor, np.ndarray, np.ndarray]:
@@ -64,7 +67,10 @@ class CaptionedFeatures:
         clips = rng.integers(len(self.captions), size=size)
         windows = order[torch.from_numpy(starts[clips] + rng.integers(counts[clips]))]
         texts = [self.captions[clip][rng.integers(len(self.captions[clip]))] for clip in clips]
-        return Batch(self.features[windows[share]], texts[share], texts)
+        keys = texts
+        if self.meanings:
+            keys = [self.meanings[clip] or text for clip, text in zip(clips, texts, strict=True)]
+        return Batch(self.features[windows[share]], texts[share], keys)
 
     def sample(self, rng: np.random.Generator) -> Batch:
         """Return up to 4,096 pairs."""
@@ -80,9 +86,14 @@ class CaptionedFeatures:
         place = torch.full((len(self.captions),), -1)
         place[torch.from_numpy(clips)] = torch.arange(len(clips))
         kept = place[self.clip] >= 0
-        captions = tuple(self.captions[clip] for clip in clips)
-        recordings = tuple(self.recordings[clip] for clip in clips) if self.recordings else ()
-        return CaptionedFeatures(self.features[kept], place[self.clip[kept]], captions, recordings)
+        return replace(
+            self,
+            features=self.features[kept],
+            clip=place[self.clip[kept]],
+            captions=tuple(self.captions[clip] for clip in clips),
+            recordings=tuple(self.recordings[clip] for clip in clips) if self.recordings else (),
+            meanings=tuple(self.meanings[clip] for clip in clips) if self.meanings else (),
+        )
 
     def split(self, sizes: Sequence[int], seed: int) -> list[CaptionedFeatures]:
         """Return what is left, and then parts of about so many sounds, by whole recordings.

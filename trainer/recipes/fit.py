@@ -283,8 +283,9 @@ def _source(folder: Path, config: FitConfig, start: Start) -> Source:
     of_path = {str(sound.path): sound for sound in start.sounds}
     if config.frozen:
         kept = torch.load(folder / "features.pt", weights_only=True)
-        texts = tuple(of_path[path].captions for path in kept["paths"])
-        return CaptionedFeatures(kept["features"], kept["clip"], texts)
+        heard = [of_path[path] for path in kept["paths"]]
+        texts, meant = tuple(s.captions for s in heard), tuple(s.meaning for s in heard)
+        return CaptionedFeatures(kept["features"], kept["clip"], texts, meanings=meant)
     cache = caches.load(folder / "samples", "samples")
     named = [of_path.get(path, Captioned(Path(path), ())) for path in cache.paths]
     captions, meanings = [s.captions for s in named], [s.meaning for s in named]
