@@ -91,6 +91,7 @@ def partial_sinkhorn(
         if newton and violation > tolerance and slow and iterations > _TRIED:
             newton = False
             u, v, w, steps = _finish(scaled, log_a, log_b, mass, (u, v), tolerance)
+            scaled, log_a, log_b, log_mass = (x.to(u) for x in (scaled, log_a, log_b, log_mass))
             iterations += steps
             log_plan, violation = _plan(scaled, log_a, log_b, mass, (u, v, w))
     u, v, log_plan = (x.to(cost.dtype) for x in (u, v, log_plan))

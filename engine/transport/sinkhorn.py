@@ -84,11 +84,12 @@ def sinkhorn(
     g, error, iterations = _alternate(scaled, log_a, log_b, g, tolerance, max_iterations, patience)
     if newton and error > tolerance and 0 < iterations < max_iterations:
         g, steps = _finish(scaled, log_a, log_b, g, tolerance)
+        scaled, log_a, log_b = (x.to(g) for x in (scaled, log_a, log_b))
         g, error, more = _alternate(
             scaled, log_a, log_b, g, tolerance, max_iterations - iterations, None
         )
         iterations += steps + more - 1
-    log_plan = scaled.to(g) + (g + log_b)[..., None, :]
+    log_plan = scaled + (g + log_b)[..., None, :]
     f = -torch.logsumexp(log_plan, -1)
     log_plan += (f + log_a)[..., :, None]
     f, g, log_plan = ((x.to(cost.dtype)) for x in (f * epsilon, g * epsilon, log_plan))

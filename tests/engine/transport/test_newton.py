@@ -99,3 +99,14 @@ def test_it_never_ends_worse_than_it_began(rows, columns, epsilon, seed):
     last = newton.newton_ascent(cost / -epsilon, log_a, log_b, begin, 1e-10)
     assert last.error <= max(first.error, 1e-10)
     assert last.error <= 1e-10
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.01, 0.002])
+def test_single_precision_that_cannot_meet_a_tolerance_says_so(epsilon):
+    cost = matched_pairs(24, 2.0).float()[:, :20]
+    a = torch.linspace(1, 2, 24) / torch.linspace(1, 2, 24).sum()  # sums to 1 but for rounding
+    solved = sinkhorn(cost, epsilon, a, tolerance=1e-13, max_iterations=300)
+    assert not solved.converged
+    assert solved.plan.dtype == solved.f.dtype == torch.float32
+    assert solved.marginal_error < 1e-6
+    assert (solved.plan.sum(1) - a).abs().sum() < 1e-5

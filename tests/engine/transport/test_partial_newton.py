@@ -59,3 +59,14 @@ def test_every_problem_of_a_batch_is_finished():
     for cost, plan in zip(costs, together.plan, strict=True):
         alone = partial_sinkhorn(cost, 0.02, 0.6, tolerance=1e-6)
         assert torch.allclose(alone.plan, plan, atol=1e-6)
+
+
+@pytest.mark.parametrize("epsilon", [0.05, 0.01])
+def test_single_precision_that_cannot_meet_a_tolerance_says_so(epsilon):
+    solved = partial_sinkhorn(
+        problem(24).float(), epsilon, 0.85, tolerance=1e-15, max_iterations=300
+    )
+    assert not solved.converged
+    assert solved.plan.dtype == solved.log_u.dtype == torch.float32
+    assert solved.violation < 1e-6
+    assert solved.plan.sum().item() == pytest.approx(0.85, rel=1e-5)
