@@ -187,6 +187,19 @@ def test_validation_asks_with_every_caption_and_tells_what_it_cannot_hear(parts,
     assert set(exam(model)) >= {"score", "text_to_audio_r1", "audio_to_text_r1"}
 
 
+def test_the_modality_gap_of_a_validation_is_that_of_embeddings_whatever_the_metric(parts, sounds):
+    model, tokenizer = parts
+    exam = Validation(Listener(model.eval()), tokenizer, sounds, 0.3, Control())
+    before = exam(model)["modality_gap"]
+    x, _ = exam.embeddings(model)
+    assert x.norm(dim=1).allclose(torch.ones(len(x)))
+    with torch.no_grad():
+        model.metric.factor.mul_(30.0)  # as large as the paper's start of M makes it
+    assert before > 0
+    assert exam(model)["modality_gap"] == pytest.approx(before, rel=1e-5)
+    assert exam.embed(model)[0].allclose(30.0 * x)
+
+
 def test_validation_without_a_sound_is_told(parts, tmp_path):
     model, tokenizer = parts
     (tmp_path / "broken.wav").write_bytes(b"nothing")
