@@ -177,6 +177,7 @@ def test_validation_asks_with_every_caption_and_tells_what_it_cannot_hear(parts,
         lambda path, reason: told.append(path),
     )
     assert told == [broken]
+    assert exam.paths == [sound.path for sound in sounds]
     assert len(exam.texts) == 12
     owned = [[t for t, own in zip(exam.texts, row, strict=True) if own] for row in exam.relevant]
     assert [tuple(texts) for texts in owned] == [sound.captions for sound in sounds]

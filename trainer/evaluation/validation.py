@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -49,6 +50,7 @@ class Validation:
             return frames
 
         self.log_mels: list[Tensor] = []
+        self.paths: list[Path] = []
         owned: list[tuple[str, ...]] = []
         with one_thread():  # for each of those that decode
             for number, (sound, heard) in enumerate(in_order(hear, sounds)):
@@ -58,6 +60,7 @@ class Validation:
                 except AudioError as error:
                     tell(sound.path, str(error))
                     continue
+                self.paths.append(sound.path)
                 owned.append(sound.captions)
         if not owned:
             raise InputError("no sound of the validation set can be decoded")

@@ -56,7 +56,8 @@ class FullData:
         """Return what else a run's figures depend on."""
         sets = f"{self.options.audiocaps}, {self.options.clotho}, {self.options.esc50}"
         settings = sorted(arm.settings("paper").items())
-        return f"full, {sets}, fold {self.fold}, {self.steps}, {settings}"
+        encoders = f"{getattr(self.options, _ENCODERS[arm.encoder][1])}, {self.options.bert}"
+        return f"full, {sets}, {encoders}, fold {self.fold}, {self.steps}, {settings}"
 
     def can_train(self, arm: Arm) -> bool:
         """Return whether an arm is of this scale: here every sound has captions of its own."""
@@ -97,16 +98,19 @@ class FullData:
         return f"clotho:{self.options.clotho}"
 
     def _options(self, arm: Arm, run: Path, seed: int) -> argparse.Namespace:
+        trained_on = self._set(arm.domain)
         encoder, given = _ENCODERS[arm.encoder]
         weights = getattr(self.options, given)
         if weights is None:
             raise InputError(f"this table needs --{given}, the {encoder} encoder's weights")
+        if self.options.bert is None:
+            raise InputError("--scale full needs --bert, the folder of the paper's text encoder")
         return argparse.Namespace(
             **arm.settings("paper"),
             folder=run,
-            sets=[self._set(arm.domain)],
+            sets=[trained_on],
             split="train",
-            validation=self._set(arm.domain),
+            validation=trained_on,
             validation_split="val",
             encoder=encoder,
             weights=weights,
@@ -143,9 +147,8 @@ class FullData:
         cost = mahalanobis_cost(metric(x), metric(y)) / listener.model.spec.ranking.cost_scale
         cost = arm.ground(cost)
         asked = test.relevant.nonzero()
-        paths = [sound.path for sound in sounds]
         clips = range(len(cost))
-        exam = Exam(cost, test.relevant, arm.plan_epsilon, test.texts, clips, paths)
+        exam = Exam(cost, test.relevant, arm.plan_epsilon, test.texts, clips, test.paths)
         return exam, modality_gap(x[asked[:, 0]], y[asked[:, 1]])
 
     def _zero_shot(self, arm: Arm, listener: Listener, captioner: Captioner) -> tuple[Exam, float]:
