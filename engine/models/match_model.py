@@ -129,6 +129,12 @@ class Captioner:
         """Return mapped vectors (captions, rank)."""
         return self.model.map_text_features(self.features(captions))
 
+    @torch.inference_mode()
+    def embed(self, captions: Sequence[str]) -> Tensor:
+        """Return embeddings z (captions, dimensions) of length 1, before the metric."""
+        z: Tensor = self.model.text_head(self.features(captions))
+        return z
+
     @torch.no_grad()
     def features(self, captions: Sequence[str]) -> Tensor:
         """Return pooled text features (captions, width)."""

@@ -45,6 +45,26 @@ def test_retrieval_gives_the_documented_figures(sides, sounds):
     assert (figures["clips"], figures["captions"], figures["distinct_captions"]) == (12, 24, 10)
 
 
+def test_the_modality_gap_is_in_the_units_of_embeddings_not_of_the_metric(sides, sounds):
+    listener, captioner = sides
+    rows = [(str(p.relative_to(sounds)), p.parent.name) for p in sounds.rglob("*.wav")]
+    by_label, by_caption = sounds / "label", sounds / "caption"
+    by_label.mkdir()
+    by_caption.mkdir()
+    rows = [(f"../{path}", text) for path, text in rows]
+
+    def gaps() -> list[float]:
+        tagged = evaluate_zero_shot(*sides, manifest(by_label, "label", rows), Control())
+        found = evaluate_retrieval(*sides, manifest(by_caption, "caption", rows), Control())
+        return [tagged["modality_gap"], found["modality_gap"]]
+
+    before = gaps()
+    for model in (listener.model, captioner.model):
+        model.metric.factor.mul_(3.0)
+    assert min(before) > 0
+    assert gaps() == pytest.approx(before, rel=1e-5)
+
+
 def test_the_library_ranks_by_distance_where_nothing_is_blended_or_all_means_the_same(
     sides, sounds
 ):

@@ -325,6 +325,7 @@ def test_the_full_scale_trains_on_audiocaps_end_to_end(tmp_path, model_folder, m
         audiocaps=str(tmp_path / "audiocaps"),
         esc50=str(tmp_path / "esc50"),
         resnet38=tmp_path,
+        bert=tmp_path,
     )
     monkeypatch.setattr(full, "_ENCODERS", {"first": ("compact", "resnet38")})
     inner = full.FullData._options
@@ -352,3 +353,15 @@ def test_what_the_full_scale_lacks_is_told(tmp_path):
         data.figures(Arm(domain="other"), "one", 1)
     with pytest.raises(InputError, match="needs --htsat"):
         data.figures(Arm(encoder="second"), "valid", 1)
+    with pytest.raises(InputError, match="needs --bert"):
+        data.figures(Arm(), "valid", 1)
+
+
+def test_figures_of_the_full_scale_are_known_by_their_encoders_too(tmp_path):
+    def signature(**more: object) -> str:
+        given = options(tmp_path, "table2", audiocaps="x", **more)
+        return full.FullData(given, tmp_path, Control()).signature(Arm())
+
+    told = [{}, {"resnet38": "a"}, {"resnet38": "b"}, {"resnet38": "a", "bert": "c"}]
+    assert len({signature(**more) for more in told}) == 4
+    assert signature(htsat="a") == signature()  # which this arm does not hear with

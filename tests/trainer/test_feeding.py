@@ -177,6 +177,7 @@ def test_validation_asks_with_every_caption_and_tells_what_it_cannot_hear(parts,
         lambda path, reason: told.append(path),
     )
     assert told == [broken]
+    assert exam.paths == [sound.path for sound in sounds]
     assert len(exam.texts) == 12
     owned = [[t for t, own in zip(exam.texts, row, strict=True) if own] for row in exam.relevant]
     assert [tuple(texts) for texts in owned] == [sound.captions for sound in sounds]
@@ -185,6 +186,19 @@ def test_validation_asks_with_every_caption_and_tells_what_it_cannot_hear(parts,
     assert u.shape == (6, model.spec.rank)
     assert v.shape == (12, model.spec.rank)
     assert set(exam(model)) >= {"score", "text_to_audio_r1", "audio_to_text_r1"}
+
+
+def test_the_modality_gap_of_a_validation_is_that_of_embeddings_whatever_the_metric(parts, sounds):
+    model, tokenizer = parts
+    exam = Validation(Listener(model.eval()), tokenizer, sounds, 0.3, Control())
+    before = exam(model)["modality_gap"]
+    x, _ = exam.embeddings(model)
+    assert x.norm(dim=1).allclose(torch.ones(len(x)))
+    with torch.no_grad():
+        model.metric.factor.mul_(30.0)  # as large as the paper's start of M makes it
+    assert before > 0
+    assert exam(model)["modality_gap"] == pytest.approx(before, rel=1e-5)
+    assert exam.embed(model)[0].allclose(30.0 * x)
 
 
 def test_validation_without_a_sound_is_told(parts, tmp_path):

@@ -272,6 +272,12 @@ def test_losses_without_a_plan_compare_cosines_under_the_recipe():
     assert settled(RunConfig(objective=ObjectiveConfig("triplet")), OURS).ground_metric == "full"
 
 
+@pytest.mark.parametrize("metric", ["full", "diagonal", "euclidean"])
+def test_a_metric_without_a_start_of_its_own_wins_over_the_recipe_for_every_loss(metric):
+    config = RunConfig(objective=ObjectiveConfig("contrastive"))
+    assert settled(config, {**PAPER, "metric": metric}).ground_metric == metric
+
+
 @pytest.mark.parametrize(
     ("option", "value", "words"),
     [

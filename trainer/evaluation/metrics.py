@@ -71,5 +71,10 @@ def retrieval(cost: Tensor, relevant: Tensor) -> tuple[dict[str, float], dict[st
 
 
 def modality_gap(audio: Tensor, text: Tensor) -> float:
-    """Return ‖mean of audio embeddings − mean of text embeddings‖ (paper section 5.1)."""
+    """Return ‖mean of audio embeddings − mean of text embeddings‖ (paper section 5.1).
+
+    :param audio: (n, d) embeddings z of length 1, not mapped by the metric: else the gap would
+        be in units of M, and that of one metric could not be held against another's.
+    :param text: (n, d), as ``audio``.
+    """
     return float((audio.mean(0) - text.mean(0)).norm())

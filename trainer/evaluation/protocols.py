@@ -36,11 +36,16 @@ from trainer.evaluation.rankings import joint_plan, library_scores, owners
 
 @dataclass(frozen=True)
 class Heard:
-    """Embedded clips of a manifest: vectors (windows, rank) and each window's clip."""
+    """Embedded clips of a manifest: vectors (windows, rank) and each window's clip.
+
+    ``unmapped`` (windows, width) is what they were before the metric; if that was not asked
+    for, features, as ``vectors`` are.
+    """
 
     vectors: Tensor
     clip: Tensor
     paths: tuple[Path, ...]
+    unmapped: Tensor
 
     def best(self, window_scores: Tensor) -> Tensor:
         """Return each clip's best window's score, (queries, clips), of (queries, windows)."""
@@ -49,9 +54,9 @@ class Heard:
         return empty.scatter_reduce(1, index, window_scores, "amax")
 
     def means(self) -> Tensor:
-        """Return each clip's mean vector, (clips, rank)."""
-        total = self.vectors.new_zeros(len(self.paths), self.vectors.shape[1])
-        total.index_add_(0, self.clip, self.vectors)
+        """Return each clip's mean of what the metric has not mapped, (clips, width)."""
+        total = self.unmapped.new_zeros(len(self.paths), self.unmapped.shape[1])
+        total.index_add_(0, self.clip, self.unmapped)
         return total / torch.bincount(self.clip, minlength=len(self.paths))[:, None]
 
 
@@ -97,10 +102,11 @@ def hear(listener: Listener, paths: Iterable[Path], control: Control, mapped: bo
         features[path] = torch.from_numpy(heard.features)
         control.report(Progress("listening", len(features), len(unique)))
     windows = torch.tensor([len(features[path]) for path in unique])
-    vectors = torch.cat([features[path] for path in unique])
+    vectors = unmapped = torch.cat([features[path] for path in unique])
     if mapped:
-        vectors = listener.model.map_features(vectors)
-    return Heard(vectors, torch.repeat_interleave(windows), unique)
+        unmapped = listener.model.audio_head(vectors)
+        vectors = listener.model.metric(unmapped)
+    return Heard(vectors, torch.repeat_interleave(windows), unique, unmapped)
 
 
 def evaluate_zero_shot(
@@ -120,7 +126,8 @@ def evaluate_zero_shot(
     rows = read_manifest(manifest, "label")
     heard = hear(listener, (path for path, _ in rows), control)
     labels = sorted({label for _, label in rows} | set(others))
-    sentences = captioner([SENTENCE.format(label=label) for label in labels])
+    unmapped = captioner.embed([SENTENCE.format(label=label) for label in labels])
+    sentences = captioner.model.metric(unmapped)
     relevant = _relevance(rows, heard, labels)
     ranking = listener.model.spec.ranking
     cost = mahalanobis_cost(heard.vectors, sentences) / ranking.cost_scale
@@ -129,7 +136,7 @@ def evaluate_zero_shot(
     return {
         "per_clip": recall_and_map(-clip_cost, relevant, None),
         "paper": recall_and_map(joint, relevant, None),
-        "modality_gap": modality_gap(heard.means(), _texts_of(relevant, sentences)),
+        "modality_gap": modality_gap(heard.means(), _texts_of(relevant, unmapped)),
         "clips": len(heard.paths),
         "classes": len(labels),
     }
@@ -157,7 +164,8 @@ def evaluate_retrieval(
     rows = read_manifest(manifest, "caption")
     heard = hear(listener, (path for path, _ in rows), control)
     captions = sorted({caption for _, caption in rows})
-    vectors = captioner(captions)
+    unmapped = captioner.embed(captions)
+    vectors = captioner.model.metric(unmapped)
     relevant = _relevance(rows, heard, captions)
     place = {caption: index for index, caption in enumerate(captions)}
     asked = torch.tensor([place[caption] for _, caption in rows])
@@ -176,7 +184,7 @@ def evaluate_retrieval(
     to_audio = heard.best(library_scores(cost, owner, ranking.epsilon, blend))
     forward = recall_and_map(to_audio[asked], relevant.T[asked])
     result["library"] = {"text_to_audio": _at_ten(forward)}
-    gap = modality_gap(heard.means(), _texts_of(relevant, vectors))
+    gap = modality_gap(heard.means(), _texts_of(relevant, unmapped))
     sizes = {"clips": len(heard.paths), "captions": len(rows), "distinct_captions": len(captions)}
     return {**result, "blend": blend, "modality_gap": gap, **sizes}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -49,6 +50,7 @@ class Validation:
             return frames
 
         self.log_mels: list[Tensor] = []
+        self.paths: list[Path] = []
         owned: list[tuple[str, ...]] = []
         with one_thread():  # for each of those that decode
             for number, (sound, heard) in enumerate(in_order(hear, sounds)):
@@ -58,6 +60,7 @@ class Validation:
                 except AudioError as error:
                     tell(sound.path, str(error))
                     continue
+                self.paths.append(sound.path)
                 owned.append(sound.captions)
         if not owned:
             raise InputError("no sound of the validation set can be decoded")
@@ -70,7 +73,8 @@ class Validation:
     @torch.inference_mode()
     def __call__(self, model: MatchModel) -> dict[str, float]:
         """Return the model's figures."""
-        u, v = self.embed(model)
+        x, y = self.embeddings(model)
+        u, v = _mapped(model, x, y)
         cost = mahalanobis_cost(u, v)
         asked = self.relevant.nonzero()
         forward, backward = retrieval(cost, self.relevant)
@@ -80,17 +84,27 @@ class Validation:
             "text_to_audio_r10": forward["r10"],
             "audio_to_text_r1": backward["r1"],
             "audio_to_text_r10": backward["r10"],
-            "modality_gap": modality_gap(u[asked[:, 0]], v[asked[:, 1]]),
+            "modality_gap": modality_gap(x[asked[:, 0]], y[asked[:, 1]]),
         }
 
     @torch.inference_mode()
     def embed(self, model: MatchModel) -> tuple[Tensor, Tensor]:
-        """Return mapped vectors of the sounds and of the distinct captions, on the CPU.
+        """Return mapped vectors of the sounds and of the distinct captions, on the CPU."""
+        return _mapped(model, *self.embeddings(model))
+
+    @torch.inference_mode()
+    def embeddings(self, model: MatchModel) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`embed` does before the metric maps it: z of length 1.
 
         The model moves to the device of this validation.
         """
         model = model.to(self.device)
         at_once = 64 if model.device.type == "cuda" else 16
         features = Listener(model).features([m.float() for m in self.log_mels], at_once)
-        u = model.map_features(features.to(model.device))
-        return u.cpu(), Captioner(model, self.tokenizer)(self.texts).cpu()
+        x = model.audio_head(features.to(model.device))
+        return x.cpu(), Captioner(model, self.tokenizer).embed(self.texts).cpu()
+
+
+def _mapped(model: MatchModel, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    u, v = (model.metric(z.to(model.device)).cpu() for z in (x, y))
+    return u, v

@@ -56,7 +56,8 @@ class FullData:
         """Return what else a run's figures depend on."""
         sets = f"{self.options.audiocaps}, {self.options.clotho}, {self.options.esc50}"
         settings = sorted(arm.settings("paper").items())
-        return f"full, {sets}, fold {self.fold}, {self.steps}, {settings}"
+        encoders = f"{getattr(self.options, _ENCODERS[arm.encoder][1])}, {self.options.bert}"
+        return f"full, {sets}, {encoders}, fold {self.fold}, {self.steps}, {settings}"
 
     def can_train(self, arm: Arm) -> bool:
         """Return whether an arm is of this scale: here every sound has captions of its own."""
@@ -97,16 +98,19 @@ class FullData:
         return f"clotho:{self.options.clotho}"
 
     def _options(self, arm: Arm, run: Path, seed: int) -> argparse.Namespace:
+        trained_on = self._set(arm.domain)
         encoder, given = _ENCODERS[arm.encoder]
         weights = getattr(self.options, given)
         if weights is None:
             raise InputError(f"this table needs --{given}, the {encoder} encoder's weights")
+        if self.options.bert is None:
+            raise InputError("--scale full needs --bert, the folder of the paper's text encoder")
         return argparse.Namespace(
             **arm.settings("paper"),
             folder=run,
-            sets=[self._set(arm.domain)],
+            sets=[trained_on],
             split="train",
-            validation=self._set(arm.domain),
+            validation=trained_on,
             validation_split="val",
             encoder=encoder,
             weights=weights,
@@ -138,13 +142,14 @@ class FullData:
         with LeftOut() as skipped:
             sounds = read_set(name, "test", skipped)
         test = Validation(listener, captioner.tokenizer, sounds, _LONGEST_S, self.control)
-        u, v = test.embed(listener.model)
-        cost = arm.ground(mahalanobis_cost(u, v) / listener.model.spec.ranking.cost_scale)
+        x, y = test.embeddings(listener.model)
+        metric = listener.model.metric
+        cost = mahalanobis_cost(metric(x), metric(y)) / listener.model.spec.ranking.cost_scale
+        cost = arm.ground(cost)
         asked = test.relevant.nonzero()
-        paths = [sound.path for sound in sounds]
         clips = range(len(cost))
-        exam = Exam(cost, test.relevant, arm.plan_epsilon, test.texts, clips, paths)
-        return exam, modality_gap(u[asked[:, 0]], v[asked[:, 1]])
+        exam = Exam(cost, test.relevant, arm.plan_epsilon, test.texts, clips, test.paths)
+        return exam, modality_gap(x[asked[:, 0]], y[asked[:, 1]])
 
     def _zero_shot(self, arm: Arm, listener: Listener, captioner: Captioner) -> tuple[Exam, float]:
         """Return what a model makes of a fold of ESC-50, and the modality gap."""
@@ -154,9 +159,9 @@ class FullData:
         labels = [sound.captions[0] for sound in sounds]
         names = sorted(set(labels))
         relevant = of_labels(labels, names)
-        v = captioner([SENTENCE.format(label=name) for name in names])
-        cost = -heard.best(-mahalanobis_cost(heard.vectors, v).T).T
+        y = captioner.embed([SENTENCE.format(label=name) for name in names])
+        cost = -heard.best(-mahalanobis_cost(heard.vectors, captioner.model.metric(y)).T).T
         cost = arm.ground(cost / listener.model.spec.ranking.cost_scale)
         groups, paths = range(len(sounds)), [sound.path for sound in sounds]
         exam = Exam(cost, relevant, arm.plan_epsilon, names, groups, paths)
-        return exam, modality_gap(heard.means(), v[relevant.float().argmax(1)])
+        return exam, modality_gap(heard.means(), y[relevant.float().argmax(1)])

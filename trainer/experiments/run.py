@@ -27,6 +27,7 @@ _ERRORS = (
     "as one); of a single seed the latter alone. λ of the library's ranking was chosen on no "
     "data: both are printed."
 )
+_MEASURED = 2  # raise it when figures are measured otherwise: kept ones are then no good
 
 
 def run_experiment(options: argparse.Namespace) -> None:
@@ -69,6 +70,7 @@ def _kept(
 ) -> Figures:
     """Return the figures of one run, measured now or before."""
     key = {"arm": asdict(arm), "test": test, "seed": seed, "signature": signature}
+    key["measured"] = _MEASURED
     path = folder / f"{digest(key)}.json"
     if path.is_file():
         kept: Figures = json.loads(path.read_text(encoding="utf-8"))["figures"]

@@ -192,13 +192,14 @@ class SmallData:
         labels = [clip.merged for clip in clips]
         names = sorted({*labels, *_NAMES.get(split, ())})
         form = SENTENCE if split in _NAMES else "{label}"
-        u = model.map_features(self._heard(arm.encoder)[split][rows])
-        v = Captioner(model, self.tokenizer)([form.format(label=name) for name in names])
+        x = model.audio_head(self._heard(arm.encoder)[split][rows])
+        y = Captioner(model, self.tokenizer).embed([form.format(label=name) for name in names])
         relevant = of_labels(labels, names)
-        cost = arm.ground(mahalanobis_cost(u, v) / model.spec.ranking.cost_scale)
+        cost = mahalanobis_cost(model.metric(x), model.metric(y))
+        cost = arm.ground(cost / model.spec.ranking.cost_scale)
         groups, paths = [clip.group for clip in clips], [clip.path for clip in clips]
         exam = Exam(cost, relevant, arm.plan_epsilon, names, groups, paths)
-        return exam, modality_gap(u, v[relevant.float().argmax(1)])
+        return exam, modality_gap(x, y[relevant.float().argmax(1)])
 
     def _heard(self, encoder: str) -> dict[str, Tensor]:
         """Return an encoder's features of every split, heard when they are first asked for."""

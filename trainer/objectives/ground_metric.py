@@ -162,6 +162,7 @@ class PaperCodeMetric(GroundMetric):
 
 
 METRICS = ("full", "diagonal", "euclidean", "projected", "paper_code")
+WITH_START = ("projected", "paper_code")  # whose parameter is M
 STARTS = ("identity", "symmetric")
 SCALES = ("fixed", "batch_max")
 

@@ -114,8 +114,8 @@ def mltm_loss(
 ) -> Tensor:
     """Return the m-LTM loss KL(π̂ ‖ π) of a batch, a scalar ≥ 0 (when converged).
 
-    Inputs: ``cost`` (b, b), audio by text, already divided by its scale (a constant: the
-    gradient does not pass through the scale); ``target`` (b, b) from :func:`target_plan`.
+    Inputs: ``cost`` (b, b), audio by text, in units of ε's; ``target`` (b, b) from
+    :func:`target_plan`.
     Relation: with π̂ = Eye/b this is −(1/b) Σ log π_ii − log b.  With π converged and its
     marginals those of π̂, the envelope theorem gives ∂loss/∂C = (π̂ − π)/ε.
     Reference: *Revisiting Deep Audio-Text Retrieval Through the Lens of Transportation*,

@@ -79,7 +79,7 @@ class FitConfig:
     cost_scale: str = _settled("cost_scale", "what costs are divided by", None, SCALES)
     pull: float = _option(0.0, "of the factor to the identity", NOT_NEGATIVE)
     dimensions: int = _settled("dimensions", "of the joint space", COUNT)
-    epochs: float = _settled("epochs", "how often every sound is drawn", POSITIVE)
+    epochs: float = _settled("epochs", "times as many pairs as there are captions", POSITIVE)
     steps: int | None = _option(None, "instead of --epochs", COUNT)
     batch: int = _settled("batch", "pairs under one plan", PAIRS)
     micro_batch: int = _option(32, "rows at a time, one plan for all", COUNT)

@@ -16,6 +16,7 @@ from trainer.data.augment import Disguise
 from trainer.loop.config import RunConfig
 from trainer.loop.embedding import Embedder
 from trainer.loop.run import Run
+from trainer.objectives.ground_metric import WITH_START
 from trainer.objectives.losses import TRANSPORT
 
 _NO_DISGUISE = Disguise(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
@@ -27,7 +28,7 @@ def settled(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
 
     Losses without a plan compare cosines: M as the paper starts it is not for them.
     """
-    starts_apart = chosen["metric_start"] == "symmetric"
+    starts_apart = chosen["metric"] in WITH_START and chosen["metric_start"] == "symmetric"
     if starts_apart and config.objective.name not in TRANSPORT:
         chosen = {**chosen, "metric": "euclidean"}
     return replace(
