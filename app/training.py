@@ -12,7 +12,7 @@ from app.terminal import as_json
 from engine.plain_text import one_line
 from trainer.cli import main
 
-_QUIET = ("loss", "way", "chosen", "stopped", "resumed")  # of a run; they stand in its log
+_QUIET = ("loss", "way", "chosen", "stopped", "resumed", "fed")  # of a run; they stand in its log
 
 
 def train(arguments: Sequence[str]) -> int:
