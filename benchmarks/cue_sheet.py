@@ -36,9 +36,9 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials, ranking, zero)
         hits = find_words(library, [[word] for word in cue.text.split()])
-        coverage = hits.coverage_of(windows.sound_ids)
-        fits = (logit > 0) | (coverage > 0.999)
-        gains.append(np.where(fits, np.maximum(logit, 0) + words_bonus(coverage), 0.0))
+        fits = (logit > 0) | np.isin(windows.sound_ids, hits.complete)
+        gain = np.maximum(logit, 0) + words_bonus(hits.weights_of(windows.sound_ids))
+        gains.append(np.where(fits, gain, 0.0))
     return np.array(gains)
 
 

@@ -125,7 +125,7 @@ def compare(
     words = []
     for query in parsed:
         hits = find_words(library, query.keywords)
-        words.append([int(i) for i in hits.sound_ids[np.argsort(-hits.coverage, kind="stable")]])
+        words.append([int(i) for i in hits.sound_ids[hits.fullest(len(hits.sound_ids))]])
     together = orders()
     weight, rank.WORDS_WEIGHT = rank.WORDS_WEIGHT, 0.0
     sound = orders()
@@ -135,7 +135,7 @@ def compare(
         "sound alone": mean_ap(sound, relevant),
         "words alone": mean_ap(words, relevant),
         "reciprocal-rank fusion, k = 60": mean_ap(fused, relevant),
-        f"both: score + {weight:g} coverage²": mean_ap(together, relevant),
+        f"both: score + {weight:g} BM25": mean_ap(together, relevant),
     }
 
 

@@ -26,7 +26,6 @@ _LOCK_COLUMNS = ("locked", "lock", "path")
 _SPARE = 100  # windows a cue is offered beyond what all cues together could take
 _MOST_OFFERED = 4000
 _NAMED = 100  # sounds that hold most of a cue's words, which are offered beside the nearest
-_ALL_WORDS = 0.999
 
 
 @dataclass(frozen=True)
@@ -187,9 +186,9 @@ def _pairs(
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials[own], ranking, zero)
-        coverage = hits.coverage_of(windows.sound_ids[own])
-        fits = (logit > floor) | (coverage > _ALL_WORDS)
-        gain = np.maximum(logit - floor, 0.0) + words_bonus(coverage)
+        ids = windows.sound_ids[own]
+        fits = (logit > floor) | np.isin(ids, hits.complete)
+        gain = np.maximum(logit - floor, 0.0) + words_bonus(hits.weights_of(ids))
         rows.append(own)
         gains.append(np.where(fits, gain, -np.inf))
         strengths.append(strengths_of(cost, windows.potentials[own], ranking, zero))

@@ -14,7 +14,7 @@ from engine.models.spec import Ranking
 from engine.store.vectors import Floats, Integers
 
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
-WORDS_WEIGHT = 10.0  # what all words of a query are worth, in units of ε (docs/decisions/0009)
+WORDS_WEIGHT = 1.2  # of a word's inverse document frequency, in units of ε (docs/decisions/0009)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def log_odds_of(
     return log_odds
 
 
-def words_bonus(coverage: Floats) -> Floats:
-    """Return what a share of the query's words adds to a score: its square counts."""
-    bonus: Floats = np.float32(WORDS_WEIGHT) * np.square(coverage)
+def words_bonus(weights: Floats) -> Floats:
+    """Return what the words that sounds hold add to their scores; see ``KeywordHits.weights``."""
+    bonus: Floats = np.float32(WORDS_WEIGHT) * weights
     return bonus

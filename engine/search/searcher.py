@@ -246,11 +246,11 @@ class Searcher:
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
-            bonus = words_bonus(named.coverage_of(windows.sound_ids[rows]))
+            bonus = words_bonus(named.weights_of(windows.sound_ids[rows]))
         cost = self.nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
-        matches = self._matches(rows, ranked, named.complete if named else frozenset())
+        matches = self._matches(rows, ranked, named)
         if named is not None:
             least = min((match.score for match in matches), default=0.0)
             matches += self._unheard(named, fitting, least)
@@ -273,7 +273,7 @@ class Searcher:
         may = self.nearest.windows.present[rows]
         return rows[may if among is None else may & among[rows]]
 
-    def _matches(self, rows: Integers, ranked: Ranked, complete: frozenset[int]) -> list[Match]:
+    def _matches(self, rows: Integers, ranked: Ranked, named: KeywordHits | None) -> list[Match]:
         windows = self.nearest.windows
         chosen = rows[ranked.places]
         ids = [int(i) for i in windows.sound_ids[chosen]]
@@ -285,7 +285,7 @@ class Searcher:
                 strength=float(strength),
                 start_s=float(windows.starts_s[window]),
                 end_s=float(windows.ends_s[window]),
-                keyword_match=sound_id in complete,
+                keyword_match=named is not None and named.is_complete(sound_id),
                 tags=tuple(tags.get(sound_id, ())),
             )
             for sound_id, window, score, strength in zip(
@@ -312,10 +312,10 @@ class Searcher:
                 strength=0.0,
                 start_s=0.0,
                 end_s=sounds[sound_id].duration_s,
-                keyword_match=sound_id in named.complete,
+                keyword_match=named.is_complete(sound_id),
                 tags=tuple(tags.get(sound_id, ())),
             )
-            for sound_id, bonus in zip(ids, words_bonus(named.coverage[places]), strict=True)
+            for sound_id, bonus in zip(ids, words_bonus(named.weights[places]), strict=True)
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
 

@@ -47,13 +47,13 @@ def test_calibrated_strength_falls_with_the_score():
     assert np.allclose(ranked.strengths, expected[ranked.places], atol=1e-3)
 
 
-def test_all_words_outweigh_half_of_them_fourfold():
-    bonus = words_bonus(np.array([1.0, 0.5, 0.0], np.float32))
-    assert np.allclose(bonus, [WORDS_WEIGHT, WORDS_WEIGHT / 4, 0.0])
-    ids = np.array([1, 2, 3])
-    cost, nothing = np.full(3, 0.9, np.float32), np.zeros(3, np.float32)
-    ranked = rank(cost, nothing, ids, Ranking(), 0.0, 3, bonus[::-1])
-    assert ranked.places.tolist() == [2, 1, 0]
+def test_a_rare_right_word_outweighs_a_vague_likeness_and_a_common_one_does_not():
+    rare, common = 8.0, 0.5  # of one sound in 3,000, and of most
+    bonus = words_bonus(np.array([rare, common, 0.0], np.float32))
+    assert np.allclose(bonus, [WORDS_WEIGHT * rare, WORDS_WEIGHT * common, 0.0])
+    cost, nothing = np.array([1.3, 1.3, 1.1], np.float32), np.zeros(3, np.float32)
+    ranked = rank(cost, nothing, np.array([1, 2, 3]), Ranking(), 0.0, 3, bonus)
+    assert ranked.places.tolist() == [0, 2, 1]
 
 
 def test_an_empty_library_gives_nothing():
