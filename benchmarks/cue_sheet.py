@@ -36,9 +36,7 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials, ranking, zero)
         hits = find_words(library, [[word] for word in cue.text.split()])
-        fits = (logit > 0) | np.isin(windows.sound_ids, hits.complete)
-        gain = np.maximum(logit, 0) + words_bonus(hits.weights_of(windows.sound_ids))
-        gains.append(np.where(fits, gain, 0.0))
+        gains.append(np.maximum(logit + words_bonus(hits.weights_of(windows.sound_ids)), 0.0))
     return np.array(gains)
 
 

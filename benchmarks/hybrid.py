@@ -117,10 +117,7 @@ def compare(
 
     def orders() -> list[list[int]]:
         answers = [searcher.search_text(query, 50).matches for query in parsed]
-        return [
-            [match.sound.id for match in sorted(found, key=lambda match: -match.score)]
-            for found in answers
-        ]
+        return [[match.sound.id for match in found] for found in answers]
 
     words = []
     for query in parsed:

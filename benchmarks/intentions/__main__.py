@@ -29,8 +29,8 @@ from engine.models.catalog import find_model
 from engine.progress import Control
 from engine.search import Searcher
 from engine.search.grammar import parse
+from engine.search.names import search_names
 from engine.search.rank import rank
-from engine.search.searcher import search_names
 from engine.store import Library
 from engine.store.keywords import find_words
 from trainer.data.manifest import data_folder

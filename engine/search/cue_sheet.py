@@ -97,9 +97,8 @@ def solve_cues(
 ) -> list[CueAnswer]:
     """Return for every cue its clips; each clip once, empty where nothing is strong enough.
 
-    The gain of a clip is the log-odds of its match strength, above the model's divider, plus
-    what the words of its name, header and tags add to a search; as there, a clip that holds
-    all words fits whatever it sounds like.
+    The gain of a clip is the log-odds of its match strength, above the model's divider; the words
+    of its name, header and tags count in it as they do in a search.
 
     :raises InputError: a cue says no word, or a locked file is not in the library.
     """
@@ -186,12 +185,10 @@ def _pairs(
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials[own], ranking, zero)
-        ids = windows.sound_ids[own]
-        fits = (logit > floor) | np.isin(ids, hits.complete)
-        gain = np.maximum(logit - floor, 0.0) + words_bonus(hits.weights_of(ids))
+        logit = logit + words_bonus(hits.weights_of(windows.sound_ids[own]))
         rows.append(own)
-        gains.append(np.where(fits, gain, -np.inf))
-        strengths.append(strengths_of(cost, windows.potentials[own], ranking, zero))
+        gains.append(np.where(logit > floor, logit - floor, -np.inf))
+        strengths.append(strengths_of(logit))
     lengths = [len(own) for own in rows]
     flat = np.concatenate(rows)
     numbers = np.repeat(np.arange(len(cues)), lengths)

@@ -6,23 +6,24 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import InputError, LibraryError
 from engine.models.spec import read_spec
 from engine.paths import spelled_out
+from engine.search.answer import Answer, Match, Reading, count_strong
 from engine.search.grammar import Query, parse
+from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
-from engine.search.rank import Ranked, rank, words_bonus
-from engine.store import Library, SoundRow
+from engine.search.rank import UNHEARD, Ranked, rank, strengths_of, words_bonus
+from engine.store import Library
 from engine.store.conditions import Condition, sounds_where
-from engine.store.keywords import KeywordHits, find_words, match_words
+from engine.store.keywords import KeywordHits, find_words
 from engine.store.places import sound_at
 from engine.store.tags import accepted_tags
 from engine.store.vectors import Booleans, Floats, Integers, load_vectors
@@ -36,38 +37,6 @@ _CANDIDATES = 40  # windows that are ranked at least
 _MOST_NAMED = 2000  # sounds that hold words of the query, which are ranked beside the nearest
 _FEW_TEXTS = 8
 _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/decisions/0009)
-
-
-@dataclass(frozen=True)
-class Match:
-    """One result: the sound, its best moment in seconds, score, strength in [0, 1].
-
-    ``keyword_match``: all words of the query stand in its name, folders, header or tags.
-    """
-
-    sound: SoundRow
-    score: float
-    strength: float
-    start_s: float
-    end_s: float
-    keyword_match: bool
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The best results: first the ``strong`` ones above the divider, then the weak ones.
-
-    Either part is ordered by score.  A sound that holds all words of the query is strong, too.
-    ``asked`` is the query as vectors and g_q, for :func:`engine.search.explain.explain`.
-    """
-
-    query: str
-    model: str
-    matches: tuple[Match, ...]
-    strong: int
-    took_ms: float
-    asked: tuple[Floats, float] | None = field(default=None, repr=False, compare=False)
 
 
 class Searcher:
@@ -102,13 +71,13 @@ class Searcher:
         began = time.perf_counter()
         query = parse(text) if isinstance(text, str) else text
         if not query.groups:
-            return _listed(self._library, query, limit, began, self.spec.name)
+            return list_sounds(self._library, query, limit, began, self.spec.name)
         named = self._beside.submit(find_words, self._library, query.keywords)
         vectors = self.text_vectors(query.descriptions)
         potential = self.query_potential(vectors)
         fitting = self._fitting(query.conditions)
         found = self._found(vectors, potential, limit, fitting, named.result())
-        return self._counted(query.text, found, began, (vectors, potential))
+        return self._answer(query.text, *found, began)
 
     def search_sound(
         self,
@@ -152,11 +121,11 @@ class Searcher:
         potential = self.query_potential(queries, sound=True)
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
         fitting = self._fitting(more.conditions if more else ())
-        found = self._found(queries, potential, limit + len(own), fitting, None)
+        found, reading = self._found(queries, potential, limit + len(own), fitting, None)
         kept = [match for match in found if match.sound.path not in own][:limit]
         signed = [("+", plus), ("-", minus)]
         shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
-        return self._counted(" ".join(shown), kept, began, (queries, potential))
+        return self._answer(" ".join(shown), kept, reading, began)
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
@@ -239,7 +208,7 @@ class Searcher:
         limit: int,
         fitting: Integers | None,
         named: KeywordHits | None,
-    ) -> list[Match]:
+    ) -> tuple[list[Match], Reading]:
         windows, ranking = self.nearest.windows, self.spec.ranking
         among = None if fitting is None else _is_of(windows.sound_ids, fitting)
         rows = self._candidates(queries, limit, among)
@@ -252,10 +221,9 @@ class Searcher:
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
         matches = self._matches(rows, ranked, named)
         if named is not None:
-            least = min((match.score for match in matches), default=0.0)
-            matches += self._unheard(named, fitting, least)
+            matches += self._unheard(named, fitting, ranked.zero)
             matches.sort(key=lambda match: -match.score)
-        return matches[:limit]
+        return matches[:limit], Reading(queries, ranked.zero, named)
 
     def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
         """Return windows that include the best of at least ``limit`` sounds, if there are."""
@@ -287,17 +255,19 @@ class Searcher:
                 end_s=float(windows.ends_s[window]),
                 keyword_match=named is not None and named.is_complete(sound_id),
                 tags=tuple(tags.get(sound_id, ())),
+                words=named.held_by(sound_id) if named else (),
+                words_share=float(share),
             )
-            for sound_id, window, score, strength in zip(
-                ids, chosen, ranked.scores, ranked.strengths, strict=True
+            for sound_id, window, score, strength, share in zip(
+                ids, chosen, ranked.scores, ranked.strengths, ranked.words_shares, strict=True
             )
             if sound_id in sounds
         ]
 
-    def _unheard(self, named: KeywordHits, fitting: Integers | None, least: float) -> list[Match]:
+    def _unheard(self, named: KeywordHits, fitting: Integers | None, zero: float) -> list[Match]:
         """Return sounds that hold words of the query and wait to be listened to.
 
-        They stand where their words put them, above the least of the sounds that were ranked.
+        For their likeness, of which nothing is known, they are given that of sounds in general.
         """
         order = named.fullest(_MOST_NAMED)
         places = order[~self.nearest.has_windows(named.sound_ids[order])]
@@ -305,86 +275,31 @@ class Searcher:
             places = places[np.isin(named.sound_ids[places], fitting)]
         ids = named.sound_ids[places].tolist()
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        log_odds = UNHEARD + words_bonus(named.weights[places])
         return [
             Match(
                 sound=sounds[sound_id],
-                score=least + float(bonus),
-                strength=0.0,
+                score=float(evidence) - zero,
+                strength=float(strength),
                 start_s=0.0,
                 end_s=sounds[sound_id].duration_s,
                 keyword_match=named.is_complete(sound_id),
                 tags=tuple(tags.get(sound_id, ())),
+                words=named.held_by(sound_id),
+                words_share=1.0,
             )
-            for sound_id, bonus in zip(ids, words_bonus(named.weights[places]), strict=True)
+            for sound_id, evidence, strength in zip(
+                ids, log_odds, strengths_of(log_odds), strict=True
+            )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
 
-    def _counted(
-        self, shown: str, matches: Sequence[Match], began: float, asked: tuple[Floats, float]
+    def _answer(
+        self, shown: str, matches: Sequence[Match], reading: Reading, began: float
     ) -> Answer:
-        divider = self.spec.ranking.divider
-        is_strong = [match.strength >= divider or match.keyword_match for match in matches]
-        strong = [match for match, above in zip(matches, is_strong, strict=True) if above]
-        weak = [match for match, above in zip(matches, is_strong, strict=True) if not above]
+        strong = count_strong(matches, self.spec.ranking.divider)
         took_ms = 1000 * (time.perf_counter() - began)
-        return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms, asked)
-
-
-def search_names(library: Library, text: str | Query, limit: int = 20) -> Answer:
-    """Return the sounds that hold every word of ``text``; no model is loaded.
-
-    :raises InputError: the text makes no sense as a query.
-    """
-    began = time.perf_counter()
-    query = parse(text) if isinstance(text, str) else text
-    return _listed(library, query, limit, began, "names")
-
-
-def to_dict(answer: Answer) -> dict[str, Any]:
-    """Return an answer as the search JSON of the command line."""
-    results = [
-        {
-            "rank": number,
-            "path": match.sound.path,
-            "score": match.score,
-            "strength": match.strength,
-            "start_s": match.start_s,
-            "end_s": match.end_s,
-            "keyword_match": match.keyword_match,
-            "duration_s": match.sound.duration_s,
-            "tags": list(match.tags),
-        }
-        for number, match in enumerate(answer.matches, start=1)
-    ]
-    return {
-        "query": answer.query,
-        "model": answer.model,
-        "results": results,
-        "strong": answer.strong,
-        "took_ms": answer.took_ms,
-    }
-
-
-def _listed(library: Library, query: Query, limit: int, began: float, model: str) -> Answer:
-    """Return the sounds that hold all words and fulfil the conditions; nothing is heard."""
-    hits = match_words(library, query.groups, query.conditions, limit)
-    ids = [sound_id for sound_id, _ in hits]
-    sounds, tags = library.sounds(ids), accepted_tags(library, ids)
-    matches = tuple(
-        Match(
-            sounds[sound_id],
-            score,
-            1.0,
-            0.0,
-            sounds[sound_id].duration_s,
-            keyword_match=True,
-            tags=tuple(tags.get(sound_id, ())),
-        )
-        for sound_id, score in hits
-        if sound_id in sounds
-    )
-    took_ms = 1000 * (time.perf_counter() - began)
-    return Answer(query.text, model, matches, len(matches), took_ms)
+        return Answer(shown, self.spec.name, tuple(matches), strong, took_ms, reading)
 
 
 def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:

@@ -71,6 +71,8 @@ def test_index_search_similar_status_and_skipped_speak_json(tmp_path, sounds, mo
         "start_s",
         "end_s",
         "keyword_match",
+        "words",
+        "words_share",
         "duration_s",
         "tags",
     }
