@@ -31,7 +31,7 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     nearest, ranking = searcher.nearest, searcher.spec.ranking
     windows, rows = nearest.windows, np.arange(len(nearest.windows.present))
     gains = []
-    for cue, query in zip(cues, searcher.text_vectors([c.text for c in cues]), strict=True):
+    for cue, query in zip(cues, searcher.query_vectors([c.text for c in cues]), strict=True):
         cost = nearest.costs(query[None], rows)
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials, ranking, zero)

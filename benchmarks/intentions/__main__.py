@@ -49,7 +49,7 @@ def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
         return [int(i) for i in hits.sound_ids[hits.fullest(BEST)]]
 
     def sound(text: str) -> list[int]:
-        vectors = searcher.text_vectors(parse(text).descriptions)
+        vectors = searcher.query_vectors(parse(text).descriptions)
         windows, ranking = searcher.nearest.windows, searcher.spec.ranking
         rows = np.flatnonzero(windows.present)
         cost, ids = searcher.nearest.costs(vectors, rows), windows.sound_ids[rows]

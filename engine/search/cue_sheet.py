@@ -172,7 +172,7 @@ def _pairs(
     """Return every cue's best windows with gains, and their strengths."""
     nearest, ranking = searcher.nearest, searcher.spec.ranking
     windows = nearest.windows
-    queries = searcher.text_vectors([cue.text for cue in cues])
+    queries = searcher.query_vectors([cue.text for cue in cues])
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
     floor = math.log(ranking.divider / (1 - ranking.divider))

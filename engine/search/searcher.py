@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.errors import InputError, LibraryError
-from engine.models.spec import read_spec
+from engine.models.spec import ModelSpec, read_spec
 from engine.paths import spelled_out
 from engine.search.answer import Answer, Match, Reading, count_strong
 from engine.search.grammar import Query, parse
@@ -21,6 +21,7 @@ from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
 from engine.search.rank import UNHEARD, Ranked, rank, strengths_of, words_bonus
+from engine.search.wording import wordings
 from engine.store import Library
 from engine.store.conditions import Condition, sounds_where
 from engine.store.keywords import KeywordHits, find_words
@@ -73,11 +74,11 @@ class Searcher:
         if not query.groups:
             return list_sounds(self._library, query, limit, began, self.spec.name)
         named = self._beside.submit(find_words, self._library, query.keywords)
-        vectors = self.text_vectors(query.descriptions)
+        vectors = self.query_vectors(query.descriptions)
         potential = self.query_potential(vectors)
-        fitting = self._fitting(query.conditions)
+        fitting = _fitting(self._library, query.conditions)
         found = self._found(vectors, potential, limit, fitting, named.result())
-        return self._answer(query.text, *found, began)
+        return _answer(self.spec, query.text, *found, began)
 
     def search_sound(
         self,
@@ -120,18 +121,28 @@ class Searcher:
         queries = queries.astype(np.float32)
         potential = self.query_potential(queries, sound=True)
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
-        fitting = self._fitting(more.conditions if more else ())
+        fitting = _fitting(self._library, more.conditions if more else ())
         found, reading = self._found(queries, potential, limit + len(own), fitting, None)
         kept = [match for match in found if match.sound.path not in own][:limit]
         signed = [("+", plus), ("-", minus)]
         shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
-        return self._answer(" ".join(shown), kept, reading, began)
+        return _answer(self.spec, " ".join(shown), kept, reading, began)
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
-        vectors = self.text_vectors(["warm"])
+        vectors = self.query_vectors(["warm"])
         self.query_potential(vectors)
         self.nearest.best(vectors, 1, None)
+
+    def query_vectors(self, descriptions: Sequence[str]) -> Floats:
+        """Return mapped vectors (descriptions, rank) of what to search for.
+
+        Each is half what was typed and half a sentence (:mod:`engine.search.wording`).
+        """
+        few = 2 * len(descriptions) <= _FEW_TEXTS
+        with one_thread() if few else nullcontext():
+            vectors: Floats = self._captioner.between([*map(wordings, descriptions)]).numpy()
+        return vectors
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return mapped vectors (texts, rank)."""
@@ -184,7 +195,7 @@ class Searcher:
         if not texts:
             return np.zeros((1, self.spec.rank), np.float32)
         middle = self._captioner.model.bank_vectors.mean(0, keepdim=True).numpy()
-        direction: Floats = self.text_vectors(texts).mean(0, keepdims=True) - middle
+        direction: Floats = self.query_vectors(texts).mean(0, keepdims=True) - middle
         return direction
 
     def _vectors_of(self, sound: QuerySound) -> Floats:
@@ -196,10 +207,6 @@ class Searcher:
                 own: Floats = np.asarray(self.nearest.windows.vectors[rows]).astype(np.float32)
                 return own
         return hear(self._listener, sound)
-
-    def _fitting(self, conditions: Sequence[Condition]) -> Integers | None:
-        """Return the ids of the sounds that fulfil the conditions; None: all may be found."""
-        return sounds_where(self._library, conditions) if conditions else None
 
     def _found(
         self,
@@ -294,12 +301,18 @@ class Searcher:
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
 
-    def _answer(
-        self, shown: str, matches: Sequence[Match], reading: Reading, began: float
-    ) -> Answer:
-        strong = count_strong(matches, self.spec.ranking.divider)
-        took_ms = 1000 * (time.perf_counter() - began)
-        return Answer(shown, self.spec.name, tuple(matches), strong, took_ms, reading)
+
+def _answer(
+    spec: ModelSpec, shown: str, matches: Sequence[Match], reading: Reading, began: float
+) -> Answer:
+    strong = count_strong(matches, spec.ranking.divider)
+    took_ms = 1000 * (time.perf_counter() - began)
+    return Answer(shown, spec.name, tuple(matches), strong, took_ms, reading)
+
+
+def _fitting(library: Library, conditions: Sequence[Condition]) -> Integers | None:
+    """Return the ids of the sounds that fulfil the conditions; None: all may be found."""
+    return sounds_where(library, conditions) if conditions else None
 
 
 def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:
