@@ -253,6 +253,7 @@ class Searcher:
         chosen = rows[ranked.places]
         ids = [int(i) for i in windows.sound_ids[chosen]]
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        words, complete = _words_of(named, np.array(ids, np.int64))
         return [
             Match(
                 sound=sounds[sound_id],
@@ -260,13 +261,13 @@ class Searcher:
                 strength=float(strength),
                 start_s=float(windows.starts_s[window]),
                 end_s=float(windows.ends_s[window]),
-                keyword_match=named is not None and named.is_complete(sound_id),
+                keyword_match=complete[place],
                 tags=tuple(tags.get(sound_id, ())),
-                words=named.held_by(sound_id) if named else (),
+                words=words[place],
                 words_share=float(share),
             )
-            for sound_id, window, score, strength, share in zip(
-                ids, chosen, ranked.scores, ranked.strengths, ranked.words_shares, strict=True
+            for place, (sound_id, window, score, strength, share) in enumerate(
+                zip(ids, chosen, ranked.scores, ranked.strengths, ranked.words_shares, strict=True)
             )
             if sound_id in sounds
         ]
@@ -281,6 +282,7 @@ class Searcher:
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
         ids = named.sound_ids[places].tolist()
+        words, complete = _words_of(named, named.sound_ids[places])
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
         log_odds = UNHEARD + words_bonus(named.weights[places])
         return [
@@ -290,13 +292,13 @@ class Searcher:
                 strength=float(strength),
                 start_s=0.0,
                 end_s=sounds[sound_id].duration_s,
-                keyword_match=named.is_complete(sound_id),
+                keyword_match=complete[place],
                 tags=tuple(tags.get(sound_id, ())),
-                words=named.held_by(sound_id),
+                words=words[place],
                 words_share=1.0,
             )
-            for sound_id, evidence, strength in zip(
-                ids, log_odds, strengths_of(log_odds), strict=True
+            for place, (sound_id, evidence, strength) in enumerate(
+                zip(ids, log_odds, strengths_of(log_odds), strict=True)
             )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
@@ -313,6 +315,15 @@ def _answer(
 def _fitting(library: Library, conditions: Sequence[Condition]) -> Integers | None:
     """Return the ids of the sounds that fulfil the conditions; None: all may be found."""
     return sounds_where(library, conditions) if conditions else None
+
+
+def _words_of(
+    named: KeywordHits | None, sound_ids: Integers
+) -> tuple[list[tuple[str, ...]], list[bool]]:
+    """Return the words that sounds hold, and whether they are all."""
+    if named is None:
+        return [()] * len(sound_ids), [False] * len(sound_ids)
+    return named.held_by(sound_ids), named.are_complete(sound_ids).tolist()
 
 
 def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:

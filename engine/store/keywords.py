@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 
 from engine.store.conditions import Condition, match_expression, sounds_where
 from engine.store.library import Library
-from engine.store.vectors import Floats, Integers
+from engine.store.vectors import Booleans, Floats, Integers
 
 _COMMON = 100_000  # sounds with a word, above which it is only looked for beside the others
 _AS_OF = 1000  # sounds; in a smaller library words are as rare as if it had so many
@@ -50,7 +50,7 @@ class KeywordHits:
     @cached_property
     def sound_ids(self) -> Integers:
         """Return the sounds that hold a word, sorted (n,)."""
-        return np.flatnonzero(self._table)
+        return np.flatnonzero(self._table > 0)  # of truth values: ten times as fast
 
     @cached_property
     def weights(self) -> Floats:
@@ -76,17 +76,17 @@ class KeywordHits:
         found[known] = self._table[sound_ids[known]]
         return found
 
-    def held_by(self, sound_id: int) -> tuple[str, ...]:
-        """Return the words that a sound holds."""
-        return tuple(
-            word
-            for word, ids in zip(self.words, self.holders, strict=True)
-            if _holds(ids, sound_id)
-        )
+    def held_by(self, sound_ids: Integers) -> list[tuple[str, ...]]:
+        """Return the words that each of some sounds holds."""
+        found: list[tuple[str, ...]] = [()] * len(sound_ids)
+        for word, ids in zip(self.words, self.holders, strict=True):
+            for place in np.flatnonzero(_among(ids, sound_ids)).tolist():
+                found[place] += (word,)
+        return found
 
-    def is_complete(self, sound_id: int) -> bool:
-        """Return whether a sound holds all words."""
-        return _holds(self.complete, sound_id)
+    def are_complete(self, sound_ids: Integers) -> Booleans:
+        """Return which of some sounds hold all words."""
+        return _among(self.complete, sound_ids)
 
 
 def find_words(library: Library, groups: Sequence[Sequence[str]]) -> KeywordHits:
@@ -132,15 +132,17 @@ def _common_to(lists: Sequence[Integers]) -> Integers:
     """Return the ids that all of some sorted lists hold."""
     shortest = min(lists, key=len)
     for ids in lists:
-        if len(ids):
-            places = np.searchsorted(ids, shortest).clip(max=len(ids) - 1)
-            shortest = shortest[ids[places] == shortest]
-    return shortest if all(map(len, lists)) else shortest[:0]
+        shortest = shortest[_among(ids, shortest)]
+    return shortest
 
 
-def _holds(ids: Integers, sound_id: int) -> bool:
-    place = int(np.searchsorted(ids, sound_id))
-    return place < len(ids) and int(ids[place]) == sound_id
+def _among(ids: Integers, wanted: Integers) -> Booleans:
+    """Return which of ``wanted`` stand in sorted ``ids``."""
+    if not len(ids):
+        return np.zeros(len(wanted), bool)
+    places = np.searchsorted(ids, wanted).clip(max=len(ids) - 1)
+    found: Booleans = ids[places] == wanted
+    return found
 
 
 def match_words(
@@ -158,7 +160,7 @@ def match_words(
         return [(int(sound_id), 1.0) for sound_id in allowed[:limit]]
     hits = find_words(library, groups)
     whole = hits.complete
-    return [(int(sound_id), 1.0) for sound_id in whole[np.isin(whole, allowed)][:limit]]
+    return [(int(sound_id), 1.0) for sound_id in whole[_among(allowed, whole)][:limit]]
 
 
 def _find(connection: Connection, expression: str, limit: int) -> Integers:

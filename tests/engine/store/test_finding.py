@@ -223,9 +223,9 @@ def test_a_sound_weighs_as_much_as_the_rare_words_it_holds(library):
     assert hits.weights.tolist() == pytest.approx([door + bell, door, door, bell])
     assert hits.weights.dtype == np.float32
     assert hits.complete.tolist() == [1]
-    assert [hits.is_complete(n) for n in (1, 2, 4, 99)] == [True, False, False, False]
-    held = [hits.held_by(n) for n in (1, 2, 4, 5)]
-    assert held == [("door", "bell"), ("door",), (), ("bell",)]
+    assert hits.are_complete(np.array([4, 1, 99, 2])).tolist() == [False, True, False, False]
+    held = hits.held_by(np.array([5, 1, 2, 4, 99]))
+    assert held == [("bell",), ("door", "bell"), ("door",), (), ()]
     one = find_words(library, [["door"]])
     assert one.complete.tolist() == one.sound_ids.tolist() == [1, 2, 3]
     both = find_words(library, [["door", "bell"]])
