@@ -47,6 +47,7 @@ class Reading:
 class Answer:
     """The best results by score: first the ``strong`` ones above the divider, then the weak ones.
 
+    ``also`` is the query with its misspelt words mended, which was searched for, too.
     ``asked`` is what :func:`engine.search.explain.explain` needs.
     """
 
@@ -56,6 +57,7 @@ class Answer:
     strong: int
     took_ms: float
     asked: Reading | None = field(default=None, repr=False, compare=False)
+    also: str = ""
 
 
 def count_strong(matches: Sequence[Match], divider: float) -> int:
@@ -83,6 +85,7 @@ def to_dict(answer: Answer) -> dict[str, Any]:
     ]
     return {
         "query": answer.query,
+        "also": answer.also,
         "model": answer.model,
         "results": results,
         "strong": answer.strong,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
 from engine.search.rank import UNHEARD, Ranked, rank, strengths_of, words_bonus
+from engine.search.slips import plain_forms, respell, words_of_ucs
 from engine.search.wording import wordings
 from engine.store import Library
 from engine.store.conditions import Condition, sounds_where
@@ -73,12 +75,18 @@ class Searcher:
         query = parse(text) if isinstance(text, str) else text
         if not query.groups:
             return list_sounds(self._library, query, limit, began, self.spec.name)
-        named = self._beside.submit(find_words, self._library, query.keywords)
+        looked_up = self._beside.submit(_look_up, self._library, query, self._knows)
         vectors = self.query_vectors(query.descriptions)
         potential = self.query_potential(vectors)
         fitting = _fitting(self._library, query.conditions)
-        found = self._found(vectors, potential, limit, fitting, named.result())
-        return _answer(self.spec, query.text, *found, began)
+        respelt, named = looked_up.result()
+        if respelt is not None:
+            mended = self.query_vectors(respelt.descriptions)
+            potential = min(potential, self.query_potential(mended))
+            vectors = np.concatenate([vectors, mended])
+        found = self._found(vectors, potential, limit, fitting, named)
+        answer = _answer(self.spec, query.text, *found, began)
+        return answer if respelt is None else replace(answer, also=respelt.text)
 
     def search_sound(
         self,
@@ -189,6 +197,11 @@ class Searcher:
         from engine.models.match_model import load_listener
 
         return load_listener(self._folder)
+
+    def _knows(self, word: str) -> bool:
+        """Return whether a word is spelt right, as far as the text tower and UCS know words."""
+        known = self._captioner.tokenizer.knows
+        return any(known(form) or form in words_of_ucs() for form in plain_forms(word))
 
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
@@ -302,6 +315,14 @@ class Searcher:
             )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
+
+
+def _look_up(
+    library: Library, query: Query, is_word: Callable[[str], bool]
+) -> tuple[Query | None, KeywordHits]:
+    """Return the query with misspelt words mended, if there are any, and the words of either."""
+    respelt = respell(library, query, is_word)
+    return respelt.query, find_words(library, respelt.groups)
 
 
 def _answer(

@@ -17,7 +17,7 @@ import soundfile
 
 from tests.conftest import encode
 
-ENGLISH_ONLY_KEYS = {"query", "model", "results", "strong", "took_ms"}
+ENGLISH_ONLY_KEYS = {"query", "also", "model", "results", "strong", "took_ms"}
 
 
 def soundsift(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
