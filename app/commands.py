@@ -82,7 +82,8 @@ def demo(options: argparse.Namespace) -> None:
 def search(options: argparse.Namespace) -> None:
     """Search by text."""
     from engine.search.grammar import parse
-    from engine.search.searcher import Searcher, search_names
+    from engine.search.names import search_names
+    from engine.search.searcher import Searcher
     from engine.store.interest import note_interest
 
     query = parse(" ".join(options.text))
@@ -355,7 +356,7 @@ def _model_to_index_with(library: Library, asked: str | None) -> Path:
 
 
 def _print_answer(options: argparse.Namespace, answer: Any) -> None:
-    from engine.search.searcher import to_dict
+    from engine.search.answer import to_dict
 
     if options.json:
         print_json(to_dict(answer))

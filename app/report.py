@@ -30,6 +30,8 @@ def answer(found: Answer) -> str:
     if not found.matches:
         return f"nothing here fits: {one_line(found.query)}"
     lines = []
+    if found.also:
+        lines.append(f"showing results for {one_line(found.also)}, too")
     if not found.strong:
         lines.append("nothing here sounds quite like that; the nearest are:")
     width = min(_NAME_CELLS, max(len(_shown_name(match)) for match in found.matches))

@@ -31,14 +31,12 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     nearest, ranking = searcher.nearest, searcher.spec.ranking
     windows, rows = nearest.windows, np.arange(len(nearest.windows.present))
     gains = []
-    for cue, query in zip(cues, searcher.text_vectors([c.text for c in cues]), strict=True):
+    for cue, query in zip(cues, searcher.query_vectors([c.text for c in cues]), strict=True):
         cost = nearest.costs(query[None], rows)
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials, ranking, zero)
         hits = find_words(library, [[word] for word in cue.text.split()])
-        coverage = hits.coverage_of(windows.sound_ids)
-        fits = (logit > 0) | (coverage > 0.999)
-        gains.append(np.where(fits, np.maximum(logit, 0) + words_bonus(coverage), 0.0))
+        gains.append(np.maximum(logit + words_bonus(hits.weights_of(windows.sound_ids)), 0.0))
     return np.array(gains)
 
 

@@ -117,15 +117,12 @@ def compare(
 
     def orders() -> list[list[int]]:
         answers = [searcher.search_text(query, 50).matches for query in parsed]
-        return [
-            [match.sound.id for match in sorted(found, key=lambda match: -match.score)]
-            for found in answers
-        ]
+        return [[match.sound.id for match in found] for found in answers]
 
     words = []
     for query in parsed:
         hits = find_words(library, query.keywords)
-        words.append([int(i) for i in hits.sound_ids[np.argsort(-hits.coverage, kind="stable")]])
+        words.append([int(i) for i in hits.sound_ids[hits.fullest(len(hits.sound_ids))]])
     together = orders()
     weight, rank.WORDS_WEIGHT = rank.WORDS_WEIGHT, 0.0
     sound = orders()
@@ -135,7 +132,7 @@ def compare(
         "sound alone": mean_ap(sound, relevant),
         "words alone": mean_ap(words, relevant),
         "reciprocal-rank fusion, k = 60": mean_ap(fused, relevant),
-        f"both: score + {weight:g} coverage²": mean_ap(together, relevant),
+        f"both: score + {weight:g} BM25": mean_ap(together, relevant),
     }
 
 

@@ -21,7 +21,7 @@ from engine.audio.peaks import Peaks, PeaksCache
 from engine.audio.spectrogram import read_spectrogram
 from engine.paths import peaks_folder
 from engine.progress import Control
-from engine.search.searcher import Match
+from engine.search.answer import Match
 from engine.store import SoundRow
 
 _SETTLED_MS = 90  # a row that is only passed over is not looked into

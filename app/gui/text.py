@@ -7,7 +7,10 @@ from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale
 
+from engine.search.answer import Match
 from engine.store import SoundRow
+
+_HARDLY, _MOSTLY = 0.1, 0.67  # shares of the words in what speaks for a match
 
 
 def tr(text: str) -> str:
@@ -75,3 +78,15 @@ def roughly_left(seconds: float) -> str:
     if seconds < 5400:
         return tr("about {} minutes left").format(round(seconds / 60))
     return tr("about {} hours left").format(round(seconds / 3600))
+
+
+def what_speaks_for(match: Match) -> str:
+    """Return in a line whether a match owes its strength to its name or to its sound."""
+    if match.words_share is None:
+        return ""
+    if match.words_share < _HARDLY:
+        return tr("By sound alone")
+    words = ", ".join(match.words)
+    if match.words_share > _MOSTLY:
+        return tr("Mostly its name: {}").format(words)
+    return tr("Name and sound: {}").format(words)

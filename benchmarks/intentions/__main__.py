@@ -29,8 +29,8 @@ from engine.models.catalog import find_model
 from engine.progress import Control
 from engine.search import Searcher
 from engine.search.grammar import parse
+from engine.search.names import search_names
 from engine.search.rank import rank
-from engine.search.searcher import search_names
 from engine.store import Library
 from engine.store.keywords import find_words
 from trainer.data.manifest import data_folder
@@ -49,7 +49,7 @@ def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
         return [int(i) for i in hits.sound_ids[hits.fullest(BEST)]]
 
     def sound(text: str) -> list[int]:
-        vectors = searcher.text_vectors(parse(text).descriptions)
+        vectors = searcher.query_vectors(parse(text).descriptions)
         windows, ranking = searcher.nearest.windows, searcher.spec.ranking
         rows = np.flatnonzero(windows.present)
         cost, ids = searcher.nearest.costs(vectors, rows), windows.sound_ids[rows]

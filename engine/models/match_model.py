@@ -135,6 +135,14 @@ class Captioner:
         z: Tensor = self.model.text_head(self.features(captions))
         return z
 
+    @torch.inference_mode()
+    def between(self, captions: Sequence[Sequence[str]]) -> Tensor:
+        """Return mapped vectors (n, rank), each of the mean direction of as many captions."""
+        features = self.features([caption for some in captions for caption in some])
+        z = self.model.text_head(features).view(len(captions), -1, self.model.spec.dimensions)
+        u: Tensor = self.model.metric(torch.nn.functional.normalize(z.mean(1), dim=-1))
+        return u
+
     @torch.no_grad()
     def features(self, captions: Sequence[str]) -> Tensor:
         """Return pooled text features (captions, width)."""

@@ -23,6 +23,7 @@ from engine.models.files import open_file, read_file
 
 FORMAT = 1
 AUDIO_TOWERS = ("compact", "efficientat-mn04", "panns-resnet38", "clap-htsat")
+SENTENCE = "This is a sound of {label}."  # as labels were said in training
 FILES = ("weights.safetensors", "tokenizer.json")
 SHORTEST_SAMPLES = 1600  # reflect padding needs more than half an FFT frame
 

@@ -137,6 +137,11 @@ class CaptionTokenizer:
         except Exception as error:  # tokenizers raises plain Exception
             raise ModelError(f"tokenizer.json is damaged: {error}") from None
 
+    def knows(self, word: str) -> bool:
+        """Return whether a word in small letters is one of the vocabulary, whole."""
+        marked = ("", "Ġ", "▁")  # how vocabularies mark that a word begins
+        return any(self._tokenizer.token_to_id(mark + word) is not None for mark in marked)
+
     def __call__(self, captions: Sequence[str]) -> tuple[Tensor, Tensor]:
         """Return token ids and a boolean mask of real tokens, both (b, tokens)."""
         encoded = self._tokenizer.encode_batch(list(captions))

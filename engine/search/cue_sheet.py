@@ -26,7 +26,6 @@ _LOCK_COLUMNS = ("locked", "lock", "path")
 _SPARE = 100  # windows a cue is offered beyond what all cues together could take
 _MOST_OFFERED = 4000
 _NAMED = 100  # sounds that hold most of a cue's words, which are offered beside the nearest
-_ALL_WORDS = 0.999
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,8 @@ def solve_cues(
 ) -> list[CueAnswer]:
     """Return for every cue its clips; each clip once, empty where nothing is strong enough.
 
-    The gain of a clip is the log-odds of its match strength, above the model's divider, plus
-    what the words of its name, header and tags add to a search; as there, a clip that holds
-    all words fits whatever it sounds like.
+    The gain of a clip is the log-odds of its match strength, above the model's divider; the words
+    of its name, header and tags count in it as they do in a search.
 
     :raises InputError: a cue says no word, or a locked file is not in the library.
     """
@@ -174,7 +172,7 @@ def _pairs(
     """Return every cue's best windows with gains, and their strengths."""
     nearest, ranking = searcher.nearest, searcher.spec.ranking
     windows = nearest.windows
-    queries = searcher.text_vectors([cue.text for cue in cues])
+    queries = searcher.query_vectors([cue.text for cue in cues])
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
     floor = math.log(ranking.divider / (1 - ranking.divider))
@@ -187,12 +185,10 @@ def _pairs(
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials[own], ranking, zero)
-        coverage = hits.coverage_of(windows.sound_ids[own])
-        fits = (logit > floor) | (coverage > _ALL_WORDS)
-        gain = np.maximum(logit - floor, 0.0) + words_bonus(coverage)
+        logit = logit + words_bonus(hits.weights_of(windows.sound_ids[own]))
         rows.append(own)
-        gains.append(np.where(fits, gain, -np.inf))
-        strengths.append(strengths_of(cost, windows.potentials[own], ranking, zero))
+        gains.append(np.where(logit > floor, logit - floor, -np.inf))
+        strengths.append(strengths_of(logit))
     lengths = [len(own) for own in rows]
     flat = np.concatenate(rows)
     numbers = np.repeat(np.arange(len(cues)), lengths)

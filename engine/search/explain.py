@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.search.answer import Answer
 from engine.search.nearest import Nearest
-from engine.search.rank import costs_between, strengths_of
-from engine.search.searcher import Answer, Searcher
+from engine.search.rank import costs_between, sound_scores, strengths_of, words_bonus
+from engine.search.searcher import Searcher
 from engine.store import Library
 from engine.store.vectors import Floats
 
@@ -34,18 +35,22 @@ class Likeness:
 def explain(searcher: Searcher, answer: Answer, sound_id: int) -> tuple[Moment, ...]:
     """Return the windows of a sound in time, each with its strength for the query of ``answer``.
 
+    What the words of the sound's name and texts add counts in every window, as in the search.
     Empty where nothing was heard in the sound, or the query describes no sound.
     """
     if answer.asked is None:
         return ()
-    queries, potential = answer.asked
-    nearest, ranking = searcher.nearest, searcher.spec.ranking
-    rows = nearest.rows_of(np.array([sound_id]))
+    asked, nearest = answer.asked, searcher.nearest
+    ids = np.array([sound_id])
+    rows = nearest.rows_of(ids)
     if not len(rows):
         return ()
     windows = nearest.windows
-    cost = nearest.costs(queries, rows)
-    strengths = strengths_of(cost, windows.potentials[rows], ranking, potential)
+    cost = nearest.costs(asked.vectors, rows)
+    scores = sound_scores(cost, windows.potentials[rows], searcher.spec.ranking)
+    if asked.named is not None:
+        scores = scores + words_bonus(asked.named.weights_of(ids))
+    strengths = strengths_of(scores + np.float32(asked.zero))
     times = zip(windows.starts_s[rows], windows.ends_s[rows], strengths, strict=True)
     return tuple(Moment(*map(float, moment)) for moment in sorted(times))
 

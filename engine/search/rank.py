@@ -14,16 +14,25 @@ from engine.models.spec import Ranking
 from engine.store.vectors import Floats, Integers
 
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
-WORDS_WEIGHT = 10.0  # what all words of a query are worth, in units of ε (docs/decisions/0009)
+WORDS_WEIGHT = 1.2  # of a word's inverse document frequency, in units of ε (docs/decisions/0009)
+
+
+UNHEARD = -5.0  # log-odds of sounds in general: what is answered as often as they are
+_MOST_LOG_ODDS = np.float32(15)
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """The best sounds: each one's best window (a place in what was ranked), score, strength."""
+    """The best sounds: each one's best window (a place in what was ranked), score, strength.
+
+    ``zero`` makes log-odds of scores; ``words_shares`` (of what speaks for a sound) are in [0, 1].
+    """
 
     places: Integers
     scores: Floats
     strengths: Floats
+    words_shares: Floats
+    zero: float
 
 
 def rank(
@@ -37,19 +46,42 @@ def rank(
 ) -> Ranked:
     """Return the ``limit`` best sounds by s = (λ f − C)/ε + bonus, best first.
 
+    Strength is a function of the score alone, the same for all sounds.
+
     :param cost: (n,) of the query to windows of the sounds ``sound_ids`` (n,) with
         ``potentials`` (n,).
     :param query_potential: g_q of the strength, in units of the cost.
     :param bonus: (n,) what the words of a window's sound add; see :func:`words_bonus`.
     """
-    score = (ranking.blend * potentials - cost) / ranking.epsilon
-    if bonus is not None:
-        score = score + bonus
+    heard = sound_scores(cost, potentials, ranking)
+    zero = zero_of(heard, potentials, ranking, query_potential)
+    told = np.zeros_like(heard) if bonus is None else bonus
+    score = heard + told
     order = np.argsort(-score, kind="stable")
     _, first = np.unique(sound_ids[order], return_index=True)
     places = order[np.sort(first)[:limit]]
-    strengths = strengths_of(cost[places], potentials[places], ranking, query_potential)
-    return Ranked(places, score[places].astype(np.float32), strengths)
+    chosen = score[places].astype(np.float32)
+    likeness = np.maximum(heard[places] + zero - UNHEARD, 0.0)
+    shares = told[places] / np.maximum(told[places] + likeness, 1e-9)
+    return Ranked(places, chosen, strengths_of(chosen + np.float32(zero)), shares, zero)
+
+
+def sound_scores(cost: Floats, potentials: Floats, ranking: Ranking) -> Floats:
+    """Return (λ f − C)/ε of windows (n,): what their sound is worth."""
+    score: Floats = (ranking.blend * potentials - cost) / ranking.epsilon
+    return score
+
+
+def zero_of(heard: Floats, potentials: Floats, ranking: Ranking, query_potential: float) -> float:
+    """Return what is added to a query's scores to make them log-odds.
+
+    It is g_q/ε.  A model whose strength is not calibrated counts all of the potential there, and
+    λ of it in the score; its zero is such that the best window by sound has its share against the
+    bank, so that strength falls with the score, too.
+    """
+    more = ranking.strength_blend - ranking.blend
+    best = float(potentials[heard.argmax()]) if more and len(heard) else 0.0
+    return (query_potential + more * best) / ranking.epsilon
 
 
 def costs_between(heard: Floats, texts: Floats, cost_scale: float) -> Floats:
@@ -65,26 +97,27 @@ def costs_between(heard: Floats, texts: Floats, cost_scale: float) -> Floats:
     return cost
 
 
-def strengths_of(
-    cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
-) -> Floats:
-    """Return match strengths in (0, 1): how much better the query explains than the bank."""
-    log_odds = log_odds_of(cost, potentials, ranking, query_potential)
-    strengths: Floats = (1.0 / (1.0 + np.exp(-log_odds))).astype(np.float32)
+def strengths_of(log_odds: Floats) -> Floats:
+    """Return match strengths in (0, 1) of log-odds, which count within ±15."""
+    bounded = np.clip(log_odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
+    strengths: Floats = (1.0 / (1.0 + np.exp(-bounded))).astype(np.float32)
     return strengths
 
 
 def log_odds_of(
     cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
 ) -> Floats:
-    """Return the log-odds of match strengths, which stay within ±15."""
+    """Return the log-odds of match strengths by sound alone, within ±15.
+
+    They say how much better the query explains a window than the bank does.
+    """
     score = np.float32(ranking.strength_blend) * potentials - cost
     evidence = (np.float32(query_potential) + score) / np.float32(ranking.epsilon)
-    log_odds: Floats = np.clip(evidence, np.float32(-15), np.float32(15))
+    log_odds: Floats = np.clip(evidence, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
     return log_odds
 
 
-def words_bonus(coverage: Floats) -> Floats:
-    """Return what a share of the query's words adds to a score: its square counts."""
-    bonus: Floats = np.float32(WORDS_WEIGHT) * np.square(coverage)
+def words_bonus(weights: Floats) -> Floats:
+    """Return what the words that sounds hold add to their scores; see ``KeywordHits.weights``."""
+    bonus: Floats = np.float32(WORDS_WEIGHT) * weights
     return bonus

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from engine.errors import InputError, LibraryError
-from engine.models.spec import read_spec
+from engine.models.spec import ModelSpec, read_spec
 from engine.paths import spelled_out
+from engine.search.answer import Answer, Match, Reading, count_strong
 from engine.search.grammar import Query, parse
+from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
-from engine.search.rank import Ranked, rank, words_bonus
-from engine.store import Library, SoundRow
+from engine.search.rank import UNHEARD, Ranked, rank, strengths_of, words_bonus
+from engine.search.slips import plain_forms, respell, words_of_ucs
+from engine.search.wording import wordings
+from engine.store import Library
 from engine.store.conditions import Condition, sounds_where
-from engine.store.keywords import KeywordHits, find_words, match_words
+from engine.store.keywords import KeywordHits, find_words
 from engine.store.places import sound_at
 from engine.store.tags import accepted_tags
 from engine.store.vectors import Booleans, Floats, Integers, load_vectors
@@ -36,38 +40,6 @@ _CANDIDATES = 40  # windows that are ranked at least
 _MOST_NAMED = 2000  # sounds that hold words of the query, which are ranked beside the nearest
 _FEW_TEXTS = 8
 _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/decisions/0009)
-
-
-@dataclass(frozen=True)
-class Match:
-    """One result: the sound, its best moment in seconds, score, strength in [0, 1].
-
-    ``keyword_match``: all words of the query stand in its name, folders, header or tags.
-    """
-
-    sound: SoundRow
-    score: float
-    strength: float
-    start_s: float
-    end_s: float
-    keyword_match: bool
-    tags: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The best results: first the ``strong`` ones above the divider, then the weak ones.
-
-    Either part is ordered by score.  A sound that holds all words of the query is strong, too.
-    ``asked`` is the query as vectors and g_q, for :func:`engine.search.explain.explain`.
-    """
-
-    query: str
-    model: str
-    matches: tuple[Match, ...]
-    strong: int
-    took_ms: float
-    asked: tuple[Floats, float] | None = field(default=None, repr=False, compare=False)
 
 
 class Searcher:
@@ -102,13 +74,19 @@ class Searcher:
         began = time.perf_counter()
         query = parse(text) if isinstance(text, str) else text
         if not query.groups:
-            return _listed(self._library, query, limit, began, self.spec.name)
-        named = self._beside.submit(find_words, self._library, query.keywords)
-        vectors = self.text_vectors(query.descriptions)
+            return list_sounds(self._library, query, limit, began, self.spec.name)
+        looked_up = self._beside.submit(_look_up, self._library, query, self._knows)
+        vectors = self.query_vectors(query.descriptions)
         potential = self.query_potential(vectors)
-        fitting = self._fitting(query.conditions)
-        found = self._found(vectors, potential, limit, fitting, named.result())
-        return self._counted(query.text, found, began, (vectors, potential))
+        fitting = _fitting(self._library, query.conditions)
+        respelt, named = looked_up.result()
+        if respelt is not None:
+            mended = self.query_vectors(respelt.descriptions)
+            potential = min(potential, self.query_potential(mended))
+            vectors = np.concatenate([vectors, mended])
+        found = self._found(vectors, potential, limit, fitting, named)
+        answer = _answer(self.spec, query.text, *found, began)
+        return answer if respelt is None else replace(answer, also=respelt.text)
 
     def search_sound(
         self,
@@ -151,18 +129,28 @@ class Searcher:
         queries = queries.astype(np.float32)
         potential = self.query_potential(queries, sound=True)
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
-        fitting = self._fitting(more.conditions if more else ())
-        found = self._found(queries, potential, limit + len(own), fitting, None)
+        fitting = _fitting(self._library, more.conditions if more else ())
+        found, reading = self._found(queries, potential, limit + len(own), fitting, None)
         kept = [match for match in found if match.sound.path not in own][:limit]
         signed = [("+", plus), ("-", minus)]
         shown = [sound.name for sound in sounds] + [f"{s} {t}" for s, t in signed if t.strip()]
-        return self._counted(" ".join(shown), kept, began, (queries, potential))
+        return _answer(self.spec, " ".join(shown), kept, reading, began)
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
-        vectors = self.text_vectors(["warm"])
+        vectors = self.query_vectors(["warm"])
         self.query_potential(vectors)
         self.nearest.best(vectors, 1, None)
+
+    def query_vectors(self, descriptions: Sequence[str]) -> Floats:
+        """Return mapped vectors (descriptions, rank) of what to search for.
+
+        Each is half what was typed and half a sentence (:mod:`engine.search.wording`).
+        """
+        few = 2 * len(descriptions) <= _FEW_TEXTS
+        with one_thread() if few else nullcontext():
+            vectors: Floats = self._captioner.between([*map(wordings, descriptions)]).numpy()
+        return vectors
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return mapped vectors (texts, rank)."""
@@ -210,12 +198,17 @@ class Searcher:
 
         return load_listener(self._folder)
 
+    def _knows(self, word: str) -> bool:
+        """Return whether a word is spelt right, as far as the text tower and UCS know words."""
+        known = self._captioner.tokenizer.knows
+        return any(known(form) or form in words_of_ucs() for form in plain_forms(word))
+
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
         if not texts:
             return np.zeros((1, self.spec.rank), np.float32)
         middle = self._captioner.model.bank_vectors.mean(0, keepdim=True).numpy()
-        direction: Floats = self.text_vectors(texts).mean(0, keepdims=True) - middle
+        direction: Floats = self.query_vectors(texts).mean(0, keepdims=True) - middle
         return direction
 
     def _vectors_of(self, sound: QuerySound) -> Floats:
@@ -228,10 +221,6 @@ class Searcher:
                 return own
         return hear(self._listener, sound)
 
-    def _fitting(self, conditions: Sequence[Condition]) -> Integers | None:
-        """Return the ids of the sounds that fulfil the conditions; None: all may be found."""
-        return sounds_where(self._library, conditions) if conditions else None
-
     def _found(
         self,
         queries: Floats,
@@ -239,23 +228,22 @@ class Searcher:
         limit: int,
         fitting: Integers | None,
         named: KeywordHits | None,
-    ) -> list[Match]:
+    ) -> tuple[list[Match], Reading]:
         windows, ranking = self.nearest.windows, self.spec.ranking
         among = None if fitting is None else _is_of(windows.sound_ids, fitting)
         rows = self._candidates(queries, limit, among)
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
-            bonus = words_bonus(named.coverage_of(windows.sound_ids[rows]))
+            bonus = words_bonus(named.weights_of(windows.sound_ids[rows]))
         cost = self.nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
-        matches = self._matches(rows, ranked, named.complete if named else frozenset())
+        matches = self._matches(rows, ranked, named)
         if named is not None:
-            least = min((match.score for match in matches), default=0.0)
-            matches += self._unheard(named, fitting, least)
+            matches += self._unheard(named, fitting, ranked.zero)
             matches.sort(key=lambda match: -match.score)
-        return matches[:limit]
+        return matches[:limit], Reading(queries, ranked.zero, named)
 
     def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
         """Return windows that include the best of at least ``limit`` sounds, if there are."""
@@ -273,11 +261,12 @@ class Searcher:
         may = self.nearest.windows.present[rows]
         return rows[may if among is None else may & among[rows]]
 
-    def _matches(self, rows: Integers, ranked: Ranked, complete: frozenset[int]) -> list[Match]:
+    def _matches(self, rows: Integers, ranked: Ranked, named: KeywordHits | None) -> list[Match]:
         windows = self.nearest.windows
         chosen = rows[ranked.places]
         ids = [int(i) for i in windows.sound_ids[chosen]]
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        words, complete = _words_of(named, np.array(ids, np.int64))
         return [
             Match(
                 sound=sounds[sound_id],
@@ -285,106 +274,77 @@ class Searcher:
                 strength=float(strength),
                 start_s=float(windows.starts_s[window]),
                 end_s=float(windows.ends_s[window]),
-                keyword_match=sound_id in complete,
+                keyword_match=complete[place],
                 tags=tuple(tags.get(sound_id, ())),
+                words=words[place],
+                words_share=float(share),
             )
-            for sound_id, window, score, strength in zip(
-                ids, chosen, ranked.scores, ranked.strengths, strict=True
+            for place, (sound_id, window, score, strength, share) in enumerate(
+                zip(ids, chosen, ranked.scores, ranked.strengths, ranked.words_shares, strict=True)
             )
             if sound_id in sounds
         ]
 
-    def _unheard(self, named: KeywordHits, fitting: Integers | None, least: float) -> list[Match]:
+    def _unheard(self, named: KeywordHits, fitting: Integers | None, zero: float) -> list[Match]:
         """Return sounds that hold words of the query and wait to be listened to.
 
-        They stand where their words put them, above the least of the sounds that were ranked.
+        For their likeness, of which nothing is known, they are given that of sounds in general.
         """
         order = named.fullest(_MOST_NAMED)
         places = order[~self.nearest.has_windows(named.sound_ids[order])]
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
         ids = named.sound_ids[places].tolist()
+        words, complete = _words_of(named, named.sound_ids[places])
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        log_odds = UNHEARD + words_bonus(named.weights[places])
         return [
             Match(
                 sound=sounds[sound_id],
-                score=least + float(bonus),
-                strength=0.0,
+                score=float(evidence) - zero,
+                strength=float(strength),
                 start_s=0.0,
                 end_s=sounds[sound_id].duration_s,
-                keyword_match=sound_id in named.complete,
+                keyword_match=complete[place],
                 tags=tuple(tags.get(sound_id, ())),
+                words=words[place],
+                words_share=1.0,
             )
-            for sound_id, bonus in zip(ids, words_bonus(named.coverage[places]), strict=True)
+            for place, (sound_id, evidence, strength) in enumerate(
+                zip(ids, log_odds, strengths_of(log_odds), strict=True)
+            )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
 
-    def _counted(
-        self, shown: str, matches: Sequence[Match], began: float, asked: tuple[Floats, float]
-    ) -> Answer:
-        divider = self.spec.ranking.divider
-        is_strong = [match.strength >= divider or match.keyword_match for match in matches]
-        strong = [match for match, above in zip(matches, is_strong, strict=True) if above]
-        weak = [match for match, above in zip(matches, is_strong, strict=True) if not above]
-        took_ms = 1000 * (time.perf_counter() - began)
-        return Answer(shown, self.spec.name, (*strong, *weak), len(strong), took_ms, asked)
+
+def _look_up(
+    library: Library, query: Query, is_word: Callable[[str], bool]
+) -> tuple[Query | None, KeywordHits]:
+    """Return the query with misspelt words mended, if there are any, and the words of either."""
+    respelt = respell(library, query, is_word)
+    return respelt.query, find_words(library, respelt.groups)
 
 
-def search_names(library: Library, text: str | Query, limit: int = 20) -> Answer:
-    """Return the sounds that hold every word of ``text``; no model is loaded.
-
-    :raises InputError: the text makes no sense as a query.
-    """
-    began = time.perf_counter()
-    query = parse(text) if isinstance(text, str) else text
-    return _listed(library, query, limit, began, "names")
-
-
-def to_dict(answer: Answer) -> dict[str, Any]:
-    """Return an answer as the search JSON of the command line."""
-    results = [
-        {
-            "rank": number,
-            "path": match.sound.path,
-            "score": match.score,
-            "strength": match.strength,
-            "start_s": match.start_s,
-            "end_s": match.end_s,
-            "keyword_match": match.keyword_match,
-            "duration_s": match.sound.duration_s,
-            "tags": list(match.tags),
-        }
-        for number, match in enumerate(answer.matches, start=1)
-    ]
-    return {
-        "query": answer.query,
-        "model": answer.model,
-        "results": results,
-        "strong": answer.strong,
-        "took_ms": answer.took_ms,
-    }
-
-
-def _listed(library: Library, query: Query, limit: int, began: float, model: str) -> Answer:
-    """Return the sounds that hold all words and fulfil the conditions; nothing is heard."""
-    hits = match_words(library, query.groups, query.conditions, limit)
-    ids = [sound_id for sound_id, _ in hits]
-    sounds, tags = library.sounds(ids), accepted_tags(library, ids)
-    matches = tuple(
-        Match(
-            sounds[sound_id],
-            score,
-            1.0,
-            0.0,
-            sounds[sound_id].duration_s,
-            keyword_match=True,
-            tags=tuple(tags.get(sound_id, ())),
-        )
-        for sound_id, score in hits
-        if sound_id in sounds
-    )
+def _answer(
+    spec: ModelSpec, shown: str, matches: Sequence[Match], reading: Reading, began: float
+) -> Answer:
+    strong = count_strong(matches, spec.ranking.divider)
     took_ms = 1000 * (time.perf_counter() - began)
-    return Answer(query.text, model, matches, len(matches), took_ms)
+    return Answer(shown, spec.name, tuple(matches), strong, took_ms, reading)
+
+
+def _fitting(library: Library, conditions: Sequence[Condition]) -> Integers | None:
+    """Return the ids of the sounds that fulfil the conditions; None: all may be found."""
+    return sounds_where(library, conditions) if conditions else None
+
+
+def _words_of(
+    named: KeywordHits | None, sound_ids: Integers
+) -> tuple[list[tuple[str, ...]], list[bool]]:
+    """Return the words that sounds hold, and whether they are all."""
+    if named is None:
+        return [()] * len(sound_ids), [False] * len(sound_ids)
+    return named.held_by(sound_ids), named.are_complete(sound_ids).tolist()
 
 
 def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:

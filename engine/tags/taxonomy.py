@@ -17,9 +17,9 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.metadata.ucs_names import UcsCategory, categories, category_of_tag
+from engine.models.spec import SENTENCE as SENTENCE
 from engine.paths import assets
 
-SENTENCE = "This is a sound of {label}."
 _NAME_WEIGHT = 0.5  # of a UCS category's name beside each of its sounds
 _NOT_HEARD = frozenset({"ARCHIVED", "FOLEY"})  # say how a sound was made, not what it is
 _BARE = frozenset({"MISC", "GENERAL"})  # subcategories that add nothing to their category

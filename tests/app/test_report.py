@@ -25,6 +25,11 @@ def test_an_answer_without_strong_matches_says_so_first():
     assert shown(match("a", 0.2))[0].startswith("nothing here sounds quite like that")
 
 
+def test_a_mended_query_is_told():
+    found = Answer("dor", "model", (match("a", 0.9),), 1, 3.2, also="door")
+    assert report.answer(found).splitlines()[0] == "showing results for door, too"
+
+
 def test_all_strong_matches_need_no_divider():
     assert not any("weaker" in line for line in shown(match("a", 0.9)))
 

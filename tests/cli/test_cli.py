@@ -17,7 +17,7 @@ import soundfile
 
 from tests.conftest import encode
 
-ENGLISH_ONLY_KEYS = {"query", "model", "results", "strong", "took_ms"}
+ENGLISH_ONLY_KEYS = {"query", "also", "model", "results", "strong", "took_ms"}
 
 
 def soundsift(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
@@ -71,6 +71,8 @@ def test_index_search_similar_status_and_skipped_speak_json(tmp_path, sounds, mo
         "start_s",
         "end_s",
         "keyword_match",
+        "words",
+        "words_share",
         "duration_s",
         "tags",
     }

@@ -21,12 +21,12 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from app.gui.text import duration, short_folder, technical, tr
+from app.gui.text import duration, short_folder, technical, tr, what_speaks_for
 from app.gui.widgets.plain import tip
 from app.gui.workspace import Asked, Found, RowFacts
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
-from engine.search.searcher import Match
+from engine.search.answer import Match
 from engine.store import SoundRow
 from engine.store.vectors import Integers
 
@@ -287,6 +287,8 @@ class ResultsModel(QAbstractTableModel):
             return None
         row = self.row_at(index.row())
         if role == Qt.ItemDataRole.ToolTipRole:
+            if index.column() == Column.STRENGTH and row.match is not None:
+                return tip(what_speaks_for(row.match)) or None
             return tip(row.sound.path) if row.sound else None
         return one_line(cell_text(row, Column(index.column())))
 

@@ -26,7 +26,7 @@ from app.gui.widgets.plain import PlainLabel, menu_text, tip
 from app.gui.workspace import SoundDetails
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
-from engine.search.searcher import Match
+from engine.search.answer import Match
 from engine.store import SoundRow
 
 _MOST_MOMENTS = 5
@@ -186,6 +186,11 @@ class Inspector(QFrame):
         if match.keyword_match:
             parts.append(self.tr("its name or texts hold all words"))
         self._column.addWidget(_text(", ".join(parts)))
+        if match.words and match.words_share is not None:
+            share = self.tr("{:.0%} name ({}), {:.0%} sound")
+            words = ", ".join(match.words)
+            said = share.format(match.words_share, words, 1 - match.words_share)
+            self._column.addWidget(_text(said))
         best = sorted(details.moments, key=lambda moment: -moment.strength)[:_MOST_MOMENTS]
         if len(details.moments) < 2:
             return

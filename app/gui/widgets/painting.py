@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 from app.gui.style.palette import Colours
 from engine.audio.peaks import thumbnail_peaks
 from engine.plain_text import one_line
-from engine.search.searcher import Match
+from engine.search.answer import Match
 
 
 def elided(widget: QWidget, text: str, width: int, left: bool = False) -> str:

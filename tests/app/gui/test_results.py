@@ -11,7 +11,7 @@ from app.gui.models.results_model import ROW_ROLE, SOUNDS_MIME, Column, ResultsM
 from app.gui.style.palette import DARK
 from app.gui.widgets.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
 from app.gui.workspace import Asked, Found, RowFacts
-from engine.search.searcher import Answer, Match
+from engine.search.answer import Answer, Match
 from engine.store import SoundRow
 
 
@@ -83,6 +83,24 @@ def test_a_chosen_row_stays_chosen_when_sorted(view):
     view.results.sort(Column.NAME, Qt.SortOrder.DescendingOrder)
     assert view.results.id_at(view.currentIndex().row()) == 6
     assert view.chosen_ids() == [6]
+
+
+@pytest.mark.parametrize(
+    ("share", "words", "says"),
+    [
+        (None, (), None),
+        (0.0, (), "By sound alone"),
+        (0.05, ("the", "door"), "By sound alone"),
+        (0.5, ("door",), "Name and sound: door"),
+        (0.9, ("door", "creak"), "Mostly its name: door, creak"),
+    ],
+)
+def test_the_strength_says_how_much_of_it_is_name(view, share, words, says):
+    match = Match(sound(0), 1.0, 0.9, 0.5, 1.5, True, words=words, words_share=share)
+    found = Answer("door creak", "random", (match,), 1, 1.0)
+    view.results.show(Found(Asked("door creak"), np.arange(1), found))
+    cell = view.results.index(0, Column.STRENGTH)
+    assert cell.data(Qt.ItemDataRole.ToolTipRole) == says
 
 
 @pytest.mark.parametrize("strong", [0, 4, 20])

@@ -1,10 +1,11 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.models.spec import Ranking
-from engine.search.rank import WORDS_WEIGHT, rank, words_bonus
+from engine.search.rank import UNHEARD, WORDS_WEIGHT, rank, strengths_of, words_bonus
 from engine.transport import scores, strength
 
 
@@ -30,8 +31,9 @@ def test_it_is_the_formula_of_the_transport_package(sound_ids, blend, limit, see
             best[sound] = window
     order = sorted(best.values(), key=lambda window: -expected[window])[:limit]
     assert np.allclose(ranked.scores, expected[order], atol=1e-3)
-    p = strength(c, f, 0.05, -0.3).numpy()
-    assert np.allclose(ranked.strengths, p[ranked.places], atol=1e-3)
+    p = strength(c, f, 0.05, -0.3).numpy()  # of an uncalibrated model: that of the best holds
+    assert np.allclose(ranked.strengths[0], p[ranked.places[0]], atol=1e-3)
+    assert (np.diff(ranked.strengths) <= 0).all()
     assert len(set(ids[ranked.places])) == len(ranked.places)
 
 
@@ -47,13 +49,41 @@ def test_calibrated_strength_falls_with_the_score():
     assert np.allclose(ranked.strengths, expected[ranked.places], atol=1e-3)
 
 
-def test_all_words_outweigh_half_of_them_fourfold():
-    bonus = words_bonus(np.array([1.0, 0.5, 0.0], np.float32))
-    assert np.allclose(bonus, [WORDS_WEIGHT, WORDS_WEIGHT / 4, 0.0])
-    ids = np.array([1, 2, 3])
-    cost, nothing = np.full(3, 0.9, np.float32), np.zeros(3, np.float32)
-    ranked = rank(cost, nothing, ids, Ranking(), 0.0, 3, bonus[::-1])
-    assert ranked.places.tolist() == [2, 1, 0]
+def test_a_rare_right_word_outweighs_a_vague_likeness_and_a_common_one_does_not():
+    rare, common = 8.0, 0.5  # of one sound in 3,000, and of most
+    bonus = words_bonus(np.array([rare, common, 0.0], np.float32))
+    assert np.allclose(bonus, [WORDS_WEIGHT * rare, WORDS_WEIGHT * common, 0.0])
+    cost, nothing = np.array([1.3, 1.3, 1.1], np.float32), np.zeros(3, np.float32)
+    ranked = rank(cost, nothing, np.array([1, 2, 3]), Ranking(), 0.0, 3, bonus)
+    assert ranked.places.tolist() == [0, 2, 1]
+
+
+@given(
+    blend=st.floats(0, 1),
+    familiar=st.sampled_from([0.0, 0.25]),
+    weights=st.lists(st.floats(0, 12), min_size=2, max_size=30),
+    seed=st.integers(0, 100),
+)
+@settings(deadline=None)
+def test_strength_falls_down_the_list_whatever_words_are_held(blend, familiar, weights, seed):
+    random, n = np.random.default_rng(seed), len(weights)
+    cost = random.uniform(0.5, 1.5, n).astype(np.float32)
+    potentials = random.normal(0, 0.3, n).astype(np.float32)
+    ranking = Ranking(blend=blend, familiar=familiar)
+    bonus = words_bonus(np.array(weights, np.float32))
+    ranked = rank(cost, potentials, np.arange(n), ranking, 0.9, n, bonus)
+    assert (np.diff(ranked.scores) <= 0).all() and (np.diff(ranked.strengths) <= 0).all()
+    assert np.allclose(ranked.strengths, strengths_of(ranked.scores + np.float32(ranked.zero)))
+
+
+def test_the_words_share_is_theirs_of_all_that_speaks_for_a_sound():
+    cost, nothing = np.array([0.6, 0.6, 2.0, 1.05], np.float32), np.zeros(4, np.float32)
+    bonus = words_bonus(np.array([0.0, 5.0, 5.0, 5.0], np.float32))
+    ranked = rank(cost, nothing, np.arange(4), Ranking(familiar=0.25), 1.0, 4, bonus)
+    shares = dict(zip(ranked.places.tolist(), ranked.words_shares.tolist(), strict=True))
+    assert shares[0] == 0.0 and shares[2] == 1.0
+    assert shares[1] == pytest.approx(6 / (6 + 8 - UNHEARD))
+    assert shares[3] == pytest.approx(6 / (6 - 1 - UNHEARD), rel=1e-4)
 
 
 def test_an_empty_library_gives_nothing():

@@ -25,9 +25,8 @@ def test_a_search_gives_every_sound_once_best_first(library, model_folder):
     strong, weak = answer.matches[: answer.strong], answer.matches[answer.strong :]
     assert all(0.5 <= match.strength <= 1 for match in strong)
     assert all(0 <= match.strength < 0.5 for match in weak)
-    for part in (strong, weak):
-        scores = [match.score for match in part]
-        assert scores == sorted(scores, reverse=True)
+    for figures in ([m.score for m in answer.matches], [m.strength for m in answer.matches]):
+        assert figures == sorted(figures, reverse=True)
 
 
 def test_a_sound_is_most_like_itself_and_is_left_out(library, model_folder, sounds, tmp_path):
@@ -114,6 +113,15 @@ def test_words_and_sound_count_together(library, model_folder, sounds):
     assert len(answer.matches) == 12
 
 
+def test_a_result_says_which_words_it_holds_and_how_much_they_are(library, model_folder):
+    matches = Searcher(library, model_folder).search_text("sound 07 tones rain", 12).matches
+    best = matches[0]
+    assert best.words == ("07", "tones") and not best.keyword_match
+    others = {match.words: match.words_share for match in matches[1:]}
+    assert set(others) == {("tones",), ()}
+    assert others[()] == 0.0 < others[("tones",)] < best.words_share <= 1.0
+
+
 def test_filters_narrow_what_is_ranked(library, model_folder):
     searcher = Searcher(library, model_folder)
     answer = searcher.search_text("tone in:noises dur:<0.7s", 20)
@@ -188,6 +196,8 @@ def test_a_sound_that_was_not_yet_heard_is_found_by_its_words(library, model_fol
     best = searcher.search_text("squeaky hinge", 5).matches[0]
     assert best.sound.path == "/new/squeaky hinge.wav"
     assert best.keyword_match
+    assert (best.words, best.words_share) == (("squeaky", "hinge"), 1.0)
+    assert best.strength > 0.5  # both words are rare, and nothing speaks against them
     assert (best.start_s, best.end_s) == (0.0, 2.0)
     assert searcher.search_text("squeaky hinge dur:<3s").matches[0].sound == best.sound
     others = searcher.search_text("squeaky hinge dur:<1s", 50).matches

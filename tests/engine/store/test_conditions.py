@@ -87,19 +87,18 @@ def test_words_of_names_headers_categories_and_tags_are_found(library, query, na
     assert {Path(sound.path).stem for sound in found.values()} == names
 
 
-def test_rare_words_cover_more_of_a_query(library):
+def test_rare_words_weigh_more(library):
     hits = find_words(library, [["hinge"], ["slam"]])
-    by_id = dict(zip(hits.sound_ids.tolist(), hits.coverage.tolist(), strict=True))
-    assert by_id[1] == pytest.approx(1.0)
-    assert 0.0 < by_id[2] < 0.5
-    assert hits.complete == {1}
+    by_id = dict(zip(hits.sound_ids.tolist(), hits.weights.tolist(), strict=True))
+    assert 0.0 < by_id[2] < by_id[1] / 2
+    assert hits.complete.tolist() == [1]
 
 
 def test_common_words_count_beside_rare_ones_only(library, monkeypatch):
     monkeypatch.setattr("engine.store.keywords._COMMON", 1)
     hits = find_words(library, [["hinge"], ["slam"]])
-    assert hits.sound_ids.tolist() == [1]
-    assert hits.coverage.tolist() == [1.0]
+    assert hits.sound_ids.tolist() == hits.complete.tolist() == [1]
+    assert hits.weights.tolist() == pytest.approx([sum(hits.rarity.tolist())])
 
 
 def test_missing_sounds_are_not_found(library):

@@ -208,65 +208,95 @@ def sounds_of_words(library: Library, texts: Sequence[str]) -> None:
     put(library, *((row(f"/{n}.wav"), Header(fields={"t": t})) for n, t in enumerate(texts)))
 
 
-def test_coverage_is_a_share_by_how_rare_words_are(library):
-    sounds_of_words(library, ["door bell", "door", "door", "rain", "bell"])
+def idf(count: int, total: int) -> float:
+    """Return how much a word weighs in a library of less than a thousand sounds."""
+    plain = math.log(1 + (total - count + 0.5) / (count + 0.5))
+    return plain * math.log(1001) / math.log(2 + total)
+
+
+def test_a_sound_weighs_as_much_as_the_rare_words_it_holds(library):
+    sounds_of_words(library, ["door bell", "door door", "door", "rain", "bell"])
     hits = find_words(library, [["door"], ["bell"]])
-    weight = {"door": math.log(1 + 2.5 / 3.5), "bell": math.log(1 + 3.5 / 2.5)}
-    total = weight["door"] + weight["bell"]
+    door, bell = idf(3, 5), idf(2, 5)
+    assert 0 < door < bell
     assert hits.sound_ids.tolist() == [1, 2, 3, 5]
-    share = [weight["door"] / total] * 2
-    assert hits.coverage.tolist() == pytest.approx([1.0, *share, weight["bell"] / total])
-    assert hits.coverage.dtype == np.float32
-    assert hits.complete == {1}
+    assert hits.weights.tolist() == pytest.approx([door + bell, door, door, bell])
+    assert hits.weights.dtype == np.float32
+    assert hits.complete.tolist() == [1]
+    assert hits.are_complete(np.array([4, 1, 99, 2])).tolist() == [False, True, False, False]
+    held = hits.held_by(np.array([5, 1, 2, 4, 99]))
+    assert held == [("bell",), ("door", "bell"), ("door",), (), ()]
     one = find_words(library, [["door"]])
-    assert (one.sound_ids.tolist(), one.coverage.tolist()) == ([1, 2, 3], [1.0, 1.0, 1.0])
-    assert one.complete == {1, 2, 3}
+    assert one.complete.tolist() == one.sound_ids.tolist() == [1, 2, 3]
     both = find_words(library, [["door", "bell"]])
-    assert (both.sound_ids.tolist(), both.complete) == ([1, 2, 3, 5], {1, 2, 3, 5})
+    assert both.complete.tolist() == both.sound_ids.tolist() == [1, 2, 3, 5]
     library.set_state([2], MISSING)
     assert len(find_words(library, [["door"]]).sound_ids) == 3  # present or not
+
+
+def test_a_word_that_every_sound_holds_weighs_next_to_nothing(library):
+    sounds_of_words(library, ["sound of a door", *["sound"] * 11])
+    hits = find_words(library, [["sound"], ["door"]])
+    door, sound = hits.weights[0] - hits.weights[1], hits.weights[1]
+    assert door > 5 and 0 < sound < 0.2
+
+
+def test_words_of_a_large_library_weigh_their_idf_alone():
+    assert module._rarity(20, 2000) == pytest.approx(math.log(1 + 1980.5 / 20.5))
 
 
 def test_groups_without_words_and_words_of_nobody(library):
     sounds_of_words(library, ["door", "bell"])
     for groups in ([], [["%"]], [[]]):
         none = find_words(library, groups)
-        assert (len(none.sound_ids), len(none.coverage), none.complete) == (0, 0, frozenset())
-        assert (none.sound_ids.dtype, none.coverage.dtype) == (np.int64, np.float32)
+        assert (len(none.sound_ids), len(none.weights), len(none.complete)) == (0, 0, 0)
+        assert (none.sound_ids.dtype, none.weights.dtype) == (np.int64, np.float32)
     assert find_words(library, [["%"], ["door"]]).sound_ids.tolist() == [1]
     hits = find_words(library, [["door"], ["gong"]])
-    assert (hits.sound_ids.tolist(), hits.complete) == ([1], frozenset())
-    assert 0.0 < hits.coverage[0] < 1.0
+    assert (hits.sound_ids.tolist(), hits.complete.tolist()) == ([1], [])
+    assert hits.weights.tolist() == pytest.approx([idf(1, 2)])
     assert len(find_words(library, [["gong"]]).sound_ids) == 0
 
 
-def test_a_common_word_is_counted_but_not_listed(library, monkeypatch):
+def test_a_common_word_is_looked_for_only_beside_rarer_ones(library, monkeypatch):
     monkeypatch.setattr(module, "_COMMON", 2)
-    sounds_of_words(library, ["door bell", "door", "door", "door bell", "bell", "rain"])
+    sounds_of_words(library, ["door bell", "door", "door", "door rain", "bell bell", "hail"])
     hits = find_words(library, [["door"], ["rain"]])  # four doors are too many
-    weight = {"door": math.log(1 + 2.5 / 4.5), "rain": math.log(1 + 5.5 / 1.5)}
-    assert hits.sound_ids.tolist() == [6]
-    assert hits.coverage[0] == pytest.approx(weight["rain"] / sum(weight.values()))
-    assert hits.complete == frozenset()
-    whole = find_words(library, [["door"], ["bell"]])
-    assert (whole.complete, whole.sound_ids.tolist()) == ({1, 4}, [1, 4])
-    assert whole.coverage.tolist() == pytest.approx([1.0, 1.0])
+    assert hits.sound_ids.tolist() == hits.complete.tolist() == [4]
+    assert hits.weights.tolist() == pytest.approx([idf(4, 6) + idf(1, 6)])
+    hits = find_words(library, [["door"], ["hail"], ["bell"]])
+    assert hits.sound_ids.tolist() == [1, 5, 6]
+    bell = idf(2, 6)
+    assert hits.weights.tolist() == pytest.approx([idf(4, 6) + bell, bell, idf(1, 6)])
     alone = find_words(library, [["door"]])
-    assert (alone.sound_ids.tolist(), len(alone.complete)) == ([1, 2], 2)
+    assert (alone.sound_ids.tolist(), len(alone.complete)) == ([], 2)
     monkeypatch.setattr(module, "_COMMON", 4)
-    assert find_words(library, [["door"], ["rain"]]).sound_ids.tolist() == [1, 2, 3, 4, 6]
+    assert find_words(library, [["door"], ["rain"]]).sound_ids.tolist() == [1, 2, 3, 4]
 
 
-def test_hits_tell_the_fullest_and_the_coverage_of_any(library):
-    coverage = np.array([0.5, 1.0, 0.25, 1.0], np.float32)
-    hits = KeywordHits(np.array([2, 4, 6, 8]), coverage, frozenset())
+def test_common_words_tell_where_few_sounds_hold_all_of_them(library, monkeypatch):
+    monkeypatch.setattr(module, "_COMMON", 2)
+    sounds_of_words(library, ["door bell", "door", "door", "bell", "bell", "hail"])
+    hits = find_words(library, [["door"], ["bell"]])
+    assert hits.sound_ids.tolist() == hits.complete.tolist() == [1]
+    sounds_of_words(library, ["door bell"] * 6)
+    hits = find_words(library, [["door"], ["bell"]])
+    assert (hits.sound_ids.tolist(), len(hits.complete)) == ([], 2)
+
+
+def test_hits_tell_the_fullest_and_the_weight_of_any(library):
+    two, four = np.array([2, 4, 8]), np.array([4, 6, 8])
+    rarity = np.array([1.0, 0.5], np.float32)
+    hits = KeywordHits(("a", "b"), rarity, (two, four), np.array([4, 8]))
+    assert hits.sound_ids.tolist() == [2, 4, 6, 8]
+    assert hits.weights.tolist() == [1.0, 1.5, 0.5, 1.5]
     assert hits.fullest(2).tolist() == [1, 3]
     assert hits.fullest(3).tolist() == [1, 3, 0]
-    found = hits.coverage_of(np.array([8, 3, 2, 99, 1]))
-    assert (found.tolist(), found.dtype) == ([1.0, 0.0, 0.5, 0.0, 0.0], np.float32)
-    none = KeywordHits(np.zeros(0, np.int64), np.zeros(0, np.float32), frozenset())
-    assert none.coverage_of(np.array([1, 2])).tolist() == [0.0, 0.0]
-    assert none.coverage_of(np.array([1])).dtype == np.float32
+    found = hits.weights_of(np.array([8, 3, 2, 99, 1]))
+    assert (found.tolist(), found.dtype) == ([1.5, 0.0, 1.0, 0.0, 0.0], np.float32)
+    none = find_words(library, [])
+    assert none.weights_of(np.array([1, 2])).tolist() == [0.0, 0.0]
+    assert none.weights_of(np.array([1])).dtype == np.float32
 
 
 def test_matches_hold_all_words_and_conditions_up_to_a_limit(library):

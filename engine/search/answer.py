@@ -1,0 +1,93 @@
+"""What a search answers: sounds, each with what speaks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from engine.store import SoundRow
+from engine.store.keywords import KeywordHits
+from engine.store.vectors import Floats
+
+
+@dataclass(frozen=True)
+class Match:
+    """One result: the sound, its best moment in seconds, score, strength in [0, 1].
+
+    ``keyword_match``: all words of the query stand in its name, folders, header or tags; ``words``
+    are those that do, and ``words_share`` is how much of what speaks for the sound they are, the
+    rest being its likeness (None where nothing was weighed).
+    """
+
+    sound: SoundRow
+    score: float
+    strength: float
+    start_s: float
+    end_s: float
+    keyword_match: bool
+    tags: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    words_share: float | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A query as it was read: ``vectors`` (m, rank), and the words that were looked for.
+
+    ``zero`` makes log-odds of scores: strength = σ(score + zero).
+    """
+
+    vectors: Floats
+    zero: float
+    named: KeywordHits | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The best results by score: first the ``strong`` ones above the divider, then the weak ones.
+
+    ``also`` is the query with its misspelt words mended, which was searched for, too.
+    ``asked`` is what :func:`engine.search.explain.explain` needs.
+    """
+
+    query: str
+    model: str
+    matches: tuple[Match, ...]
+    strong: int
+    took_ms: float
+    asked: Reading | None = field(default=None, repr=False, compare=False)
+    also: str = ""
+
+
+def count_strong(matches: Sequence[Match], divider: float) -> int:
+    """Return how many matches, which are ordered by score, are not weaker than the divider."""
+    return sum(match.strength >= divider for match in matches)
+
+
+def to_dict(answer: Answer) -> dict[str, Any]:
+    """Return an answer as the search JSON of the command line."""
+    results = [
+        {
+            "rank": number,
+            "path": match.sound.path,
+            "score": match.score,
+            "strength": match.strength,
+            "start_s": match.start_s,
+            "end_s": match.end_s,
+            "keyword_match": match.keyword_match,
+            "words": list(match.words),
+            "words_share": match.words_share,
+            "duration_s": match.sound.duration_s,
+            "tags": list(match.tags),
+        }
+        for number, match in enumerate(answer.matches, start=1)
+    ]
+    return {
+        "query": answer.query,
+        "also": answer.also,
+        "model": answer.model,
+        "results": results,
+        "strong": answer.strong,
+        "took_ms": answer.took_ms,
+    }

@@ -1,0 +1,87 @@
+"""Queries read in another way, too: slips of the keyboard, words joined and split."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from engine.metadata.ucs_names import categories
+from engine.search.grammar import Query
+from engine.store import Library
+from engine.store.spelling import held_words, near_word, split_word
+from engine.store.words import search_words
+
+_SHORTEST = 5  # letters of a word that may be misspelt
+_HALF, _HALF_OF_WORD = 3, 4  # letters: "budget" is no bud, "thunderstorm" is a storm
+Groups = tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Respelt:
+    """A query read anew: ``groups`` are its keywords with what else they might mean.
+
+    ``query`` has its misspelt words mended, None where none is.
+    """
+
+    groups: Groups
+    query: Query | None = None
+
+
+def respell(library: Library, query: Query, is_word: Callable[[str], bool]) -> Respelt:
+    """Return how else a query might be meant, in words that the library holds.
+
+    A word that no sound holds is looked for as two, or, unless ``is_word`` knows it, mended;
+    neighbours are looked for as one word, too.
+    """
+    groups = query.keywords
+    plain = [_plain(group) for group in groups]
+    pairs = [a + b if a and b else "" for a, b in itertools.pairwise(plain)]
+    held = held_words(library, [word for word in (*plain, *pairs) if word])
+    read: list[tuple[str, ...]] = []
+    mended: dict[str, str] = {}
+    for place, (group, word) in enumerate(zip(groups, plain, strict=True)):
+        joined = [p for p in pairs[max(0, place - 1) : place + 1] if p in held]
+        near = halves = None
+        if word and word not in held and not joined:
+            right = is_word(word)
+            halves = split_word(library, word, _HALF_OF_WORD if right else _HALF)
+            if not halves and len(word) >= _SHORTEST and word.isascii() and not right:
+                near = near_word(library, word)
+        if near:
+            mended[group[0]] = near
+        read += (
+            [(half,) for half in halves] if halves else [(*group, *joined, *filter(None, [near]))]
+        )
+    return Respelt(tuple(read), _mended(query, mended) if mended else None)
+
+
+@cache
+def words_of_ucs() -> frozenset[str]:
+    """Return every word in the names, explanations and synonyms of the UCS categories."""
+    texts = (f"{category.words} {category.explanation}" for category in categories().values())
+    return frozenset(word for text in texts for word in search_words(text).split())
+
+
+def plain_forms(word: str) -> set[str]:
+    """Return a word, and what it might be without its ending: ``frying`` → ``fry``, ``frye``."""
+    found = {word}
+    for ending in ("s", "es", "d", "ed", "ing"):
+        if word.endswith(ending):
+            stem = word.removesuffix(ending)
+            found |= {stem, stem + "e"}
+            if stem[-2:-1] == stem[-1:]:
+                found.add(stem[:-1])  # slamming
+    return {form for form in found if len(form) > 2}
+
+
+def _plain(group: Sequence[str]) -> str:
+    """Return the word of a group without alternatives, empty if it is not just letters."""
+    return group[0].lower() if len(group) == 1 and group[0].isalpha() else ""
+
+
+def _mended(query: Query, mended: Mapping[str, str]) -> Query:
+    groups = tuple(tuple(mended.get(word, word) for word in group) for group in query.groups)
+    words = [mended.get(word, word) for word in query.text.split()]
+    return replace(query, text=" ".join(words), groups=groups)

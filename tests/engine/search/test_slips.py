@@ -1,0 +1,105 @@
+"""Queries that are misspelt, joined or split, on libraries of names."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.search import Searcher
+from engine.search.grammar import parse
+from engine.search.slips import plain_forms, respell, words_of_ucs
+from engine.store import FileFacts, Header, Library
+from engine.store.spelling import near_word, split_word
+
+NAMES = ("door creak", "doors slam", "door", "creaking hinge", "footsteps", "rattle", "rattle b")
+
+
+def put(library: Library, *names: str) -> None:
+    rows = [FileFacts(f"/s/{name}.wav", 1, 1, "", 1.0, 48000, 1, 16, "wav") for name in names]
+    library.put_headers([(row, Header()) for row in rows])
+
+
+@pytest.fixture
+def names(tmp_path):
+    with Library(tmp_path / "names.db") as library:
+        put(library, *NAMES, "slam", "slams", "rate")
+        yield library
+
+
+def known(word: str) -> bool:
+    return word in {"brook", "croak"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("creek", "creak"),  # another letter
+        ("footstps", "footsteps"),  # one too few
+        ("footssteps", "footsteps"),  # one too many
+        ("footstesp", "footsteps"),  # two exchanged
+        ("raattle", "rattle"),
+        ("ratle", "rattle"),  # "rate" is as near, and rarer
+        ("hinnge", "hinge"),
+        ("cootsteps", None),  # the first letter counts
+        ("fotstps", None),  # two slips
+    ],
+)
+def test_a_word_is_mended_by_one_slip(names, typed, meant):
+    assert near_word(names, typed) == meant
+
+
+def test_a_word_of_two_is_split_where_enough_sounds_hold_both(names):
+    assert split_word(names, "doorslam") == ("door", "slam")
+    assert split_word(names, "doorhinge") is None  # of one sound
+    assert split_word(names, "door") is None
+    assert split_word(names, "doorslam", 5) is None
+
+
+def test_a_word_is_known_by_its_forms():
+    assert {"fry", "frye", "frying"} <= plain_forms("frying")
+    assert "slam" in plain_forms("slamming") and "drip" in plain_forms("drips")
+    assert {"clatter", "creak", "frying"} <= words_of_ucs()
+
+
+def test_words_that_no_one_types_are_not_looked_at(names):
+    assert near_word(names, "a" * 10_000) is None and split_word(names, "a" * 10_000) is None
+
+
+@pytest.mark.parametrize(
+    ("typed", "groups", "mended"),
+    [
+        ("door footstps", (("door",), ("footstps", "footsteps")), "door footsteps"),
+        ("Footstps -wood", (("Footstps", "footsteps"),), "footsteps -wood"),
+        ("door creak", (("door",), ("creak",)), None),
+        ("doorslam", (("door",), ("slam",)), None),
+        ("foot steps", (("foot", "footsteps"), ("steps", "footsteps")), None),
+        ("croak", (("croak",),), None),  # is a word
+        ("ratl", (("ratl",),), None),  # too short
+        ("door OR footstps", (("door", "footstps"),), None),
+        ("footst*", (("footst*",),), None),
+        ("footstéps", (("footstéps",),), None),
+        ("the", (), None),
+    ],
+)
+def test_what_else_a_query_might_mean(names, typed, groups, mended):
+    found = respell(names, parse(typed), known)
+    assert found.groups == groups
+    assert (found.query.text if found.query else None) == mended
+
+
+def test_both_readings_of_a_slip_are_searched_for_and_told(tmp_path, model_folder, sounds):
+    from engine.index.build import index_folders
+    from engine.progress import Control
+
+    with Library(tmp_path / "l.db") as library:
+        index_folders(library, model_folder, [sounds], Control())
+        put(library, "thunder crack")
+        searcher = Searcher(library, model_folder)
+        answer = searcher.search_text("thunnder", 20)
+        assert answer.also == "thunder"
+        best = max(answer.matches, key=lambda match: len(match.words))
+        assert Path(best.sound.path).name == "thunder crack.wav" and best.keyword_match
+        assert answer.asked is not None
+        both = searcher.query_vectors(["thunnder", "thunder"])
+        assert np.allclose(answer.asked.vectors, both, atol=1e-5)
+        assert searcher.search_text("thunder", 20).also == ""
