@@ -93,6 +93,12 @@ def main(
     except SoundsiftError as error:
         print(one_line(f"error: {error}"), file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # below those who know what they were doing
+        what = f"{error.filename}: " if error.filename else ""
+        print(one_line(f"error: {what}{error.strerror or error}"), file=sys.stderr)
+        return 1
     return 0
 
 

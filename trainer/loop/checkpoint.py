@@ -53,10 +53,15 @@ class Due:
 
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
     """Write ``folder/checkpoint.pt``, whole and on the disk, or leave the last one."""
-    part = folder / "checkpoint.part"
+    save_whole(folder / _NAME, {"format": _FORMAT, **state})
+
+
+def save_whole(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what :func:`torch.load` reads, whole and on the disk, or leave what was there."""
+    part = path.with_suffix(".part")
     try:
-        durable.write_file(part, lambda out: torch.save({"format": _FORMAT, **state}, out))
-        durable.replace(part, folder / _NAME)
+        durable.write_file(part, lambda out: torch.save(state, out))
+        durable.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
 

@@ -33,12 +33,13 @@ from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
-from trainer.loop.checkpoint import Keeping, has_checkpoint
+from trainer.loop.checkpoint import Keeping, has_checkpoint, save_whole
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.embedding import Feeding
 from trainer.loop.log import Tell, check_tensorboard
 from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, reporting
+from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
@@ -64,7 +65,8 @@ def fit_model(options: argparse.Namespace) -> None:
     :param options: ``folder``, ``watch``, ``show``, and what :class:`FitConfig` has.
     """
     config, folder = FitConfig.of(options), options.folder
-    with options.watch() as control, world(config.device) as (processes, device):
+    places = world(config.device)
+    with told(folder), options.watch() as control, places as (processes, device):
         control = processes.told_by_leader(control)
         with processes.together():
             config = _claimed(folder, config.checked(), processes)
@@ -253,9 +255,7 @@ def _build_cache(
             "clip": heard.clip,
             "paths": [str(path) for path in heard.paths],
         }
-        part = folder / "features.part"
-        durable.write_file(part, lambda out: torch.save(kept, out))
-        durable.replace(part, folder / "features.pt")
+        save_whole(folder / "features.pt", kept)
     else:
         given, rate_hz = caches.counted(paths, control), start.model.spec.front_end.rate_hz
         with skipped:
