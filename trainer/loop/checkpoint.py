@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ from engine.errors import InputError
 
 _FORMAT = 2
 _NAME = "checkpoint.pt"
+_DAMAGED = (
+    *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile),
+)
 RandomState = dict[str, Tensor]
 
 
@@ -77,17 +83,33 @@ def read_checkpoint(folder: Path, device: str) -> dict[str, Any]:
     :raises InputError: it is damaged, or another Soundsift's.
     """
     path = folder / _NAME
-    try:
+    with usable(folder):
+        with zipfile.ZipFile(path) as parts:  # torch does not compare their checksums
+            if (wrong := parts.testzip()) is not None:
+                raise ValueError(wrong)
         state = torch.load(path, weights_only=True, map_location=device)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is damaged: delete it to start the run anew, or choose another folder"
-        ) from error
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise InputError(
             f"{path} was written by another version of Soundsift: choose another folder"
         )
     return state
+
+
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what is wrong with a checkpoint's contents into a sentence.
+
+    :raises InputError: it is damaged, or of something else.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except _DAMAGED as error:
+        raise InputError(
+            f"{folder / _NAME} is damaged: delete it to start the run anew, or choose another "
+            "folder"
+        ) from error
 
 
 def write_tensors(
