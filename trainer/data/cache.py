@@ -132,6 +132,8 @@ def _build(
     part = folder / "values.part"
     try:
         durable.write_file(part, write)
+        if not clips:
+            raise InputError(f"none of the sounds for {folder} can be decoded")
         durable.replace(part, folder / "values")
     finally:
         part.unlink(missing_ok=True)

@@ -58,7 +58,12 @@ class Due:
 
 
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write ``folder/checkpoint.pt``, whole and on the disk, or leave the last one."""
+    """Write ``folder/checkpoint.pt``, whole and on the disk, or leave the last one.
+
+    :raises InputError: weights are infinite or no numbers.
+    """
+    for part in ("model", "average"):
+        _check_weights(state.get(part, {}), folder / _NAME)
     save_whole(folder / _NAME, {"format": _FORMAT, **state})
 
 
@@ -70,6 +75,32 @@ def save_whole(path: Path, state: Mapping[str, Any]) -> None:
         durable.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_whole(path: Path, otherwise: str) -> dict[str, Any]:
+    """Return what :func:`save_whole` wrote.
+
+    :param otherwise: what to do where it cannot be read.
+    :raises InputError: it is gone or damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except (OSError, *_DAMAGED) as error:
+        raise InputError(f"{path} is gone or damaged: {otherwise}") from error
+    return state
+
+
+def _check_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Check what is about to be written.
+
+    :raises InputError: something in it is infinite or no number.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise InputError(
+                f"{name} is no longer finite, and {path} was not written: lower the rates, in "
+                "another folder"
+            )
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -115,7 +146,11 @@ def usable(folder: Path) -> Iterator[None]:
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str] | None = None
 ) -> None:
-    """Write weights as safetensors, whole or not at all; ``notes`` stand in their header."""
+    """Write weights as safetensors, whole or not at all; ``notes`` stand in their header.
+
+    :raises InputError: some are infinite or no numbers.
+    """
+    _check_weights(tensors, path)
     part = path.with_name(f"{path.name}.part")
     try:
         save_file({k: v.contiguous() for k, v in tensors.items()}, part, notes)
