@@ -34,6 +34,7 @@ from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
 from trainer.data.manifest import data_folder
 from trainer.loop.parallel import FailedElsewhere, alike, leads, processes
 from trainer.objectives.losses import OBJECTIVES
+from trainer.recipes.bounds import THREADS, check_numbers
 from trainer.recipes.fit_config import FitConfig, kinds, option_of
 
 Watch = Callable[[], AbstractContextManager[Control]]
@@ -93,6 +94,12 @@ def main(
     except SoundsiftError as error:
         print(one_line(f"error: {error}"), file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        raise
+    except OSError as error:  # below those who know what they were doing
+        what = f"{error.filename}: " if error.filename else ""
+        print(one_line(f"error: {what}{error.strerror or error}"), file=sys.stderr)
+        return 1
     return 0
 
 
@@ -103,6 +110,7 @@ def _run(options: argparse.Namespace) -> None:
     with alike():
         if processes() > 1 and name not in _OF_MANY:
             raise InputError(f"`{name}` works in one process: start it without torchrun")
+        check_numbers(vars(options), {"threads": THREADS})
     getattr(commands, name)(options)
 
 

@@ -36,7 +36,7 @@ if "STOP" in os.environ:
 
 if os.environ.get("FAIL") == f"{RANK}:decoding":
 
-    def fail(*given: object) -> None:
+    def fail(*given: object, **named: object) -> None:
         raise InputError("the disk is full of nothing")
 
     cache.build_samples = fail

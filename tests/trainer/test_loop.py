@@ -402,6 +402,59 @@ def test_a_checkpoint_that_cannot_be_used_is_a_sentence(start, data, sentence):
         start("unusable")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"step": None},
+        {"step": "one"},
+        {"model": {"another": torch.ones(2)}},
+        {"best": {"worst": 1}},
+        {"optimiser": {}},
+        {"random": [{"cpu": torch.zeros(3)}]},
+        {"log": "long"},
+    ],
+)
+def test_a_checkpoint_of_something_else_is_a_sentence(start, change):
+    run = start("something else")
+    run.train_step()
+    run.save()
+    path = run.folder / "checkpoint.pt"
+    torch.save(torch.load(path, weights_only=True) | change, path)
+    with pytest.raises(InputError, match="is damaged: delete it"):
+        start("something else")
+
+
+def test_one_wrong_bit_in_a_checkpoint_is_seen(start):
+    run = start("bit")
+    run.save()
+    path = run.folder / "checkpoint.pt"
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="is damaged: delete it"):
+        start("bit")
+
+
+@pytest.mark.parametrize("data", [b'{"steps": ', b"[]", b"[1]", b"\xff"])
+def test_a_configuration_that_cannot_be_read_back_is_a_sentence(start, data):
+    run = start("unread")
+    run.train_step()
+    run.save()
+    (run.folder / "config.json").write_bytes(data)
+    with pytest.raises(InputError, match="unread"):
+        start("unread")
+
+
+def test_half_a_line_of_the_log_is_taken_out(start):
+    run = start("half a line")
+    run.log({"event": "loss", "loss": 1.0})
+    run.log({"event": "loss", "loss": 2.0})
+    run.save()
+    path = run.folder / "log.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    assert [e["event"] for e in events(start("half a line"))] == ["loss", "resumed"]
+
+
 def test_a_finished_run_that_is_started_again_keeps_its_best(start):
     scores = iter([0.9, 0.1])
     config = replace(CONFIG, validate_every=6)

@@ -16,11 +16,12 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, BinaryIO, Literal, TypeVar
 
 import numpy as np
 import torch
 
+from engine import durable
 from engine.audio.decode import decode
 from engine.errors import AudioError, InputError
 from engine.models.frontend import LogMel
@@ -109,13 +110,14 @@ def _build(
     threads: int | None,
     skipped: Skipped,
 ) -> None:
-    """Write a cache; unreadable files go to ``skipped``."""
+    """Write a cache, whole or not at all; unreadable files go to ``skipped``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.json").unlink(missing_ok=True)  # of other values than those to come
     clips: list[dict[str, Any]] = []
     asked = hashlib.sha256()
-    first = 0
-    with (folder / "values.part").open("wb") as file:
+
+    def write(file: BinaryIO) -> None:
+        first = 0
         for path, future in in_order(hear, paths, threads):
             asked.update(f"{path}\n".encode(errors="surrogateescape"))
             try:
@@ -123,13 +125,20 @@ def _build(
             except AudioError as error:
                 skipped(path, str(error))
                 continue
-            rows.tofile(file)
+            file.write(rows.tobytes())  # tofile() would not say why a disk takes no more
             clips.append({"path": str(path), "start": first, "rows": len(rows)})
             first += len(rows)
-    (folder / "values.part").replace(folder / "values")
+
+    part = folder / "values.part"
+    try:
+        durable.write_file(part, write)
+        if not clips:
+            raise InputError(f"none of the sounds for {folder} can be decoded")
+        durable.replace(part, folder / "values")
+    finally:
+        part.unlink(missing_ok=True)
     index = {"kind": kind, "width": width, "asked": asked.hexdigest(), "clips": clips}
-    (folder / "index.part").write_text(json.dumps(index), encoding="utf-8")
-    (folder / "index.part").replace(folder / "index.json")
+    durable.put_file(folder / "index.json", json.dumps(index).encode())
 
 
 def holds(folder: Path, paths: Iterable[Path]) -> bool:

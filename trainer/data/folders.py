@@ -41,7 +41,10 @@ class Folders:
     def has(self, path: Path) -> bool:
         """Return whether there is such a file."""
         # A file system that ignores case knows files by names that it does not list.
-        return path.name in self._listing(path.parent).names or path.is_file()
+        try:
+            return path.name in self._listing(path.parent).names or path.is_file()
+        except (OSError, ValueError):  # no file can be called so
+            return False
 
     def named(self, name: str, homes: Iterable[Path]) -> Path | None:
         """Return the first sound in ``homes`` that is called so, or else one that is so nearly."""
@@ -84,7 +87,7 @@ class Folders:
         if folder not in self._listings:
             try:
                 self._listings[folder] = _listing(sorted(os.listdir(folder)))  # noqa: PTH208 - names only
-            except OSError:
+            except (OSError, ValueError):
                 self._listings[folder] = Listing(frozenset())
         return self._listings[folder]
 

@@ -69,7 +69,7 @@ def read_set(
             f"{name} names no data set: write KIND:FOLDER, where KIND is one of "
             + ", ".join(_READERS)
         )
-    folder, folders = Path(place).expanduser(), Folders()
+    folder, folders = place_of(place), Folders()
     if not folder.exists():
         raise InputError(f"there is no {folder}: where is the {kind} data?")
     sounds = _READERS[kind](folder, split, folders)
@@ -78,6 +78,19 @@ def read_set(
         first = f": the first of {len(sounds):,} would be {sounds[0].path}" if sounds else ""
         raise InputError(f"{name} has no sound with a caption in the split {split}{first}")
     return kept
+
+
+def place_of(name: str | Path) -> Path:
+    """Return the whole path of a file or folder that somebody named.
+
+    :raises InputError: nothing can be called so.
+    """
+    try:
+        path = Path(name).expanduser().resolve()
+        path.exists()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise InputError(f"{str(name)[:80]} names no file or folder: {error}") from None
+    return path
 
 
 def _is_usable(sound: Captioned, folders: Folders, tell: Tell) -> bool:

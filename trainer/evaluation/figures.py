@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _PAIRS = 10  # in the plan, as in the paper
 _POINTS = 500
+_FEWEST_POINTS = 4  # t-SNE asks for more than its perplexity
 
 
 def draw_run(
@@ -83,6 +84,8 @@ def draw_space(u: Tensor, v: Tensor, relevant: Tensor, target: Path) -> None:
     named = sorted(set(first.tolist()))
     u = u[:_POINTS]
     both = torch.cat([u, v[named]])
+    if len(both) < _FEWEST_POINTS:
+        return
     perplexity = float(min(30, max(2, (len(both) - 1) // 3)))
     places = TSNE(perplexity=perplexity, random_state=0, init="pca").fit_transform(both.numpy())
     figure, axes = pyplot.subplots(figsize=(7, 6))

@@ -30,6 +30,7 @@ from engine.transport import (
     scores,
 )
 from trainer.data.manifest import csv_rows
+from trainer.data.sets import Tell
 from trainer.evaluation.metrics import modality_gap, recall_and_map
 from trainer.evaluation.rankings import joint_plan, library_scores, owners
 
@@ -89,18 +90,32 @@ def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
     return rows
 
 
-def hear(listener: Listener, paths: Iterable[Path], control: Control, mapped: bool = True) -> Heard:
+def hear(
+    listener: Listener,
+    paths: Iterable[Path],
+    control: Control,
+    mapped: bool = True,
+    skipped: Tell | None = None,
+) -> Heard:
     """Embed files, all windows of each; unless ``mapped``, vectors are plain features.
 
-    :raises AudioError: a file cannot be decoded.
+    :param skipped: is told of files that cannot be decoded, which are left out.
+    :raises AudioError: a file cannot be decoded, and nobody is told.
+    :raises InputError: none can.
     """
     unique = tuple(dict.fromkeys(paths))
     features: dict[Path, Tensor] = {}
-    for path, heard in listen(listener, unique):
-        if isinstance(heard, AudioError):
+    for number, (path, heard) in enumerate(listen(listener, unique), start=1):
+        control.report(Progress("listening", number, len(unique)))
+        if not isinstance(heard, AudioError):
+            features[path] = torch.from_numpy(heard.features)
+        elif skipped is None:
             raise AudioError(f"{path} cannot be evaluated: {heard}")
-        features[path] = torch.from_numpy(heard.features)
-        control.report(Progress("listening", len(features), len(unique)))
+        else:
+            skipped(path, str(heard))
+    if not features:
+        raise InputError("none of the sounds can be heard")
+    unique = tuple(path for path in unique if path in features)  # not as they were heard
     windows = torch.tensor([len(features[path]) for path in unique])
     vectors = unmapped = torch.cat([features[path] for path in unique])
     if mapped:

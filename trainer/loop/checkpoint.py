@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import pickle
 import time
-from collections.abc import Mapping
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,10 @@ from engine.errors import InputError
 
 _FORMAT = 2
 _NAME = "checkpoint.pt"
+_DAMAGED = (
+    *(RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError),
+    *(pickle.UnpicklingError, zipfile.BadZipFile),
+)
 RandomState = dict[str, Tensor]
 
 
@@ -52,13 +58,49 @@ class Due:
 
 
 def write_checkpoint(folder: Path, state: Mapping[str, Any]) -> None:
-    """Write ``folder/checkpoint.pt``, whole and on the disk, or leave the last one."""
-    part = folder / "checkpoint.part"
+    """Write ``folder/checkpoint.pt``, whole and on the disk, or leave the last one.
+
+    :raises InputError: weights are infinite or no numbers.
+    """
+    for part in ("model", "average"):
+        _check_weights(state.get(part, {}), folder / _NAME)
+    save_whole(folder / _NAME, {"format": _FORMAT, **state})
+
+
+def save_whole(path: Path, state: Mapping[str, Any]) -> None:
+    """Write what :func:`torch.load` reads, whole and on the disk, or leave what was there."""
+    part = path.with_suffix(".part")
     try:
-        durable.write_file(part, lambda out: torch.save({"format": _FORMAT, **state}, out))
-        durable.replace(part, folder / _NAME)
+        durable.write_file(part, lambda out: torch.save(state, out))
+        durable.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_whole(path: Path, otherwise: str) -> dict[str, Any]:
+    """Return what :func:`save_whole` wrote.
+
+    :param otherwise: what to do where it cannot be read.
+    :raises InputError: it is gone or damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except (OSError, *_DAMAGED) as error:
+        raise InputError(f"{path} is gone or damaged: {otherwise}") from error
+    return state
+
+
+def _check_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
+    """Check what is about to be written.
+
+    :raises InputError: something in it is infinite or no number.
+    """
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
+            raise InputError(
+                f"{name} is no longer finite, and {path} was not written: lower the rates, in "
+                "another folder"
+            )
 
 
 def has_checkpoint(folder: Path) -> bool:
@@ -72,12 +114,11 @@ def read_checkpoint(folder: Path, device: str) -> dict[str, Any]:
     :raises InputError: it is damaged, or another Soundsift's.
     """
     path = folder / _NAME
-    try:
+    with usable(folder):
+        with zipfile.ZipFile(path) as parts:  # torch does not compare their checksums
+            if (wrong := parts.testzip()) is not None:
+                raise ValueError(wrong)
         state = torch.load(path, weights_only=True, map_location=device)
-    except (RuntimeError, EOFError, pickle.UnpicklingError, ValueError, KeyError) as error:
-        raise InputError(
-            f"{path} is damaged: delete it to start the run anew, or choose another folder"
-        ) from error
     if not isinstance(state, dict) or state.get("format") != _FORMAT:
         raise InputError(
             f"{path} was written by another version of Soundsift: choose another folder"
@@ -85,10 +126,31 @@ def read_checkpoint(folder: Path, device: str) -> dict[str, Any]:
     return state
 
 
+@contextmanager
+def usable(folder: Path) -> Iterator[None]:
+    """Turn what is wrong with a checkpoint's contents into a sentence.
+
+    :raises InputError: it is damaged, or of something else.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except _DAMAGED as error:
+        raise InputError(
+            f"{folder / _NAME} is damaged: delete it to start the run anew, or choose another "
+            "folder"
+        ) from error
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, Tensor], notes: dict[str, str] | None = None
 ) -> None:
-    """Write weights as safetensors, whole or not at all; ``notes`` stand in their header."""
+    """Write weights as safetensors, whole or not at all; ``notes`` stand in their header.
+
+    :raises InputError: some are infinite or no numbers.
+    """
+    _check_weights(tensors, path)
     part = path.with_name(f"{path.name}.part")
     try:
         save_file({k: v.contiguous() for k, v in tensors.items()}, part, notes)

@@ -83,8 +83,11 @@ def claim_folder(folder: Path, config: RunConfig, leads: bool) -> None:
     """
     path, own = folder / "config.json", json.dumps(asdict(config), indent=2)
     if has_checkpoint(folder) and path.exists():
-        before = json.loads(path.read_text(encoding="utf-8"))
         now = json.loads(own)
+        try:
+            before = dict(json.loads(path.read_bytes()))
+        except (ValueError, TypeError) as error:
+            raise InputError(f"{path} is damaged: choose another folder for the run") from error
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             raise InputError(

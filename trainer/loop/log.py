@@ -57,9 +57,12 @@ class Log:
             return 0
 
     def cut(self, length: int) -> None:
-        """Take out what was written after the log was ``length`` bytes long."""
-        if self.path.exists() and self.path.stat().st_size > length:
-            os.truncate(self.path, length)
+        """Take out what was written after the log was ``length`` bytes long, and half a line."""
+        if not self.path.exists():
+            return
+        with self.path.open("r+b") as file:
+            known = file.read(length)
+            file.truncate(known.rfind(b"\n") + 1)
 
 
 def check_tensorboard() -> None:

@@ -30,6 +30,7 @@ from trainer.loop.checkpoint import (
     random_state,
     read_checkpoint,
     set_random_state,
+    usable,
     write_checkpoint,
     write_tensors,
 )
@@ -338,19 +339,21 @@ class Run:
 
     def _resume(self) -> None:
         state = read_checkpoint(self.folder, self.device)
-        self.step, self.finished = state["step"], state["finished"]
-        self.best, self.started_from = Best(**state["best"]), state["started_from"]
-        self.solves.count, self.solves.unconverged = state["solves"]
-        if not (self._is_free("text_tower.") and self.step):
-            self.embedder.freeze(self.source.texts)  # before loading: by the first tower
-        self.model.load_state_dict(state["model"])
-        self.metric.load_state_dict(state["ground_metric"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.average = state["average"]
-        if len(state["random"]) == self.world.size:
-            set_random_state(state["random"][self.world.rank], self.device)
+        with usable(self.folder):
+            self.step, self.finished = state["step"], state["finished"]
+            self.best, self.started_from = Best(**state["best"]), state["started_from"]
+            self.solves.count, self.solves.unconverged = state["solves"]
+            if not (self._is_free("text_tower.") and self.step):
+                self.embedder.freeze(self.source.texts)  # before loading: by the first tower
+            self.model.load_state_dict(state["model"])
+            self.metric.load_state_dict(state["ground_metric"])
+            self.optimiser.load_state_dict(state["optimiser"])
+            self.average = state["average"]
+            if len(state["random"]) == self.world.size:
+                set_random_state(state["random"][self.world.rank], self.device)
+            if self.world.leads:
+                self._log.cut(state["log"])
         if self.world.leads:
-            self._log.cut(state["log"])
             self.best.forget_others(self.folder)
             if not self.finished:
                 self.log({"event": "resumed", "processes": self.world.size})

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
+from safetensors import SafetensorError
 
 from engine.errors import InputError
+from trainer.loop.checkpoint import has_checkpoint
 from trainer.loop.parallel import FailedElsewhere
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _LOST = ("connection closed by peer", "connection reset by peer", "connection was closed")
 
 
@@ -24,21 +28,21 @@ def told(folder: Path) -> Iterator[None]:
     :raises InputError: memory or disk ran out; the last checkpoint in ``folder`` is whole.
     :raises FailedElsewhere: another process of the run is gone, and has told why.
     """
-    kept = f"the last checkpoint in {folder} is whole: start again to go on from it"
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise InputError(f"the disk of {folder} is full: free some space; {kept}") from error
-        raise
-    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
-        if _lost_another(error):
+    except (OSError, SafetensorError, MemoryError, RuntimeError) as error:
+        kept = f"start again to go on from the last checkpoint in {folder}, which is whole"
+        if not has_checkpoint(folder):
+            kept = "start again"
+        if _wants_disk(error):
+            raise InputError(f"the disk of {folder} is full: free some space and {kept}") from error
+        if isinstance(error, RuntimeError) and _lost_another(error):
             raise FailedElsewhere from error
-        if not _wants_memory(error):
-            raise
-        raise InputError(
-            f"memory ran out: lower --micro-batch (changes no result) or --batch; {kept}"
-        ) from error
+        if _wants_memory(error):
+            raise InputError(
+                "memory ran out: lower --micro-batch (changes no result) or --batch, and " + kept
+            ) from error
+        raise
 
 
 def check_finite(what: str, value: float, step: int, folder: Path) -> None:
@@ -51,6 +55,19 @@ def check_finite(what: str, value: float, step: int, folder: Path) -> None:
             f"the {what} is {value} at step {step}: lower the rates, in another folder; {folder} "
             "keeps the last good checkpoint"
         )
+
+
+def _wants_disk(error: BaseException) -> bool:
+    """Whether a file could not grow; writers say so in their own ways."""
+    said: BaseException | None = error
+    while said is not None:
+        if isinstance(said, OSError) and said.errno in _FULL:
+            return True
+        # safetensors keeps only the words of the system.
+        if isinstance(said, SafetensorError) and any(os.strerror(e) in str(said) for e in _FULL):
+            return True
+        said = said.__cause__ or said.__context__
+    return False
 
 
 def _wants_memory(error: BaseException) -> bool:

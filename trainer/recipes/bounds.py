@@ -22,7 +22,7 @@ class Bounds:
     def holds(self, value: Number) -> bool:
         """Return whether a finite ``value`` lies in it."""
         inside = self.least <= value <= self.most and value > self.above
-        return math.isfinite(value) and inside
+        return inside and (isinstance(value, int) or math.isfinite(value))
 
     def __str__(self) -> str:
         """Return what to give, for a sentence."""
@@ -42,6 +42,10 @@ NOT_NEGATIVE = Bounds(least=0)
 SHARE = Bounds(least=0, most=1)
 MASS = Bounds(above=0, most=1)
 PAIRS = Bounds(least=2)
+RATE = Bounds(least=0, most=1e9)  # Adam divides it, and float32 ends at 3e38
+SEED = Bounds(least=0, most=1 << 62)
+THREADS = Bounds(least=0, most=1024)
+WIDTH = Bounds(least=1, most=1 << 16)
 
 
 def check_numbers(values: Mapping[str, Number | None], bounds: Mapping[str, Bounds]) -> None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-from collections.abc import Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import torch
+from filelock import FileLock, Timeout
 
 from engine import durable
 from engine.errors import InputError
@@ -33,18 +34,20 @@ from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
-from trainer.loop.checkpoint import Keeping, has_checkpoint
+from trainer.loop.checkpoint import Keeping, has_checkpoint, read_whole, save_whole
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.embedding import Feeding
 from trainer.loop.log import Tell, check_tensorboard
 from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, reporting
+from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
 from trainer.recipes.settings import settled, with_cost_scale, with_towers
 
 CONFIG = "config.toml"
+_SIGNATURE = "sounds.sha256"
 
 
 @dataclass(frozen=True)
@@ -64,10 +67,16 @@ def fit_model(options: argparse.Namespace) -> None:
     :param options: ``folder``, ``watch``, ``show``, and what :class:`FitConfig` has.
     """
     config, folder = FitConfig.of(options), options.folder
-    with options.watch() as control, world(config.device) as (processes, device):
+    places = world(config.device)
+    with (
+        ExitStack() as held,
+        told(folder),
+        options.watch() as control,
+        places as (processes, device),
+    ):
         control = processes.told_by_leader(control)
         with processes.together():
-            config = _claimed(folder, config.checked(), processes)
+            config = _claimed(folder, config.checked(), processes, held)
             skipped = LeftOut(folder / "skipped.txt")
             start = _start(folder.name, config, processes, skipped)
         validation = None
@@ -115,14 +124,22 @@ def _write(
     show({"event": "done", "model": str(folder / "model")})
 
 
-def _claimed(folder: Path, config: FitConfig, processes: World) -> FitConfig:
+def _claimed(folder: Path, config: FitConfig, processes: World, held: ExitStack) -> FitConfig:
     """Write the configuration down; a run goes on only under the one it began with.
 
-    :raises InputError: the folder holds a run with another one, or TensorBoard is missing.
+    :param held: keeps other runs out of the folder until it is closed.
+    :raises InputError: the folder holds a run with another one, or one that is being trained;
+        or TensorBoard is missing.
     """
     if config.tensorboard:
         check_tensorboard()
     config, path = absolute(config), folder / CONFIG
+    if processes.leads:
+        durable.make_folder(folder)
+        try:
+            held.enter_context(FileLock(folder / "run.lock", timeout=0))
+        except Timeout:
+            raise InputError(f"another process is training in {folder}: wait, or stop it") from None
     if has_checkpoint(folder) and path.is_file():
         changed = FitConfig(**read_config(path)).changed(config)
         if changed:
@@ -131,7 +148,6 @@ def _claimed(folder: Path, config: FitConfig, processes: World) -> FitConfig:
                 "options it began with, or choose another folder"
             )
     if processes.leads:
-        durable.make_folder(folder)
         write_config(path, config)
     return config
 
@@ -236,9 +252,9 @@ def _build_cache(
 
     :raises InputError: they are no longer those that the run began with.
     """
-    signature = folder / "sounds.sha256"
+    signature = folder / _SIGNATURE
     own = _signature(config, start)
-    if signature.is_file() and signature.read_text(encoding="ascii") == own:
+    if signature.is_file() and signature.read_bytes() == own.encode():
         return
     if signature.is_file() and has_checkpoint(folder):
         raise InputError(
@@ -247,15 +263,14 @@ def _build_cache(
         )
     paths = [sound.path for sound in start.sounds]
     if config.frozen:
-        heard = hear(Listener(start.model), paths, control, mapped=False)
+        with skipped:
+            heard = hear(Listener(start.model), paths, control, mapped=False, skipped=skipped)
         kept = {
             "features": heard.vectors,
             "clip": heard.clip,
             "paths": [str(path) for path in heard.paths],
         }
-        part = folder / "features.part"
-        durable.write_file(part, lambda out: torch.save(kept, out))
-        durable.replace(part, folder / "features.pt")
+        save_whole(folder / "features.pt", kept)
     else:
         given, rate_hz = caches.counted(paths, control), start.model.spec.front_end.rate_hz
         with skipped:
@@ -274,19 +289,39 @@ def _signature(config: FitConfig, start: Start) -> str:
             found.update(name.encode())
             found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     for sound in start.sounds:
-        found.update(f"{sound.path} {sound.path.stat().st_size}\n".encode(errors="replace"))
+        found.update(f"{sound.path} {_state(sound.path)}\n".encode(errors="replace"))
     return found.hexdigest()
+
+
+def _state(path: Path) -> str:
+    """Return what changes when a file is written; a link to nothing has none."""
+    try:
+        known = path.stat()
+    except OSError:
+        return ""
+    return f"{known.st_size} {known.st_mtime_ns}"
+
+
+def _check_apart(captions: Iterable[tuple[str, ...]]) -> None:
+    """Check the captions of the sounds that could be heard.
+
+    :raises InputError: there is nothing to tell apart.
+    """
+    if len({texts for texts in captions if texts}) < 2:
+        raise InputError("all sounds that can be heard have the same caption: use a larger set")
 
 
 def _source(folder: Path, config: FitConfig, start: Start) -> Source:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
     of_path = {str(sound.path): sound for sound in start.sounds}
     if config.frozen:
-        kept = torch.load(folder / "features.pt", weights_only=True)
+        kept = read_whole(folder / "features.pt", f"delete {folder / _SIGNATURE} to hear them anew")
         heard = [of_path[path] for path in kept["paths"]]
+        _check_apart(sound.captions for sound in heard)
         texts, meant = tuple(s.captions for s in heard), tuple(s.meaning for s in heard)
         return CaptionedFeatures(kept["features"], kept["clip"], texts, meanings=meant)
     cache = caches.load(folder / "samples", "samples")
+    _check_apart(of_path[path].captions for path in cache.paths if path in of_path)
     named = [of_path.get(path, Captioned(Path(path), ())) for path in cache.paths]
     captions, meanings = [s.captions for s in named], [s.meaning for s in named]
     rate_hz, crops = start.model.spec.front_end.rate_hz, Crops(config.longest, config.mix)

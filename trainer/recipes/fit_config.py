@@ -18,6 +18,7 @@ from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.spec import AUDIO_TOWERS
+from trainer.data.sets import place_of
 from trainer.objectives.ground_metric import METRICS, SCALES, STARTS
 from trainer.objectives.losses import OBJECTIVES
 from trainer.recipes.bounds import (
@@ -26,7 +27,10 @@ from trainer.recipes.bounds import (
     NOT_NEGATIVE,
     PAIRS,
     POSITIVE,
+    RATE,
+    SEED,
     SHARE,
+    WIDTH,
     Bounds,
     check_numbers,
 )
@@ -74,19 +78,19 @@ class FitConfig:
     epsilon: float = _option(0.05, "regularisation of the plan", POSITIVE)
     squared: bool = _option(False, "c²/2 in place of the cost c")
     metric: str = _settled("metric", "the ground metric", None, METRICS)
-    rank: int | None = _option(None, "rank of the metric's factor", COUNT)
+    rank: int | None = _option(None, "rank of the metric's factor", WIDTH)
     metric_start: str = _settled("metric_start", "of M, where M is learnt itself", None, STARTS)
     cost_scale: str = _settled("cost_scale", "what costs are divided by", None, SCALES)
     pull: float = _option(0.0, "of the factor to the identity", NOT_NEGATIVE)
-    dimensions: int = _settled("dimensions", "of the joint space", COUNT)
+    dimensions: int = _settled("dimensions", "of the joint space", WIDTH)
     epochs: float = _settled("epochs", "times as many pairs as there are captions", POSITIVE)
     steps: int | None = _option(None, "instead of --epochs", COUNT)
     batch: int = _settled("batch", "pairs under one plan", PAIRS)
     micro_batch: int = _option(32, "rows at a time, one plan for all", COUNT)
-    head_rate: float = _settled("head_rate", "highest rate of the projections", NOT_NEGATIVE)
-    metric_rate: float = _settled("metric_rate", "of the metric", NOT_NEGATIVE)
-    text_rate: float = _settled("text_rate", "of the text tower; 0 freezes", NOT_NEGATIVE)
-    audio_rate: float = _settled("audio_rate", "of the audio tower; 0 freezes", NOT_NEGATIVE)
+    head_rate: float = _settled("head_rate", "highest rate of the projections", RATE)
+    metric_rate: float = _settled("metric_rate", "of the metric", RATE)
+    text_rate: float = _settled("text_rate", "of the text tower; 0 freezes", RATE)
+    audio_rate: float = _settled("audio_rate", "of the audio tower; 0 freezes", RATE)
     optimiser: str = _settled("optimiser", "of all parts", None, ("adamw", "adam"))
     schedule: str = _settled("schedule", "of the rates", None, ("cosine", "constant"))
     weight_decay: float = _settled("weight_decay", "of all but the metric", NOT_NEGATIVE)
@@ -108,8 +112,8 @@ class FitConfig:
     longest: float = _settled("longest", "seconds of a sound", POSITIVE)
     patience: int = _settled("patience", "validations without gain to stop; 0: never", NOT_NEGATIVE)
     score: str = _option("score", "figure of the validation to stop by and keep the best of")
-    seed: int = _option(1, "of order, noise and augmentation", NOT_NEGATIVE)
-    init_seed: int | None = _option(None, "of the starting weights (default: --seed)", NOT_NEGATIVE)
+    seed: int = _option(1, "of order, noise and augmentation", SEED)
+    init_seed: int | None = _option(None, "of the starting weights (default: --seed)", SEED)
     device: str = _option("cpu", "cpu or cuda")
     workers: int | None = _option(None, "threads that draw batches ahead", NOT_NEGATIVE)
     compile: bool = _option(False, "trace and fuse the towers, for a GPU")
@@ -180,9 +184,9 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
         found = tomllib.loads(text)
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as a configuration") from error
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # of its syntax, or a number of too many digits
         raise InputError(f"{path} is no TOML: {error}") from error
     names, kind_of = {option_of(name): name for name in kinds()}, kinds()
     for key in found:
@@ -195,7 +199,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 def _value(path: Path, key: str, value: Any, kind: Any) -> Any:
     """Return a file's value as the field has it."""
-    if kind is float and type(value) is int:
+    if kind is float and type(value) is int and abs(value) < 1 << 1000:
         return float(value)
     if kind is Path and isinstance(value, str):
         return Path(value)
@@ -255,8 +259,8 @@ def absolute(config: FitConfig) -> FitConfig:
 
 def _absolute_set(name: str) -> str:
     kind, colon, place = name.partition(":")
-    return f"{kind}:{Path(place).expanduser().resolve()}" if colon and place else name
+    return f"{kind}:{place_of(place)}" if colon and place else name
 
 
 def _absolute_path(path: Path | None) -> Path | None:
-    return None if path is None else path.expanduser().resolve()
+    return None if path is None else place_of(path)
