@@ -17,27 +17,15 @@ whose own potential is enough for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
+from engine.transport.ascent import Ascent, Dual, Step, climb
+
 _DIRECT = 1024  # columns up to which the system is factorised; above, conjugate gradients
-_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e-12, 1e3
-_SUFFICIENT = 1e-4  # share of the promised ascent that a step must bring (Armijo)
 _PRECISION = 0.1  # relative residual of conjugate gradients
-_STALLED = 4  # steps in a row that may ascend by no more than rounding
 _LADDER = 7  # halvings of ε on the way down
 _INNER = 300  # conjugate gradients of one step
-
-
-@dataclass(frozen=True)
-class Ascent:
-    """Where Newton's method ended: g (m,) in units of ε, the columns' ℓ1 error, the steps."""
-
-    g: Tensor
-    error: float
-    steps: int
 
 
 def solve_by_newton(
@@ -53,8 +41,8 @@ def solve_by_newton(
     g, steps = torch.zeros_like(g), best.steps
     for power in range(_LADDER, -1, -1):
         rung = newton_ascent(scaled / 2**power, log_a, log_b, g, tolerance)
-        g, steps = rung.g * 2, steps + rung.steps  # in units of an ε that is halved
-    return Ascent(rung.g, rung.error, steps) if rung.error < best.error else best
+        g, steps = rung.x * 2, steps + rung.steps  # in units of an ε that is halved
+    return Ascent(rung.x, rung.error, steps) if rung.error < best.error else best
 
 
 @torch.no_grad()
@@ -65,36 +53,31 @@ def newton_ascent(
 
     :param scaled: (n, m) −C/ε; its precision is that of the plan.
     :param log_a: (n,) logarithms of the row marginal; ``log_b`` (m,) of the column marginal.
-    :return: the best that was found; it ends early where precision does not allow more.
+    :return: g (m,) in units of ε, and the columns' ℓ1 error.
     """
     a, b = log_a.exp(), log_b.exp()
-    dual, plan = _dual(scaled, log_a, log_b, g)
-    best = Ascent(g, _error(plan, b), 0)
-    damping, stalled = _FIRST_DAMPING, 0
-    for steps in range(1, max_steps + 1):
-        if best.error <= tolerance or stalled > _STALLED:
-            break
-        before, rounding = dual, 16.0 * torch.finfo(plan.dtype).eps * max(1.0, abs(dual))
+
+    def step(g: Tensor, plan: Tensor) -> Step:
         columns = plan.sum(0)
         gradient = b - columns
-        while True:
-            step = _step(plan, a, columns, gradient, damping)
-            higher, next_plan = _dual(scaled, log_a, log_b, g + step)
-            promised = _SUFFICIENT * float((gradient * step).sum())
-            if higher >= dual + promised - rounding:
-                break
-            damping *= 10.0
-            if damping > _MOST_DAMPING:
-                return best
-        damping = max(damping / 10.0, _LEAST_DAMPING)
+
+        def damped(damping: float) -> tuple[Tensor, float]:
+            delta = _step(plan, a, columns, gradient, damping)
+            return g + delta, float((gradient * delta).sum())
+
+        return damped
+
+    def settle(g: Tensor, plan: Tensor) -> Tensor:
         smallest = torch.finfo(plan.dtype).tiny
-        g = g + step + log_b - next_plan.sum(0).clamp(min=smallest).log()
-        dual, plan = _dual(scaled, log_a, log_b, g)
-        error = _error(plan, b)
-        stalled = 0 if dual > before + rounding else stalled + 1
-        if error < best.error:
-            best = Ascent(g, error, steps)
-    return best
+        return g + log_b - plan.sum(0).clamp(min=smallest).log()
+
+    dual = Dual(
+        value=lambda g: _dual(scaled, log_a, log_b, g),
+        error=lambda g, plan: float((plan.sum(0) - b).abs().sum()),
+        step=step,
+        settle=settle,
+    )
+    return climb(dual, g, tolerance, max_steps)
 
 
 def _dual(scaled: Tensor, log_a: Tensor, log_b: Tensor, g: Tensor) -> tuple[float, Tensor]:
@@ -103,10 +86,6 @@ def _dual(scaled: Tensor, log_a: Tensor, log_b: Tensor, g: Tensor) -> tuple[floa
     f = -torch.logsumexp(log_plan, 1)
     value = (log_b.exp() * g).sum() + (log_a.exp() * f).sum()
     return float(value), log_plan.add_((f + log_a)[:, None]).exp_()
-
-
-def _error(plan: Tensor, b: Tensor) -> float:
-    return float((plan.sum(0) - b).abs().sum())
 
 
 def _step(plan: Tensor, a: Tensor, columns: Tensor, gradient: Tensor, damping: float) -> Tensor:

@@ -131,9 +131,9 @@ def _finish(
     ends = [
         projected_newton(costs, sums, mass, begin, tolerance) for costs, sums, begin in problems
     ]
-    found = torch.stack([x for x, _, _ in ends]).reshape(factors.shape)
+    found = torch.stack([end.x for end in ends]).reshape(factors.shape)
     u, v = found[..., :n], found[..., n:]
-    return u, v, math.log(mass) - _log_total(scaled, u, v), max(steps for _, _, steps in ends)
+    return u, v, math.log(mass) - _log_total(scaled, u, v), max(end.steps for end in ends)
 
 
 def _log_domain(

@@ -16,9 +16,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-_FIRST_DAMPING, _LEAST_DAMPING, _MOST_DAMPING = 1e-6, 1e-12, 1e3
-_SUFFICIENT = 1e-4  # share of the promised ascent that a step must bring (Armijo)
-_STALLED = 4  # steps in a row that may ascend by no more than rounding
+from engine.transport.ascent import Ascent, Dual, Step, climb
+
 _NEAR = 1e-2  # at most so far from the bound a factor counts as lying at it
 
 
@@ -30,43 +29,36 @@ def projected_newton(
     factors: Tensor,
     tolerance: float,
     max_steps: int = 100,
-) -> tuple[Tensor, float, int]:
+) -> Ascent:
     """Climb the dual until no marginal is violated by more than ``tolerance``, relative to s.
 
     :param scaled: (n, m) −C/ε.
     :param marginals: (n + m,) a and b, one behind the other.
     :param factors: (n + m,) u and v to begin with, none above 0.
-    :return: the best factors that were found, their violation, and the steps taken.
+    :return: the factors and their violation.
     """
-    x = factors
-    value, plan = _dual(scaled, marginals, mass, x)
-    best, error, steps = x, _violation(plan, marginals, x, mass), 0
-    damping, stalled = _FIRST_DAMPING, 0
-    while error > tolerance and steps < max_steps and stalled <= _STALLED:
-        before, rounding = value, 16.0 * torch.finfo(plan.dtype).eps * max(1.0, abs(value))
+
+    def step(x: Tensor, plan: Tensor) -> Step:
         sums = _sums(plan)
         gradient = marginals - sums
         reach = (x + gradient / sums).clamp(max=0.0) - x  # of a projected gradient step
         near = min(_NEAR, float(reach.abs().max()))
         free = ~((x >= -near) & (gradient >= 0))
-        while True:
-            step = _step(plan, sums, gradient, free, mass, damping)
-            moved = torch.where(free, (x + step).clamp(max=0.0), x + reach)
-            higher, next_plan = _dual(scaled, marginals, mass, moved)
-            promised = _SUFFICIENT * float((gradient * (moved - x)).sum())
-            if higher >= value + promised - rounding:
-                break
-            damping *= 10.0
-            if damping > _MOST_DAMPING:
-                return best, error, steps
-        damping = max(damping / 10.0, _LEAST_DAMPING)
-        x = _projected(moved, next_plan, marginals, mass)
-        value, plan = _dual(scaled, marginals, mass, x)
-        found = _violation(plan, marginals, x, mass)
-        steps, stalled = steps + 1, 0 if value > before + rounding else stalled + 1
-        if found < error:
-            best, error = x, found
-    return best, error, steps
+
+        def damped(damping: float) -> tuple[Tensor, float]:
+            delta = _step(plan, sums, gradient, free, mass, damping)
+            moved = torch.where(free, (x + delta).clamp(max=0.0), x + reach)
+            return moved, float((gradient * (moved - x)).sum())
+
+        return damped
+
+    dual = Dual(
+        value=lambda x: _dual(scaled, marginals, mass, x),
+        error=lambda x, plan: _violation(plan, marginals, x, mass),
+        step=step,
+        settle=lambda x, plan: _projected(x, plan, marginals, mass),
+    )
+    return climb(dual, factors, tolerance, max_steps)
 
 
 def _dual(scaled: Tensor, marginals: Tensor, mass: float, x: Tensor) -> tuple[float, Tensor]:

@@ -151,7 +151,7 @@ def _finish(
         strict=True,
     )
     ends = [solve_by_newton(*problem, tolerance) for problem in problems]
-    return torch.stack([end.g for end in ends]).reshape(shape), max(end.steps for end in ends)
+    return torch.stack([end.x for end in ends]).reshape(shape), max(end.steps for end in ends)
 
 
 def _scale(
