@@ -2,31 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 
-from tests.conftest import tone
 from trainer.cli import main
 
 resource = pytest.importorskip("resource")
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """Eight sounds under four captions."""
-    path = tmp_path / "set" / "manifest.csv"
-    path.parent.mkdir()
-    random = np.random.default_rng(0)
-    rows = ["path,caption"]
-    for number in range(8):
-        samples = tone(200 * 2 ** (number % 4), 0.4) + random.normal(0, 0.01, 12800)
-        soundfile.write(path.parent / f"{number}.wav", samples * 0.5, 32000)
-        rows.append(f"{number}.wav,{['a door', 'a bell', 'wind', 'rain'][number % 4]}")
-    path.write_text("\n".join(rows), encoding="utf-8")
-    return path
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """What users' folders, tables and files may hold, each told in one sentence or left out."""
 
 import os
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,25 +9,9 @@ import torch
 from filelock import FileLock
 
 from engine.errors import InputError
-from tests.conftest import tone
 from trainer.cli import main
 from trainer.data.sets import read_set
 from trainer.loop.checkpoint import write_tensors
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """Eight sounds under four captions."""
-    path = tmp_path / "set" / "manifest.csv"
-    path.parent.mkdir()
-    random = np.random.default_rng(0)
-    rows = ["path,caption"]
-    for number in range(8):
-        samples = tone(200 * 2 ** (number % 4), 0.2) + random.normal(0, 0.01, 6400)
-        soundfile.write(path.parent / f"{number}.wav", samples * 0.5, 32000)
-        rows.append(f"{number}.wav,{['a door', 'a bell', 'wind', 'rain'][number % 4]}")
-    path.write_text("\n".join(rows) + "\n", encoding="utf-8")
-    return path
 
 
 @pytest.fixture
