@@ -120,7 +120,6 @@ def experiment(options: argparse.Namespace) -> None:
     with alike():
         check_device(options.device)
         check_numbers(vars(options), {"seeds": COUNT})
-        text_encoder(options.bert)  # before hours of listening
     set_threads(options.threads)
     run_experiment(options)
 

@@ -32,6 +32,7 @@ from trainer.experiments.measure import (
 from trainer.experiments.own_tables import OWN_TABLES
 from trainer.experiments.sheet import SHEETS
 from trainer.experiments.tables import GAPS, TABLES, Arm
+from trainer.recipes import encoders
 from trainer.recipes.paper import OURS, PAPER
 
 EVERY_TABLE = {**TABLES, **OWN_TABLES}
@@ -266,6 +267,19 @@ def test_a_sheet_shows_the_first_three_and_marks_the_captions_own(tmp_path, soun
         own = [p.stem for n, p in enumerate(paths) if f"label {n % 8}" == caption]
         assert [cell for cell in cells if cell.startswith("**")] == [f"**{s}**" for s in own]
     assert text != sheet.run_sheet("figure5", Known(), tmp_path)
+
+
+def test_without_a_text_encoder_nothing_is_listened_to(tmp_path, monkeypatch):
+    sounds = tmp_path / "sounds"
+    sounds.mkdir()
+    splits = ("train", "train2", "valid", "esc50_dev", "kitchen20_dev")
+    rows = [f"{split}.wav,{split},rain,rain,1,here" for split in splits]
+    header = "path,split,label,label_merged,group,source"
+    (sounds / "manifest.csv").write_text("\n".join([header, *rows]), encoding="utf-8")
+    monkeypatch.setattr(encoders.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(small, "clip_features", lambda *given: pytest.fail("it listened"))
+    with pytest.raises(InputError, match=r"no text encoder: install the extra"):
+        run_experiment(options(tmp_path, "table3"))
 
 
 def test_the_small_scale_runs_on_real_sounds(data, tmp_path, monkeypatch):
