@@ -158,6 +158,7 @@ def _parser() -> argparse.ArgumentParser:
     spectra.add_argument("--longest", type=float, default=30.0, help="seconds kept of a file")
     _add_match(command("match", "m-LTM training on teacher features"))
     _add_distil(command("distil", "distil the compact audio tower"))
+    _add_tags(command("tags", "learn what sounds and captions say about tags"))
     export = command("export", "make a model folder")
     export.add_argument("model", type=Path, help="the model folder to write")
     export.add_argument("--match", type=Path, required=True, help="folder of the match run")
@@ -168,6 +169,8 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="compact tower, or the folder of a model with one; without it, the teacher",
     )
+    export.add_argument("--tags", type=Path, help="folder of a tags run: the second view")
+    export.add_argument("--tag-weight", type=float, default=0.5, help="w of the second view")
     export.add_argument("--text-encoder", type=Path)
     export.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")
     manifest = command("manifest", "write a split as a manifest")
@@ -231,6 +234,15 @@ def _add_match(match: argparse.ArgumentParser) -> None:
     match.add_argument("--device", default="cpu", help="cpu or cuda")
     match.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")
     _add_objective(match)
+
+
+def _add_tags(tags: argparse.ArgumentParser) -> None:
+    tags.add_argument("folder", type=Path, help="the run's folder")
+    tags.add_argument("--match", type=Path, required=True, help="the match run, for its text tower")
+    tags.add_argument("--spectra", type=Path, nargs="+", required=True, help="caches of sounds")
+    tags.add_argument("--student", type=Path, help="also fit the features of this compact tower")
+    tags.add_argument("--text-encoder", type=Path, help="folder of a BERT-class encoder")
+    tags.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")
 
 
 def _add_objective(parser: argparse.ArgumentParser) -> None:

@@ -16,7 +16,7 @@ from engine.models.bounds import is_plain_name
 from engine.models.catalog import find_model, models
 from engine.models.folder import write_model
 from engine.models.foreign import load_text_encoder
-from engine.models.match_model import MatchModel
+from engine.models.match_model import Captioner, MatchModel
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.paths import data_folder, default_library, installed_models
 from engine.progress import Cancelled, Progress
@@ -51,7 +51,14 @@ from trainer.recipes.fit_config import read_config
 from trainer.recipes.match import matched, tagged_pairs
 from trainer.recipes.personal import PersonalConfig, train_personal
 from trainer.recipes.personal_model import write_personal
-from trainer.recipes.teacher import TEACHER, clip_features, load_student, load_teacher
+from trainer.recipes.tags import joined, learn_views, read_views
+from trainer.recipes.teacher import (
+    TEACHER,
+    clip_features,
+    load_student,
+    load_teacher,
+    make_pool,
+)
 
 _MATCH_BOUNDS = {
     "mass": MASS,
@@ -221,8 +228,27 @@ def distil(options: argparse.Namespace) -> None:
         run.save()
 
 
+def tags(options: argparse.Namespace) -> None:
+    """Learn the second view: of captions from captions alone, of sounds from the teacher."""
+    set_threads(options.threads)
+    text, tokenizer, _ = load_text_encoder(text_encoder(options.text_encoder))
+    teacher = _teacher(options)
+    student = None if options.student is None else load_student(options.student)
+    spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
+    model = matched(options.match, spec)
+    with options.watch() as control:
+        learn_views(
+            options.folder,
+            options.data,
+            make_pool([caches.load(path) for path in options.spectra], (), teacher, student),
+            Captioner(model.eval(), tokenizer),
+            control,
+        )
+
+
 def export(options: argparse.Namespace) -> None:
     """Make a calibrated model folder."""
+    check_numbers(vars(options), {"tag_weight": POSITIVE})
     set_threads(options.threads)
     student = None if options.student is None else load_student(options.student)
     tower = _teacher(options) if student is None else student
@@ -236,12 +262,16 @@ def export(options: argparse.Namespace) -> None:
         exemplars=EXEMPLARS,
     )
     model = matched(options.match, spec)
-    model.audio_tower.load_state_dict(tower.state_dict())
     pool = clip_features(tower, caches.load(options.spectra))
     more = [clip_features(tower, caches.load(path)) for path in options.more]
-    model.exemplars.copy_(centres(torch.cat([pool, *more]), EXEMPLARS))
-    tokenizer = text_encoder(options.text_encoder) / "tokenizer.json"
-    write_model(options.model, model, tokenizer, pool)
+    sounds, texts = torch.cat([pool, *more]), text_encoder(options.text_encoder)
+    if options.tags is not None:
+        captions = Captioner(model, load_text_encoder(texts)[1]).features(spec.bank)
+        views = read_views(options.tags)
+        model = joined(model, views, options.tag_weight, sounds, captions)
+    model.audio_tower.load_state_dict(tower.state_dict())
+    model.exemplars.copy_(centres(sounds, EXEMPLARS))
+    write_model(options.model, model, texts / "tokenizer.json", pool)
     valid = labelled_clips(options.data, "valid")
     with options.watch() as control:
         calibration = calibrate(options.model, valid, control)

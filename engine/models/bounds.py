@@ -164,6 +164,8 @@ BOUNDS: dict[str, dict[str, Rule]] = {
         "tower_config": Config(),
         "base": Text(64, "[0-9a-f]*"),
         "exemplars": Whole(0, 100_000),
+        "tags": Whole(0, 1 << 13),
+        "tag_hidden": Whole(0, 1 << 14),
     },
     "front_end": {
         "rate_hz": Whole(4000, 192_000),

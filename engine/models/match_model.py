@@ -1,4 +1,8 @@
-"""The m-LTM model: two towers, two projections and the metric between them."""
+"""The m-LTM model: two towers, two projections and the metric between them.
+
+A model may have a second view: what a sound and a caption say about tags.  It stands beside
+the embedding, and one ground metric maps both.
+"""
 
 from __future__ import annotations
 
@@ -27,21 +31,22 @@ _TEXT_BATCH = 128
 _AUDIO_BATCH = 16
 
 
-class Projection(nn.Module):
-    """Standardise features, project them through two layers and normalise to length 1."""
+class Head(nn.Module):
+    """Standardise features and read them by two layers."""
 
     mean: Tensor
     deviation: Tensor
 
-    def __init__(self, features: int, hidden: int, dimensions: int, dropout: float = 0.2) -> None:
+    def __init__(self, features: int, hidden: int, outputs: int, dropout: float) -> None:
         super().__init__()
+        self.hidden = hidden
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         self.layers = nn.Sequential(
             nn.Linear(features, hidden),
             nn.ReLU(),
             nn.Dropout(dropout),
-            nn.Linear(hidden, dimensions),
+            nn.Linear(hidden, outputs),
         )
 
     def standardise(self, features: Tensor) -> None:
@@ -49,10 +54,68 @@ class Projection(nn.Module):
         self.mean.copy_(features.mean(0))
         self.deviation.copy_(features.std(0).clamp(min=1e-3))
 
+    def read(self, features: Tensor) -> Tensor:
+        """Return outputs (..., outputs) of features (..., width)."""
+        outputs: Tensor = self.layers((features - self.mean) / self.deviation)
+        return outputs
+
+
+class TagView(Head):
+    """Which tags features speak of, and how much more than is usual.
+
+    A tag counts by the root of its probability over its mean probability (``scale`` is one over
+    the root of that mean), so that a rare sure tag weighs more than a common one.
+    """
+
+    scale: Tensor
+
+    def __init__(self, features: int, hidden: int, tags: int, dropout: float = 0.2) -> None:
+        super().__init__(features, hidden, tags, dropout)
+        self.register_buffer("scale", torch.ones(tags))
+
     def forward(self, features: Tensor) -> Tensor:
-        """Return z (..., dimensions), of length 1, of features (..., width)."""
-        z: Tensor = self.layers((features - self.mean) / self.deviation)
-        return nn.functional.normalize(z, dim=-1)
+        """Return v (..., tags), of length 1, of features (..., width)."""
+        roots = torch.exp(0.5 * nn.functional.logsigmoid(self.read(features)))
+        return nn.functional.normalize(roots * self.scale, dim=-1)
+
+
+class Projection(Head):
+    """Project features and normalise to length 1; beside that stands the second view, if any.
+
+    :param tags: width and hidden width of the second view; (0, 0) is none.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        dimensions: int,
+        tags: tuple[int, int] = (0, 0),
+        dropout: float = 0.2,
+    ) -> None:
+        super().__init__(features, hidden, dimensions, dropout)
+        self.dimensions = dimensions
+        self.tags = TagView(features, tags[1], tags[0]) if tags[0] else None
+        if self.tags is not None:
+            self.tags.requires_grad_(False)  # it was trained apart, and stays as it is
+
+    def train(self, mode: bool = True) -> Projection:
+        """Enter or leave training, but for the second view."""
+        super().train(mode)
+        if self.tags is not None:
+            self.tags.eval()
+        return self
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return embeddings of features (..., width): z (..., dimensions), or [z, v]."""
+        z = nn.functional.normalize(self.read(features), dim=-1)
+        return z if self.tags is None else torch.cat([z, self.tags(features)], -1)
+
+    def between(self, embeddings: Tensor) -> Tensor:
+        """Return the mean direction (..., width), in each view, of embeddings (..., n, width)."""
+        mean = embeddings.mean(-2)
+        views = (mean[..., : self.dimensions], mean[..., self.dimensions :])
+        return torch.cat([nn.functional.normalize(view, dim=-1) for view in views], -1)
 
 
 class Metric(nn.Module):
@@ -82,14 +145,16 @@ class MatchModel(nn.Module):
     def __init__(self, spec: ModelSpec, sides: Sequence[Side] = ("audio", "text")) -> None:
         super().__init__()
         self.spec = spec
-        self.metric = Metric(spec.rank, spec.dimensions)
+        self.metric = Metric(spec.rank, spec.embedding)
+        tags = (spec.tags, spec.tag_hidden)
         if "audio" in sides:
             self.audio_tower = make_audio_tower(spec)
             self.log_mel = LogMel(spec.front_end)
-        self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions)
+        self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions, tags)
         if "text" in sides:
             self.text_tower = TextTower(spec.text_encoder)
-            self.text_head = Projection(spec.text_encoder.width, spec.hidden, spec.dimensions)
+            width = spec.text_encoder.width
+            self.text_head = Projection(width, spec.hidden, spec.dimensions, tags)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
         self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
@@ -131,7 +196,7 @@ class Captioner:
 
     @torch.inference_mode()
     def embed(self, captions: Sequence[str]) -> Tensor:
-        """Return embeddings z (captions, dimensions) of length 1, before the metric."""
+        """Return embeddings (captions, dimensions and tags), before the metric."""
         z: Tensor = self.model.text_head(self.features(captions))
         return z
 
@@ -139,8 +204,9 @@ class Captioner:
     def between(self, captions: Sequence[Sequence[str]]) -> Tensor:
         """Return mapped vectors (n, rank), each of the mean direction of as many captions."""
         features = self.features([caption for some in captions for caption in some])
-        z = self.model.text_head(features).view(len(captions), -1, self.model.spec.dimensions)
-        u: Tensor = self.model.metric(torch.nn.functional.normalize(z.mean(1), dim=-1))
+        head = self.model.text_head
+        x = head(features).view(len(captions), -1, self.model.spec.embedding)
+        u: Tensor = self.model.metric(head.between(x))
         return u
 
     @torch.no_grad()

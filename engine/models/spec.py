@@ -135,7 +135,8 @@ class ModelSpec:
 
     ``tower_config`` holds the sizes of a tower that has some to choose; ``base`` is the id of
     the model that this one was trained from, if any; ``exemplars`` counts the features that
-    stand for the sounds it was made with.
+    stand for the sounds it was made with.  ``tags`` is the width of the second view, what both
+    sides say about tags (:class:`engine.models.match_model.TagView`); 0 is none.
     """
 
     name: str
@@ -157,6 +158,13 @@ class ModelSpec:
     tower_config: dict[str, Any] = field(default_factory=dict)
     base: str = ""
     exemplars: int = 0
+    tags: int = 0
+    tag_hidden: int = 0
+
+    @property
+    def embedding(self) -> int:
+        """How many numbers of both views the metric maps."""
+        return self.dimensions + self.tags
 
     @property
     def id(self) -> str:
@@ -174,6 +182,8 @@ class ModelSpec:
 
     def _before_vectors(self) -> list[Any]:
         sizes = [self.features, self.hidden, self.dimensions, self.rank]
+        if self.tags:
+            sizes += [self.tags, self.tag_hidden]
         scales = [self.ranking.cost_scale, self.ranking.epsilon]
         return [self.text_encoder.to_dict(), sizes, list(self.bank), *scales]
 
@@ -268,7 +278,8 @@ def _check_together(spec: ModelSpec) -> None:
             front.high_hz > front.rate_hz / 2
         ),
         "hop_s is more than window_s, so that some is not heard": spec.hop_s > spec.window_s,
-        "rank is more than dimensions": spec.rank > spec.dimensions,
+        "rank is more than dimensions and tags together": spec.rank > spec.embedding,
+        "tags without tag_hidden, or the reverse": bool(spec.tags) != bool(spec.tag_hidden),
         "text_encoder.width cannot be shared among text_encoder.heads": (
             text.width % text.heads != 0
         ),

@@ -300,7 +300,7 @@ class Run:
     def _groups(self) -> list[dict[str, Any]]:
         """Return the optimiser's groups, and let nothing else learn."""
         model, rates, decay = self.model, self.config.rates, self.config.weight_decay
-        heads = [*model.audio_head.parameters(), *model.text_head.parameters()]
+        heads = [*model.audio_head.layers.parameters(), *model.text_head.layers.parameters()]
         groups = [
             ("heads", heads, rates.heads, decay),
             ("metric", list(self.metric.parameters()), rates.metric, 0.0),

@@ -4,7 +4,7 @@ Whatever is learnt here ends as a factor L of M = LᵀL, which is all that a fin
 knows (:class:`engine.models.match_model.Metric`).
 
 ==============  ============================================================================
-``full``        a factor L (rank × d), from the identity, pulled towards it as strongly as asked
+``full``        a factor L (rank × d), pulled towards where it starts as strongly as asked
 ``diagonal``    one scale a dimension
 ``euclidean``   the identity, nothing to learn
 ``projected``   M itself, projected onto the positive semi-definite cone after each step
@@ -57,23 +57,24 @@ class FullMetric(GroundMetric):
     """Learn the factor; M is positive semi-definite by construction.
 
     :param metric: the model's, whose factor is trained in place.
-    :param pull: weight of ‖L − I‖², which keeps a free L from over-fitting small sets.
+    :param pull: weight of ‖L − L₀‖², which keeps a free L from over-fitting small sets; L₀ is
+        the identity, or what a trained model's metric is.
     """
 
     def __init__(self, metric: Metric, pull: float = 0.0) -> None:
         super().__init__()
         self.inner, self.pull = metric, pull
-        self.register_buffer("identity", torch.eye(*metric.factor.shape))
+        self.register_buffer("start", metric.factor.detach().clone())
 
     def factor(self) -> Tensor:
         """Return L (rank, d)."""
         return self.inner.factor
 
     def penalty(self) -> Tensor | float:
-        """Return ``pull`` ‖L − I‖²."""
+        """Return ``pull`` ‖L − L₀‖²."""
         if not self.pull:
             return 0.0
-        return self.pull * (self.inner.factor - self.get_buffer("identity")).square().sum()
+        return self.pull * (self.inner.factor - self.get_buffer("start")).square().sum()
 
 
 class DiagonalMetric(GroundMetric):
