@@ -51,9 +51,9 @@ def check_finite(what: str, value: float, step: int, folder: Path) -> None:
     :raises InputError: it is infinite or not a number.
     """
     if not math.isfinite(value):
+        kept = f"; {folder} keeps the last good checkpoint" if has_checkpoint(folder) else ""
         raise InputError(
-            f"the {what} is {value} at step {step}: lower the rates, in another folder; {folder} "
-            "keeps the last good checkpoint"
+            f"the {what} is {value} at step {step}: lower the rates, in another folder{kept}"
         )
 
 
