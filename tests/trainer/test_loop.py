@@ -207,16 +207,30 @@ def test_validation_keeps_the_best_and_stops_when_nothing_gets_better(start):
     assert torch.equal(run.result().audio_head.layers[0].weight, kept[1])
 
 
+@pytest.mark.parametrize(("every", "judged"), [(100, [12]), (5, [5, 10, 12]), (6, [6, 12])])
+def test_the_last_step_is_always_validated(start, every, judged):
+    run = start("last", replace(CONFIG, validate_every=every), validate=lambda model: {"score": 0})
+    run.run()
+    assert [e["step"] for e in events(run) if e["event"] == "validation"] == judged
+
+
 def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
     run = start("nan")
     run.train_step()
     run.save()
     run.source.pool.features[:] = torch.nan
-    with pytest.raises(InputError, match="the loss is nan at step 2: lower the rates"):
+    with pytest.raises(InputError, match="the loss is nan at step 2: lower the rates.* keeps the"):
         run.run()
     state = torch.load(run.folder / "checkpoint.pt", weights_only=True)
     assert state["step"] == 1
     assert not any(t.isnan().any() for t in state["average"].values())
+
+
+def test_a_checkpoint_that_there_is_not_is_not_spoken_of(start):
+    run = start("nan at once")
+    run.source.pool.features[:] = torch.nan
+    with pytest.raises(InputError, match="at step 1: lower the rates, in another folder$"):
+        run.run()
 
 
 @pytest.mark.parametrize("rows", [8, 3])

@@ -136,7 +136,7 @@ class Run:
                 loss = self.train_step()
                 if self.step % _LOG_EVERY == 0 or self.step in (1, self.config.steps):
                     self.log({"event": "loss", "loss": round(loss, 5), **self._state()})
-                if self.config.validate_every and self.step % self.config.validate_every == 0:
+                if self._is_judged():
                     self._validate()
                 wish = _raised(watch, self.step, loss)
                 stopping, due = self.world.any(wish is not None, self._due(self.step))
@@ -284,6 +284,11 @@ class Run:
                 if self.best.step == self.step:
                     self._write_weights(self.best.file(self.folder))
         self.best = self.world.agree(self.best)
+
+    def _is_judged(self) -> bool:
+        """Whether there is a validation after this step; there is one after the last."""
+        every = self.config.validate_every
+        return bool(every) and (self.step % every == 0 or self.step == self.config.steps)
 
     def _is_stale(self) -> bool:
         return bool(self.config.patience) and self.best.stale >= self.config.patience
