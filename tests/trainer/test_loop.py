@@ -480,6 +480,24 @@ def test_a_finished_run_that_is_started_again_keeps_its_best(start):
     assert events(run) == log
 
 
+@pytest.mark.parametrize("every", [0, 6])
+def test_a_finished_run_writes_weights_anew_that_were_deleted(start, every):
+    scores = iter([0.9, 0.1])
+    config = replace(CONFIG, validate_every=every)
+    run = start("deleted", config, validate=lambda model: {"score": next(scores)})
+    run.run()
+    path = run.folder / "matched.safetensors"
+    before = load_file(path)
+    path.unlink()
+    again = start("deleted", config)
+    again.run()
+    assert again.step == CONFIG.steps
+    assert all(torch.equal(value, before[name]) for name, value in load_file(path).items())
+    path.write_bytes(b"half of it")
+    with pytest.raises(InputError, match=r"matched.safetensors is gone or damaged: delete what"):
+        start("deleted", config).result()
+
+
 def test_the_best_of_steps_that_were_lost_is_not_taken(start):
     config = replace(CONFIG, steps=6, validate_every=2)
     run = start("lost", config, validate=lambda model: {"score": float(run.step)})

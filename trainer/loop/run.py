@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine import durable
@@ -29,6 +28,7 @@ from trainer.loop.checkpoint import (
     has_checkpoint,
     random_state,
     read_checkpoint,
+    read_tensors,
     set_random_state,
     usable,
     write_checkpoint,
@@ -222,9 +222,13 @@ class Run:
         return model.eval().requires_grad_(False)
 
     def result(self) -> MatchModel:
-        """Return the model that a finished run left, in evaluation mode, on the CPU."""
+        """Return the model that a finished run left, in evaluation mode, on the CPU.
+
+        :raises InputError: its weights are gone or damaged.
+        """
+        tensors, _ = read_tensors(self.folder / _MATCHED)
         model = copy.deepcopy(self.model).to("cpu")
-        model.load_state_dict(load_file(self.folder / _MATCHED), strict=False)
+        model.load_state_dict(tensors, strict=False)
         return model.eval().requires_grad_(False)
 
     def log(self, event: Event) -> None:
@@ -345,7 +349,8 @@ class Run:
     def _resume(self) -> None:
         state = read_checkpoint(self.folder, self.device)
         with usable(self.folder):
-            self.step, self.finished = state["step"], state["finished"]
+            self.step = state["step"]
+            self.finished = state["finished"] and (self.folder / _MATCHED).is_file()
             self.best, self.started_from = Best(**state["best"]), state["started_from"]
             self.solves.count, self.solves.unconverged = state["solves"]
             if not (self._is_free("text_tower.") and self.step):
