@@ -85,6 +85,7 @@ def test_runs_that_do_not_fit_together_are_refused(fit, tmp_path, make_model, ca
         ((first, second), "began with different weights, whose average means nothing"),
         ((one, half), "is no finished run"),
         ((one, one), "needs two runs or more"),
+        ((one, rates, one / "." / "../one"), "one run is named twice, and would count twice"),
         ((one, broken), "matched.safetensors is gone or damaged"),
     ):
         assert main(["average", str(tmp_path / "out"), *map(str, runs)]) == 1

@@ -58,6 +58,8 @@ def average_runs(
         raise InputError(f"{target} holds a model already: choose another folder")
     if len({folder.resolve() for folder in folders}) < 2:
         raise InputError("an average needs two runs or more: name their folders")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise InputError("one run is named twice, and would count twice: name each folder once")
     parts = [_part(folder) for folder in folders]
     _check_alike(parts)
     config = parts[0].config
