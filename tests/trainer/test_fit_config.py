@@ -160,6 +160,17 @@ def test_a_run_without_a_set_is_told(tmp_path, capsys):
     assert "there is no --set to train on" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("score", ["r1", "modality_gap"])
+def test_a_figure_that_no_validation_can_rise_by_is_told_at_once(tmp_path, capsys, score):
+    own = tmp_path / "own.toml"
+    own.write_text(f'set = ["csv:nowhere.csv"]\nscore = "{score}"\n', encoding="utf-8")
+    assert main(["fit", str(tmp_path / "run"), "--config", str(own)]) == 1
+    assert f"--score {score} is none of score, text_to_audio_r1" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", str(tmp_path / "run"), "--set", "csv:nowhere.csv", "--score", score])
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_choice_that_a_file_makes_is_checked():
     with pytest.raises(InputError, match="--metric taxicab is none of full, diagonal"):
         FitConfig(("csv:x",), metric="taxicab").checked()

@@ -19,6 +19,7 @@ from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.spec import AUDIO_TOWERS
 from trainer.data.sets import place_of
+from trainer.evaluation.validation import RISING
 from trainer.objectives.ground_metric import METRICS, SCALES, STARTS
 from trainer.objectives.losses import OBJECTIVES
 from trainer.recipes.bounds import (
@@ -111,7 +112,9 @@ class FitConfig:
     mix: float = _option(0.0, "share of pairs made of two sounds", SHARE)
     longest: float = _settled("longest", "seconds of a sound", POSITIVE)
     patience: int = _settled("patience", "validations without gain to stop; 0: never", NOT_NEGATIVE)
-    score: str = _option("score", "figure of the validation to stop by and keep the best of")
+    score: str = _option(
+        "score", "figure of the validation to stop by and keep the best of", None, RISING
+    )
     seed: int = _option(1, "of order, noise and augmentation", SEED)
     init_seed: int | None = _option(None, "of the starting weights (default: --seed)", SEED)
     device: str = _option("cpu", "cpu or cuda")
