@@ -96,6 +96,24 @@ def test_threads_that_cannot_be_are_one_sentence(fit, capsys):
         assert said.startswith(f"error: --threads {threads} cannot be")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fit", "BAD", "--set", "csv:x.csv"),
+        ("average", "BAD", "a", "b"),
+        ("average", "out", "a", "BAD"),
+        ("match", "BAD", "--spectra", "x"),
+        ("export", "BAD", "--match", "x", "--spectra", "y"),
+    ],
+)
+def test_a_folder_whose_name_is_no_unicode_is_refused_at_once(tmp_path, capsys, command):
+    bad = tmp_path / os.fsdecode(b"run\xff")
+    assert main([{"BAD": str(bad)}.get(part, part) for part in command]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "is no Unicode, so that weights in it could not be read back" in said
+    assert not bad.exists()
+
+
 def test_a_validation_set_of_one_sound_is_enough(fit, table, tmp_path):
     one = table.with_name("one.csv")
     one.write_text("path,caption\n0.wav,a door\n", encoding="utf-8")
