@@ -219,7 +219,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
     run.train_step()
     run.save()
     run.source.pool.features[:] = torch.nan
-    with pytest.raises(InputError, match="the loss is nan at step 2: lower the rates.* keeps the"):
+    with pytest.raises(InputError, match=r"the loss is nan at step 2: lower the rates.* keeps the"):
         run.run()
     state = torch.load(run.folder / "checkpoint.pt", weights_only=True)
     assert state["step"] == 1
@@ -229,7 +229,7 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
 def test_a_checkpoint_that_there_is_not_is_not_spoken_of(start):
     run = start("nan at once")
     run.source.pool.features[:] = torch.nan
-    with pytest.raises(InputError, match="at step 1: lower the rates, in another folder$"):
+    with pytest.raises(InputError, match=r"at step 1: lower the rates, in another folder$"):
         run.run()
 
 
