@@ -105,14 +105,19 @@ class Source(Protocol):
 
 def read_tag_names(folder: Path) -> list[str]:
     """Return the names of AudioSet's 527 classes, in the order of the teacher's logits."""
-    return [row["display_name"] for row in csv_rows(folder / "text" / "class_labels_indices.csv")]
+    table = folder / "text" / "class_labels_indices.csv"
+    return [row["display_name"] for row in csv_rows(table, ("display_name",))]
 
 
 def read_tagged_captions(folder: Path, split: str) -> list[TaggedCaption]:
     """Return the captions of one split that come with AudioSet labels."""
+    table, columns = (
+        folder / "text" / "audiocaps_labels.csv",
+        ("split", "caption", "audioset_labels"),
+    )
     return [
         TaggedCaption(row["caption"], frozenset(row["audioset_labels"].split("; ")))
-        for row in csv_rows(folder / "text" / "audiocaps_labels.csv")
+        for row in csv_rows(table, columns)
         if row["split"] == split
     ]
 
