@@ -134,6 +134,18 @@ def test_features_of_other_sounds_under_the_same_names_are_not_used(fit, table, 
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.parametrize("more", [(), ("--frozen",)])
+def test_captions_that_were_edited_since_a_run_began_are_noticed(fit, table, more):
+    assert fit(*more)[0] == 0
+    before = table.read_text(encoding="utf-8")
+    table.write_text(before.replace("0.wav,a door", "0.wav,a dog"), encoding="utf-8")
+    code, said = fit(*more)
+    assert code == 1
+    assert "run is trained on have changed since the run began: put them back" in said
+    table.write_text(before, encoding="utf-8")
+    assert fit(*more) == (0, "")
+
+
 @pytest.mark.parametrize("data", [None, b"", b"half"])
 def test_damaged_features_are_a_sentence_and_a_way_out(fit, tmp_path, data):
     assert fit("--frozen")[0] == 0

@@ -85,6 +85,7 @@ class Run:
         self.solves, self.best = Solves(), Best()
         self.step, self.finished, self.norm = 0, False, 0.0
         self.started_from = ""  # what the starting weights are known by
+        self._trained_on = source.digest()
         self.objective = make_objective(config.objective, self.solves)
         torch.manual_seed(config.starts_from)
         metric = make_ground_metric(
@@ -254,6 +255,7 @@ class Run:
                 "best": self.best.to_dict(),
                 "solves": (self.solves.count, self.solves.unconverged),
                 "started_from": self.started_from,
+                "trained_on": self._trained_on,
                 "random": random,
                 "log": self._log.length(),
             },
@@ -348,6 +350,11 @@ class Run:
 
     def _resume(self) -> None:
         state = read_checkpoint(self.folder, self.device)
+        if state.get("trained_on", self._trained_on) != self._trained_on:
+            raise InputError(
+                f"the sounds, captions or labels that {self.folder} is trained on have changed "
+                "since the run began: put them back, or choose another folder"
+            )
         with usable(self.folder):
             self.step = state["step"]
             self.finished = state["finished"] and (self.folder / _MATCHED).is_file()
