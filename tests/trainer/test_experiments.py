@@ -347,6 +347,8 @@ def test_the_full_scale_trains_on_audiocaps_end_to_end(tmp_path, model_folder, m
     def with_base(self, arm, folder, seed):
         made = inner(self, arm, folder, seed)
         made.base = str(model_folder)
+        for name in ("weights", "text_encoder", "dimensions", "pooling", "discarded_layers"):
+            delattr(made, name)  # which the base has, or is in place of
         return made
 
     monkeypatch.setattr(full.FullData, "_options", with_base)
