@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.errors import InputError
@@ -84,8 +84,9 @@ class FullData:
         return self._exam(arm, Listener(model), Captioner(model, tokenizer), self._set("all"))[0]
 
     def _train(self, arm: Arm, seed: int) -> Path:
-        """Return the folder of the arm's finished run."""
-        run = self.folder / f"run-{digest([asdict(arm), self.signature(arm)])}-{seed}"
+        """Return the folder of the arm's finished run; arms that settle the same share one."""
+        alike = replace(arm, metric="", recipe="", changes=())  # what they settle is signed
+        run = self.folder / f"run-{digest([asdict(alike), self.signature(arm)])}-{seed}"
         fit_model(self._options(arm, run, seed))
         return run
 

@@ -41,7 +41,7 @@ def run_experiment(options: argparse.Namespace) -> None:
             options.show({"event": "table", "markdown": run_sheet(options.name, data, folder)})
             return
         table = {**TABLES, **OWN_TABLES}[options.name]
-        rows = [row for row in table.rows if data.can_train(row.arm)]
+        rows = [row for row in table.rows_at(options.scale) if data.can_train(row.arm)]
         arms = list(dict.fromkeys((row.arm, row.test) for row in rows))
         done: dict[tuple[Arm, str], list[Figures]] = {}
         total = len(arms) * options.seeds
