@@ -19,6 +19,8 @@ from trainer.loop.run import Run
 from trainer.objectives.ground_metric import METRICS
 from trainer.objectives.losses import OBJECTIVES, ObjectiveConfig
 
+# What torch raises where it finds no compiler; its own is slow to import.
+NO_COMPILER = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
 CONFIG = RunConfig(steps=12, tower_steps=5, batch=8)
 
 
@@ -262,9 +264,13 @@ def test_a_gradient_that_is_no_number_does_not_enter_the_weights(start, rows, wr
         (OSError(errno.ENOSPC, "No space left on device"), "the disk of .* is full"),
         (torch.OutOfMemoryError("CUDA out of memory"), "lower --micro-batch"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "lower --micro-batch"),
+        (
+            NO_COMPILER("InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCH_LOGS"),
+            r"be compiled here \(InvalidCxxCompiler: No.* found\): leave --compile out$",
+        ),
     ],
 )
-def test_want_of_memory_or_disk_is_a_sentence_and_the_checkpoint_stays(
+def test_want_of_memory_disk_or_a_compiler_is_a_sentence_and_the_checkpoint_stays(
     start, monkeypatch, error, sentence
 ):
     run = start("wants")

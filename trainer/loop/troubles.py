@@ -18,14 +18,16 @@ from trainer.loop.checkpoint import has_checkpoint
 from trainer.loop.parallel import FailedElsewhere
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_COMPILERS = ("torch._dynamo.", "torch._inductor.")
 _LOST = ("connection closed by peer", "connection reset by peer", "connection was closed")
 
 
 @contextmanager
 def told(folder: Path) -> Iterator[None]:
-    """Turn want of memory or disk inside a run into a sentence.
+    """Turn want of memory, disk or a compiler inside a run into a sentence.
 
-    :raises InputError: memory or disk ran out; the last checkpoint in ``folder`` is whole.
+    :raises InputError: memory or disk ran out, the last checkpoint in ``folder`` being whole; or
+        towers that should be compiled cannot be.
     :raises FailedElsewhere: another process of the run is gone, and has told why.
     """
     try:
@@ -41,6 +43,11 @@ def told(folder: Path) -> Iterator[None]:
         if _wants_memory(error):
             raise InputError(
                 "memory ran out: lower --micro-batch (changes no result) or --batch, and " + kept
+            ) from error
+        if type(error).__module__.startswith(_COMPILERS):
+            why = next(iter(str(error).splitlines()), "").removesuffix(".")
+            raise InputError(
+                f"the towers cannot be compiled here ({why}): leave --compile out"
             ) from error
         raise
 
