@@ -1,6 +1,7 @@
 """What users' folders, tables and files may hold, each told in one sentence or left out."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,6 +55,23 @@ def test_where_too_little_can_be_heard_that_is_told(fit, table, more):
     code, said = fit(*more)
     assert code == 1
     assert said.splitlines()[-1].startswith("error: none of the sounds")
+
+
+@pytest.mark.parametrize("given", [("--set", "csv:PIPE"), ("--config", "PIPE")])
+def test_nobody_waits_for_a_pipe(tmp_path, capsys, monkeypatch, given):
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    given = [part.replace("PIPE", str(pipe)) for part in given]
+    inner = Path.open
+
+    def opened(path: Path, *more: object, **named: object) -> object:
+        assert path != pipe, "it waits for somebody to write"
+        return inner(path, *more, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert main(["fit", str(tmp_path / "run"), *given]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"{pipe} is a pipe, not a file: name a" in said
 
 
 def test_names_that_no_file_can_have_are_left_out(table):

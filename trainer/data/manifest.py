@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.paths import why_no_file
 
 TRAIN = "train,train2"  # what is trained on
 
@@ -69,6 +70,8 @@ def csv_rows(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
     :raises InputError: it cannot be read, or lacks a column.
     """
     try:
+        if (other := why_no_file(path)) is not None:  # opening a pipe would wait for ever
+            raise InputError(f"{path} {other}, not a file: name a CSV file")
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restval="")
             rows, header = list(reader), reader.fieldnames or ()

@@ -18,6 +18,7 @@ from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.spec import AUDIO_TOWERS
+from engine.paths import why_no_file
 from trainer.data.sets import place_of
 from trainer.evaluation.validation import RISING
 from trainer.objectives.ground_metric import METRICS, SCALES, STARTS
@@ -185,6 +186,8 @@ def read_config(path: Path) -> dict[str, Any]:
     :raises InputError: it cannot be read, or sets something that there is not.
     """
     try:
+        if (other := why_no_file(path)) is not None:
+            raise InputError(f"{path} {other}, not a file: name a configuration")
         text = path.read_text(encoding="utf-8")
         found = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, RecursionError) as error:
