@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 
 from engine.errors import InputError
 from trainer.loop.checkpoint import has_checkpoint
-from trainer.loop.parallel import FailedElsewhere
+from trainer.loop.parallel import FailedElsewhere, processes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _COMPILERS = ("torch._dynamo.", "torch._inductor.")
@@ -85,8 +85,11 @@ def _wants_memory(error: BaseException) -> bool:
 
 
 def _lost_another(error: BaseException) -> bool:
-    """Whether a process could not be reached; those that are left have no more to say."""
-    if not (dist.is_available() and dist.is_initialized()):
+    """Whether a process could not be reached; those that are left have no more to say.
+
+    They may have left the group by now, so that it is no use to ask for it.
+    """
+    if processes() == 1:
         return False
     words = str(error).lower()
     return isinstance(error, dist.DistError) or any(part in words for part in _LOST)
