@@ -401,6 +401,21 @@ def test_what_the_full_scale_lacks_is_told(tmp_path):
         data.figures(Arm(), "valid", 1)
 
 
+def test_what_a_later_row_lacks_is_told_before_the_first_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(full, "fit_model", lambda options: pytest.fail("it trained"))
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(full, "read_set", lambda name, split: asked.append((name, split)))
+    given = {"scale": "full", "audiocaps": "x", "resnet38": "y", "bert": "z", "clotho": "c"}
+    with pytest.raises(InputError, match="needs --htsat"):
+        run_experiment(options(tmp_path, "table2", **given))
+    with pytest.raises(InputError, match="pool has no rows to compare at --scale full"):
+        run_experiment(options(tmp_path, "pool", **given))
+    data = full.FullData(options(tmp_path, "x", **given, esc50="e"), tmp_path, Control())
+    data.check([(Arm(), "valid"), (Arm(domain="second"), "second")])
+    both = [(s, split) for s in ("audiocaps:x", "clotho:c") for split in ("train", "val")]
+    assert set(asked) == {*both, ("audiocaps:x", "test"), ("clotho:c", "test"), ("esc50:e", "5")}
+
+
 def test_figures_of_the_full_scale_are_known_by_their_encoders_too(tmp_path):
     def signature(**more: object) -> str:
         given = options(tmp_path, "table2", audiocaps="x", **more)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -51,6 +52,23 @@ class FullData:
         self.options, self.folder, self.control = options, folder, control
         self.steps: int | None = getattr(options, "steps", None)
         self.fold = str(getattr(options, "esc50_fold", 5))
+
+    def check(self, arms: Iterable[tuple[Arm, str]]) -> None:
+        """Ask for everything that arms and their tests need, before days of training.
+
+        :raises InputError: an option is missing, or a set is not where it was said.
+        """
+        needed: dict[tuple[str, str], None] = {}
+        for arm, test in arms:
+            self._options(arm, self.folder, 0)
+            needed |= dict.fromkeys((self._set(arm.domain), split) for split in ("train", "val"))
+            needed[self._set(test), "test"] = None
+        if self.options.clotho:
+            needed[self._set("second"), "test"] = None
+        if self.options.esc50:
+            needed[f"esc50:{self.options.esc50}", self.fold] = None
+        for name, split in needed:
+            read_set(name, split)
 
     def signature(self, arm: Arm) -> str:
         """Return what else a run's figures depend on."""
