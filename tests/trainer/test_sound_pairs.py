@@ -40,15 +40,6 @@ def test_a_cache_of_one_kind_is_not_another(tmp_path, cache):
         caches.load(tmp_path / "cache", "spectra")
 
 
-def test_a_cache_knows_what_it_was_made_of(tmp_path, cache):
-    paths = [tmp_path / f"{number}.wav" for number in range(4)]
-    assert caches.holds(tmp_path / "cache", paths)
-    assert not caches.holds(tmp_path / "cache", paths[:3])
-    assert not caches.holds(tmp_path / "nothing", paths)
-    (tmp_path / "cache" / "index.json").write_text("{}")
-    assert not caches.holds(tmp_path / "cache", paths)
-
-
 def test_a_cache_that_is_being_made_anew_is_none(tmp_path, cache):
     def stop():
         yield tmp_path / "0.wav"

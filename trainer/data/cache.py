@@ -9,7 +9,6 @@ on the device.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -114,12 +113,10 @@ def _build(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.json").unlink(missing_ok=True)  # of other values than those to come
     clips: list[dict[str, Any]] = []
-    asked = hashlib.sha256()
 
     def write(file: BinaryIO) -> None:
         first = 0
         for path, future in in_order(hear, paths, threads):
-            asked.update(f"{path}\n".encode(errors="surrogateescape"))
             try:
                 rows = future.result()
             except AudioError as error:
@@ -137,20 +134,8 @@ def _build(
         durable.replace(part, folder / "values")
     finally:
         part.unlink(missing_ok=True)
-    index = {"kind": kind, "width": width, "asked": asked.hexdigest(), "clips": clips}
+    index = {"kind": kind, "width": width, "clips": clips}
     durable.put_file(folder / "index.json", json.dumps(index).encode())
-
-
-def holds(folder: Path, paths: Iterable[Path]) -> bool:
-    """Return whether ``folder`` has a complete cache that was made of these files."""
-    asked = hashlib.sha256()
-    for path in paths:
-        asked.update(f"{path}\n".encode(errors="surrogateescape"))
-    try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return bool(index["asked"] == asked.hexdigest())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
 
 
 def load(folder: Path, kind: Kind = "spectra") -> Cache:
