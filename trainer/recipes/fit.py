@@ -301,17 +301,8 @@ def _signature(config: FitConfig, start: Start) -> str:
             found.update(name.encode())
             found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     for sound in start.sounds:
-        found.update(f"{sound.path} {_state(sound.path)}\n".encode(errors="replace"))
+        found.update(f"{sound.path} {caches.state_of(sound.path)}\n".encode(errors="replace"))
     return found.hexdigest()
-
-
-def _state(path: Path) -> str:
-    """Return what changes when a file is written; a link to nothing has none."""
-    try:
-        known = path.stat()
-    except OSError:
-        return ""
-    return f"{known.st_size} {known.st_mtime_ns}"
 
 
 def _check_apart(captions: Iterable[tuple[str, ...]]) -> None:
