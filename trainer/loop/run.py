@@ -84,8 +84,7 @@ class Run:
             raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
         self.solves, self.best = Solves(), Best()
         self.step, self.finished, self.norm = 0, False, 0.0
-        self.started_from = ""  # what the starting weights are known by
-        self._trained_on = source.digest()
+        self.started_from, self._trained_on = "", source.digest()  # weights and pairs, by digest
         self.objective = make_objective(config.objective, self.solves)
         torch.manual_seed(config.starts_from)
         metric = make_ground_metric(
