@@ -34,12 +34,13 @@ from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
 from trainer.data.manifest import data_folder
 from trainer.loop.parallel import FailedElsewhere, alike, leads, processes
 from trainer.objectives.losses import OBJECTIVES
-from trainer.recipes.bounds import THREADS, check_numbers
+from trainer.recipes.bounds import THREADS, check_folders, check_numbers
 from trainer.recipes.fit_config import FitConfig, kinds, option_of
 
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]
 _OF_MANY = ("fit", "experiment")  # commands that may be started by torchrun
+_FOLDERS = ("folder", "target", "model", "runs")  # options that name folders of weights
 EXPERIMENTS = (
     *(f"table{n}" for n in range(1, 10)),
     *("figure2", "figure4", "figure5", "losses", "removal", "pool"),
@@ -111,6 +112,7 @@ def _run(options: argparse.Namespace) -> None:
         if processes() > 1 and name not in _OF_MANY:
             raise InputError(f"`{name}` works in one process: start it without torchrun")
         check_numbers(vars(options), {"threads": THREADS})
+        check_folders(vars(options), _FOLDERS)
     getattr(commands, name)(options)
 
 

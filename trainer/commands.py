@@ -84,7 +84,8 @@ def from_library(options: argparse.Namespace) -> None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
         base = find_model(os.fsdecode(stored))
         pairs = read_pairs(library, control)
-        digest = pairs.digest(read_spec(base).id, repr(config))
+        heard = str(float(pairs.features.sum()))  # another tower, or other sounds of these names
+        digest = pairs.digest(read_spec(base).id, repr(config), heard)
         run = data_folder() / "runs" / f"{target.name}-{digest}"
         model, outcome = train_personal(
             base, pairs, run, config, control, options.general, options.insist, options.show

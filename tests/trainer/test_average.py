@@ -77,11 +77,16 @@ def test_runs_that_do_not_fit_together_are_refused(fit, tmp_path, make_model, ca
     half = tmp_path / "half"
     shutil.copytree(one, half)
     (half / "matched.safetensors").unlink()
+    broken = tmp_path / "broken"
+    shutil.copytree(one, broken)
+    (broken / "matched.safetensors").write_bytes(b"half of it")
     for runs, sentence in (
         ((one, rates), "differ in head-rate: only runs that differ in --seed"),
         ((first, second), "began with different weights, whose average means nothing"),
         ((one, half), "is no finished run"),
         ((one, one), "needs two runs or more"),
+        ((one, rates, one / "." / "../one"), "one run is named twice, and would count twice"),
+        ((one, broken), "matched.safetensors is gone or damaged"),
     ):
         assert main(["average", str(tmp_path / "out"), *map(str, runs)]) == 1
         (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error")]

@@ -35,6 +35,7 @@ from trainer.experiments.tables import GAPS, TABLES, Arm
 from trainer.recipes import encoders
 from trainer.recipes.paper import OURS, PAPER
 
+SCALES = ("small", "full")
 EVERY_TABLE = {**TABLES, **OWN_TABLES}
 
 
@@ -170,6 +171,30 @@ def test_a_stopped_table_goes_on_and_shows_means_and_both_errors(tmp_path, monke
     assert row["paper"]["esc50 paper R@1"] == 81.0
 
 
+@pytest.mark.parametrize(("scale", "recipe"), [("small", "ours"), ("full", "paper")])
+def test_no_table_trains_one_thing_twice(scale, recipe):
+    for name, table in EVERY_TABLE.items():
+        trained = set()
+        for row in table.rows_at(scale):
+            settings = str(sorted(row.arm.settings(recipe).items()))
+            alike = replace(row.arm, metric="", recipe="", changes=())
+            longer = scale == "small" and bool(row.arm.recipe)
+            trained.add((alike, settings, longer, row.test))
+        assert len(trained) == len(table.rows_at(scale)), name
+
+
+def test_arms_that_settle_the_same_share_a_run_at_the_full_scale(tmp_path, monkeypatch):
+    trained = []
+    monkeypatch.setattr(full, "fit_model", lambda options: trained.append(options.folder))
+    data = full.FullData(
+        options(tmp_path, "removal", audiocaps="x", resnet38="y", bert="z"), tmp_path, Control()
+    )
+    one = data._train(Arm(), 1)
+    assert data._train(Arm(recipe="paper", metric="projected"), 1) == one
+    others = [Arm(metric="full"), Arm(recipe="paper", changes=(("clip", 0.0),)), Arm("triplet")]
+    assert len({one, *(data._train(arm, 1) for arm in others)}) == 4
+
+
 def test_a_row_that_a_scale_cannot_train_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(run, "SmallData", Counted)
     monkeypatch.setattr(Counted, "lacks", "triplet")
@@ -177,6 +202,9 @@ def test_a_row_that_a_scale_cannot_train_is_left_out(tmp_path, monkeypatch):
     run_experiment(given)
     assert "| m-LTM |" in given.shown[-1]["markdown"]
     assert "| triplet |" not in given.shown[-1]["markdown"]
+    of_both = {scale: [row.name for row in TABLES["table6"].rows_at(scale)] for scale in SCALES}
+    assert "M's factor L, ε = 0.05" not in of_both["small"]
+    assert "M itself, projected, ε = 0.05" not in of_both["full"]
     data = full.FullData(options(tmp_path, "removal", audiocaps="x"), tmp_path, Control())
     assert [data.can_train(arm) for arm in (Arm(), Arm(captions="only"), Arm(pool=True))] == [
         True,
@@ -347,6 +375,8 @@ def test_the_full_scale_trains_on_audiocaps_end_to_end(tmp_path, model_folder, m
     def with_base(self, arm, folder, seed):
         made = inner(self, arm, folder, seed)
         made.base = str(model_folder)
+        for name in ("weights", "text_encoder", "dimensions", "pooling", "discarded_layers"):
+            delattr(made, name)  # which the base has, or is in place of
         return made
 
     monkeypatch.setattr(full.FullData, "_options", with_base)
@@ -369,6 +399,21 @@ def test_what_the_full_scale_lacks_is_told(tmp_path):
         data.figures(Arm(encoder="second"), "valid", 1)
     with pytest.raises(InputError, match="needs --bert"):
         data.figures(Arm(), "valid", 1)
+
+
+def test_what_a_later_row_lacks_is_told_before_the_first_is_trained(tmp_path, monkeypatch):
+    monkeypatch.setattr(full, "fit_model", lambda options: pytest.fail("it trained"))
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr(full, "read_set", lambda name, split: asked.append((name, split)))
+    given = {"scale": "full", "audiocaps": "x", "resnet38": "y", "bert": "z", "clotho": "c"}
+    with pytest.raises(InputError, match="needs --htsat"):
+        run_experiment(options(tmp_path, "table2", **given))
+    with pytest.raises(InputError, match="pool has no rows to compare at --scale full"):
+        run_experiment(options(tmp_path, "pool", **given))
+    data = full.FullData(options(tmp_path, "x", **given, esc50="e"), tmp_path, Control())
+    data.check([(Arm(), "valid"), (Arm(domain="second"), "second")])
+    both = [(s, split) for s in ("audiocaps:x", "clotho:c") for split in ("train", "val")]
+    assert set(asked) == {*both, ("audiocaps:x", "test"), ("clotho:c", "test"), ("esc50:e", "5")}
 
 
 def test_figures_of_the_full_scale_are_known_by_their_encoders_too(tmp_path):

@@ -1,5 +1,6 @@
 """What a run is: a file that is read, checked and written back whole."""
 
+from argparse import Namespace
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import InputError
+from engine.models.spec import read_spec
 from trainer.cli import main
+from trainer.recipes.base import of_base
 from trainer.recipes.fit_config import FitConfig, absolute, option_of, read_config, write_config
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -158,6 +161,56 @@ def test_tensorboard_that_is_missing_is_told_before_anything_is_read(tmp_path, c
 def test_a_run_without_a_set_is_told(tmp_path, capsys):
     assert main(["fit", str(tmp_path / "run")]) == 1
     assert "there is no --set to train on" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        (("--dimensions", "64"), "--dimensions 64 cannot be: the base BASE has 32; leave"),
+        (("--rank", "16"), "--rank 16 cannot be: the base BASE has 32"),
+        (("--pooling", "first"), "--pooling first cannot be: the base BASE has mean"),
+        (("--discarded-layers", "2"), "--discarded-layers 2 cannot be: the base BASE has 1"),
+        (("--encoder", "clap-htsat"), "--encoder clap-htsat cannot be: the base BASE has compact"),
+        (("--weights", "x.pth"), "--weights and --base both say what to start from"),
+        (("--text-encoder", "x"), "--text-encoder and --base both say what to start from"),
+    ],
+)
+def test_what_a_base_is_not_is_refused_before_anything_is_read(
+    tmp_path, capsys, model_folder, more, sentence
+):
+    given = ["fit", str(tmp_path / "run"), "--set", "csv:nowhere.csv", "--base", str(model_folder)]
+    assert main([*given, *more]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {sentence.replace('BASE', str(model_folder))}")
+    assert not (tmp_path / "run").exists()
+
+
+def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
+    spec, given = read_spec(model_folder), {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
+    recipes = FitConfig.of(Namespace(**given))
+    config, notes = of_base(recipes, given, spec)
+    assert (config.dimensions, config.rank, config.pooling) == (32, None, "mean")
+    assert (config.discarded_layers, config.encoder) == (1, "compact")
+    assert notes == [
+        "--dimensions is the base's 32, and not the recipe's 1024",
+        "--pooling is the base's mean, and not the recipe's first",
+        "--discarded-layers is the base's 1, and not the recipe's 2",
+        "the base's metric is not gone on from: --metric projected begins anew",
+    ]
+    again, notes = of_base(config, {**vars(config), "metric": "full"}, spec)  # of its own file
+    assert again == config
+    assert not [note for note in notes if "recipe" in note]
+
+
+@pytest.mark.parametrize("score", ["r1", "modality_gap"])
+def test_a_figure_that_no_validation_can_rise_by_is_told_at_once(tmp_path, capsys, score):
+    own = tmp_path / "own.toml"
+    own.write_text(f'set = ["csv:nowhere.csv"]\nscore = "{score}"\n', encoding="utf-8")
+    assert main(["fit", str(tmp_path / "run"), "--config", str(own)]) == 1
+    assert f"--score {score} is none of score, text_to_audio_r1" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="2"):
+        main(["fit", str(tmp_path / "run"), "--set", "csv:nowhere.csv", "--score", score])
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_choice_that_a_file_makes_is_checked():

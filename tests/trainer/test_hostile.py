@@ -1,6 +1,7 @@
 """What users' folders, tables and files may hold, each told in one sentence or left out."""
 
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -56,6 +57,23 @@ def test_where_too_little_can_be_heard_that_is_told(fit, table, more):
     assert said.splitlines()[-1].startswith("error: none of the sounds")
 
 
+@pytest.mark.parametrize("given", [("--set", "csv:PIPE"), ("--config", "PIPE")])
+def test_nobody_waits_for_a_pipe(tmp_path, capsys, monkeypatch, given):
+    pipe = tmp_path / "pipe.csv"
+    os.mkfifo(pipe)
+    given = [part.replace("PIPE", str(pipe)) for part in given]
+    inner = Path.open
+
+    def opened(path: Path, *more: object, **named: object) -> object:
+        assert path != pipe, "it waits for somebody to write"
+        return inner(path, *more, **named)
+
+    monkeypatch.setattr(Path, "open", opened)
+    assert main(["fit", str(tmp_path / "run"), *given]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert f"{pipe} is a pipe, not a file: name a" in said
+
+
 def test_names_that_no_file_can_have_are_left_out(table):
     with table.open("a") as file:
         file.write(f"{'x' * 5000}/a.wav,x\n{'y' * 5000}.wav,y\na\0b/c.wav,z\n")
@@ -96,6 +114,24 @@ def test_threads_that_cannot_be_are_one_sentence(fit, capsys):
         assert said.startswith(f"error: --threads {threads} cannot be")
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("fit", "BAD", "--set", "csv:x.csv"),
+        ("average", "BAD", "a", "b"),
+        ("average", "out", "a", "BAD"),
+        ("match", "BAD", "--spectra", "x"),
+        ("export", "BAD", "--match", "x", "--spectra", "y"),
+    ],
+)
+def test_a_folder_whose_name_is_no_unicode_is_refused_at_once(tmp_path, capsys, command):
+    bad = tmp_path / os.fsdecode(b"run\xff")
+    assert main([{"BAD": str(bad)}.get(part, part) for part in command]) == 1
+    (said,) = capsys.readouterr().err.splitlines()
+    assert "is no Unicode, so that weights in it could not be read back" in said
+    assert not bad.exists()
+
+
 def test_a_validation_set_of_one_sound_is_enough(fit, table, tmp_path):
     one = table.with_name("one.csv")
     one.write_text("path,caption\n0.wav,a door\n", encoding="utf-8")
@@ -114,6 +150,18 @@ def test_features_of_other_sounds_under_the_same_names_are_not_used(fit, table, 
     assert fit("--frozen")[0] == 0
     second = torch.load(tmp_path / "run" / "features.pt", weights_only=True)["features"]
     assert not torch.allclose(first, second)
+
+
+@pytest.mark.parametrize("more", [(), ("--frozen",)])
+def test_captions_that_were_edited_since_a_run_began_are_noticed(fit, table, more):
+    assert fit(*more)[0] == 0
+    before = table.read_text(encoding="utf-8")
+    table.write_text(before.replace("0.wav,a door", "0.wav,a dog"), encoding="utf-8")
+    code, said = fit(*more)
+    assert code == 1
+    assert "run is trained on have changed since the run began: put them back" in said
+    table.write_text(before, encoding="utf-8")
+    assert fit(*more) == (0, "")
 
 
 @pytest.mark.parametrize("data", [None, b"", b"half"])

@@ -19,6 +19,8 @@ from trainer.loop.run import Run
 from trainer.objectives.ground_metric import METRICS
 from trainer.objectives.losses import OBJECTIVES, ObjectiveConfig
 
+# What torch raises where it finds no compiler; its own is slow to import.
+NO_COMPILER = type("InductorError", (RuntimeError,), {"__module__": "torch._inductor.exc"})
 CONFIG = RunConfig(steps=12, tower_steps=5, batch=8)
 
 
@@ -207,16 +209,30 @@ def test_validation_keeps_the_best_and_stops_when_nothing_gets_better(start):
     assert torch.equal(run.result().audio_head.layers[0].weight, kept[1])
 
 
+@pytest.mark.parametrize(("every", "judged"), [(100, [12]), (5, [5, 10, 12]), (6, [6, 12])])
+def test_the_last_step_is_always_validated(start, every, judged):
+    run = start("last", replace(CONFIG, validate_every=every), validate=lambda model: {"score": 0})
+    run.run()
+    assert [e["step"] for e in events(run) if e["event"] == "validation"] == judged
+
+
 def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
     run = start("nan")
     run.train_step()
     run.save()
     run.source.pool.features[:] = torch.nan
-    with pytest.raises(InputError, match="the loss is nan at step 2: lower the rates"):
+    with pytest.raises(InputError, match=r"the loss is nan at step 2: lower the rates.* keeps the"):
         run.run()
     state = torch.load(run.folder / "checkpoint.pt", weights_only=True)
     assert state["step"] == 1
     assert not any(t.isnan().any() for t in state["average"].values())
+
+
+def test_a_checkpoint_that_there_is_not_is_not_spoken_of(start):
+    run = start("nan at once")
+    run.source.pool.features[:] = torch.nan
+    with pytest.raises(InputError, match=r"at step 1: lower the rates, in another folder$"):
+        run.run()
 
 
 @pytest.mark.parametrize("rows", [8, 3])
@@ -248,9 +264,13 @@ def test_a_gradient_that_is_no_number_does_not_enter_the_weights(start, rows, wr
         (OSError(errno.ENOSPC, "No space left on device"), "the disk of .* is full"),
         (torch.OutOfMemoryError("CUDA out of memory"), "lower --micro-batch"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "lower --micro-batch"),
+        (
+            NO_COMPILER("InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCH_LOGS"),
+            r"be compiled here \(InvalidCxxCompiler: No.* found\): leave --compile out$",
+        ),
     ],
 )
-def test_want_of_memory_or_disk_is_a_sentence_and_the_checkpoint_stays(
+def test_want_of_memory_disk_or_a_compiler_is_a_sentence_and_the_checkpoint_stays(
     start, monkeypatch, error, sentence
 ):
     run = start("wants")
@@ -464,6 +484,24 @@ def test_a_finished_run_that_is_started_again_keeps_its_best(start):
     start("again", config).run()
     assert (run.folder / "matched.safetensors").read_bytes() == before
     assert events(run) == log
+
+
+@pytest.mark.parametrize("every", [0, 6])
+def test_a_finished_run_writes_weights_anew_that_were_deleted(start, every):
+    scores = iter([0.9, 0.1])
+    config = replace(CONFIG, validate_every=every)
+    run = start("deleted", config, validate=lambda model: {"score": next(scores)})
+    run.run()
+    path = run.folder / "matched.safetensors"
+    before = load_file(path)
+    path.unlink()
+    again = start("deleted", config)
+    again.run()
+    assert again.step == CONFIG.steps
+    assert all(torch.equal(value, before[name]) for name, value in load_file(path).items())
+    path.write_bytes(b"half of it")
+    with pytest.raises(InputError, match=r"matched.safetensors is gone or damaged: delete what"):
+        start("deleted", config).result()
 
 
 def test_the_best_of_steps_that_were_lost_is_not_taken(start):

@@ -15,6 +15,24 @@ from trainer.data.pairs import (
 TAGS = ["Dog", "Rain", "Door", "Speech"]
 
 
+def test_what_is_trained_on_is_known_by_labels_captions_and_tags_and_not_by_rounding():
+    captions = (TaggedCaption("a dog barks", frozenset({"dog", "bark"})),)
+    pool = Pool(torch.randn(2, 4), torch.rand(2, 2), ("dog", "rain"), {"dog": "animal"})
+
+    def digest(pool: Pool = pool, said: tuple[TaggedCaption, ...] = captions) -> str:
+        return FeaturePairs(pool, said, ["dog", "bark"], least_agreement=0.0).digest()
+
+    others = {
+        digest(replace(pool, labels=("dog", "wind"))),
+        digest(replace(pool, meaning={})),
+        digest(said=(replace(captions[0], text="a dog"),)),
+        digest(said=(replace(captions[0], tags=frozenset({"dog"})),)),
+    }
+    assert len(others) == 4
+    assert digest() not in others
+    assert digest(replace(pool, features=pool.features + 1e-6)) == digest()
+
+
 def pool() -> Pool:
     probabilities = torch.tensor(
         [[0.9, 0.0, 0.0, 0.0], [0.0, 0.9, 0.0, 0.0], [0.0, 0.0, 0.8, 0.1], [0.8, 0.7, 0.0, 0.0]]

@@ -13,8 +13,9 @@ from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool
 from trainer.loop.config import RunConfig
-from trainer.loop.parallel import World, world
+from trainer.loop.parallel import FailedElsewhere, World, world
 from trainer.loop.run import Run
+from trainer.loop.troubles import told
 
 CONFIG = RunConfig(
     steps=2,
@@ -95,6 +96,15 @@ def test_two_processes_have_the_loss_and_gradients_of_one(model_folder, tmp_path
             assert torch.allclose(other, gradient, rtol=1e-3, atol=1e-6), name
     assert (tmp_path / "run0" / "checkpoint.pt").exists()
     assert not (tmp_path / "run1" / "checkpoint.pt").exists()  # only the leader writes
+
+
+@pytest.mark.parametrize(("size", "ends"), [("2", FailedElsewhere), ("1", RuntimeError)])
+def test_where_another_process_was_killed_this_one_ends_in_silence(
+    tmp_path, monkeypatch, size, ends
+):
+    monkeypatch.setenv("WORLD_SIZE", size)
+    with pytest.raises(ends), told(tmp_path):  # the group of processes is left already
+        raise RuntimeError("[pair.cc:553] Connection closed by peer [127.0.0.1]:36266.")
 
 
 def test_a_batch_that_cannot_be_shared_is_told(model_folder, tmp_path):

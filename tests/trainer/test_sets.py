@@ -265,6 +265,35 @@ def test_a_set_of_which_nothing_is_there_is_told(tmp_path):
         read_set(f"csv:{path}")
 
 
+@pytest.mark.parametrize(
+    ("kind", "place", "header"),
+    [
+        ("esc50", "meta/esc50.csv", ("filename", "fold", "category")),
+        ("urbansound8k", "metadata/UrbanSound8K.csv", ("slice_file_name", "fold", "class")),
+        ("soundsift", "sounds/manifest.csv", ("path", "split", "label", "label_merged", "group")),
+    ],
+)
+def test_a_table_that_lacks_a_column_or_is_no_unicode_is_told(tmp_path, kind, place, header):
+    path = tmp_path / place
+    for number, name in enumerate(header):
+        table(path, (*header[:number], *header[number + 1 :]), ("x",) * len(header))
+        with pytest.raises(InputError, match=rf"{path} has no column named {name}$"):
+            read_set(f"{kind}:{tmp_path}", "1")
+    path.write_bytes(",".join(header).encode() + b"\n\xff\xfe")
+    with pytest.raises(InputError, match=f"{path} cannot be read as CSV"):
+        read_set(f"{kind}:{tmp_path}", "1")
+
+
+def test_a_row_that_ends_early_is_a_sound_without_a_class(tmp_path):
+    header = ("filename", "fold", "category")
+    table(tmp_path / "meta" / "esc50.csv", header, ("a.wav", 1), ("b.wav", 1, "dog"))
+    for name in ("a.wav", "b.wav"):
+        empty(tmp_path / "audio" / name)
+    told: list[str] = []
+    (found,) = read_set(f"esc50:{tmp_path}", "1", lambda path, why: told.append(why))
+    assert (found.captions, told) == (("dog",), ["its caption is empty"])
+
+
 def test_the_projects_own_data(data):
     found = read_set(f"soundsift:{data}", "valid")
     assert len(found) == 412

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import soundfile
@@ -40,15 +43,6 @@ def test_a_cache_of_one_kind_is_not_another(tmp_path, cache):
         caches.load(tmp_path / "cache", "spectra")
 
 
-def test_a_cache_knows_what_it_was_made_of(tmp_path, cache):
-    paths = [tmp_path / f"{number}.wav" for number in range(4)]
-    assert caches.holds(tmp_path / "cache", paths)
-    assert not caches.holds(tmp_path / "cache", paths[:3])
-    assert not caches.holds(tmp_path / "nothing", paths)
-    (tmp_path / "cache" / "index.json").write_text("{}")
-    assert not caches.holds(tmp_path / "cache", paths)
-
-
 def test_a_cache_that_is_being_made_anew_is_none(tmp_path, cache):
     def stop():
         yield tmp_path / "0.wav"
@@ -58,6 +52,61 @@ def test_a_cache_that_is_being_made_anew_is_none(tmp_path, cache):
         caches.build_samples(tmp_path / "cache", stop(), RATE)
     with pytest.raises(InputError, match="is no cache of samples"):
         caches.load(tmp_path / "cache", "samples")
+
+
+@pytest.mark.parametrize(
+    ("change", "again"),
+    [
+        (lambda folder: None, [2, 3]),  # two were on the disk, of three that were decoded
+        (lambda folder: os.utime(folder / "1.wav", ns=(1, 1)), [1, 2, 3]),
+        (lambda folder: os.truncate(folder / "again" / "values.part", 9), [0, 1, 2, 3]),
+        (lambda folder: os.truncate(folder / "again" / "begun.part", 9), [0, 1, 2, 3]),
+        (lambda folder: (folder / "again" / "values.part").unlink(), [0, 1, 2, 3]),
+    ],
+)
+def test_a_cache_that_was_stopped_goes_on_where_it_was_on_the_disk(
+    tmp_path, cache, monkeypatch, change, again
+):
+    paths = [tmp_path / f"{number}.wav" for number in range(4)]
+    paths[0].write_bytes(b"no sound")
+    caches.build_samples(tmp_path / "cache", paths, RATE)  # undisturbed
+    inner, decoded, told = caches.decode, [], []
+
+    def counted(path: Path, rate_hz: int) -> np.ndarray:
+        decoded.append(int(path.stem))
+        if dying and len(decoded) == 4:
+            raise KeyboardInterrupt
+        return inner(path, rate_hz)
+
+    monkeypatch.setattr(caches, "decode", counted)
+    monkeypatch.setattr(caches, "_BLOCK", 2)
+    dying = True
+    with pytest.raises(KeyboardInterrupt):
+        caches.build_samples(tmp_path / "again", paths, RATE, threads=1)
+    change(tmp_path)
+    dying, decoded[:] = False, []
+    caches.build_samples(
+        tmp_path / "again", paths, RATE, threads=1, skipped=lambda path, why: told.append(path)
+    )
+    assert (decoded, told) == (again, paths[:1])
+    for name in ("values", "index.json"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / "cache" / name).read_bytes()
+    assert not list((tmp_path / "again").glob("*.part"))
+
+
+def test_what_was_decoded_otherwise_is_decoded_anew(tmp_path, cache, monkeypatch):
+    paths = [tmp_path / f"{number}.wav" for number in range(4)]
+    monkeypatch.setattr(caches, "_BLOCK", 1)
+
+    def stop():
+        yield from paths * 2
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        caches.build_samples(tmp_path / "again", stop(), RATE, 0.4, threads=1)
+    caches.build_samples(tmp_path / "again", paths, RATE, 0.2, threads=1)
+    lengths = caches.load(tmp_path / "again", "samples").lengths.tolist()
+    assert lengths == [960, *[int(0.2 * RATE)] * 3]
 
 
 @pytest.mark.parametrize("threads", [1, 3, None])

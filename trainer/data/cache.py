@@ -5,18 +5,20 @@ A cache is a folder with ``values`` (every clip's rows one after the other) and 
 normalised frames (bands,) in float16: cheap enough to crop and mix for ever.  Sample rows are
 one sample each in int16, for towers that are trained end to end and hear through a front end
 on the device.
+
+While it is made, ``values.part`` grows, and ``begun.part`` tells how far it can be relied on.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -34,7 +36,18 @@ R = TypeVar("R")
 Rows = np.ndarray[Any, np.dtype[Any]]
 Kind = Literal["spectra", "samples"]
 Skipped = Callable[[Path, str], None]
+Sound = dict[str, Any]  # path, state, and where its rows are or why it has none
+_BLOCK = 256  # sounds that are decoded again at most, after a kill
 _TYPES: dict[str, Any] = {"spectra": np.float16, "samples": np.int16}
+
+
+@dataclass(frozen=True)
+class MadeAs:
+    """What rows are: of which kind, how many values wide, and everything else they depend on."""
+
+    kind: Kind
+    width: int
+    settings: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +84,8 @@ def build_spectra(
         frames: Rows = log_mel(samples).T.contiguous().to(torch.float16).numpy()
         return frames
 
-    _build(folder, paths, hear, "spectra", front_end.mel_bands, threads, skipped)
+    made_as = MadeAs("spectra", front_end.mel_bands, f"{front_end} {longest_s}")
+    _build(folder, paths, hear, made_as, threads, skipped)
 
 
 def build_samples(
@@ -91,7 +105,7 @@ def build_samples(
         samples = _middle(path, rate_hz, longest_s).clip(-1.0, 1.0)
         return np.round(samples * 32767.0).astype(np.int16)[:, None]
 
-    _build(folder, paths, hear, "samples", 1, threads, skipped)
+    _build(folder, paths, hear, MadeAs("samples", 1, f"{rate_hz} {longest_s}"), threads, skipped)
 
 
 def _middle(path: Path, rate_hz: int, longest_s: float) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -105,52 +119,102 @@ def _build(
     folder: Path,
     paths: Iterable[Path],
     hear: Callable[[Path], Rows],
-    kind: Kind,
-    width: int,
+    made_as: MadeAs,
     threads: int | None,
     skipped: Skipped,
 ) -> None:
-    """Write a cache, whole or not at all; unreadable files go to ``skipped``."""
+    """Write a cache, going on where one was stopped; unreadable files go to ``skipped``."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "index.json").unlink(missing_ok=True)  # of other values than those to come
-    clips: list[dict[str, Any]] = []
-    asked = hashlib.sha256()
-
-    def write(file: BinaryIO) -> None:
-        first = 0
-        for path, future in in_order(hear, paths, threads):
-            asked.update(f"{path}\n".encode(errors="surrogateescape"))
-            try:
-                rows = future.result()
-            except AudioError as error:
-                skipped(path, str(error))
-                continue
-            file.write(rows.tobytes())  # tofile() would not say why a disk takes no more
-            clips.append({"path": str(path), "start": first, "rows": len(rows)})
-            first += len(rows)
-
-    part = folder / "values.part"
+    part, begun = folder / "values.part", folder / "begun.part"
     try:
-        durable.write_file(part, write)
-        if not clips:
-            raise InputError(f"none of the sounds for {folder} can be decoded")
-        durable.replace(part, folder / "values")
-    finally:
+        sounds = _write(part, begun, iter(paths), hear, made_as, threads)
+    except OSError:  # a disk that takes no more shall have room again
         part.unlink(missing_ok=True)
-    index = {"kind": kind, "width": width, "asked": asked.hexdigest(), "clips": clips}
+        begun.unlink(missing_ok=True)
+        raise
+    for sound in sounds:
+        if "why" in sound:
+            skipped(Path(sound["path"]), sound["why"])
+    clips = [{name: s[name] for name in ("path", "start", "rows")} for s in sounds if "rows" in s]
+    if not clips:
+        part.unlink()
+        begun.unlink()
+        raise InputError(f"none of the sounds for {folder} can be decoded")
+    durable.replace(part, folder / "values")
+    index = {"kind": made_as.kind, "width": made_as.width, "clips": clips}
     durable.put_file(folder / "index.json", json.dumps(index).encode())
+    begun.unlink()
 
 
-def holds(folder: Path, paths: Iterable[Path]) -> bool:
-    """Return whether ``folder`` has a complete cache that was made of these files."""
-    asked = hashlib.sha256()
-    for path in paths:
-        asked.update(f"{path}\n".encode(errors="surrogateescape"))
+def _write(
+    part: Path,
+    begun: Path,
+    paths: Iterator[Path],
+    hear: Callable[[Path], Rows],
+    made_as: MadeAs,
+    threads: int | None,
+) -> list[Sound]:
+    """Write the rows of all sounds into ``part``, after those that ``begun`` vouches for."""
+
+    def attempt(path: Path) -> tuple[Sound, Rows | None]:
+        sound: Sound = {"path": str(path), "state": state_of(path)}
+        try:
+            return sound, hear(path)
+        except AudioError as error:
+            return {**sound, "why": str(error)}, None
+
+    sounds, left = _begun(begun, made_as, paths)
+    first = sum(sound.get("rows", 0) for sound in sounds)
+    width = made_as.width * np.dtype(_TYPES[made_as.kind]).itemsize
+    if not part.is_file() or part.stat().st_size < first * width:
+        sounds, left, first = [], chain([Path(s["path"]) for s in sounds], left), 0
+
+    def note() -> None:
+        told = {"made_as": asdict(made_as), "sounds": sounds}
+        durable.put_file(begun, json.dumps(told).encode())
+
+    note()  # before other rows take the place of those that it spoke of
+    with part.open("r+b" if sounds else "w+b") as file:
+        file.truncate(first * width)
+        file.seek(first * width)
+        for _, future in in_order(attempt, left, threads):
+            sound, rows = future.result()
+            if rows is not None:
+                file.write(rows.tobytes())  # tofile() would not say why a disk takes no more
+                sound |= {"start": first, "rows": len(rows)}
+                first += len(rows)
+            sounds.append(sound)
+            if len(sounds) % _BLOCK == 0:
+                durable.flush(file)  # before what vouches for it
+                note()
+        durable.flush(file)
+    return sounds
+
+
+def _begun(
+    path: Path, made_as: MadeAs, paths: Iterator[Path]
+) -> tuple[list[Sound], Iterator[Path]]:
+    """Return what still holds of a cache that was stopped, and the paths that are left."""
     try:
-        index = json.loads((folder / "index.json").read_text(encoding="utf-8"))
-        return bool(index["asked"] == asked.hexdigest())
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
+        told = json.loads(path.read_bytes())
+        sounds: list[Sound] = told["sounds"] if told["made_as"] == asdict(made_as) else []
+    except (OSError, ValueError, LookupError, TypeError):
+        sounds = []
+    for number, sound in enumerate(sounds):
+        now = next(paths, None)
+        if now is None or [sound["path"], sound["state"]] != [str(now), state_of(now)]:
+            return sounds[:number], chain([] if now is None else [now], paths)
+    return sounds, paths
+
+
+def state_of(path: Path) -> str:
+    """Return what changes when a file is written; a link to nothing has none."""
+    try:
+        known = path.stat()
+    except OSError:
+        return ""
+    return f"{known.st_size} {known.st_mtime_ns}"
 
 
 def load(folder: Path, kind: Kind = "spectra") -> Cache:

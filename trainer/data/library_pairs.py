@@ -7,7 +7,6 @@ recording (:mod:`trainer.data.recordings`) is never parted.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,7 +23,7 @@ from engine.store import Library
 from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
 from engine.tags.taxonomy import caption_of_tag
-from trainer.data.pairs import ALL, Batch
+from trainer.data.pairs import ALL, Batch, digest_of
 from trainer.data.recordings import recordings_of
 
 FEWEST_SOUNDS = 50
@@ -77,9 +76,12 @@ class CaptionedFeatures:
         return self.draw(rng, min(4096, len(self.captions)))
 
     def digest(self, *more: str) -> str:
-        """Return twelve hexadecimal digits that change with captions, features or ``more``."""
-        told = repr([*more, self.captions, self.recordings, float(self.features.sum())])
-        return hashlib.sha256(told.encode()).hexdigest()[:12]
+        """Return twelve hexadecimal digits that change with captions, windows or ``more``.
+
+        Features are not asked: heard anew they are the same, but not to the last bit.
+        """
+        told = (more, self.captions, self.recordings, self.meanings)
+        return digest_of(told, self.clip.numpy())
 
     def part(self, clips: np.ndarray) -> CaptionedFeatures:
         """Return the pairs of some clips."""

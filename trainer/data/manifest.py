@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine.errors import InputError
+from engine.paths import why_no_file
 
 TRAIN = "train,train2"  # what is trained on
 
@@ -38,17 +39,16 @@ def data_folder() -> Path:
 def labelled_clips(folder: Path, split: str) -> list[LabelledClip]:
     """Return the clips of a split of ``folder/sounds/manifest.csv``, or of several: ``a,b``.
 
-    :raises InputError: there is no such manifest or split.
+    :raises InputError: there is no such manifest or split, or it lacks a column.
     """
     splits = [part.strip() for part in split.split(",")]
     manifest = folder / "sounds" / "manifest.csv"
-    try:
-        with manifest.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.DictReader(file) if row["split"] in splits]
-    except OSError as error:
+    if not manifest.is_file():
         raise InputError(
             f"there is no sounds manifest at {manifest}: set SOUNDSIFT_DATA to the data folder"
-        ) from error
+        )
+    columns = ("path", "split", "label", "label_merged", "group")
+    rows = [row for row in csv_rows(manifest, columns) if row["split"] in splits]
     if missing := [name for name in splits if name not in {row["split"] for row in rows}]:
         raise InputError(f"{manifest} has no split named {' or '.join(missing)}")
     return [
@@ -63,16 +63,23 @@ def labelled_clips(folder: Path, split: str) -> list[LabelledClip]:
     ]
 
 
-def csv_rows(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV file with a header.
+def csv_rows(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
+    """Return the rows of a CSV file with a header; a row that is too short ends in empty cells.
 
-    :raises InputError: it cannot be read.
+    :param columns: that it has to have.
+    :raises InputError: it cannot be read, or lacks a column.
     """
     try:
+        if (other := why_no_file(path)) is not None:  # opening a pipe would wait for ever
+            raise InputError(f"{path} {other}, not a file: name a CSV file")
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return list(csv.DictReader(file))
+            reader = csv.DictReader(file, restval="")
+            rows, header = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as CSV: {error}") from None
+    if missing := [name for name in columns if name not in header]:
+        raise InputError(f"{path} has no column named {' or '.join(missing)}")
+    return rows
 
 
 def write_manifest(path: Path, clips: Sequence[LabelledClip], column: str) -> None:

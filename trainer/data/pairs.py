@@ -7,6 +7,7 @@ pool clips in which the teacher hears the same labels.  Those pairs are noisy, a
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -102,17 +103,33 @@ class Source(Protocol):
     def sample(self, rng: np.random.Generator) -> Batch:
         """Return pairs from which features can be standardised."""
 
+    def digest(self) -> str:
+        """Return twelve hexadecimal digits; a run goes on only while they stay the same."""
+
+
+def digest_of(told: object, *arrays: np.ndarray) -> str:
+    """Return twelve hexadecimal digits of what is told of a source, and of its numbers."""
+    found = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
+    for array in arrays:
+        found.update(np.ascontiguousarray(array).data)
+    return found.hexdigest()[:12]
+
 
 def read_tag_names(folder: Path) -> list[str]:
     """Return the names of AudioSet's 527 classes, in the order of the teacher's logits."""
-    return [row["display_name"] for row in csv_rows(folder / "text" / "class_labels_indices.csv")]
+    table = folder / "text" / "class_labels_indices.csv"
+    return [row["display_name"] for row in csv_rows(table, ("display_name",))]
 
 
 def read_tagged_captions(folder: Path, split: str) -> list[TaggedCaption]:
     """Return the captions of one split that come with AudioSet labels."""
+    table, columns = (
+        folder / "text" / "audiocaps_labels.csv",
+        ("split", "caption", "audioset_labels"),
+    )
     return [
         TaggedCaption(row["caption"], frozenset(row["audioset_labels"].split("; ")))
-        for row in csv_rows(folder / "text" / "audiocaps_labels.csv")
+        for row in csv_rows(table, columns)
         if row["split"] == split
     ]
 
@@ -149,6 +166,7 @@ class FeaturePairs:
         if not len(self._labelled):
             raise InputError("there is no labelled sound to train on")
         self._captions: list[tuple[str, int]] = []
+        self._tagged = captions
         if captions:
             self._match(captions, tag_names, candidates, least_agreement)
 
@@ -181,6 +199,16 @@ class FeaturePairs:
         labels = sorted(set(self.pool.labels) - {""})
         sentences = [SENTENCE.format(label=label) for label in labels]
         return labels + sentences + sorted({text for text, _ in self._captions})
+
+    def digest(self) -> str:
+        """Return what labels and captions are known by.
+
+        Features are not asked: they are computed when a run begins, not always to the last bit.
+        """
+        tagged = [(caption.text, sorted(caption.tags)) for caption in self._tagged]
+        pool = self.pool
+        told = (pool.labels, sorted(pool.meaning.items()), len(pool.features), tagged)
+        return digest_of((*told, self.caption_share))
 
     def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
         """Return the pairs ``share`` of a batch of ``size``."""

@@ -20,7 +20,7 @@ Sounds may have any suffix that can be decoded, whatever the table says.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,25 +158,28 @@ def _clotho(folder: Path, split: str, folders: Folders) -> list[Captioned]:
 
 def _esc50(folder: Path, split: str, folders: Folders) -> list[Captioned]:
     root, table = _unpacked(folder, ("ESC-50-master", "ESC-50"), "meta", "esc50.csv")
-    homes = [root / "audio", root]
-    return [
-        Captioned(
-            folders.named(row["filename"], homes) or homes[0] / row["filename"],
-            (row["category"].replace("_", " "),),
-        )
-        for row in _of_folds(table, split)
-    ]
+    homes, found = [root / "audio", root], []
+    for row in _of_folds(table, split, ("filename", "fold", "category")):
+        path = folders.named(row["filename"], homes) or homes[0] / row["filename"]
+        found.append(Captioned(path, _of_class(row["category"])))
+    return found
 
 
 def _urbansound8k(folder: Path, split: str, folders: Folders) -> list[Captioned]:
     root, table = _unpacked(folder, ("UrbanSound8K",), "metadata", "UrbanSound8K.csv")
     found = []
-    for row in _of_folds(table, split):
+    for row in _of_folds(table, split, ("slice_file_name", "fold", "class")):
         fold, name = f"fold{row['fold']}", row["slice_file_name"]
         homes = [root / "audio" / fold, root / fold, root / "audio", root]
         path = folders.named(name, homes) or homes[0] / name
-        found.append(Captioned(path, (row["class"].replace("_", " "),)))
+        found.append(Captioned(path, _of_class(row["class"])))
     return found
+
+
+def _of_class(name: str) -> tuple[str, ...]:
+    """Return the caption of a class; an empty name is none."""
+    caption = name.replace("_", " ").strip()
+    return (caption,) if caption else ()
 
 
 def _unpacked(folder: Path, names: tuple[str, ...], sub: str, table: str) -> tuple[Path, Path]:
@@ -188,9 +191,9 @@ def _unpacked(folder: Path, names: tuple[str, ...], sub: str, table: str) -> tup
     return folder, folder / sub / table
 
 
-def _of_folds(table: Path, split: str) -> list[dict[str, str]]:
+def _of_folds(table: Path, split: str, columns: Sequence[str]) -> list[dict[str, str]]:
     folds = {part.strip() for part in split.split(",")}
-    rows = csv_rows(table)
+    rows = csv_rows(table, columns)
     if split in _SPLITS:
         return rows
     if unknown := folds - {row["fold"] for row in rows}:
@@ -219,7 +222,7 @@ def _folder(folder: Path, split: str, folders: Folders) -> list[Captioned]:
 
 def _soundsift(folder: Path, split: str, folders: Folders) -> list[Captioned]:
     clips = labelled_clips(folder, split)
-    return [Captioned(clip.path, (clip.label,), clip.merged) for clip in clips]
+    return [Captioned(c.path, (c.label,) if c.label else (), c.merged) for c in clips]
 
 
 _READERS: dict[str, Callable[[Path, str, Folders], list[Captioned]]] = {

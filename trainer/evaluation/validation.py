@@ -20,6 +20,10 @@ from trainer.data.cache import in_order
 from trainer.data.sets import Captioned, Tell
 from trainer.evaluation.metrics import modality_gap, retrieval
 
+RISING = (  # figures of a validation that are better when higher
+    *("score", "text_to_audio_r1", "text_to_audio_r10", "audio_to_text_r1", "audio_to_text_r10"),
+)
+
 
 class Validation:
     """Captioned sounds, decoded once into log-mels; call it with a model.

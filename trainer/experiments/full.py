@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from dataclasses import asdict
+from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.errors import InputError
@@ -52,6 +53,23 @@ class FullData:
         self.steps: int | None = getattr(options, "steps", None)
         self.fold = str(getattr(options, "esc50_fold", 5))
 
+    def check(self, arms: Iterable[tuple[Arm, str]]) -> None:
+        """Ask for everything that arms and their tests need, before days of training.
+
+        :raises InputError: an option is missing, or a set is not where it was said.
+        """
+        needed: dict[tuple[str, str], None] = {}
+        for arm, test in arms:
+            self._options(arm, self.folder, 0)
+            needed |= dict.fromkeys((self._set(arm.domain), split) for split in ("train", "val"))
+            needed[self._set(test), "test"] = None
+        if self.options.clotho:
+            needed[self._set("second"), "test"] = None
+        if self.options.esc50:
+            needed[f"esc50:{self.options.esc50}", self.fold] = None
+        for name, split in needed:
+            read_set(name, split)
+
     def signature(self, arm: Arm) -> str:
         """Return what else a run's figures depend on."""
         sets = f"{self.options.audiocaps}, {self.options.clotho}, {self.options.esc50}"
@@ -84,8 +102,9 @@ class FullData:
         return self._exam(arm, Listener(model), Captioner(model, tokenizer), self._set("all"))[0]
 
     def _train(self, arm: Arm, seed: int) -> Path:
-        """Return the folder of the arm's finished run."""
-        run = self.folder / f"run-{digest([asdict(arm), self.signature(arm)])}-{seed}"
+        """Return the folder of the arm's finished run; arms that settle the same share one."""
+        alike = replace(arm, metric="", recipe="", changes=())  # what they settle is signed
+        run = self.folder / f"run-{digest([asdict(alike), self.signature(arm)])}-{seed}"
         fit_model(self._options(arm, run, seed))
         return run
 

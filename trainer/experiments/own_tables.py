@@ -57,7 +57,7 @@ _REMOVED: Sequence[tuple[str, Changes, bool]] = (
     ("the last weights (their average)", _back("average"), True),
     ("features without noise", _back("feature_noise"), True),
     ("features as they are (standardised)", _back("standardise"), True),
-    ("everything: the recipe `ours`", tuple(RECIPES["ours"].items()), True),
+    ("everything: the recipe `ours`, over as many steps", tuple(RECIPES["ours"].items()), True),
 )
 
 

@@ -11,6 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from engine.errors import InputError
 from engine.paths import data_folder
 from engine.progress import Progress
 from trainer.experiments.full import FullData
@@ -41,8 +42,12 @@ def run_experiment(options: argparse.Namespace) -> None:
             options.show({"event": "table", "markdown": run_sheet(options.name, data, folder)})
             return
         table = {**TABLES, **OWN_TABLES}[options.name]
-        rows = [row for row in table.rows if data.can_train(row.arm)]
+        rows = [row for row in table.rows_at(options.scale) if data.can_train(row.arm)]
+        if len(rows) < 2:
+            raise InputError(f"{options.name} has no rows to compare at --scale {options.scale}")
         arms = list(dict.fromkeys((row.arm, row.test) for row in rows))
+        if isinstance(data, FullData):
+            data.check(arms)
         done: dict[tuple[Arm, str], list[Figures]] = {}
         total = len(arms) * options.seeds
         for number, (arm, test) in enumerate(arms):

@@ -225,4 +225,5 @@ def _steps(arm: Arm) -> int:
 
 def _sources(data: Path) -> dict[Path, str]:
     manifest = data / "sounds" / "manifest.csv"
-    return {manifest.parent / row["path"]: row["source"] for row in csv_rows(manifest)}
+    rows = csv_rows(manifest, ("path", "source"))
+    return {manifest.parent / row["path"]: row["source"] for row in rows}

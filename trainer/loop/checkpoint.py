@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -158,6 +159,22 @@ def write_tensors(
         durable.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the weights that :func:`write_tensors` wrote at the end of a run, and their notes.
+
+    :raises InputError: they are gone or damaged.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            return tensors, file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            f"{path} is gone or damaged: delete what is there and start the run again, which "
+            "writes it anew"
+        ) from error
 
 
 def random_state(device: str) -> RandomState:

@@ -28,10 +28,10 @@ class RunConfig:
     """How to train.
 
     Towers are free in the last ``tower_steps`` only.  ``micro_batch`` rows are embedded at a
-    time, while the plan spans the whole batch.  Validation every ``validate_every`` steps
-    (0: never) keeps the weights whose figure ``score`` is highest, and stops a run when it
-    has not risen ``patience`` times (0: never).  ``seed`` is that of order, noise and
-    augmentation; ``init_seed`` (by default the same) that of what a run starts from.
+    time, while the plan spans the whole batch.  Validation every ``validate_every`` steps and
+    after the last (0: never) keeps the weights whose figure ``score`` is highest, and stops a
+    run when it has not risen ``patience`` times (0: never).  ``seed`` is that of order, noise
+    and augmentation; ``init_seed`` (by default the same) that of what a run starts from.
 
     What the paper does otherwise (:mod:`trainer.recipes.paper`): ``optimiser`` adam;
     ``schedule`` constant; gradients of a norm over ``clip`` are shortened to it (0: none);

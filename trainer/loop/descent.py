@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +14,7 @@ from trainer.loop.parallel import World
 
 Embed = Callable[[Batch], tuple[Tensor, Tensor]]
 Loss = Callable[[Tensor, Tensor, list[str]], Tensor]
+_BY_THE_BATCH = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 def descend(
@@ -22,7 +24,8 @@ def descend(
 
     Several parts are embedded twice, first without a graph for the loss, then each with one
     for its share of the gradient (Gao et al., *Scaling deep contrastive learning batch size
-    under memory limited setup*, RepL4NLP 2021).
+    under memory limited setup*, RepL4NLP 2021).  Running statistics of batches take notice of
+    each part once.
     """
     parts = batch.split(micro_batch)
     if len(parts) == 1 and world.size == 1:
@@ -31,7 +34,7 @@ def descend(
         return float(found.detach())
     device = str(next(model.parameters()).device)
     states, embedded = [], []
-    with torch.no_grad():
+    with torch.no_grad(), _statistics_kept(model):
         for part in parts:
             states.append(random_state(device))
             embedded.append(embed(part))
@@ -50,6 +53,20 @@ def descend(
     named = model.named_parameters()  # the metric's gradient is whole on every process
     world.sum_gradients([p for n, p in named if not n.startswith("metric.")])
     return float(found.detach())
+
+
+@contextmanager
+def _statistics_kept(model: nn.Module) -> Iterator[None]:
+    """Let layers that normalise by the batch do so without taking notice of it."""
+    layers = [m for m in model.modules() if isinstance(m, _BY_THE_BATCH) and m.training]
+    noticing = [layer for layer in layers if layer.track_running_stats]
+    for layer in noticing:
+        layer.track_running_stats = False
+    try:
+        yield
+    finally:
+        for layer in noticing:
+            layer.track_running_stats = True
 
 
 def gradient_norm(parameters: Iterable[nn.Parameter]) -> float:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from engine import durable
@@ -29,6 +28,7 @@ from trainer.loop.checkpoint import (
     has_checkpoint,
     random_state,
     read_checkpoint,
+    read_tensors,
     set_random_state,
     usable,
     write_checkpoint,
@@ -84,7 +84,7 @@ class Run:
             raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
         self.solves, self.best = Solves(), Best()
         self.step, self.finished, self.norm = 0, False, 0.0
-        self.started_from = ""  # what the starting weights are known by
+        self.started_from, self._trained_on = "", source.digest()  # weights and pairs, by digest
         self.objective = make_objective(config.objective, self.solves)
         torch.manual_seed(config.starts_from)
         metric = make_ground_metric(
@@ -136,7 +136,7 @@ class Run:
                 loss = self.train_step()
                 if self.step % _LOG_EVERY == 0 or self.step in (1, self.config.steps):
                     self.log({"event": "loss", "loss": round(loss, 5), **self._state()})
-                if self.config.validate_every and self.step % self.config.validate_every == 0:
+                if self._is_judged():
                     self._validate()
                 wish = _raised(watch, self.step, loss)
                 stopping, due = self.world.any(wish is not None, self._due(self.step))
@@ -222,9 +222,13 @@ class Run:
         return model.eval().requires_grad_(False)
 
     def result(self) -> MatchModel:
-        """Return the model that a finished run left, in evaluation mode, on the CPU."""
+        """Return the model that a finished run left, in evaluation mode, on the CPU.
+
+        :raises InputError: its weights are gone or damaged.
+        """
+        tensors, _ = read_tensors(self.folder / _MATCHED)
         model = copy.deepcopy(self.model).to("cpu")
-        model.load_state_dict(load_file(self.folder / _MATCHED), strict=False)
+        model.load_state_dict(tensors, strict=False)
         return model.eval().requires_grad_(False)
 
     def log(self, event: Event) -> None:
@@ -250,6 +254,7 @@ class Run:
                 "best": self.best.to_dict(),
                 "solves": (self.solves.count, self.solves.unconverged),
                 "started_from": self.started_from,
+                "trained_on": self._trained_on,
                 "random": random,
                 "log": self._log.length(),
             },
@@ -284,6 +289,11 @@ class Run:
                 if self.best.step == self.step:
                     self._write_weights(self.best.file(self.folder))
         self.best = self.world.agree(self.best)
+
+    def _is_judged(self) -> bool:
+        """Whether there is a validation after this step; there is one after the last."""
+        every = self.config.validate_every
+        return bool(every) and (self.step % every == 0 or self.step == self.config.steps)
 
     def _is_stale(self) -> bool:
         return bool(self.config.patience) and self.best.stale >= self.config.patience
@@ -339,8 +349,14 @@ class Run:
 
     def _resume(self) -> None:
         state = read_checkpoint(self.folder, self.device)
+        if state.get("trained_on", self._trained_on) != self._trained_on:
+            raise InputError(
+                f"the sounds, captions or labels that {self.folder} is trained on have changed "
+                "since the run began: put them back, or choose another folder"
+            )
         with usable(self.folder):
-            self.step, self.finished = state["step"], state["finished"]
+            self.step = state["step"]
+            self.finished = state["finished"] and (self.folder / _MATCHED).is_file()
             self.best, self.started_from = Best(**state["best"]), state["started_from"]
             self.solves.count, self.solves.unconverged = state["solves"]
             if not (self._is_free("text_tower.") and self.step):

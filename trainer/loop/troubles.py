@@ -15,17 +15,19 @@ from safetensors import SafetensorError
 
 from engine.errors import InputError
 from trainer.loop.checkpoint import has_checkpoint
-from trainer.loop.parallel import FailedElsewhere
+from trainer.loop.parallel import FailedElsewhere, processes
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_COMPILERS = ("torch._dynamo.", "torch._inductor.")
 _LOST = ("connection closed by peer", "connection reset by peer", "connection was closed")
 
 
 @contextmanager
 def told(folder: Path) -> Iterator[None]:
-    """Turn want of memory or disk inside a run into a sentence.
+    """Turn want of memory, disk or a compiler inside a run into a sentence.
 
-    :raises InputError: memory or disk ran out; the last checkpoint in ``folder`` is whole.
+    :raises InputError: memory or disk ran out, the last checkpoint in ``folder`` being whole; or
+        towers that should be compiled cannot be.
     :raises FailedElsewhere: another process of the run is gone, and has told why.
     """
     try:
@@ -42,6 +44,11 @@ def told(folder: Path) -> Iterator[None]:
             raise InputError(
                 "memory ran out: lower --micro-batch (changes no result) or --batch, and " + kept
             ) from error
+        if type(error).__module__.startswith(_COMPILERS):
+            why = next(iter(str(error).splitlines()), "").removesuffix(".")
+            raise InputError(
+                f"the towers cannot be compiled here ({why}): leave --compile out"
+            ) from error
         raise
 
 
@@ -51,9 +58,9 @@ def check_finite(what: str, value: float, step: int, folder: Path) -> None:
     :raises InputError: it is infinite or not a number.
     """
     if not math.isfinite(value):
+        kept = f"; {folder} keeps the last good checkpoint" if has_checkpoint(folder) else ""
         raise InputError(
-            f"the {what} is {value} at step {step}: lower the rates, in another folder; {folder} "
-            "keeps the last good checkpoint"
+            f"the {what} is {value} at step {step}: lower the rates, in another folder{kept}"
         )
 
 
@@ -78,8 +85,11 @@ def _wants_memory(error: BaseException) -> bool:
 
 
 def _lost_another(error: BaseException) -> bool:
-    """Whether a process could not be reached; those that are left have no more to say."""
-    if not (dist.is_available() and dist.is_initialized()):
+    """Whether a process could not be reached; those that are left have no more to say.
+
+    They may have left the group by now, so that it is no use to ask for it.
+    """
+    if processes() == 1:
         return False
     words = str(error).lower()
     return isinstance(error, dist.DistError) or any(part in words for part in _LOST)

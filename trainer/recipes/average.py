@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
 from torch import Tensor
 
 from engine.errors import InputError
@@ -24,6 +23,7 @@ from engine.progress import Control
 from trainer.data.left_out import LeftOut
 from trainer.data.sets import Captioned, read_set
 from trainer.evaluation.validation import Validation
+from trainer.loop.checkpoint import read_tensors
 from trainer.loop.log import Tell
 from trainer.recipes.fit import CONFIG
 from trainer.recipes.fit_config import FitConfig, read_config
@@ -58,6 +58,8 @@ def average_runs(
         raise InputError(f"{target} holds a model already: choose another folder")
     if len({folder.resolve() for folder in folders}) < 2:
         raise InputError("an average needs two runs or more: name their folders")
+    if len({folder.resolve() for folder in folders}) < len(folders):
+        raise InputError("one run is named twice, and would count twice: name each folder once")
     parts = [_part(folder) for folder in folders]
     _check_alike(parts)
     config = parts[0].config
@@ -100,9 +102,7 @@ def _part(folder: Path) -> Part:
     config = folder / CONFIG
     if not (path.is_file() and config.is_file() and (folder / "model" / "model.json").is_file()):
         raise InputError(f"{folder} is no finished run of `soundsift train fit`")
-    with safe_open(path, "pt") as file:
-        notes = file.metadata() or {}
-        weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    weights, notes = read_tensors(path)
     return Part(folder, FitConfig(**read_config(config)), notes.get("started_from", ""), weights)
 
 

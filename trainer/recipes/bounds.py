@@ -1,10 +1,12 @@
-"""Which numbers an option may have."""
+"""Which numbers an option may have, and which names."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 from engine.errors import InputError
 
@@ -58,3 +60,22 @@ def check_numbers(values: Mapping[str, Number | None], bounds: Mapping[str, Boun
         if value is not None and not allowed.holds(value):
             option = name.replace("_", "-")
             raise InputError(f"--{option} {value} cannot be: give {allowed}")
+
+
+def check_folders(values: Mapping[str, Any], names: Iterable[str]) -> None:
+    """Check the folders that a command leaves weights in, or takes them from.
+
+    :raises InputError: one is no Unicode, and no safetensors file can be opened in it.
+    """
+    for name in names:
+        value = values.get(name)
+        for path in value if isinstance(value, list) else [value]:
+            if isinstance(path, Path) and not _is_unicode(str(path)):
+                raise InputError(
+                    f"{path} is no Unicode, so that weights in it could not be read back: choose "
+                    "another folder"
+                )
+
+
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)

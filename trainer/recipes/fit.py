@@ -42,6 +42,7 @@ from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, reporting
 from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.base import of_base
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
 from trainer.recipes.settings import settled, with_cost_scale, with_towers
@@ -76,7 +77,8 @@ def fit_model(options: argparse.Namespace) -> None:
     ):
         control = processes.told_by_leader(control)
         with processes.together():
-            config = _claimed(folder, config.checked(), processes, held)
+            config = _on_base(config.checked(), options, processes)
+            config = _claimed(folder, config, processes, held)
             skipped = LeftOut(folder / "skipped.txt")
             start = _start(folder.name, config, processes, skipped)
         validation = None
@@ -122,6 +124,16 @@ def _write(
     write_model(folder / "model", finished, start.tokenizer_file, pool)
     draw_run(folder, finished, start.tokenizer, validation, show)
     show({"event": "done", "model": str(folder / "model")})
+
+
+def _on_base(config: FitConfig, options: argparse.Namespace, processes: World) -> FitConfig:
+    """Return a configuration as its base has it, if there is one; tell what a recipe has not."""
+    if not config.base:
+        return config
+    config, notes = of_base(config, vars(options), read_spec(find_model(config.base)))
+    for note in notes if processes.leads else ():
+        options.show({"event": "warning", "text": note})
+    return config
 
 
 def _claimed(folder: Path, config: FitConfig, processes: World, held: ExitStack) -> FitConfig:
@@ -289,17 +301,8 @@ def _signature(config: FitConfig, start: Start) -> str:
             found.update(name.encode())
             found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
     for sound in start.sounds:
-        found.update(f"{sound.path} {_state(sound.path)}\n".encode(errors="replace"))
+        found.update(f"{sound.path} {caches.state_of(sound.path)}\n".encode(errors="replace"))
     return found.hexdigest()
-
-
-def _state(path: Path) -> str:
-    """Return what changes when a file is written; a link to nothing has none."""
-    try:
-        known = path.stat()
-    except OSError:
-        return ""
-    return f"{known.st_size} {known.st_mtime_ns}"
 
 
 def _check_apart(captions: Iterable[tuple[str, ...]]) -> None:

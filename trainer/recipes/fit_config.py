@@ -18,7 +18,9 @@ from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.spec import AUDIO_TOWERS
+from engine.paths import why_no_file
 from trainer.data.sets import place_of
+from trainer.evaluation.validation import RISING
 from trainer.objectives.ground_metric import METRICS, SCALES, STARTS
 from trainer.objectives.losses import OBJECTIVES
 from trainer.recipes.bounds import (
@@ -111,7 +113,9 @@ class FitConfig:
     mix: float = _option(0.0, "share of pairs made of two sounds", SHARE)
     longest: float = _settled("longest", "seconds of a sound", POSITIVE)
     patience: int = _settled("patience", "validations without gain to stop; 0: never", NOT_NEGATIVE)
-    score: str = _option("score", "figure of the validation to stop by and keep the best of")
+    score: str = _option(
+        "score", "figure of the validation to stop by and keep the best of", None, RISING
+    )
     seed: int = _option(1, "of order, noise and augmentation", SEED)
     init_seed: int | None = _option(None, "of the starting weights (default: --seed)", SEED)
     device: str = _option("cpu", "cpu or cuda")
@@ -182,6 +186,8 @@ def read_config(path: Path) -> dict[str, Any]:
     :raises InputError: it cannot be read, or sets something that there is not.
     """
     try:
+        if (other := why_no_file(path)) is not None:
+            raise InputError(f"{path} {other}, not a file: name a configuration")
         text = path.read_text(encoding="utf-8")
         found = tomllib.loads(text)
     except (OSError, UnicodeDecodeError, RecursionError) as error:

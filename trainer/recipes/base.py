@@ -1,0 +1,54 @@
+"""What a run takes from the model that it starts from, whatever a recipe settles."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from engine.errors import InputError
+from engine.models.spec import ModelSpec
+from trainer.recipes.fit_config import FitConfig, option_of
+
+_OF_RECIPES = ("dimensions", "pooling", "discarded_layers")  # and of the base, where there is one
+
+
+def of_base(
+    config: FitConfig, given: Mapping[str, Any], spec: ModelSpec
+) -> tuple[FitConfig, list[str]]:
+    """Return a configuration as its base has it, and sentences on what a recipe has otherwise.
+
+    :param given: what was said, and not settled by a recipe; None stands for nothing said.
+    :raises InputError: something was said that the base is not.
+    """
+    own: dict[str, Any] = {
+        "encoder": spec.audio_tower,
+        "dimensions": spec.dimensions,
+        "rank": spec.rank,
+        "pooling": spec.text_encoder.pooling,
+        "discarded_layers": int(spec.tower_config.get("discarded_layers", 1)),
+    }
+    if own["pooling"] == "pooler":  # of CLAP's text tower, and none that could be asked for
+        del own["pooling"]
+    for name in ("weights", "text_encoder"):
+        if given.get(name) is not None:
+            raise InputError(
+                f"--{option_of(name)} and --base both say what to start from: leave one of them out"
+            )
+    for name, value in own.items():
+        if given.get(name) not in (None, value):
+            raise InputError(
+                f"--{option_of(name)} {given[name]} cannot be: the base {config.base} has {value}; "
+                "leave the option out, or start from encoders"
+            )
+    notes = []
+    for name in _OF_RECIPES:
+        if name in own and getattr(config, name) != own[name]:
+            notes.append(
+                f"--{option_of(name)} is the base's {own[name]}, and not the recipe's "
+                f"{getattr(config, name)}"
+            )
+    if config.metric != "full":
+        notes.append(f"the base's metric is not gone on from: --metric {config.metric} begins anew")
+    rank = None if spec.rank == spec.dimensions else spec.rank
+    return replace(config, **{**own, "rank": rank}), notes
