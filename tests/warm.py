@@ -1,4 +1,4 @@
-"""The command line in processes that need not start Python: forks of one that has imported it.
+"""Commands in processes that need not start Python: forks of one that has imported everything.
 
 A command stays what it is to its users: a process of its own, with its own streams, environment,
 end and exit code.  Spared is only the second or two in which Python starts and imports torch.
@@ -8,11 +8,13 @@ proved by processes that do start: see ``started`` and ``test_streams.py``.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import importlib
 import json
 import multiprocessing
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -25,9 +27,10 @@ IMPORTED = (
     *("app.cli", "app.commands", "app.tagging", "app.training", "app.demo"),
     *("engine.index.build", "engine.index.watch", "engine.search.export", "engine.store.repair"),
     *("engine.search.cue_sheet", "engine.search.duplicates", "engine.search.names"),
-    *("engine.models.match_model", "engine.tags.audit", "engine.tags.suggest"),
-    *("trainer.commands", "trainer.evaluation.protocols"),
+    *("engine.models.match_model", "engine.models.trial", "engine.tags.audit"),
+    *("engine.tags.suggest", "trainer.commands", "trainer.evaluation.protocols"),
 )
+CAN_FORK = sys.platform.startswith("linux")  # elsewhere libraries may not survive it
 _MOST_BYTES = 1 << 20
 
 
@@ -45,12 +48,19 @@ def soundsift(
     :raises subprocess.TimeoutExpired: it has not ended after ``timeout`` seconds.
     """
     environment = dict(os.environ if env is None else env)
-    if not sys.platform.startswith("linux"):
+    if not CAN_FORK:
         return started(*arguments, env=environment, timeout=timeout)
     given = [os.fsdecode(_raw(argument)) for argument in arguments]
-    order = {"arguments": given, "environment": environment, "folder": os.getcwd()}  # noqa: PTH109
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as errors:
-        code = _Warm.of_this_session().run(order, (out, errors), timeout)
+    with (
+        open(os.devnull) as nothing,  # noqa: PTH123
+        tempfile.TemporaryFile() as out,
+        tempfile.TemporaryFile() as errors,
+    ):
+        child = Forked("app.cli:main", given, environment, (nothing, out, errors))
+        try:
+            code = child.wait(timeout)
+        finally:
+            child.end()
         return subprocess.CompletedProcess(given, code, _all_of(out), _all_of(errors))
 
 
@@ -69,53 +79,85 @@ def _all_of(file: IO[bytes]) -> bytes:
     return file.read()
 
 
-class _Warm:
-    """The process that is forked, seen from the tests: it ends when its socket is closed."""
+class Forked:
+    """A function that runs in a fork; as :class:`subprocess.Popen` has it.  One at a time.
 
-    def __init__(self) -> None:
-        self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with other:
-            # one thread: a fork takes no others along, and would wait for them
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.warm", str(other.fileno())],
-                pass_fds=[other.fileno()],
-                stdin=subprocess.DEVNULL,
-                env={**os.environ, "OMP_NUM_THREADS": "1"},
-                start_new_session=True,
-            )
+    :param run: ``module:function``, which returns an exit code.
+    :param streams: what it reads and writes: its standard input, output and errors.
+    """
 
-    @staticmethod
-    @cache
-    def of_this_session() -> _Warm:
-        return _Warm()
+    def __init__(
+        self,
+        run: str,
+        arguments: list[str],
+        environment: dict[str, str],
+        streams: tuple[IO[Any], IO[Any], IO[Any]],
+    ) -> None:
+        order = {"run": run, "arguments": arguments, "environment": environment}
+        order["folder"] = os.getcwd()  # noqa: PTH109
+        self._server, self.returncode = _server(), None
+        files = [stream.fileno() for stream in streams]
+        socket.send_fds(self._server, [json.dumps(order).encode()], files)
+        self.pid = int(self._server.recv(_MOST_BYTES))
 
-    def run(
-        self, order: dict[str, Any], streams: tuple[IO[bytes], ...], timeout: float | None
-    ) -> int:
-        message = json.dumps(order).encode()
-        socket.send_fds(self._socket, [message], [stream.fileno() for stream in streams])
-        child = int(self._socket.recv(_MOST_BYTES))
-        self._socket.settimeout(timeout)
+    def wait(self, timeout: float | None = None) -> int:
+        if self.returncode is None:
+            self._server.settimeout(timeout)
+            try:
+                self.returncode = int(self._server.recv(_MOST_BYTES))
+            except (TimeoutError, BlockingIOError):
+                raise subprocess.TimeoutExpired("a fork", timeout or 0) from None
+            finally:
+                self._server.settimeout(None)
+        return self.returncode
+
+    def poll(self) -> int | None:
         try:
-            return int(self._socket.recv(_MOST_BYTES))
-        except TimeoutError:
-            os.kill(child, 9)
-            self._socket.settimeout(None)
-            self._socket.recv(_MOST_BYTES)
-            raise subprocess.TimeoutExpired(order["arguments"], timeout or 0) from None
-        finally:
-            self._socket.settimeout(None)
+            return self.wait(0)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+
+    def end(self) -> None:
+        """See that nothing of it is left."""
+        if self.poll() is None:
+            self.kill()
+            self.wait()
+
+
+@cache
+def _server() -> socket.socket:
+    """Start what is forked; it ends when the socket is closed."""
+    ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with other:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.warm", str(other.fileno())],
+            pass_fds=[other.fileno()],
+            stdin=subprocess.DEVNULL,
+            # threads of a library would not go along with a fork
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            start_new_session=True,
+        )
+
+    @atexit.register
+    def end() -> None:
+        ours.close()
+        process.wait()
+
+    return ours
 
 
 def _serve(asked: socket.socket) -> None:
-    """Fork a command for every order, until nobody asks any more."""
+    """Fork for every order, until nobody asks any more."""
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is collected in a child would be copied first
     forking = multiprocessing.get_context("fork")
     while True:
-        message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 2)
+        message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 3)
         if not message:
             return
         child = forking.Process(target=_be_command, args=(asked, json.loads(message), files))
@@ -129,14 +171,16 @@ def _serve(asked: socket.socket) -> None:
 
 def _be_command(asked: socket.socket, order: dict[str, Any], files: list[int]) -> None:
     asked.close()
-    for number, file in enumerate(files, start=1):
+    for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115
     os.environ.clear()
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
     sys.argv = ["soundsift", *order["arguments"]]
-    sys.exit(sys.modules["app.cli"].main())
+    module, _, function = order["run"].partition(":")
+    sys.exit(getattr(sys.modules[module], function)())
 
 
 if __name__ == "__main__":
