@@ -22,6 +22,8 @@ import tempfile
 from functools import cache
 from typing import IO, Any
 
+from engine.torch_setup import prepare_torchaudio
+
 # What the commands import when they are run, and with it everything below.
 IMPORTED = (
     *("app.cli", "app.commands", "app.tagging", "app.training", "app.demo"),
@@ -29,15 +31,16 @@ IMPORTED = (
     *("engine.search.cue_sheet", "engine.search.duplicates", "engine.search.names"),
     *("engine.models.match_model", "engine.models.trial", "engine.tags.audit"),
     *("engine.tags.suggest", "trainer.commands", "trainer.evaluation.protocols"),
+    *("torch._dynamo", "matplotlib.pyplot", "transformers.models.clap.modeling_clap"),
 )
+_SOUNDSIFT, _TRAINER = ("app.cli", "app.cli:main"), ("trainer", "trainer.cli:main")
 CAN_FORK = sys.platform.startswith("linux")  # elsewhere libraries may not survive it
 _MOST_BYTES = 1 << 20
 
 
 def started(*arguments: object, **more: Any) -> subprocess.CompletedProcess[bytes]:
     """Run a command in a Python that is started for it."""
-    command = [os.fsencode(sys.executable), b"-m", b"app.cli", *map(_raw, arguments)]
-    return subprocess.run(command, capture_output=True, **more)
+    return _started(_SOUNDSIFT[0], arguments, **more)
 
 
 def soundsift(
@@ -47,16 +50,37 @@ def soundsift(
 
     :raises subprocess.TimeoutExpired: it has not ended after ``timeout`` seconds.
     """
+    return _run(_SOUNDSIFT, arguments, env, timeout)
+
+
+def trainer(*arguments: object) -> subprocess.CompletedProcess[bytes]:
+    """Run a command of the trainer as :func:`soundsift` does."""
+    return _run(_TRAINER, arguments)
+
+
+def _started(
+    module: str, arguments: tuple[object, ...], **more: Any
+) -> subprocess.CompletedProcess[bytes]:
+    command = [os.fsencode(sys.executable), b"-m", module.encode(), *map(_raw, arguments)]
+    return subprocess.run(command, capture_output=True, **more)
+
+
+def _run(
+    program: tuple[str, str],
+    arguments: tuple[object, ...],
+    env: dict[str, str] | None = None,
+    timeout: float | None = None,
+) -> subprocess.CompletedProcess[bytes]:
     environment = dict(os.environ if env is None else env)
     if not CAN_FORK:
-        return started(*arguments, env=environment, timeout=timeout)
+        return _started(program[0], arguments, env=environment, timeout=timeout)
     given = [os.fsdecode(_raw(argument)) for argument in arguments]
     with (
         open(os.devnull) as nothing,  # noqa: PTH123
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as errors,
     ):
-        child = Forked("app.cli:main", given, environment, (nothing, out, errors))
+        child = Forked(program[1], given, environment, (nothing, out, errors))
         try:
             code = child.wait(timeout)
         finally:
@@ -151,6 +175,7 @@ def _server() -> socket.socket:
 
 def _serve(asked: socket.socket) -> None:
     """Fork for every order, until nobody asks any more."""
+    prepare_torchaudio()  # before transformers is imported
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
