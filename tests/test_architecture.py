@@ -146,6 +146,15 @@ def test_nothing_is_unpickled_but_tensors(path):
             assert "load" not in {alias.name for alias in node.names}
 
 
+def test_tests_that_must_be_alone_are_where_they_are_looked_for():
+    """`make unit` starts pytest a second time for them, on this folder."""
+    folder, mark = "tests/app/gui", "mark." + "alone"
+    files = (ROOT / "tests").rglob("test_*.py")
+    found = [file for file in files if mark in file.read_text(encoding="utf-8")]
+    assert found and all(file.is_relative_to(ROOT / folder) for file in found)
+    assert f"pytest -m alone {folder}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 def loaded_by(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
