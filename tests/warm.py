@@ -32,8 +32,10 @@ IMPORTED = (
     *("engine.models.match_model", "engine.models.trial", "engine.tags.audit"),
     *("engine.tags.suggest", "trainer.commands", "trainer.evaluation.protocols"),
     *("torch._dynamo", "matplotlib.pyplot", "transformers.models.clap.modeling_clap"),
+    "torch.distributed.run",
 )
 _SOUNDSIFT, _TRAINER = ("app.cli", "app.cli:main"), ("trainer", "trainer.cli:main")
+_TORCHRUN = ("torch.distributed.run", "torch.distributed.run:main")
 CAN_FORK = sys.platform.startswith("linux")  # elsewhere libraries may not survive it
 _MOST_BYTES = 1 << 20
 
@@ -56,6 +58,13 @@ def soundsift(
 def trainer(*arguments: object) -> subprocess.CompletedProcess[bytes]:
     """Run a command of the trainer as :func:`soundsift` does."""
     return _run(_TRAINER, arguments)
+
+
+def torchrun(
+    *arguments: object, env: dict[str, str], timeout: float
+) -> subprocess.CompletedProcess[bytes]:
+    """Run torchrun, which starts a Python for each of its processes."""
+    return _run(_TORCHRUN, arguments, env, timeout)
 
 
 def _started(
