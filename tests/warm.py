@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 from functools import cache
+from multiprocessing import connection
 from typing import IO, Any
 
 from engine.torch_setup import prepare_torchaudio
@@ -199,6 +200,9 @@ def _serve(asked: socket.socket) -> None:
         for file in files:
             os.close(file)
         asked.send(str(child.pid).encode())
+        if asked in connection.wait([child.sentinel, asked]):  # whoever asked was killed
+            child.kill()
+            return
         child.join()
         asked.send(str(child.exitcode).encode())
 
