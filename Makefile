@@ -33,8 +33,9 @@ types: setup
 
 unit: setup
 	# one thread each: threads of two processes on two cores wait for one another
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not alone"
-	$(BIN)/pytest -m alone
+	# whoever has nothing left to do takes tests from the other
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not alone"
+	$(BIN)/pytest -m alone tests/app/gui
 
 clean:
 	rm -rf $(VENV) assets/demo/*.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis

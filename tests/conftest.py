@@ -131,7 +131,10 @@ def encode(path: Path, codec: str, rate_hz: int = 48000, duration_s: float = 2.0
 @pytest.fixture
 def sounds(tmp_path: Path) -> Path:
     """Return a folder of a dozen small and different sounds, in two subfolders."""
-    folder = tmp_path / "sounds"
+    return write_sounds(tmp_path / "sounds")
+
+
+def write_sounds(folder: Path) -> Path:
     random = np.random.default_rng(0)
     for number in range(12):
         path = folder / ("tones" if number % 2 else "noises") / f"Sound_{number:02d}.wav"

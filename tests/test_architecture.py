@@ -146,6 +146,15 @@ def test_nothing_is_unpickled_but_tensors(path):
             assert "load" not in {alias.name for alias in node.names}
 
 
+def test_tests_that_must_be_alone_are_where_they_are_looked_for():
+    """`make unit` starts pytest a second time for them, on this folder."""
+    folder, mark = "tests/app/gui", "mark." + "alone"
+    files = (ROOT / "tests").rglob("test_*.py")
+    found = [file for file in files if mark in file.read_text(encoding="utf-8")]
+    assert found and all(file.is_relative_to(ROOT / folder) for file in found)
+    assert f"pytest -m alone {folder}\n" in (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
 def loaded_by(code: str) -> set[str]:
     script = f"import sys\n{code}\nprint('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -174,7 +183,12 @@ def test_help_and_a_keyword_search_load_no_torch(tmp_path):
     )
 
 
-def test_the_text_side_loads_no_transformers():
-    loaded = loaded_by("import engine.models.match_model")
+def test_the_text_side_and_the_outline_of_a_model_load_no_transformers_and_no_compiler():
+    loaded = loaded_by(
+        "from engine.models.match_model import outline\n"
+        "from engine.models.spec import read_spec\n"
+        "from engine.paths import assets\n"
+        "outline(read_spec(assets() / 'models' / 'default'))"
+    )
     assert "torch" in loaded
-    assert not {"transformers", "torchaudio", "sqlalchemy"} & loaded
+    assert not {"transformers", "torchaudio", "sqlalchemy", "sympy"} & loaded

@@ -6,14 +6,15 @@ the embedding, and one ground metric maps both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from engine.models.audio_towers import Compact, EfficientAt
 from engine.models.clap import Htsat
@@ -123,7 +124,8 @@ class Metric(nn.Module):
 
     def __init__(self, rank: int, dimensions: int) -> None:
         super().__init__()
-        self.factor = nn.Parameter(torch.eye(rank, dimensions))
+        # torch.eye would import a compiler where nothing is allocated (`outline`)
+        self.factor = nn.Parameter(torch.zeros(rank, dimensions).fill_diagonal_(1.0))
 
     def forward(self, z: Tensor) -> Tensor:
         """Return mapped vectors u = L z, (..., rank)."""
@@ -268,9 +270,25 @@ def make_audio_tower(spec: ModelSpec) -> AudioTower:
     return makers[spec.audio_tower]()
 
 
+class _Unfilled(TorchFunctionMode):
+    """Leave new weights as they are: to "fill" those that are not there imports a compiler."""
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
 def outline(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Return names and shapes of all weights that ``spec`` asks for, allocating none."""
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         model = MatchModel(spec, ("text",))
         model.audio_tower = make_audio_tower(spec)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}

@@ -3,12 +3,12 @@
 import os
 import socket
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import soundfile
 
+from tests import warm
 from tests.cli.test_cli import assert_problem, document
 from tests.conftest import tone
 
@@ -18,8 +18,7 @@ _HANGS_S = 300  # far more than any of it takes, so that a slow machine passes
 
 def soundsift(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Run a command that nobody writes to; one that waits for that is killed, and fails."""
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=_HANGS_S)
+    return warm.as_text(warm.soundsift(*arguments, timeout=_HANGS_S))
 
 
 @pytest.fixture

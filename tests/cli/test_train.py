@@ -14,6 +14,7 @@ from engine.index.mapping import adopt_model
 from engine.progress import Control
 from engine.store import Library, StoredWindow
 from engine.store.records import FileFacts
+from tests import warm
 from tests.cli.test_cli import assert_problem, document, soundsift
 from tests.conftest import tone
 
@@ -31,14 +32,14 @@ def general(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def library(tmp_path: Path, model_folder: Path) -> Path:
-    """A library of 480 heard sounds whose names fit what was heard."""
+    """A library of 120 heard sounds whose names fit what was heard."""
     path = tmp_path / "library.db"
     random = np.random.default_rng(0)
     directions = random.standard_normal((len(NOUNS), 384))
     with Library(path) as made:
         adopt_model(made, model_folder, Control())
         rows = []
-        for number in range(480):
+        for number in range(120):
             first, second = number % 6, number // 6 % 6
             heard = directions[first] + 0.7 * directions[second] + random.normal(0, 0.4, 384)
             name = f"/sounds/{NOUNS[first]}_{NOUNS[second]}_{number}.wav"
@@ -87,8 +88,9 @@ def test_no_library_no_command_and_bad_names_are_told(tmp_path, library, general
 
 
 def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tmp_path, library, general, own_home):
-    command = [sys.executable, "-m", "trainer", "--from-library", "--library", str(library)]
-    command += ["--general", str(general), "--name", "stopped"]
+    given = ["--from-library", "--library", str(library)]
+    given += ["--general", str(general), "--name", "stopped"]
+    command = [sys.executable, "-m", "trainer", *given]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     assert process.stdout is not None
     for line in process.stdout:
@@ -101,7 +103,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tmp_path, library, ge
     assert problem == "stopped; start the same command again to go on\n"
     (run,) = (own_home / "runs").glob("stopped-*")
     assert (run / "checkpoint.pt").is_file()
-    again = subprocess.run(command, capture_output=True, text=True)
+    again = warm.as_text(warm.trainer(*given))
     assert again.returncode == 0, again.stderr
     steps = [json.loads(line) for line in again.stdout.splitlines()]
     first = next(e["done"] for e in steps if e.get("stage") == "training")

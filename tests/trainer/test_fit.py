@@ -13,12 +13,12 @@ import torch
 
 from engine.models.match_model import load_captioner, load_listener
 from engine.models.spec import read_spec
+from tests import warm
 from tests.conftest import tone
 
 
-def train(*arguments: object, **more: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "trainer", "--threads", "1", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, **more)  # type: ignore[call-overload]
+def train(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return warm.as_text(warm.trainer("--threads", "1", *arguments))
 
 
 @pytest.fixture

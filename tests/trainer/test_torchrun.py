@@ -12,11 +12,13 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
+from tests import warm
 from tests.conftest import tone
 from trainer.cli import main
 
 PROGRAM = Path(__file__).with_name("fit_without_dropout.py")
-TORCHRUN = ("-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2")
+TWO = ("--standalone", "--nproc-per-node", 2, PROGRAM, "--threads", 1)
+HANGS_S = 300  # far more than any of it takes
 OPTIONS = (
     *("--steps", 6, "--batch", 8, "--micro-batch", 3, "--head-rate", 3e-3, "--audio-rate", 1e-4),
     *("--feature-noise", 0, "--no-disguise", "--mix", 0.3),
@@ -40,14 +42,15 @@ def manifest(tmp_path: Path) -> Path:
 
 def two(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Start two processes; give what they said when both have ended."""
-    command = [sys.executable, *TORCHRUN, PROGRAM, "--threads", 1, *arguments]
-    return subprocess.run(
-        [str(part) for part in command],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), **environment},
-        timeout=300,
-    )
+    given = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), **environment}
+    return warm.as_text(warm.torchrun(*TWO, *arguments, env=given, timeout=HANGS_S))
+
+
+def two_by_command(*arguments: object) -> subprocess.CompletedProcess[str]:
+    """Start two processes as users do."""
+    command = [sys.executable, "-m", "torch.distributed.run", *map(str, (*TWO, *arguments))]
+    given = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
+    return subprocess.run(command, capture_output=True, text=True, env=given, timeout=HANGS_S)
 
 
 def losses(run: Path) -> dict[int, float]:
@@ -80,7 +83,7 @@ def test_two_processes_begin_stop_and_go_on_to_what_one_ends_in(
     assert not (both / "matched.safetensors").exists()
     assert torch.load(both / "checkpoint.pt", weights_only=True)["step"] == 3
 
-    done = two("fit", both, *wanted)
+    done = two_by_command("fit", both, *wanted)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"event": "done"') == 1
     assert "decoding" not in done.stdout

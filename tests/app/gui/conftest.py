@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -18,8 +20,11 @@ from app.gui.sound.devices import DeviceError
 from app.gui.style.apply import apply_theme
 from app.gui.window import MainWindow
 from engine.index.build import index_folders
+from engine.index.drives import relink
+from engine.models.trial import remember_tried
 from engine.progress import Control
 from engine.store import Library
+from tests.conftest import write_sounds
 
 
 class FakeOutput:
@@ -91,14 +96,32 @@ def settings() -> QSettings:
     return make_settings()
 
 
-@pytest.fixture
-def library_path(tmp_path: Path, sounds: Path, model_folder: Path) -> Path:
-    """Return an indexed library, with one file that could not be heard."""
+@pytest.fixture(scope="session")
+def indexed(tmp_path_factory: pytest.TempPathFactory, model_folder: Path) -> Path:
+    """Return where ``library.db`` knows ``sounds``, with one file that could not be heard."""
+    folder = tmp_path_factory.mktemp("indexed")
+    sounds = write_sounds(folder / "sounds")
     (sounds / "broken.wav").write_text("words")
-    path = tmp_path / "library.db"
-    with Library(path) as library:
+    with pytest.MonkeyPatch.context() as patch, Library(folder / "library.db") as library:
+        patch.setenv("SOUNDSIFT_HOME", str(folder / "home"))
+        remember_tried(model_folder)
         library.set_settings({"model_folder": str(model_folder).encode()})
         index_folders(library, model_folder, [sounds], Control())
+    return folder
+
+
+@pytest.fixture
+def library_path(tmp_path: Path, indexed: Path, sounds: Path) -> Path:
+    """Return a library of one's own of the same sounds, as if they had been indexed here."""
+    for known in (indexed / "sounds").rglob("*.wav"):
+        shutil.copy2(known, sounds / known.relative_to(indexed / "sounds"))
+    path = Path(shutil.copy2(indexed / "library.db", tmp_path))
+    with Library(path) as library:
+        (skipped,) = library.skipped()  # which is forgotten where folders move
+        relink(library, indexed / "sounds", sounds)
+        broken = sounds / "broken.wav"
+        changed = broken.stat().st_ctime_ns
+        library.put_skipped([replace(skipped, path=str(broken), ctime_ns=changed)])
     return path
 
 

@@ -25,6 +25,7 @@ from PySide6.QtWidgets import (
 import app.gui
 from app.gui.widgets.plain import PlainLabel, menu_text, tip, title_text
 from engine.index.build import index_folders
+from engine.models.trial import remember_tried
 from engine.progress import Control
 from engine.store import Library
 from engine.store.collections import collect
@@ -54,6 +55,7 @@ def library_path(tmp_path: Path, model_folder: Path, own_home: Path) -> Path:
     shutil.copytree(model_folder, model)
     spec = json.loads((model / "model.json").read_text())
     (model / "model.json").write_text(json.dumps(spec | {"name": MODEL}))
+    remember_tried(model)
     path = tmp_path / "library.db"
     with Library(path) as library:
         library.set_settings({"model_folder": str(model).encode(), "model_name": MODEL.encode()})

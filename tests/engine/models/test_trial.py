@@ -4,7 +4,10 @@ import json
 import os
 import pickle
 import shutil
+import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import IO
 
 import pytest
 import torch
@@ -20,6 +23,7 @@ from engine.paths import assets, data_folder
 from engine.progress import Cancelled, Control
 from tests.conftest import WORDS
 from tests.engine.models.forging import change_tokenizer, change_weights, sign
+from tests.warm import CAN_FORK, Forked
 
 MANY_WORDS = {word: 10**9 if word == "cat" else n for n, word in enumerate(WORDS)}
 
@@ -29,6 +33,24 @@ def copy(model_folder: Path, tmp_path: Path) -> Path:
     shutil.copytree(model_folder, tmp_path / "model")
     (data_folder() / "tried-models.json").unlink()  # where the common model stands
     return tmp_path / "model"
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let children that try models be forks, where a start of Python is not what is proved."""
+
+    def popen(
+        command: list[str], *, stdin: int, stdout: int, stderr: IO[bytes], env: dict[str, str]
+    ) -> Forked:
+        (read, given), (said, write) = os.pipe(), os.pipe()
+        with os.fdopen(read, "rb") as asked, os.fdopen(write, "wb") as told:
+            child = Forked("engine.models.trial:_main", [], env, (asked, told, stderr))
+        child.stdin, child.stdout = os.fdopen(given, "wb"), os.fdopen(said, "rb")
+        return child
+
+    if CAN_FORK:
+        pretended = SimpleNamespace(**{**vars(subprocess), "Popen": popen})
+        monkeypatch.setattr(apart, "subprocess", pretended)
 
 
 def refused(folder: Path, words: str, limits: Limits | None = None) -> None:
@@ -70,7 +92,7 @@ def test_a_good_model_is_taken(copy):
         ("audio_tower.head", 60000.0, "a vector of sounds: not every number in it is finite"),
     ],
 )
-def test_numbers_that_are_none_are_found_out(copy, name, value, words):
+def test_numbers_that_are_none_are_found_out(copy, name, value, words, forked):
     refused(change_weights(copy, put(name, value)), words)
 
 
@@ -89,11 +111,11 @@ def test_numbers_that_are_none_are_found_out(copy, name, value, words):
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_found_out(copy, do, words):
+def test_weights_that_do_not_fit_are_found_out(copy, do, words, forked):
     refused(change_weights(copy, do), words)
 
 
-def test_sizes_are_compared_before_anything_is_allocated(copy):
+def test_sizes_are_compared_before_anything_is_allocated(copy, forked):
     """The text tower that is described would take 34 GB."""
     sign(copy, text_encoder__vocabulary=1 << 20, text_encoder__width=1 << 13)
     refused(copy, r"weights\.safetensors does not fit model\.json: .* should be ")
@@ -117,18 +139,18 @@ def test_sizes_are_compared_before_anything_is_allocated(copy):
     ],
     ids=["empty", "pickle", "endless header", "list", "lying sizes"],
 )
-def test_weights_that_are_none_are_found_out(copy, data, words):
+def test_weights_that_are_none_are_found_out(copy, data, words, forked):
     (copy / "weights.safetensors").write_bytes(data)
     refused(sign(copy), words)
 
 
-def test_hashes_that_do_not_fit_are_found_out(copy):
+def test_hashes_that_do_not_fit_are_found_out(copy, forked):
     with (copy / "tokenizer.json").open("a") as file:
         file.write(" ")
     refused(copy, r"tokenizer\.json is damaged: get or copy the model again")
 
 
-def test_an_empty_bank_is_found_out(copy):
+def test_an_empty_bank_is_found_out(copy, forked):
     def empty(tensors: dict[str, torch.Tensor]) -> None:
         tensors["bank_vectors"] = torch.zeros(0, 32)
         tensors["bank_potentials"] = torch.zeros(0)
@@ -162,7 +184,7 @@ def test_an_empty_bank_is_found_out(copy):
     ],
     ids=["no model", "ids beyond", "regular expression", "no unknown token"],
 )
-def test_tokenizers_that_cannot_be_used_are_found_out(copy, parts, words):
+def test_tokenizers_that_cannot_be_used_are_found_out(copy, parts, words, forked):
     refused(change_tokenizer(copy, **parts), words)
 
 
@@ -181,14 +203,14 @@ def test_tokenizers_that_cannot_be_used_are_found_out(copy, parts, words):
     ],
     ids=["padding", "truncation", "replacing"],
 )
-def test_odd_settings_of_a_tokenizer_do_no_harm(copy, parts):
+def test_odd_settings_of_a_tokenizer_do_no_harm(copy, parts, forked):
     try_model(change_tokenizer(copy, **parts))
 
 
 @pytest.mark.parametrize(
     "data", [b"{", b"\xff", b"[" * 100_000, b'{"a": ' * 100_000], ids=["cut", "no", "[[", "{{"]
 )
-def test_a_tokenizer_that_is_no_json_is_found_out(copy, data):
+def test_a_tokenizer_that_is_no_json_is_found_out(copy, data, forked):
     (copy / "tokenizer.json").write_bytes(data)
     refused(sign(copy), r"tokenizer\.json is damaged")
 
@@ -282,7 +304,7 @@ def test_files_that_no_longer_fit_are_tried_again(copy, trials):
     assert trials == [copy]
 
 
-def test_a_refused_model_is_not_remembered(copy):
+def test_a_refused_model_is_not_remembered(copy, forked):
     change_weights(copy, put("metric.factor", 0.0))
     for _ in range(2):
         with pytest.raises(ModelError, match="is zero"):
@@ -325,7 +347,7 @@ def test_the_audio_tower_may_be_of_another_kind(tmp_path, model_folder):
         assert any(weight.startswith(AUDIO_PREFIX) for weight in outline(spec))
 
 
-def test_a_tower_of_other_widths_is_found_out(copy):
+def test_a_tower_of_other_widths_is_found_out(copy, forked):
     def widen(tensors: dict[str, torch.Tensor]) -> None:
         tensors["audio_head.mean"] = torch.zeros(400)
         tensors["audio_head.deviation"] = torch.ones(400)
@@ -340,7 +362,7 @@ def test_a_folder_that_vanishes_is_told(copy):
         ensure_tried(copy)
 
 
-def test_a_foreign_checkpoint_with_a_hostile_configuration_installs_nothing(tmp_path):
+def test_a_foreign_checkpoint_with_a_hostile_configuration_installs_nothing(tmp_path, forked):
     from engine.models.catalog import get_model
     from engine.paths import installed_models
 

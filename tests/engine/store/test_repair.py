@@ -25,6 +25,7 @@ from engine.store.swap import work_folder
 from engine.store.tags import tag_rows
 from engine.store.vectors import load_vectors
 from engine.store.windows import window_rows
+from tests import warm
 from tests.conftest import accept_tags
 
 PAGE, RANK = 4096, 8
@@ -63,8 +64,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def soundsift(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True)
+    return warm.as_text(warm.soundsift(*arguments))
 
 
 def overwrite(path: Path, pages: list[int]) -> None:
