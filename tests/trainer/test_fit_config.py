@@ -202,6 +202,17 @@ def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
     assert not [note for note in notes if "recipe" in note]
 
 
+def test_only_a_factor_goes_on_from_a_metric_between_two_widths(model_folder):
+    spec = replace(read_spec(model_folder), tags=5, tag_hidden=8)
+    given = {"sets": ("csv:x",), "base": "b", "metric": "euclidean"}
+    with pytest.raises(InputError, match="--metric euclidean cannot be: the base b has full"):
+        of_base(FitConfig.of(Namespace(**given)), given, spec)
+    paper = {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
+    config, notes = of_base(FitConfig.of(Namespace(**paper)), paper, spec)
+    assert config.metric == "full"
+    assert "--metric is the base's full, and not the recipe's projected" in notes
+
+
 @pytest.mark.parametrize("score", ["r1", "modality_gap"])
 def test_a_figure_that_no_validation_can_rise_by_is_told_at_once(tmp_path, capsys, score):
     own = tmp_path / "own.toml"

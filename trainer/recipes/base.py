@@ -10,7 +10,7 @@ from engine.errors import InputError
 from engine.models.spec import ModelSpec
 from trainer.recipes.fit_config import FitConfig, option_of
 
-_OF_RECIPES = ("dimensions", "pooling", "discarded_layers")  # and of the base, where there is one
+_OF_RECIPES = ("dimensions", "pooling", "discarded_layers", "metric")  # and of a base, if any
 
 
 def of_base(
@@ -30,6 +30,8 @@ def of_base(
     }
     if own["pooling"] == "pooler":  # of CLAP's text tower, and none that could be asked for
         del own["pooling"]
+    if spec.rank != spec.embedding:  # only a factor maps one width to another
+        own["metric"] = "full"
     for name in ("weights", "text_encoder"):
         if given.get(name) is not None:
             raise InputError(
@@ -48,7 +50,7 @@ def of_base(
                 f"--{option_of(name)} is the base's {own[name]}, and not the recipe's "
                 f"{getattr(config, name)}"
             )
-    if config.metric != "full":
+    if "metric" not in own and config.metric != "full":
         notes.append(f"the base's metric is not gone on from: --metric {config.metric} begins anew")
     rank = None if spec.rank == spec.dimensions else spec.rank
     return replace(config, **{**own, "rank": rank}), notes
