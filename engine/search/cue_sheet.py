@@ -14,6 +14,7 @@ import numpy as np
 from engine.errors import InputError
 from engine.paths import refuse_no_file, spelled_out
 from engine.search.cues import CueRules, Pairs, assign
+from engine.search.grammar import Query
 from engine.search.rank import log_odds_of, strengths_of, words_bonus
 from engine.search.searcher import Searcher
 from engine.store import Library, SoundRow
@@ -152,6 +153,12 @@ def cues_to_dict(answers: Sequence[CueAnswer]) -> dict[str, Any]:
     }
 
 
+def keywords(cue: Cue) -> tuple[tuple[str, ...], ...]:
+    """Return the words of a cue that are looked for, as a search would."""
+    words = search_words(cue.text).split()
+    return Query(cue.text, tuple((word,) for word in words)).keywords
+
+
 def _cell(row: Sequence[str], column: int) -> str:
     return row[column].strip() if column < len(row) else ""
 
@@ -178,14 +185,14 @@ def _pairs(
     floor = math.log(ranking.divider / (1 - ranking.divider))
     rows, gains, strengths = [], [], []
     for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
-        hits = find_words(library, [[word] for word in search_words(cue.text).split()])
+        hits = find_words(library, keywords(cue))
         named = hits.sound_ids[hits.fullest(_NAMED)]
         own = np.union1d(own, nearest.rows_of(named))
         own = own[windows.present[own]]
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
         logit = log_odds_of(cost, windows.potentials[own], ranking, zero)
-        logit = logit + words_bonus(hits.weights_of(windows.sound_ids[own]))
+        logit = logit + words_bonus(hits.weights_of(windows.sound_ids[own]), hits.whole)
         rows.append(own)
         gains.append(np.where(logit > floor, logit - floor, -np.inf))
         strengths.append(strengths_of(logit))

@@ -235,7 +235,7 @@ class Searcher:
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
-            bonus = words_bonus(named.weights_of(windows.sound_ids[rows]))
+            bonus = words_bonus(named.weights_of(windows.sound_ids[rows]), named.whole)
         cost = self.nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
@@ -297,7 +297,7 @@ class Searcher:
         ids = named.sound_ids[places].tolist()
         words, complete = _words_of(named, named.sound_ids[places])
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
-        log_odds = UNHEARD + words_bonus(named.weights[places])
+        log_odds = UNHEARD + words_bonus(named.weights[places], named.whole)
         return [
             Match(
                 sound=sounds[sound_id],

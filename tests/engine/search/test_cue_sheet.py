@@ -7,7 +7,7 @@ from engine.errors import InputError
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search import Searcher
-from engine.search.cue_sheet import Cue, cues_to_dict, read_cue_sheet, solve_cues
+from engine.search.cue_sheet import Cue, cues_to_dict, keywords, read_cue_sheet, solve_cues
 from engine.search.cues import CueRules
 from engine.store import Library
 
@@ -87,3 +87,7 @@ def test_offers_of_many_cues_are_those_of_each_alone(library, model_folder, monk
     for query, found in zip(queries, together, strict=True):
         alone = searcher.nearest.best(query[None], 4, None)
         assert np.array_equal(np.sort(alone), np.sort(found))
+
+
+def test_words_that_say_nothing_are_not_looked_for_in_names():
+    assert keywords(Cue(1, "The door, in a STORM")) == (("door",), ("storm",))

@@ -51,11 +51,20 @@ def test_calibrated_strength_falls_with_the_score():
 
 def test_a_rare_right_word_outweighs_a_vague_likeness_and_a_common_one_does_not():
     rare, common = 8.0, 0.5  # of one sound in 3,000, and of most
-    bonus = words_bonus(np.array([rare, common, 0.0], np.float32))
-    assert np.allclose(bonus, [WORDS_WEIGHT * rare, WORDS_WEIGHT * common, 0.0])
+    bonus = words_bonus(np.array([rare, common, 0.0], np.float32), rare + common)
     cost, nothing = np.array([1.3, 1.3, 1.1], np.float32), np.zeros(3, np.float32)
     ranked = rank(cost, nothing, np.array([1, 2, 3]), Ranking(), 0.0, 3, bonus)
     assert ranked.places.tolist() == [0, 2, 1]
+
+
+def test_a_part_of_what_was_asked_is_worth_less_than_its_share():
+    alone, half, none = words_bonus(np.array([6.0, 3.0, 0.0], np.float32), 6.0)
+    assert alone == pytest.approx(WORDS_WEIGHT * 6.0) and none == 0
+    assert half == pytest.approx(alone / 2 * 0.5**0.5)
+    word = np.array([6.0], np.float32)
+    worth = [float(words_bonus(word, whole)[0]) for whole in (6.0, 12.0, 30.0)]
+    assert worth[0] > worth[1] > worth[2] > 0  # the same word of longer and longer queries
+    assert words_bonus(np.zeros(2, np.float32), 0.0).tolist() == [0.0, 0.0]  # no word at all
 
 
 @given(
@@ -70,7 +79,7 @@ def test_strength_falls_down_the_list_whatever_words_are_held(blend, familiar, w
     cost = random.uniform(0.5, 1.5, n).astype(np.float32)
     potentials = random.normal(0, 0.3, n).astype(np.float32)
     ranking = Ranking(blend=blend, familiar=familiar)
-    bonus = words_bonus(np.array(weights, np.float32))
+    bonus = words_bonus(np.array(weights, np.float32), max(weights))
     ranked = rank(cost, potentials, np.arange(n), ranking, 0.9, n, bonus)
     assert (np.diff(ranked.scores) <= 0).all() and (np.diff(ranked.strengths) <= 0).all()
     assert np.allclose(ranked.strengths, strengths_of(ranked.scores + np.float32(ranked.zero)))
@@ -78,7 +87,7 @@ def test_strength_falls_down_the_list_whatever_words_are_held(blend, familiar, w
 
 def test_the_words_share_is_theirs_of_all_that_speaks_for_a_sound():
     cost, nothing = np.array([0.6, 0.6, 2.0, 1.05], np.float32), np.zeros(4, np.float32)
-    bonus = words_bonus(np.array([0.0, 5.0, 5.0, 5.0], np.float32))
+    bonus = np.array([0.0, 6.0, 6.0, 6.0], np.float32)
     ranked = rank(cost, nothing, np.arange(4), Ranking(familiar=0.25), 1.0, 4, bonus)
     shares = dict(zip(ranked.places.tolist(), ranked.words_shares.tolist(), strict=True))
     assert shares[0] == 0.0 and shares[2] == 1.0
