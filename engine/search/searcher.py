@@ -21,7 +21,7 @@ from engine.search.grammar import Query, parse
 from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
-from engine.search.rank import UNHEARD, Ranked, rank, strengths_of, words_bonus
+from engine.search.rank import UNHEARD, Ranked, least_strength, rank, strengths_of, words_bonus
 from engine.search.slips import plain_forms, respell, words_of_ucs
 from engine.search.wording import wordings
 from engine.store import Library
@@ -297,11 +297,11 @@ class Searcher:
         ids = named.sound_ids[places].tolist()
         words, complete = _words_of(named, named.sound_ids[places])
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
-        log_odds = UNHEARD + words_bonus(named.weights[places], named.whole)
+        evidence = UNHEARD + words_bonus(named.weights[places], named.whole)
         return [
             Match(
                 sound=sounds[sound_id],
-                score=float(evidence) - zero,
+                score=float(worth) - zero,
                 strength=float(strength),
                 start_s=0.0,
                 end_s=sounds[sound_id].duration_s,
@@ -310,8 +310,8 @@ class Searcher:
                 words=words[place],
                 words_share=1.0,
             )
-            for place, (sound_id, evidence, strength) in enumerate(
-                zip(ids, log_odds, strengths_of(log_odds), strict=True)
+            for place, (sound_id, worth, strength) in enumerate(
+                zip(ids, evidence, strengths_of(evidence, self.spec.ranking), strict=True)
             )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
@@ -328,7 +328,7 @@ def _look_up(
 def _answer(
     spec: ModelSpec, shown: str, matches: Sequence[Match], reading: Reading, began: float
 ) -> Answer:
-    strong = count_strong(matches, spec.ranking.divider)
+    strong = count_strong(matches, least_strength(spec.ranking))
     took_ms = 1000 * (time.perf_counter() - began)
     return Answer(shown, spec.name, tuple(matches), strong, took_ms, reading)
 

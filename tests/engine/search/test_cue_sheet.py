@@ -9,6 +9,7 @@ from engine.progress import Control
 from engine.search import Searcher
 from engine.search.cue_sheet import Cue, cues_to_dict, keywords, read_cue_sheet, solve_cues
 from engine.search.cues import CueRules
+from engine.search.rank import least_strength
 from engine.store import Library
 
 
@@ -64,7 +65,7 @@ def test_every_clip_is_used_once_and_locks_are_kept(library, model_folder, sound
         assert len(answer.assigned) <= 2
         if answer.cue.locked is None:
             strengths = [clip.strength for clip in answer.assigned]
-            assert all(s >= searcher.spec.ranking.divider for s in strengths)
+            assert all(s >= least_strength(searcher.spec.ranking) for s in strengths)
     document = cues_to_dict(answers)
     assert [row["line"] for row in document["cues"]] == [0, 1, 2, 3, 4]
     assert all(row["unmatched"] == (not row["assigned"]) for row in document["cues"])

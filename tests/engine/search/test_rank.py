@@ -5,7 +5,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.models.spec import Ranking
-from engine.search.rank import UNHEARD, WORDS_WEIGHT, rank, strengths_of, words_bonus
+from engine.search.rank import (
+    UNHEARD,
+    WORDS_WEIGHT,
+    least_evidence,
+    least_strength,
+    rank,
+    strengths_of,
+    words_bonus,
+)
 from engine.transport import scores, strength
 
 
@@ -45,8 +53,42 @@ def test_calibrated_strength_falls_with_the_score():
     ranked = rank(cost, f, np.arange(50), ranking, 0.9, 50)
     assert np.array_equal(np.argsort(-ranked.scores), np.arange(50))
     assert (np.diff(ranked.strengths) <= 0).all()
-    expected = strength(torch.from_numpy(cost), 0.25 * torch.from_numpy(f), 0.05, 0.9).numpy()
-    assert np.allclose(ranked.strengths, expected[ranked.places], atol=1e-3)
+    evidence = (0.9 + 0.25 * f - cost) / 0.05
+    assert np.allclose(ranked.strengths, strengths_of(evidence, ranking)[ranked.places], atol=1e-3)
+
+
+def test_the_divider_stands_where_evidence_speaks_neither_for_nor_against():
+    evidence = np.array([-0.1, 0.0, 0.1], np.float32)
+    for familiar in (0.0, 0.25):
+        ranking = Ranking(familiar=familiar)
+        strong = strengths_of(evidence, ranking) >= least_strength(ranking)
+        assert least_evidence(ranking) == 0 and strong.tolist() == [False, True, True]
+    stricter = Ranking(familiar=0.25, divider=0.9)
+    assert strengths_of(np.log([8.9, 9.1]), stricter)[0] < least_strength(stricter)
+    assert strengths_of(np.log([8.9, 9.1]), stricter)[1] > least_strength(stricter)
+
+
+@pytest.mark.parametrize("divider", [0.0, 1.0])
+def test_a_divider_at_either_end_leaves_all_or_none_strong(divider):
+    ranking = Ranking(familiar=0.25, divider=divider)
+    strong = strengths_of(np.array([-13.0, 13.0], np.float32), ranking) >= least_strength(ranking)
+    assert strong.tolist() == [divider == 0.0] * 2
+
+
+def test_a_common_word_alone_makes_no_full_strength():
+    calibrated, common = Ranking(familiar=0.25), 4.6  # a word of one sound in a hundred
+    alone = words_bonus(np.array([common], np.float32), common)
+    of_five = words_bonus(np.array([common], np.float32), 5 * common)
+    unlike, vague = np.float32(UNHEARD), np.float32(0.0)
+    assert strengths_of(unlike + of_five, calibrated) < least_strength(calibrated)
+    assert strengths_of(unlike + alone, calibrated) < 0.5
+    assert strengths_of(vague + alone, calibrated) < 0.8
+
+
+def test_what_a_model_without_calibration_shows_is_its_share():
+    evidence = np.array([-2.0, 0.0, 3.0], np.float32)
+    shown = strengths_of(evidence, Ranking(familiar=0.0))
+    assert np.allclose(shown, 1 / (1 + np.exp(-evidence)))
 
 
 def test_a_rare_right_word_outweighs_a_vague_likeness_and_a_common_one_does_not():
@@ -82,7 +124,9 @@ def test_strength_falls_down_the_list_whatever_words_are_held(blend, familiar, w
     bonus = words_bonus(np.array(weights, np.float32), max(weights))
     ranked = rank(cost, potentials, np.arange(n), ranking, 0.9, n, bonus)
     assert (np.diff(ranked.scores) <= 0).all() and (np.diff(ranked.strengths) <= 0).all()
-    assert np.allclose(ranked.strengths, strengths_of(ranked.scores + np.float32(ranked.zero)))
+    assert np.allclose(
+        ranked.strengths, strengths_of(ranked.scores + np.float32(ranked.zero), ranking)
+    )
 
 
 def test_the_words_share_is_theirs_of_all_that_speaks_for_a_sound():
