@@ -21,6 +21,7 @@ from engine.models.match_model import (
 from engine.models.spec import Ranking, read_spec, write_spec
 from engine.models.weights import load_tensors
 from engine.progress import Control
+from engine.search.wording import wordings
 from engine.transport import library_potential, mahalanobis_cost
 from trainer.data.manifest import LabelledClip
 from trainer.evaluation.metrics import recall_and_map
@@ -139,7 +140,7 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     listener, captioner = load_listener(folder), load_captioner(folder)
     heard = hear(listener, (clip.path for clip in clips), control)
     labels = sorted({clip.merged for clip in clips})
-    texts = captioner(labels)
+    texts = captioner.between([*map(wordings, labels)])  # as search asks
     familiar = replace(listener.model.spec.ranking, familiar=FAMILIAR)
     of_path = {clip.path: clip.merged for clip in clips}
     relevant = torch.tensor([[of_path[path] == label for label in labels] for path in heard.paths])
@@ -151,7 +152,7 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     kin, model = _kin(texts), listener.model
     model.spec = replace(model.spec, ranking=replace(familiar, blend=blend))
     with_class, without = _best_evidence(model, heard, texts, _some(kin, relevant.T))
-    soundless = captioner(SOUNDLESS)
+    soundless = captioner.between([*map(wordings, SOUNDLESS)])
     nothing = torch.zeros(len(soundless), len(heard.paths), dtype=torch.bool)
     mistaken = torch.cat([without, _best_evidence(model, heard, soundless, nothing)[0]])
     own_kin = _some(_some(relevant, kin), relevant.T)
