@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -22,7 +22,8 @@ from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
 from engine.search.rank import UNHEARD, Ranked, least_strength, rank, strengths_of, words_bonus
-from engine.search.slips import plain_forms, respell, words_of_ucs
+from engine.search.slips import respell
+from engine.search.vocabulary import Vocabulary
 from engine.search.wording import wordings
 from engine.store import Library
 from engine.store.conditions import Condition, sounds_where
@@ -56,6 +57,8 @@ class Searcher:
         _refuse_other_model(library, self.spec.id, self.spec.name)
         _refuse_empty(library)
         self._beside = ThreadPoolExecutor(1, "words")
+        alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
+        self._vocabulary = Vocabulary(lambda: self._captioner, alike)
         self.refresh()
 
     def refresh(self) -> None:
@@ -75,7 +78,7 @@ class Searcher:
         query = parse(text) if isinstance(text, str) else text
         if not query.groups:
             return list_sounds(self._library, query, limit, began, self.spec.name)
-        looked_up = self._beside.submit(_look_up, self._library, query, self._knows)
+        looked_up = self._beside.submit(_look_up, self._library, query, self._vocabulary)
         vectors = self.query_vectors(query.descriptions)
         potential = self.query_potential(vectors)
         fitting = _fitting(self._library, query.conditions)
@@ -198,11 +201,6 @@ class Searcher:
 
         return load_listener(self._folder)
 
-    def _knows(self, word: str) -> bool:
-        """Return whether a word is spelt right, as far as the text tower and UCS know words."""
-        known = self._captioner.tokenizer.knows
-        return any(known(form) or form in words_of_ucs() for form in plain_forms(word))
-
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
         if not texts:
@@ -318,10 +316,10 @@ class Searcher:
 
 
 def _look_up(
-    library: Library, query: Query, is_word: Callable[[str], bool]
+    library: Library, query: Query, vocabulary: Vocabulary
 ) -> tuple[Query | None, KeywordHits]:
-    """Return the query with misspelt words mended, if there are any, and the words of either."""
-    respelt = respell(library, query, is_word)
+    """Return the query with words mended, if there are any, and the words of either."""
+    respelt = respell(library, query, vocabulary.knows, vocabulary.are_one)
     return respelt.query, find_words(library, respelt.groups)
 
 
