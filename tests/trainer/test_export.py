@@ -28,3 +28,9 @@ def test_the_strongest_mistake_of_a_search_stands_at_the_divider(
         answers = [searcher.search_text(text, 1) for text in asked]
     evidence = [answer.matches[0].score + answer.asked.zero for answer in answers]
     assert max(evidence) == pytest.approx(0, abs=0.02)
+
+
+def test_lambda_is_raised_only_for_a_gain_that_can_be_told():
+    assert export.least_good({0.0: 0.5649, 0.25: 0.5652, 0.5: 0.5610}) == 0.0
+    assert export.least_good({0.0: 0.55, 0.25: 0.58, 0.5: 0.581, 0.75: 0.575}) == 0.25
+    assert export.least_good({0.0: 0.5, 0.5: 0.5}) == 0.0
