@@ -17,9 +17,9 @@ from benchmarks.report import report
 from benchmarks.synthetic import fill, vocabulary
 from engine.models.catalog import find_model
 from engine.search import Searcher
-from engine.search.cue_sheet import Cue, solve_cues
+from engine.search.cue_sheet import Cue, keywords, solve_cues
 from engine.search.cues import CueRules
-from engine.search.rank import log_odds_of, words_bonus
+from engine.search.rank import evidence_of, words_bonus
 from engine.store import Library
 from engine.store.keywords import find_words
 
@@ -34,9 +34,10 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     for cue, query in zip(cues, searcher.query_vectors([c.text for c in cues]), strict=True):
         cost = nearest.costs(query[None], rows)
         zero = searcher.query_potential(query[None])
-        logit = log_odds_of(cost, windows.potentials, ranking, zero)
-        hits = find_words(library, [[word] for word in cue.text.split()])
-        gains.append(np.maximum(logit + words_bonus(hits.weights_of(windows.sound_ids)), 0.0))
+        evidence = evidence_of(cost, windows.potentials, ranking, zero)
+        hits = find_words(library, keywords(cue))
+        bonus = words_bonus(hits.weights_of(windows.sound_ids), hits.whole)
+        gains.append(np.maximum(evidence + bonus, 0.0))
     return np.array(gains)
 
 

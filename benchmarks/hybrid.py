@@ -132,7 +132,7 @@ def compare(
         "sound alone": mean_ap(sound, relevant),
         "words alone": mean_ap(words, relevant),
         "reciprocal-rank fusion, k = 60": mean_ap(fused, relevant),
-        f"both: score + {weight:g} BM25": mean_ap(together, relevant),
+        f"both: score + {weight:g} w √(w / whole)": mean_ap(together, relevant),
     }
 
 

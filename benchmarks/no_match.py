@@ -19,6 +19,7 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_listener
 from engine.progress import Control
 from engine.search import Searcher
+from engine.search.rank import least_strength
 from engine.store import Library
 from engine.store.tables import MISSING, PRESENT
 from engine.tags.taxonomy import SENTENCE
@@ -60,7 +61,7 @@ def main() -> None:
         fill(library, names, heard.means().numpy(), model)
         searcher = Searcher(library, model)
         strengths = best_strengths(library, searcher, labels)
-    divider = searcher.spec.ranking.divider
+    divider = least_strength(searcher.spec.ranking)
     rows = []
     for form, name in enumerate(("the bare name", "This is a sound of …")):
         there, gone = strengths[:, 0, form], strengths[:, 1, form]

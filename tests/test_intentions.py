@@ -3,9 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from benchmarks.intentions.relevance import KINDS, Intention, figures_of, read_intentions
+from benchmarks.intentions.reliability import calibration_error, fit_line
 from benchmarks.intentions.sounds import Sound, read_sounds
 from engine.search.grammar import parse
 from engine.store.words import search_words
@@ -86,3 +88,17 @@ def test_grades_are_those_of_labels() -> None:
     labels = ("dog barking", "dog yelp", "cat")
     heard = [Sound(Path(), f"{n}.ogg", label, label, True) for n, label in enumerate(labels)]
     assert one.grades(heard) == {"0.ogg": 2, "1.ogg": 1}
+
+
+def test_the_line_of_the_evidence_is_found_again() -> None:
+    random = np.random.default_rng(0)
+    evidence = random.normal(0, 4, 40_000)
+    right = random.random(40_000) < 1 / (1 + np.exp(-(0.4 * evidence - 1.8)))
+    assert fit_line(evidence, right) == pytest.approx((0.4, -1.8), abs=0.06)
+
+
+def test_the_calibration_error_is_how_far_strength_is_off() -> None:
+    right = np.array([True, False, True, True, False, False, False, False])
+    says = np.array([0.75, 0.75, 0.75, 0.75, 0.0, 0.0, 0.0, 0.0])
+    assert calibration_error(says, right) == pytest.approx(0.0)
+    assert calibration_error(np.ones(8), right) == pytest.approx(5 / 8)

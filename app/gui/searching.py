@@ -14,7 +14,6 @@ from app.gui.widgets.empty_state import EmptyState
 from app.gui.widgets.results_view import ResultsView
 from app.gui.widgets.search_bar import SearchBar
 from app.gui.workspace import Asked, Found
-from engine.plain_text import one_line
 from engine.store.listing import Order
 
 
@@ -115,8 +114,6 @@ class Searching(QObject):
             text = tr("{} match, {} weaker, in {:.0f} ms").format(
                 answer.strong, weak, answer.took_ms
             )
-            if answer.also:
-                text += tr(". Showing results for “{}”, too.").format(one_line(answer.also))
         if text or self._said:  # a list says nothing, and leaves what others said
             self._context.say(text, False)
         self._said = text

@@ -237,6 +237,7 @@ class MainWindow(QMainWindow):
         self.audition.look_again()
 
     def _on_answered(self, found: Found) -> None:
+        self.status.show_also(found.answer.also if found.answer else "")
         nothing_known = self.keeping.overview is not None and not (
             self.keeping.overview.facets.folders or len(found.ids)
         )

@@ -13,20 +13,16 @@ than in a library of one's own.  Compare ways to search with one another, not wi
 from __future__ import annotations
 
 import argparse
-import tempfile
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.intentions.library import add_arguments, indexed
 from benchmarks.intentions.relevance import BEST, KINDS, Figures, figures_of, read_intentions
-from benchmarks.intentions.sounds import Sound, lay_out, read_sounds
+from benchmarks.intentions.sounds import read_sounds
 from benchmarks.report import report
-from engine.errors import InputError
-from engine.index.build import index_folders
 from engine.models.catalog import find_model
-from engine.progress import Control
 from engine.search import Searcher
 from engine.search.grammar import parse
 from engine.search.names import search_names
@@ -71,20 +67,6 @@ def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
     }
 
 
-def paths_of(library: Library, sounds: Sequence[Sound], root: Path) -> dict[int, str]:
-    """Return where each indexed sound stands below ``root``, by id.
-
-    :raises InputError: the work folder holds others.
-    """
-    indexed = library.sounds().items()
-    found = {i: Path(sound.path).relative_to(root).as_posix() for i, sound in indexed}
-    if sorted(found.values()) != sorted(sound.path for sound in sounds):
-        raise InputError(
-            f"{root.parent} holds other sounds than the manifest: name an empty --work"
-        )
-    return found
-
-
 def row_of(queries: str, by: str, figures: Sequence[Figures]) -> dict[str, Any]:
     """Return means and standard errors as a row of the table."""
     row: dict[str, Any] = {"queries": queries, "count": len(figures), "search by": by}
@@ -97,21 +79,15 @@ def row_of(queries: str, by: str, figures: Sequence[Figures]) -> dict[str, Any]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", default="default", help="name or folder of a model")
-    parser.add_argument(
-        "--work",
-        type=Path,
-        default=Path(tempfile.gettempdir()) / "soundsift-intentions",
-        help="where the indexed library is kept",
-    )
+    add_arguments(parser)
     arguments = parser.parse_args()
-    model, work = find_model(arguments.model), arguments.work.absolute()
-    sounds, intentions = read_sounds(data_folder()), read_intentions()
-    lay_out(sounds, work / "sounds")
+    model, sounds, intentions = (
+        find_model(arguments.model),
+        read_sounds(data_folder()),
+        read_intentions(),
+    )
     found: dict[str, list[Figures]] = {}
-    with Library(work / f"{model.name}.db") as library:
-        index_folders(library, model, [work / "sounds"], Control())
-        paths = paths_of(library, sounds, work / "sounds")
+    with indexed(model, arguments.work.absolute(), sounds) as (library, paths):
         grades = [intention.grades(sounds) for intention in intentions]
         for by, search in ways(library, Searcher(library, model)).items():
             answers = [[paths[i] for i in search(one.query)] for one in intentions]

@@ -35,7 +35,8 @@ class Match:
 class Reading:
     """A query as it was read: ``vectors`` (m, rank), and the words that were looked for.
 
-    ``zero`` makes log-odds of scores: strength = σ(score + zero).
+    ``zero`` makes evidence of scores, of which strength is a function
+    (:func:`engine.search.rank.strengths_of`).
     """
 
     vectors: Floats
@@ -60,9 +61,9 @@ class Answer:
     also: str = ""
 
 
-def count_strong(matches: Sequence[Match], divider: float) -> int:
-    """Return how many matches, which are ordered by score, are not weaker than the divider."""
-    return sum(match.strength >= divider for match in matches)
+def count_strong(matches: Sequence[Match], least: float) -> int:
+    """Return how many matches, which are ordered by score, have at least this strength."""
+    return sum(match.strength >= least for match in matches)
 
 
 def to_dict(answer: Answer) -> dict[str, Any]:

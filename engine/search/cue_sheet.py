@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,8 @@ import numpy as np
 from engine.errors import InputError
 from engine.paths import refuse_no_file, spelled_out
 from engine.search.cues import CueRules, Pairs, assign
-from engine.search.rank import log_odds_of, strengths_of, words_bonus
+from engine.search.grammar import Query
+from engine.search.rank import evidence_of, least_evidence, strengths_of, words_bonus
 from engine.search.searcher import Searcher
 from engine.store import Library, SoundRow
 from engine.store.keywords import find_words
@@ -97,8 +97,8 @@ def solve_cues(
 ) -> list[CueAnswer]:
     """Return for every cue its clips; each clip once, empty where nothing is strong enough.
 
-    The gain of a clip is the log-odds of its match strength, above the model's divider; the words
-    of its name, header and tags count in it as they do in a search.
+    The gain of a clip is what its sound and the words of its name, header and tags are worth, as
+    in a search, above the model's divider.
 
     :raises InputError: a cue says no word, or a locked file is not in the library.
     """
@@ -152,6 +152,12 @@ def cues_to_dict(answers: Sequence[CueAnswer]) -> dict[str, Any]:
     }
 
 
+def keywords(cue: Cue) -> tuple[tuple[str, ...], ...]:
+    """Return the words of a cue that are looked for, as a search would."""
+    words = search_words(cue.text).split()
+    return Query(cue.text, tuple((word,) for word in words)).keywords
+
+
 def _cell(row: Sequence[str], column: int) -> str:
     return row[column].strip() if column < len(row) else ""
 
@@ -175,20 +181,20 @@ def _pairs(
     queries = searcher.query_vectors([cue.text for cue in cues])
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
-    floor = math.log(ranking.divider / (1 - ranking.divider))
+    floor = least_evidence(ranking)
     rows, gains, strengths = [], [], []
     for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
-        hits = find_words(library, [[word] for word in search_words(cue.text).split()])
+        hits = find_words(library, keywords(cue))
         named = hits.sound_ids[hits.fullest(_NAMED)]
         own = np.union1d(own, nearest.rows_of(named))
         own = own[windows.present[own]]
         cost = nearest.costs(query[None], own)
         zero = searcher.query_potential(query[None])
-        logit = log_odds_of(cost, windows.potentials[own], ranking, zero)
-        logit = logit + words_bonus(hits.weights_of(windows.sound_ids[own]))
+        evidence = evidence_of(cost, windows.potentials[own], ranking, zero)
+        evidence = evidence + words_bonus(hits.weights_of(windows.sound_ids[own]), hits.whole)
         rows.append(own)
-        gains.append(np.where(logit > floor, logit - floor, -np.inf))
-        strengths.append(strengths_of(logit))
+        gains.append(np.where(evidence > floor, evidence - floor, -np.inf))
+        strengths.append(strengths_of(evidence, ranking))
     lengths = [len(own) for own in rows]
     flat = np.concatenate(rows)
     numbers = np.repeat(np.arange(len(cues)), lengths)

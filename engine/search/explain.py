@@ -49,8 +49,8 @@ def explain(searcher: Searcher, answer: Answer, sound_id: int) -> tuple[Moment, 
     cost = nearest.costs(asked.vectors, rows)
     scores = sound_scores(cost, windows.potentials[rows], searcher.spec.ranking)
     if asked.named is not None:
-        scores = scores + words_bonus(asked.named.weights_of(ids))
-    strengths = strengths_of(scores + np.float32(asked.zero))
+        scores = scores + words_bonus(asked.named.weights_of(ids), asked.named.whole)
+    strengths = strengths_of(scores + np.float32(asked.zero), searcher.spec.ranking)
     times = zip(windows.starts_s[rows], windows.ends_s[rows], strengths, strict=True)
     return tuple(Moment(*map(float, moment)) for moment in sorted(times))
 

@@ -6,6 +6,7 @@ must not wait for anything heavier.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,18 +15,20 @@ from engine.models.spec import Ranking
 from engine.store.vectors import Floats, Integers
 
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
-WORDS_WEIGHT = 1.2  # of a word's inverse document frequency, in units of ε (docs/decisions/0009)
-
-
-UNHEARD = -5.0  # log-odds of sounds in general: what is answered as often as they are
+WORDS_WEIGHT = 1.6  # of a word's inverse document frequency, in units of ε (docs/decisions/0009)
+# Strength in log-odds of evidence: how often results of it are right, fitted by
+# `python -m benchmarks.intentions.reliability` (docs/decisions/0006)
+STRENGTH_SLOPE, STRENGTH_ZERO = 0.4, -1.8
+UNHEARD = -5.0  # evidence of sounds in general: what is answered as often as they are
 _MOST_LOG_ODDS = np.float32(15)
+_LEAST_SHARE = 1e-6  # a divider of 0 leaves nothing weak
 
 
 @dataclass(frozen=True)
 class Ranked:
     """The best sounds: each one's best window (a place in what was ranked), score, strength.
 
-    ``zero`` makes log-odds of scores; ``words_shares`` (of what speaks for a sound) are in [0, 1].
+    ``zero`` makes evidence of scores; ``words_shares`` (of what speaks for a sound) are in [0, 1].
     """
 
     places: Integers
@@ -63,7 +66,7 @@ def rank(
     chosen = score[places].astype(np.float32)
     likeness = np.maximum(heard[places] + zero - UNHEARD, 0.0)
     shares = told[places] / np.maximum(told[places] + likeness, 1e-9)
-    return Ranked(places, chosen, strengths_of(chosen + np.float32(zero)), shares, zero)
+    return Ranked(places, chosen, strengths_of(chosen + np.float32(zero), ranking), shares, zero)
 
 
 def sound_scores(cost: Floats, potentials: Floats, ranking: Ranking) -> Floats:
@@ -73,7 +76,7 @@ def sound_scores(cost: Floats, potentials: Floats, ranking: Ranking) -> Floats:
 
 
 def zero_of(heard: Floats, potentials: Floats, ranking: Ranking, query_potential: float) -> float:
-    """Return what is added to a query's scores to make them log-odds.
+    """Return what is added to a query's scores to make evidence of them, 0 at the divider.
 
     It is g_q/ε.  A model whose strength is not calibrated counts all of the potential there, and
     λ of it in the score; its zero is such that the best window by sound has its share against the
@@ -97,27 +100,49 @@ def costs_between(heard: Floats, texts: Floats, cost_scale: float) -> Floats:
     return cost
 
 
-def strengths_of(log_odds: Floats) -> Floats:
-    """Return match strengths in (0, 1) of log-odds, which count within ±15."""
+def strengths_of(evidence: Floats, ranking: Ranking) -> Floats:
+    """Return match strengths in (0, 1): how often results of this evidence are right.
+
+    A model whose strength is not calibrated has the share against the bank instead, σ(evidence).
+    """
+    calibrated = np.float32(STRENGTH_SLOPE) * evidence + np.float32(STRENGTH_ZERO)
+    log_odds = calibrated if ranking.familiar else evidence
     bounded = np.clip(log_odds, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
     strengths: Floats = (1.0 / (1.0 + np.exp(-bounded))).astype(np.float32)
     return strengths
 
 
-def log_odds_of(
+def least_evidence(ranking: Ranking) -> float:
+    """Return the evidence from which on a result stands above the divider."""
+    share = min(max(ranking.divider, _LEAST_SHARE), 1 - _LEAST_SHARE)
+    return math.log(share / (1 - share))
+
+
+def least_strength(ranking: Ranking) -> float:
+    """Return the strength from which on a result stands above the divider."""
+    evidence = np.array([least_evidence(ranking)], np.float32)
+    return float(strengths_of(evidence, ranking)[0])
+
+
+def evidence_of(
     cost: Floats, potentials: Floats, ranking: Ranking, query_potential: float
 ) -> Floats:
-    """Return the log-odds of match strengths by sound alone, within ±15.
-
-    They say how much better the query explains a window than the bank does.
-    """
+    """Return how much speaks for windows by sound alone, within ±15; 0 at the divider."""
     score = np.float32(ranking.strength_blend) * potentials - cost
-    evidence = (np.float32(query_potential) + score) / np.float32(ranking.epsilon)
-    log_odds: Floats = np.clip(evidence, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
-    return log_odds
+    worth = (np.float32(query_potential) + score) / np.float32(ranking.epsilon)
+    evidence: Floats = np.clip(worth, -_MOST_LOG_ODDS, _MOST_LOG_ODDS)
+    return evidence
 
 
-def words_bonus(weights: Floats) -> Floats:
-    """Return what the words that sounds hold add to their scores; see ``KeywordHits.weights``."""
-    bonus: Floats = np.float32(WORDS_WEIGHT) * weights
+def words_bonus(weights: Floats, whole: float) -> Floats:
+    """Return what the words that sounds hold add to their scores: 1.6 w √(w / whole).
+
+    One word of five tells less than the only one: what was asked for is named in part, and the
+    ears know the rest.
+
+    :param weights: (n,) of the words that each sound holds, ``KeywordHits.weights``.
+    :param whole: the weight of all words of the query, ``KeywordHits.whole``.
+    """
+    share = weights / np.float32(max(whole, 1e-9))
+    bonus: Floats = np.float32(WORDS_WEIGHT) * weights * np.sqrt(share)
     return bonus

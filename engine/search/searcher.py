@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
@@ -21,8 +21,9 @@ from engine.search.grammar import Query, parse
 from engine.search.names import list_sounds
 from engine.search.nearest import Nearest
 from engine.search.query_sound import QuerySound, hear
-from engine.search.rank import UNHEARD, Ranked, rank, strengths_of, words_bonus
-from engine.search.slips import plain_forms, respell, words_of_ucs
+from engine.search.rank import UNHEARD, Ranked, least_strength, rank, strengths_of, words_bonus
+from engine.search.slips import respell
+from engine.search.vocabulary import Vocabulary
 from engine.search.wording import wordings
 from engine.store import Library
 from engine.store.conditions import Condition, sounds_where
@@ -56,6 +57,8 @@ class Searcher:
         _refuse_other_model(library, self.spec.id, self.spec.name)
         _refuse_empty(library)
         self._beside = ThreadPoolExecutor(1, "words")
+        alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
+        self._vocabulary = Vocabulary(lambda: self._captioner, alike)
         self.refresh()
 
     def refresh(self) -> None:
@@ -75,7 +78,7 @@ class Searcher:
         query = parse(text) if isinstance(text, str) else text
         if not query.groups:
             return list_sounds(self._library, query, limit, began, self.spec.name)
-        looked_up = self._beside.submit(_look_up, self._library, query, self._knows)
+        looked_up = self._beside.submit(_look_up, self._library, query, self._vocabulary)
         vectors = self.query_vectors(query.descriptions)
         potential = self.query_potential(vectors)
         fitting = _fitting(self._library, query.conditions)
@@ -198,11 +201,6 @@ class Searcher:
 
         return load_listener(self._folder)
 
-    def _knows(self, word: str) -> bool:
-        """Return whether a word is spelt right, as far as the text tower and UCS know words."""
-        known = self._captioner.tokenizer.knows
-        return any(known(form) or form in words_of_ucs() for form in plain_forms(word))
-
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
         if not texts:
@@ -235,7 +233,7 @@ class Searcher:
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
-            bonus = words_bonus(named.weights_of(windows.sound_ids[rows]))
+            bonus = words_bonus(named.weights_of(windows.sound_ids[rows]), named.whole)
         cost = self.nearest.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
@@ -297,11 +295,11 @@ class Searcher:
         ids = named.sound_ids[places].tolist()
         words, complete = _words_of(named, named.sound_ids[places])
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
-        log_odds = UNHEARD + words_bonus(named.weights[places])
+        evidence = UNHEARD + words_bonus(named.weights[places], named.whole)
         return [
             Match(
                 sound=sounds[sound_id],
-                score=float(evidence) - zero,
+                score=float(worth) - zero,
                 strength=float(strength),
                 start_s=0.0,
                 end_s=sounds[sound_id].duration_s,
@@ -310,25 +308,25 @@ class Searcher:
                 words=words[place],
                 words_share=1.0,
             )
-            for place, (sound_id, evidence, strength) in enumerate(
-                zip(ids, log_odds, strengths_of(log_odds), strict=True)
+            for place, (sound_id, worth, strength) in enumerate(
+                zip(ids, evidence, strengths_of(evidence, self.spec.ranking), strict=True)
             )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
 
 
 def _look_up(
-    library: Library, query: Query, is_word: Callable[[str], bool]
+    library: Library, query: Query, vocabulary: Vocabulary
 ) -> tuple[Query | None, KeywordHits]:
-    """Return the query with misspelt words mended, if there are any, and the words of either."""
-    respelt = respell(library, query, is_word)
+    """Return the query with words mended, if there are any, and the words of either."""
+    respelt = respell(library, query, vocabulary.knows, vocabulary.are_one)
     return respelt.query, find_words(library, respelt.groups)
 
 
 def _answer(
     spec: ModelSpec, shown: str, matches: Sequence[Match], reading: Reading, began: float
 ) -> Answer:
-    strong = count_strong(matches, spec.ranking.divider)
+    strong = count_strong(matches, least_strength(spec.ranking))
     took_ms = 1000 * (time.perf_counter() - began)
     return Answer(shown, spec.name, tuple(matches), strong, took_ms, reading)
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 
-from engine.metadata.ucs_names import categories
 from engine.search.grammar import Query
 from engine.store import Library
 from engine.store.spelling import held_words, near_word, split_word
-from engine.store.words import search_words
 
 _SHORTEST = 5  # letters of a word that may be misspelt
 _HALF, _HALF_OF_WORD = 3, 4  # letters: "budget" is no bud, "thunderstorm" is a storm
+_ONE_SOUND = {frozenset("iy"), frozenset("sz"), frozenset("cs"), frozenset("ck")}
 Groups = tuple[tuple[str, ...], ...]
 
 
@@ -29,11 +27,17 @@ class Respelt:
     query: Query | None = None
 
 
-def respell(library: Library, query: Query, is_word: Callable[[str], bool]) -> Respelt:
+def respell(
+    library: Library,
+    query: Query,
+    is_word: Callable[[str], bool],
+    mean_alike: Callable[[str, str], bool],
+) -> Respelt:
     """Return how else a query might be meant, in words that the library holds.
 
-    A word that no sound holds is looked for as two, or, unless ``is_word`` knows it, mended;
-    neighbours are looked for as one word, too.
+    A word that no sound holds is looked for as two, or mended; if ``is_word`` knows it, only into
+    one that means the same: "lightening" may be "lightning", "house" is no "horse".  Neighbours
+    are looked for as one word, too.
     """
     groups = query.keywords
     plain = [_plain(group) for group in groups]
@@ -47,8 +51,10 @@ def respell(library: Library, query: Query, is_word: Callable[[str], bool]) -> R
         if word and word not in held and not joined:
             right = is_word(word)
             halves = split_word(library, word, _HALF_OF_WORD if right else _HALF)
-            if not halves and len(word) >= _SHORTEST and word.isascii() and not right:
+            if not halves and len(word) >= _SHORTEST and word.isascii():
                 near = near_word(library, word)
+                if near and right and not (_may_be_one(word, near) and mean_alike(word, near)):
+                    near = None
         if near:
             mended[group[0]] = near
         read += (
@@ -57,23 +63,14 @@ def respell(library: Library, query: Query, is_word: Callable[[str], bool]) -> R
     return Respelt(tuple(read), _mended(query, mended) if mended else None)
 
 
-@cache
-def words_of_ucs() -> frozenset[str]:
-    """Return every word in the names, explanations and synonyms of the UCS categories."""
-    texts = (f"{category.words} {category.explanation}" for category in categories().values())
-    return frozenset(word for text in texts for word in search_words(text).split())
+def _may_be_one(word: str, near: str) -> bool:
+    """Return whether a word might be another one in another spelling.
 
-
-def plain_forms(word: str) -> set[str]:
-    """Return a word, and what it might be without its ending: ``frying`` → ``fry``, ``frye``."""
-    found = {word}
-    for ending in ("s", "es", "d", "ed", "ing"):
-        if word.endswith(ending):
-            stem = word.removesuffix(ending)
-            found |= {stem, stem + "e"}
-            if stem[-2:-1] == stem[-1:]:
-                found.add(stem[:-1])  # slamming
-    return {form for form in found if len(form) > 2}
+    Letters are missing or exchanged, or stand for one sound: ``colour``, ``theatre``, ``tyre``.
+    To ask what words mean takes as long as a search; this leaves one query in thirty to ask.
+    """
+    changed = [frozenset(pair) for pair in zip(word, near, strict=False) if len(set(pair)) > 1]
+    return len(word) != len(near) or len(changed) != 1 or changed[0] in _ONE_SOUND
 
 
 def _plain(group: Sequence[str]) -> str:

@@ -47,6 +47,11 @@ class KeywordHits:
             table[ids] += rarity
         return table
 
+    @property
+    def whole(self) -> float:
+        """Return the weight of a sound that holds all of the words."""
+        return float(self.rarity.sum())
+
     @cached_property
     def sound_ids(self) -> Integers:
         """Return the sounds that hold a word, sorted (n,)."""

@@ -18,8 +18,10 @@ from app.gui.text import number, time_left
 from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.plain import PlainLabel, menu_text, tip
 from app.gui.workspace import Overview
+from engine.plain_text import one_line
 
 _SHOWN_MS = 12_000
+_ALSO_WIDTH = 360  # pixels of the line before the message
 
 
 class StatusBar(QFrame):
@@ -36,6 +38,9 @@ class StatusBar(QFrame):
         self.message = PlainLabel()
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.message.setAccessibleName(self.tr("Status"))
+        self.also = PlainLabel()
+        self.also.setMaximumWidth(_ALSO_WIDTH)
+        self.also.hide()
         self._job_text = PlainLabel()
         self._job_text.setProperty("role", "dim")
         self._progress = QProgressBar()
@@ -53,6 +58,7 @@ class StatusBar(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 0, 6, 0)
         row.setSpacing(8)
+        row.addWidget(self.also)
         row.addWidget(self.message, 1)
         for widget in (self._job_text, self._progress, self._cancel, self.counts, self.model):
             row.addWidget(widget)
@@ -71,6 +77,16 @@ class StatusBar(QFrame):
         self._fade.stop()
         if text and not stays:
             self._fade.start()
+
+    def show_also(self, query: str) -> None:
+        """Show that results are those of another query, too, beside all that is said meanwhile.
+
+        It stands until this is called again; empty: there is no other.
+        """
+        text = self.tr("Showing results for “{}”, too.").format(one_line(query)) if query else ""
+        self.also.setText(text)
+        self.also.setToolTip(tip(text))
+        self.also.setVisible(bool(text))
 
     def show_overview(self, overview: Overview) -> None:
         """Show counts and the model's name."""

@@ -50,6 +50,20 @@ def test_searching_by_words_and_sound_answers(window, qtbot):
     assert names(window)[0] == "Sound_07.wav"
 
 
+def test_a_mended_query_is_told_beside_what_else_is_said(window, qtbot):
+    search(window, qtbot, "a wodden door")
+    assert not window.status.also.isVisible()
+    found = window.results.results.found
+    mended = replace(found, answer=replace(found.answer, also="a wooden door"))
+    window.searching.answered.emit(mended)
+    window.player.told.emit("there is no audio device to play on")
+    assert "a wooden door" in window.status.also.text()
+    assert window.status.also.isVisible()
+    assert "no audio device" in window.status.message.text()
+    search(window, qtbot, "a low door")
+    assert not window.status.also.isVisible()
+
+
 def test_results_are_auditioned_by_keys(window, outputs, qtbot):
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)

@@ -7,8 +7,9 @@ from engine.errors import InputError
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search import Searcher
-from engine.search.cue_sheet import Cue, cues_to_dict, read_cue_sheet, solve_cues
+from engine.search.cue_sheet import Cue, cues_to_dict, keywords, read_cue_sheet, solve_cues
 from engine.search.cues import CueRules
+from engine.search.rank import least_strength
 from engine.store import Library
 
 
@@ -64,7 +65,7 @@ def test_every_clip_is_used_once_and_locks_are_kept(library, model_folder, sound
         assert len(answer.assigned) <= 2
         if answer.cue.locked is None:
             strengths = [clip.strength for clip in answer.assigned]
-            assert all(s >= searcher.spec.ranking.divider for s in strengths)
+            assert all(s >= least_strength(searcher.spec.ranking) for s in strengths)
     document = cues_to_dict(answers)
     assert [row["line"] for row in document["cues"]] == [0, 1, 2, 3, 4]
     assert all(row["unmatched"] == (not row["assigned"]) for row in document["cues"])
@@ -87,3 +88,7 @@ def test_offers_of_many_cues_are_those_of_each_alone(library, model_folder, monk
     for query, found in zip(queries, together, strict=True):
         alone = searcher.nearest.best(query[None], 4, None)
         assert np.array_equal(np.sort(alone), np.sort(found))
+
+
+def test_words_that_say_nothing_are_not_looked_for_in_names():
+    assert keywords(Cue(1, "The door, in a STORM")) == (("door",), ("storm",))

@@ -8,6 +8,7 @@ from engine.errors import AudioError, InputError, LibraryError
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search import QuerySound, Searcher, search_names
+from engine.search.rank import least_strength
 from engine.store import Library
 from tests.conftest import tone
 
@@ -20,11 +21,13 @@ def library(tmp_path: Path, model_folder: Path, sounds: Path):
 
 
 def test_a_search_gives_every_sound_once_best_first(library, model_folder):
-    answer = Searcher(library, model_folder).search_text("door", 50)
+    searcher = Searcher(library, model_folder)
+    answer = searcher.search_text("door", 50)
     assert len({match.sound.id for match in answer.matches}) == len(answer.matches) == 12
     strong, weak = answer.matches[: answer.strong], answer.matches[answer.strong :]
-    assert all(0.5 <= match.strength <= 1 for match in strong)
-    assert all(0 <= match.strength < 0.5 for match in weak)
+    least = least_strength(searcher.spec.ranking)
+    assert all(least <= match.strength <= 1 for match in strong)
+    assert all(0 <= match.strength < least for match in weak)
     for figures in ([m.score for m in answer.matches], [m.strength for m in answer.matches]):
         assert figures == sorted(figures, reverse=True)
 
@@ -197,7 +200,8 @@ def test_a_sound_that_was_not_yet_heard_is_found_by_its_words(library, model_fol
     assert best.sound.path == "/new/squeaky hinge.wav"
     assert best.keyword_match
     assert (best.words, best.words_share) == (("squeaky", "hinge"), 1.0)
-    assert best.strength > 0.5  # both words are rare, and nothing speaks against them
+    least = least_strength(searcher.spec.ranking)
+    assert best.strength > least  # both words are rare, and nothing speaks against them
     assert (best.start_s, best.end_s) == (0.0, 2.0)
     assert searcher.search_text("squeaky hinge dur:<3s").matches[0].sound == best.sound
     others = searcher.search_text("squeaky hinge dur:<1s", 50).matches

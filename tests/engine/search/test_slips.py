@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from engine.models.catalog import find_model
 from engine.search import Searcher
 from engine.search.grammar import parse
-from engine.search.slips import plain_forms, respell, words_of_ucs
+from engine.search.slips import respell
+from engine.search.vocabulary import Vocabulary, plain_forms, words_of_ucs
 from engine.store import FileFacts, Header, Library
 from engine.store.spelling import near_word, split_word
 
@@ -82,9 +84,31 @@ def test_words_that_no_one_types_are_not_looked_at(names):
     ],
 )
 def test_what_else_a_query_might_mean(names, typed, groups, mended):
-    found = respell(names, parse(typed), known)
+    found = respell(names, parse(typed), known, lambda word, other: False)
     assert found.groups == groups
     assert (found.query.text if found.query else None) == mended
+
+
+def test_a_right_word_is_mended_only_into_one_that_means_the_same(names):
+    asked = []
+
+    def mended(typed: str, is_word: bool, alike: bool) -> str | None:
+        def mean_alike(word: str, other: str) -> bool:
+            asked.append((word, other))
+            return alike
+
+        found = respell(names, parse(typed), lambda word: is_word, mean_alike)
+        return found.query.text if found.query else None
+
+    assert mended("raattle", is_word=True, alike=False) is None
+    assert mended("raattle", is_word=True, alike=True) == "rattle"
+    assert mended("ratlte", is_word=True, alike=True) == "rattle"
+    assert mended("cryak", is_word=True, alike=True) is None  # near to none
+    assert asked == [("raattle", "rattle")] * 2 + [("ratlte", "rattle")]
+    assert mended("raattle", is_word=False, alike=False) == "rattle"  # no word means nothing
+    assert mended("croak", is_word=True, alike=True) is None  # another letter, another word
+    assert mended("hynge", is_word=True, alike=True) == "hinge"  # with y for i the same
+    assert asked[3:] == [("hynge", "hinge")]
 
 
 def test_both_readings_of_a_slip_are_searched_for_and_told(tmp_path, model_folder, sounds):
@@ -103,3 +127,26 @@ def test_both_readings_of_a_slip_are_searched_for_and_told(tmp_path, model_folde
         both = searcher.query_vectors(["thunnder", "thunder"])
         assert np.allclose(answer.asked.vectors, both, atol=1e-5)
         assert searcher.search_text("thunder", 20).also == ""
+
+
+@pytest.mark.parametrize(
+    ("typed", "also"),
+    [
+        ("lightening strike", "lightning strike"),
+        ("screeching tyres", "screeching tires"),
+        ("house", ""),  # no horse
+        ("torch", ""),
+    ],
+)
+def test_the_shipped_model_tells_spellings_from_other_words(tmp_path, typed, also):
+    with Library(tmp_path / "l.db") as library:
+        put(library, "lightning strike", "tires screeching", "horse", "torcs", "clock")
+        assert Searcher(library, find_model("default")).search_text(typed).also == also
+
+
+def test_a_tower_that_is_not_ours_takes_no_two_words_for_one(model_folder):
+    from engine.models.match_model import load_captioner
+
+    tower = load_captioner(model_folder)
+    assert Vocabulary(lambda: tower, compares=True).are_one("door", "door")
+    assert not Vocabulary(lambda: tower, compares=False).are_one("door", "door")
