@@ -106,8 +106,8 @@ class Ranking:
     """Numbers that turn costs into scores (docs/retrieval.md).
 
     ``epsilon`` and the query potentials (of texts and of sounds) are in units of the cost,
-    the distance of mapped vectors divided by ``cost_scale``; ``blend`` is λ; results with a
-    match strength below ``divider`` are weak.  ``familiar`` is the share of a query's match
+    the distance of mapped vectors divided by ``cost_scale``; ``blend`` is λ; results whose
+    evidence e has σ(e) below ``divider`` are weak.  ``familiar`` is the share of a query's match
     with sounds in general that its strength is relieved of (:mod:`engine.models.familiar`).
     """
 
