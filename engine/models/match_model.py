@@ -76,7 +76,11 @@ class TagView(Head):
 
     def forward(self, features: Tensor) -> Tensor:
         """Return v (..., tags), of length 1, of features (..., width)."""
-        roots = torch.exp(0.5 * nn.functional.logsigmoid(self.read(features)))
+        return self.of_logits(self.read(features))
+
+    def of_logits(self, logits: Tensor) -> Tensor:
+        """Return v (..., tags), of length 1, of the tags' logits (..., tags)."""
+        roots = torch.exp(0.5 * nn.functional.logsigmoid(logits))
         return nn.functional.normalize(roots * self.scale, dim=-1)
 
 

@@ -18,16 +18,19 @@ from engine.models.match_model import (
     load_tokenizer,
 )
 from engine.models.spec import read_spec
+from engine.progress import Control
 from engine.transport import mahalanobis_cost
 from trainer.data.pairs import FeaturePairs, Pool
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.run import Run
 from trainer.recipes.tags import (
     TagConfig,
+    captions_view,
     joined,
+    learn_views,
     read_views,
+    sounds_view,
     tagged_texts,
-    train_view,
     write_views,
 )
 
@@ -140,38 +143,48 @@ def test_what_learns_later_leaves_the_second_view_alone(base, views, model_folde
     assert {"metric.factor", "audio_head.layers.0.weight", "text_head.layers.3.bias"} <= moved
 
 
-def test_a_view_learns_which_tags_features_speak_of():
-    torch.manual_seed(0)
+def test_captions_learn_which_tags_they_speak_of():
     x = torch.randn(400, 12)
-    tags = (x[:, :TAGS] > 0.5).float()
+    tags, even = (x[:, :TAGS] > 0.5).float(), torch.ones(400)
     state = torch.get_rng_state()
-    made, again = (train_view(x, tags, config=QUICK) for _ in range(2))
+    made, again = (captions_view(x, tags, even, x, QUICK) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
     assert torch.equal(made(x), again(x))
     said = torch.sigmoid(made.read(x))
     assert float(((said > 0.5) == tags.bool()).float().mean()) > 0.95
-    assert torch.allclose(made.scale, said.mean(0).rsqrt(), rtol=1e-4)
-    rare = train_view(x, tags, usual=x[x[:, 0] < 0], config=QUICK)
+    assert torch.allclose(made.scale, said.mean(0).clamp(min=1e-4).rsqrt(), rtol=1e-4)
+    rare = captions_view(x, tags, even, x[x[:, 0] < 0], QUICK)
     assert float(rare.scale[0]) > 1.5 * float(made.scale[0])
 
 
-def test_weights_say_how_often_a_row_is_drawn():
-    x = torch.eye(2).repeat(20, 1)
-    tags = torch.ones(40, 1)
+def test_weights_say_how_often_a_text_is_drawn():
+    x, tags = torch.eye(2).repeat(20, 1), torch.ones(40, 1)
     tags[1::2] = 0.0
     weights = torch.ones(40)
     weights[1::2] = 0.0
-    made = train_view(x, tags, weights, config=QUICK)
+    made = captions_view(x, tags, weights, x, QUICK)
     assert float(torch.sigmoid(made.read(x)).min()) > 0.4  # it saw no row without the tag
 
 
-def test_a_stopped_view_is_no_view():
+def test_sounds_learn_the_view_that_the_teacher_has():
+    x = torch.randn(600, 12)
+    heard = torch.sigmoid(3 * x[:, :TAGS])
+    made = sounds_view(x, heard, replace(QUICK, steps=400, hidden=32))
+    assert torch.allclose(made.scale, heard.mean(0).rsqrt(), rtol=1e-4)
+    wanted = made.of_logits(torch.logit(heard))
+    assert float((made(x) * wanted).sum(1).mean()) > 0.995
+    unlearned = TagView(12, 32, TAGS).eval().requires_grad_(False)
+    unlearned.scale.copy_(made.scale)
+    assert float((unlearned(x) * wanted).sum(1).mean()) < 0.97
+
+
+def test_a_stopped_view_leaves_no_trace_in_what_is_random():
     def stop(step: int) -> None:
         raise InterruptedError
 
     x, state = torch.randn(8, 4), torch.get_rng_state()
     with pytest.raises(InterruptedError):
-        train_view(x, torch.ones(8, 2), config=QUICK, watch=stop)
+        sounds_view(x, torch.full((8, 2), 0.5), QUICK, stop)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -184,9 +197,11 @@ def test_views_are_kept_as_safetensors(views, tmp_path):
         read_views(tmp_path)
 
 
-def test_captions_names_and_descriptions_speak_of_tags(tmp_path):
-    text = tmp_path / "text"
-    text.mkdir()
+@pytest.fixture
+def texts(tmp_path):
+    """Give a data folder with two captions that speak of two tags."""
+    text = tmp_path / "data" / "text"
+    text.mkdir(parents=True)
     (text / "class_labels_indices.csv").write_text(
         "index,mid,display_name\n0,/m/1,Rain\n1,/m/2,Dog\n"
     )
@@ -196,16 +211,34 @@ def test_captions_names_and_descriptions_speak_of_tags(tmp_path):
     )
     rows = [{"name": "Dog", "description": "A barking animal."}, {"name": "X", "description": ""}]
     (text / "ontology.json").write_text(json.dumps(rows))
-    said = tagged_texts(tmp_path, 0.6)
+    return tmp_path / "data"
+
+
+def test_captions_names_and_descriptions_speak_of_tags(texts):
+    said = tagged_texts(texts, 0.6)
     rain, dog = ([said.texts[row] for row in column.nonzero()] for column in said.tags.T)
     assert said.captions == 1
     assert rain == ["a dog in the rain", "Rain", "rain", "This is a sound of rain."]
     assert dog[0] == "a dog in the rain"
     assert dog[-1] == "A barking animal."
     assert np.allclose([said.weights[:1].sum(), said.weights.sum()], [0.6, 1.0])
-    (text / "ontology.json").write_text("{")
+    (texts / "text" / "ontology.json").write_text("{")
     with pytest.raises(InputError, match=r"ontology\.json cannot be read"):
-        tagged_texts(tmp_path, 0.6)
+        tagged_texts(texts, 0.6)
+
+
+def test_both_views_are_learnt_from_a_data_folder(texts, model_folder, tmp_path):
+    captioner = load_captioner(model_folder)
+    x = torch.randn(50, 384)
+    pool = Pool(x, torch.sigmoid(x[:, :2]), ("",) * 50)
+    seen: list[tuple[int, int | None]] = []
+    control = Control(lambda progress: seen.append((progress.done, progress.total)))
+    learn_views(tmp_path / "run", texts, pool, captioner, control, QUICK, QUICK)
+    assert (seen[0], seen[-1]) == ((1, 300), (300, 300))
+    audio, text = read_views(tmp_path / "run")
+    assert float(((torch.sigmoid(audio.read(x)) - pool.tag_probabilities).abs()).mean()) < 0.15
+    of_rain, of_else = text.read(captioner.features(["rain", "barking"])).argmax(1).tolist()
+    assert (of_rain, of_else) == (0, 1)
 
 
 def test_a_spec_with_half_a_view_is_damaged(model_folder, tmp_path):

@@ -30,7 +30,12 @@ from trainer.loop.checkpoint import write_tensors
 
 _FILE = "tags.safetensors"
 _LONGEST_DESCRIPTION = 200  # characters of the ontology's
+_AT_ONCE = 4096
+_SURE = 1e-6  # probabilities nearer to 0 or 1 are this near
+_OF_VIEWS = 10.0  # weight of the distance of views beside that of logits
 _RAREST = 1e-4  # mean probability of a tag: the scale of one that is never heard is no larger
+
+Watch = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,10 @@ class TagConfig:
     dropout: float = 0.3
     captions: float = 0.6
     seed: int = 1
+
+
+FOR_CAPTIONS = TagConfig()
+FOR_SOUNDS = TagConfig(steps=3000, dropout=0.0)  # a function of features: nothing to over-fit
 
 
 @dataclass(frozen=True)
@@ -97,70 +106,116 @@ def _descriptions(data: Path) -> dict[str, str]:
 
 
 def learn_views(
-    folder: Path, data: Path, pool: Pool, captioner: Captioner, control: Control
+    folder: Path,
+    data: Path,
+    pool: Pool,
+    captioner: Captioner,
+    control: Control,
+    of_captions: TagConfig = FOR_CAPTIONS,
+    of_sounds: TagConfig = FOR_SOUNDS,
 ) -> None:
     """Learn both sides' views and write them into ``folder``.
 
     :param pool: features of either tower, and what the teacher hears in the sound.
     :param captioner: whose text tower the captions' view reads.
     """
-    config = TagConfig()
-    said = tagged_texts(data, config.captions)
+    said = tagged_texts(data, of_captions.captions)
+    steps = of_captions.steps + of_sounds.steps
+
+    def watch(before: int, what: str) -> Watch:
+        return lambda step: control.report(Progress("learning tags", before + step, steps, what))
+
     features = captioner.features(said.texts)
-    captions = features[: said.captions]
-    steps = 2 * config.steps
-
-    def watch(done: int) -> Callable[[int], None]:
-        return lambda step: control.report(Progress("learning tags", done + step, steps))
-
-    text = train_view(features, said.tags, said.weights, captions, config, watch(0))
-    audio = train_view(
-        pool.features, pool.tag_probabilities, None, None, config, watch(config.steps)
-    )
+    usual, at_first = features[: said.captions], watch(0, "captions")
+    text = captions_view(features, said.tags, said.weights, usual, of_captions, at_first)
+    after = watch(of_captions.steps, "sounds")
+    audio = sounds_view(pool.features, pool.tag_probabilities, of_sounds, after)
     write_views(folder, audio, text)
 
 
-def train_view(
+def captions_view(
     features: Tensor,
     tags: Tensor,
-    weights: Tensor | None = None,
-    usual: Tensor | None = None,
-    config: TagConfig | None = None,
-    watch: Callable[[int], None] = lambda step: None,
+    weights: Tensor,
+    usual: Tensor,
+    config: TagConfig,
+    watch: Watch = lambda step: None,
 ) -> TagView:
-    """Learn what features (n, width) say about tags (n, tags), probabilities or 0 and 1.
+    """Learn which tags texts speak of, by cross-entropy.
 
-    :param weights: how often each row is drawn (n,); without them all are equal.
-    :param usual: features over which a tag's probability is what is usual; without them all.
+    :param features: of texts (n, width); ``tags`` (n, tags), 0 or 1, are what they speak of.
+    :param weights: how often each row is drawn (n,).
+    :param usual: features over which a tag's mean probability is what is usual.
     :param watch: told each step; may raise to stop.
     :return: the view, in evaluation mode.
     """
-    config = config or TagConfig()
+
+    def loss(view: TagView, rows: Tensor) -> Tensor:
+        said = view.read(features[rows])
+        each = nn.functional.binary_cross_entropy_with_logits(said, tags[rows])
+        return tags.shape[1] * each
+
+    view = _learned(features, tags.shape[1], weights, loss, config, watch)
+    parts = [torch.sigmoid(view.read(part)) for part in torch.split(usual, _AT_ONCE)]
+    view.scale.copy_(_scale(torch.cat(parts)))
+    return view
+
+
+def sounds_view(
+    features: Tensor,
+    probabilities: Tensor,
+    config: TagConfig,
+    watch: Watch = lambda step: None,
+) -> TagView:
+    """Learn what the teacher hears: its logits, and the view that they make.
+
+    :param features: of sounds (n, width), of whichever tower; ``probabilities`` (n, tags) are
+        what the teacher hears in the same sound.
+    :param watch: told each step; may raise to stop.
+    :return: the view, in evaluation mode.
+    """
+    logits, scale = torch.logit(probabilities, _SURE), _scale(probabilities)
+    spread = logits.std(0).clamp(min=1e-3)
+
+    def loss(view: TagView, rows: Tensor) -> Tensor:
+        view.scale.copy_(scale)
+        said, wanted = view.read(features[rows]), logits[rows]
+        apart = (view.of_logits(said) - view.of_logits(wanted)).square().sum(1).mean()
+        return _OF_VIEWS * apart + ((said - wanted) / spread).square().mean()
+
+    weights = torch.ones(len(features))
+    return _learned(features, logits.shape[1], weights, loss, config, watch)
+
+
+def _learned(
+    features: Tensor,
+    tags: int,
+    weights: Tensor,
+    loss: Callable[[TagView, Tensor], Tensor],
+    config: TagConfig,
+    watch: Watch,
+) -> TagView:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        view = TagView(features.shape[1], config.hidden, tags.shape[1], config.dropout)
+        view = TagView(features.shape[1], config.hidden, tags, config.dropout)
         view.standardise(features)
         optimiser = torch.optim.AdamW(
             view.parameters(), config.rate, weight_decay=config.weight_decay
         )
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, config.steps)
-        if weights is None:
-            weights = torch.ones(len(features))
         for step in range(config.steps):
             rows = torch.multinomial(weights, config.batch, replacement=True)
-            loss = nn.functional.binary_cross_entropy_with_logits(
-                view.read(features[rows]), tags[rows]
-            )
             optimiser.zero_grad()
-            (tags.shape[1] * loss).backward()  # type: ignore[no-untyped-call]
+            loss(view, rows).backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             watch(step + 1)
-        view.eval().requires_grad_(False)
-        parts = torch.split(features if usual is None else usual, 4096)
-        means = torch.cat([torch.sigmoid(view.read(part)) for part in parts]).mean(0)
-        view.scale.copy_(means.clamp(min=_RAREST).rsqrt())
-    return view
+    return view.eval().requires_grad_(False)
+
+
+def _scale(probabilities: Tensor) -> Tensor:
+    """Return one over the root of every tag's mean probability."""
+    return probabilities.mean(0).clamp(min=_RAREST).rsqrt()
 
 
 def write_views(folder: Path, audio: TagView, text: TagView) -> None:
