@@ -107,7 +107,10 @@ def change_root(library: Library, old: str, new: str) -> None:
         moved = update(tables.sounds).where(s.id == bindparam("sound"))
         connection.execute(moved.values(path=bindparam("to")), moves)
         index_words(connection, [row.id for row in rows])
-        connection.execute(delete(tables.skipped).where(is_at(k.path, old)))
+        for path in connection.scalars(select(k.path).where(is_at(k.path, old))).all():
+            to = new + path[len(old) :]
+            connection.execute(delete(tables.skipped).where(k.path == to))
+            connection.execute(update(tables.skipped).where(k.path == path).values(path=to))
         for row in connection.execute(select(f.id, f.path).where(is_at(f.path, old))).all():
             path = new + row.path[len(old) :]
             connection.execute(delete(tables.folders).where(f.path == path))

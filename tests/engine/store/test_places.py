@@ -98,7 +98,8 @@ def test_a_folder_that_moves_takes_everything_below_it_along(library):
     ids = put(library, "/old/a.wav", "/old/deep/b.wav", "/older/c.wav", "/new/a.wav", "/new/d.wav")
     for folder in ("/old", "/old/deep", "/older", "/new/deep", "/new/other"):
         library.add_folder(folder)
-    library.put_skipped([Skipped(p, 1, 2, 3, "bad") for p in ("/old/x.wav", "/older/y.wav")])
+    skipped = {"/old/x.wav": "bad", "/old/z.wav": "moves", "/older/y.wav": "bad", "/new/z.wav": "-"}
+    library.put_skipped([Skipped(path, 1, 2, 3, reason) for path, reason in skipped.items()])
     change_root(library, "/old", "/new")
     assert {i: s.path for i, s in library.sounds().items()} == {
         ids["/old/a.wav"]: "/new/a.wav",  # in the place of what was known there
@@ -107,7 +108,11 @@ def test_a_folder_that_moves_takes_everything_below_it_along(library):
         ids["/new/d.wav"]: "/new/d.wav",
     }
     assert library.folders() == ["/new", "/new/deep", "/new/other", "/older"]
-    assert [row.path for row in library.skipped()] == ["/older/y.wav"]
+    assert {row.path: row.reason for row in library.skipped()} == {
+        "/new/x.wav": "bad",
+        "/new/z.wav": "moves",  # in the place of what was known there
+        "/older/y.wav": "bad",
+    }
     assert {i for i, _ in match_words(library, [["new"]])} == set(ids.values()) - {
         ids["/new/a.wav"],
         ids["/older/c.wav"],
