@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QSettings
 from PySide6.QtGui import QGuiApplication
+from pytestqt.qtbot import QtBot
 
 from app.gui.main import make_application, make_settings, take_down
 from app.gui.sound.devices import DeviceError
@@ -25,6 +27,16 @@ from engine.models.trial import remember_tried
 from engine.progress import Control
 from engine.store import Library
 from tests.conftest import write_sounds
+
+PATIENCE_MS = 60_000  # of whoever waits for something that comes: no promise of speed
+
+
+@pytest.fixture
+def qtbot(qtbot: QtBot) -> QtBot:
+    """Give a bot that waits as long as a busy machine may need."""
+    for wait in ("waitUntil", "waitSignal", "waitSignals"):
+        setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=PATIENCE_MS))
+    return qtbot
 
 
 class FakeOutput:
@@ -136,7 +148,7 @@ def open_window(qtbot, outputs, settings) -> Iterator[Callable[..., MainWindow]]
         window.jobs.crashed.connect(crashes.append)
         opened.append(window)
         window.show()
-        qtbot.waitUntil(lambda: window.keeping.overview is not None, timeout=10_000)
+        qtbot.waitUntil(lambda: window.keeping.overview is not None)
         return window
 
     yield show
@@ -150,7 +162,7 @@ def open_window(qtbot, outputs, settings) -> Iterator[Callable[..., MainWindow]]
 def window(open_window, library_path, qtbot) -> MainWindow:
     """Return a window whose model is warm and which lists all sounds."""
     shown = open_window(library_path)
-    qtbot.waitUntil(lambda: shown.context.workspace.is_warm, timeout=30_000)
-    qtbot.waitUntil(lambda: shown.results.results.rowCount() == 12, timeout=10_000)
-    qtbot.waitUntil(lambda: not shown.jobs.shown(), timeout=10_000)
+    qtbot.waitUntil(lambda: shown.context.workspace.is_warm)
+    qtbot.waitUntil(lambda: shown.results.results.rowCount() == 12)
+    qtbot.waitUntil(lambda: not shown.jobs.shown())
     return shown

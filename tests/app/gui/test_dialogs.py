@@ -68,14 +68,14 @@ def test_damaged_files_are_listed_behind_the_skipped_ones(window, qtbot, sounds)
     path.write_bytes(path.read_bytes()[:-20_000])
     window.indexing.index([])
     dialog = opened(window, "skipped")
-    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2, timeout=30_000)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 2)
     assert dialog.table.item(1, 0).text() == str(path)
     assert dialog.table.item(1, 1).text().startswith("damaged: ")
     assert dialog.says.text() == (
         "One file could not be heard. One damaged file was heard in part. "
         "They are tried again when they change."
     )
-    qtbot.waitUntil(lambda: not window.jobs.shown(), timeout=30_000)
+    qtbot.waitUntil(lambda: not window.jobs.shown())
 
 
 def test_the_cheat_sheet_shows_every_key(window):
@@ -90,7 +90,7 @@ def test_a_cue_sheet_is_solved_locked_solved_again_and_saved(window, qtbot, tmp_
     dialog = opened(window, "cues")
     dialog.lines.setPlainText("sound 03\n\nsound 07\nsound 03 again")
     dialog.solve.click()
-    qtbot.waitUntil(lambda: dialog.table.rowCount() == 3, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 3)
     clips = [dialog.table.item(row, 3).text() for row in range(3)]
     assert "Sound_03.wav" in (clips[0], clips[2]) and clips[1] == "Sound_07.wav"
     assert len(set(clips)) == 3  # distinct, or empty
@@ -100,7 +100,7 @@ def test_a_cue_sheet_is_solved_locked_solved_again_and_saved(window, qtbot, tmp_
     locked = {cue.text: cue.locked for cue in dialog.cues()}
     assert locked["sound 07"].endswith("Sound_07.wav") and locked["sound 03"] is None
     dialog.solve.click()
-    qtbot.waitUntil(lambda: "have a clip" in dialog.says.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "have a clip" in dialog.says.text())
     assert dialog.table.item(1, 3).text() == "Sound_07.wav"
     path = tmp_path / "cues.csv"
     dialog.write(path)
@@ -124,16 +124,16 @@ def test_an_impossible_cue_is_told(window, qtbot):
     dialog = opened(window, "cues")
     dialog.lines.setPlainText("...")
     dialog.solve.click()
-    qtbot.waitUntil(lambda: "says no word" in dialog.says.text(), timeout=20_000)
+    qtbot.waitUntil(lambda: "says no word" in dialog.says.text())
 
 
 def test_duplicates_are_found(window, sounds, qtbot):
     twin = sounds / "twin.wav"
     twin.write_bytes((sounds / "tones" / "Sound_05.wav").read_bytes())
     window.indexing.index([])
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13, timeout=30_000)
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13)
     dialog = opened(window, "duplicates")
-    qtbot.waitUntil(lambda: dialog.table.rowCount() >= 2, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() >= 2)
     names = {dialog.table.item(row, 2).text() for row in range(dialog.table.rowCount())}
     assert twin.name in names
 
@@ -162,8 +162,8 @@ def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_ho
     dialog.table.selectRow(names.index("other"))
     assert dialog.use.isEnabled()
     dialog.use.click()
-    qtbot.waitUntil(lambda: window.status.model.text() == "other", timeout=120_000)
-    qtbot.waitUntil(lambda: window.context.workspace.is_warm, timeout=30_000)
+    qtbot.waitUntil(lambda: window.status.model.text() == "other")
+    qtbot.waitUntil(lambda: window.context.workspace.is_warm)
     assert window.context.workspace.model_name == "other"
 
 
@@ -185,7 +185,7 @@ def test_a_model_that_cannot_be_used_is_refused_and_said(window, broken_model, q
     names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
     dialog.table.selectRow(names.index("broken"))
     dialog.use.click()
-    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text(), timeout=120_000)
+    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
     assert "is finite" in dialog.says.text()
     assert model_of(window.context.workspace.library) == used
 
@@ -203,7 +203,7 @@ def test_a_trained_model_goes_through_the_same_door(window, broken_model, qtbot)
     dialog._outcome = {"model": str(broken_model)}
     dialog._show_state(running=False)
     dialog.adopt.click()
-    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text(), timeout=120_000)
+    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
     assert model_of(window.context.workspace.library) == used
 
 
@@ -240,7 +240,7 @@ def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monke
     lines = "\n".join(json.dumps(event) for event in events)
     dialog._show_state(running=True)
     dialog.process.start(sys.executable, ["-c", f"print({lines!r})"])
-    qtbot.waitUntil(lambda: dialog.table.rowCount() == 4, timeout=10_000)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 4)
     assert dialog.loss.points == [(1.0, 3.0), (25.0, 2.0)]
     assert dialog.recall.points == [(0.5, 0.2), (1.0, 0.4)]
     assert dialog.table.item(2, 2).text() == "0.400"
@@ -275,8 +275,8 @@ def test_the_real_trainer_is_started_and_says_what_is_missing(window, qtbot):
     dialog.begin()
     assert "-m" in dialog.process.arguments() and "--from-library" in dialog.process.arguments()
     over = QProcess.ProcessState.NotRunning
-    qtbot.waitUntil(lambda: dialog.process.state() == over, timeout=60_000)
-    qtbot.waitUntil(lambda: dialog.start.isEnabled(), timeout=5000)
+    qtbot.waitUntil(lambda: dialog.process.state() == over)
+    qtbot.waitUntil(lambda: dialog.start.isEnabled())
     assert "are needed" in dialog.says.text() and "Traceback" not in dialog.says.text()
     assert not dialog.adopt.isEnabled()
 
@@ -288,7 +288,7 @@ def test_training_can_be_stopped(window, qtbot):
     dialog.process.start(sys.executable, ["-c", "import time; time.sleep(60)"])
     qtbot.waitUntil(lambda: dialog.process.state() == QProcess.ProcessState.Running)
     dialog.stop.click()
-    qtbot.waitUntil(lambda: "Stopped" in dialog.says.text(), timeout=10_000)
+    qtbot.waitUntil(lambda: "Stopped" in dialog.says.text())
     assert dialog.start.isEnabled() and not dialog.stop.isEnabled()
 
 

@@ -25,10 +25,10 @@ def dialog(window, sounds, model_folder, qtbot):
     soundfile.write(sounds / "softer.flac", -0.4 * samples, rate_hz, "PCM_24")
     index_folders(window.context.opened.library, model_folder, [sounds], Control())
     window.keeping.refresh()
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 14, timeout=30_000)
+    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 14)
     window.actions_by_name["duplicates"].trigger()
     dialog = window.commands._dialogs["duplicates"]
-    qtbot.waitUntil(lambda: dialog.table.rowCount() > 0, timeout=20_000)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() > 0)
     return dialog
 
 

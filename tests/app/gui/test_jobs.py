@@ -76,10 +76,10 @@ def test_progress_rate_and_time_left_are_shown_and_a_job_can_be_stopped(jobs, qt
 
     job = jobs.start("index", work, ended.append, title="Counting")
     began.wait(5)
-    qtbot.waitUntil(lambda: job.rate is not None and job.left_s is not None, timeout=5000)
+    qtbot.waitUntil(lambda: job.rate is not None and job.left_s is not None)
     assert jobs.shown() == [job] and 0 < job.left_s < 600
     job.cancel()
-    qtbot.waitUntil(lambda: not jobs.shown(), timeout=5000)
+    qtbot.waitUntil(lambda: not jobs.shown())
     assert ended == []
 
 

@@ -27,7 +27,7 @@ def marked(window, qtbot):
         window.panel.waveform.range_changed.emit((start_s, end_s))
         sound = window.audition.sound
         if ready:
-            qtbot.waitUntil(lambda: window.parts.is_ready(sound, (start_s, end_s)), timeout=10_000)
+            qtbot.waitUntil(lambda: window.parts.is_ready(sound, (start_s, end_s)))
 
     return mark
 
@@ -57,19 +57,19 @@ def test_ranges_are_kept_where_the_user_chose(window, marked, qtbot, tmp_path, m
     chosen.mkdir()
     window.actions_by_name["preferences"].trigger()
     dialog = window.commands._dialogs["preferences"]
-    qtbot.waitUntil(lambda: dialog.ranges.text().endswith("ranges"), timeout=5000)
+    qtbot.waitUntil(lambda: dialog.ranges.text().endswith("ranges"))
     marked(0.1, 0.3)
     choose = "app.gui.dialogs.preferences.QFileDialog.getExistingDirectory"
     monkeypatch.setattr(choose, lambda *a: str(chosen))
     dialog._choose_ranges()
-    qtbot.waitUntil(lambda: dialog.ranges.text() == str(chosen), timeout=5000)
+    qtbot.waitUntil(lambda: dialog.ranges.text() == str(chosen))
     shown = []
     monkeypatch.setattr("app.gui.dialogs.preferences.open_folder", shown.append)
     dialog._show_ranges()
     assert shown == [chosen]
     dialog.close()
     sound = window.audition.sound
-    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)), timeout=5000)
+    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
     kept = window.kept_range()
     assert kept.parent == chosen and soundfile.info(kept).duration == pytest.approx(0.2, abs=1e-3)
     window.close()
@@ -83,7 +83,7 @@ def test_a_chosen_folder_that_is_away_is_told_and_not_made_up(
     settings.setValue(SETTING, str(away))
     marked(0.1, 0.3, ready=False)
     said = window.status.message
-    qtbot.waitUntil(lambda: "ranges cannot be kept in" in said.text(), timeout=5000)
+    qtbot.waitUntil(lambda: "ranges cannot be kept in" in said.text())
     assert "it is not there" in said.text() and "preferences" in said.text()
     window.status.say("")
     copy(window, qtbot)
@@ -102,7 +102,7 @@ def test_a_kept_file_that_was_taken_away_is_made_again(window, marked, qtbot):
     copy(window, qtbot)
     assert "still being rendered" in window.status.message.text()
     sound = window.audition.sound
-    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)), timeout=5000)
+    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
     copy(window, qtbot)
     assert kept.is_file()
 
@@ -154,7 +154,7 @@ def test_a_window_tidies_when_it_opens(open_window, library_path, own_home, qtbo
     old.mkdir(parents=True)
     (old / "x.wav").write_text("x")
     open_window(library_path)
-    qtbot.waitUntil(lambda: not old.exists(), timeout=10_000)
+    qtbot.waitUntil(lambda: not old.exists())
 
 
 def test_a_hidden_folder_that_points_elsewhere_is_left_alone(tmp_path):

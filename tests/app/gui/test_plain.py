@@ -116,10 +116,10 @@ def assert_no_key(text: str, where: str) -> None:
 
 
 def test_no_text_of_the_window_is_taken_for_markup(window, qtbot):
-    qtbot.waitUntil(lambda: window.results.results.row_at(0).sound is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.results.results.row_at(0).sound is not None)
     window.results.choose(0)
-    qtbot.waitUntil(lambda: window.inspector.details is not None, timeout=10_000)
-    qtbot.waitUntil(lambda: window.inspector.details.similar is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: window.inspector.details is not None)
+    qtbot.waitUntil(lambda: window.inspector.details.similar is not None)
     window.bar.add_filter(f'in:"{EVIL}"')
     window.status.say(f"{EVIL} was said", True)
     window.bar.history = [EVIL]
@@ -139,11 +139,11 @@ def test_no_text_of_a_dialog_is_taken_for_markup(window, qtbot, name):
         dialog.solve.click()
     table = getattr(dialog, "table", None)
     if table is not None and name not in ("audit", "train"):
-        qtbot.waitUntil(lambda: table.model().rowCount() > 0, timeout=20_000)
+        qtbot.waitUntil(lambda: table.model().rowCount() > 0)
     says = getattr(dialog, "says", None)
     if isinstance(says, PlainLabel):
         says.setText(EVIL)
-    qtbot.waitUntil(lambda: not window.jobs.shown(), timeout=30_000)
+    qtbot.waitUntil(lambda: not window.jobs.shown())
     assert_plain()
 
 

@@ -69,7 +69,7 @@ def test_a_library_that_cannot_be_opened_names_the_way_to_repair_it(
     assert str(error.value) == damaged(damaged_path)
     window = MainWindow(damaged_path, settings, apply_theme(None, "dark"), outputs)
     try:
-        qtbot.waitUntil(lambda: "Tools, Repair" in window.status.message.text(), timeout=10_000)
+        qtbot.waitUntil(lambda: "Tools, Repair" in window.status.message.text())
         assert "Tools, Repair" in window.empty.hint.text()
         for name in ("rescan", "undo", "skipped", "models", "review", "export"):
             window.status.say("")

@@ -13,8 +13,6 @@ from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename
 from engine.store.tags import TagRow, accepted_tags, put_tags, tag_rows
 
-WAIT = 20_000
-
 
 @pytest.fixture
 def labels(tmp_path, settings) -> Path:
@@ -34,7 +32,7 @@ def review(labels, window, qtbot):
     dialog.bar.labels.setCurrentIndex(dialog.bar.labels.findText("mine.txt"))
     dialog.bar.least.setValue(1)
     dialog.bar.start.click()
-    qtbot.waitUntil(lambda: dialog.model.rowCount() > 3, timeout=WAIT)
+    qtbot.waitUntil(lambda: dialog.model.rowCount() > 3)
     return dialog
 
 
@@ -125,7 +123,7 @@ def test_columns_sort_and_open_suggestions_wait_for_the_next_time(review, window
 def test_a_broken_list_of_labels_is_told(review, labels, qtbot):
     labels.write_text("")
     review.bar.start.click()
-    qtbot.waitUntil(lambda: "holds no labels" in review.says.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "holds no labels" in review.says.text())
     assert review.bar.start.isEnabled()
 
 
@@ -158,7 +156,7 @@ def dialog_of(kind, window, qtbot):
 def taken_back(window, qtbot):
     said = []
     window.tagging.take_back(said.append, lambda text: pytest.fail(text))
-    qtbot.waitUntil(lambda: bool(said), timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(said))
     return said[0]
 
 
@@ -172,10 +170,8 @@ def test_what_is_written_is_shown_first_and_can_be_taken_back(window, qtbot):
     assert all(read_header(path).category is None for path in paths)
     dialog.write.click()
     qtbot.waitUntil(lambda: window.results.results.row_of(1) is not None)
-    qtbot.waitUntil(
-        lambda: all(read_header(path).category == "DOORWood" for path in paths), timeout=WAIT
-    )
-    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: all(read_header(path).category == "DOORWood" for path in paths))
+    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text())
     assert taken_back(window, qtbot).files == 12
     assert {path: path.read_bytes() for path in paths} == before
 
@@ -187,7 +183,7 @@ def test_a_copy_of_the_library_that_cannot_be_kept_is_told(window, qtbot, monkey
     dialog = dialog_of(WriteTags, window, qtbot)
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
     dialog.write.click()
-    qtbot.waitUntil(lambda: "no copy could be kept" in said, timeout=WAIT)
+    qtbot.waitUntil(lambda: "no copy could be kept" in said)
 
 
 def test_writing_that_was_stopped_says_so_and_can_go_on(window, qtbot):
@@ -195,18 +191,18 @@ def test_writing_that_was_stopped_says_so_and_can_go_on(window, qtbot):
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
     dialog.write.click()
     window.jobs.shown()[0].cancel()
-    qtbot.waitUntil(lambda: dialog.says.text().startswith("Stopped"), timeout=WAIT)
+    qtbot.waitUntil(lambda: dialog.says.text().startswith("Stopped"))
     assert dialog.write.isEnabled()
     dialog.write.click()
-    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text())
 
 
 def test_suggesting_that_was_stopped_can_begin_again(review, window, qtbot):
     review.bar.start.click()
     window.jobs.shown()[0].cancel()
-    qtbot.waitUntil(lambda: review.says.text() == "Stopped.", timeout=WAIT)
+    qtbot.waitUntil(lambda: review.says.text() == "Stopped.")
     review.bar.start.click()
-    qtbot.waitUntil(lambda: "have a suggestion" in review.says.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "have a suggestion" in review.says.text())
 
 
 def test_nothing_accepted_is_nothing_to_write(window, qtbot):
@@ -234,7 +230,7 @@ def test_new_names_are_shown_as_the_pattern_is_typed(window, qtbot):
     qtbot.waitUntil(lambda: "12 files get new names" in dialog.says.text())
     dialog.rename.click()
     (folder,) = map(Path, library_of(window).folders())
-    qtbot.waitUntil(lambda: "12 files renamed" in window.status.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "12 files renamed" in window.status.message.text())
     assert (folder / "tones" / "DOORWood Sound 03.wav").is_file()
     names = {Path(s.path).name for s in library_of(window).sounds().values()}
     assert "DOORWood Sound 03.wav" in names and len(names) == 12
@@ -247,7 +243,7 @@ def test_names_are_compared_with_sounds(window, qtbot):
     window.actions_by_name["audit"].trigger()
     dialog = window.commands._dialogs["audit"]
     # Names such as Sound_03 say nothing: that is told.
-    qtbot.waitUntil(lambda: "sounds have names that say" in dialog.says.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "sounds have names that say" in dialog.says.text())
     assert not dialog.swap.isEnabled()
 
 
@@ -276,7 +272,7 @@ def test_exchanged_names_are_put_right(window, qtbot, tmp_path):
     dialog.hear()
     assert window.player.loaded == one
     dialog.swap.click()
-    qtbot.waitUntil(lambda: "each other's names" in dialog.says.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "each other's names" in dialog.says.text())
     assert two.read_bytes() == first and dialog.table.rowCount() == 0
     assert taken_back(window, qtbot).names == 2 and one.read_bytes() == first
 
@@ -310,14 +306,14 @@ def test_categories_that_were_accepted_stand_among_the_categories(window, qtbot)
 
 def test_rows_of_a_search_follow_files_that_the_user_renames(window, qtbot, sounds):
     window.bar.add_filter("in:tones")
-    qtbot.waitUntil(lambda: window.results.results.rowCount() == 6, timeout=WAIT)
+    qtbot.waitUntil(lambda: window.results.results.rowCount() == 6)
     model = window.results.results
-    qtbot.waitUntil(lambda: all(model.row_at(i).sound for i in range(6)), timeout=WAIT)
+    qtbot.waitUntil(lambda: all(model.row_at(i).sound for i in range(6)))
     window.results.choose(0)
     dialog = opened_review(window)
     put_tags(library_of(window), [TagRow(int(i), "wet", "suggested", "m") for i in model.ids])
     dialog.look_at([int(i) for i in model.ids])
-    qtbot.waitUntil(lambda: len(dialog.model.rows) == 6, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(dialog.model.rows) == 6)
     plans = [
         Rename(path, str(Path(path).with_name(f"new {number}.wav")))
         for number, path in enumerate(model.row_at(row).sound.path for row in range(6))
@@ -329,12 +325,10 @@ def test_rows_of_a_search_follow_files_that_the_user_renames(window, qtbot, soun
     def shown() -> set[str]:
         return {Path(row.sound.path).name for i in range(6) if (row := model.row_at(i)).sound}
 
-    qtbot.waitUntil(lambda: shown() == names, timeout=WAIT)
-    qtbot.waitUntil(lambda: window.audition.sound.path.endswith("new 0.wav"), timeout=WAIT)
+    qtbot.waitUntil(lambda: shown() == names)
+    qtbot.waitUntil(lambda: window.audition.sound.path.endswith("new 0.wav"))
     assert all(Path(sound.path).is_file() for sound in model.sounds_at(range(6)))
-    qtbot.waitUntil(
-        lambda: {Path(row.sound.path).name for row in dialog.model.rows} == names, timeout=WAIT
-    )
+    qtbot.waitUntil(lambda: {Path(row.sound.path).name for row in dialog.model.rows} == names)
     assert window.player.loaded is None or window.player.loaded.name == "new 0.wav"
 
 
@@ -347,7 +341,7 @@ def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbo
     dialog = dialog_of(WriteTags, window, qtbot)
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
     dialog.write.click()
-    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text(), timeout=WAIT)
+    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text())
     (folder,) = map(Path, library_of(window).folders())
     changed = next(folder.rglob("Sound_00.wav"))
     changed.write_bytes(changed.read_bytes() + b"x")
@@ -356,12 +350,12 @@ def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbo
     monkeypatch.setattr(window.asking, "tell", lambda *said: told.append(said))
     review = opened_review(window)
     review.take_back()
-    qtbot.waitUntil(lambda: len(asked) == 1, timeout=WAIT)
+    qtbot.waitUntil(lambda: len(asked) == 1)
     assert asked[0][0].startswith("Take back the run of ") and "into 12 files." in asked[0][0]
     assert read_header(changed).category == "DOORWood"
     review.take_back()
-    qtbot.waitUntil(lambda: bool(told), timeout=WAIT)
-    qtbot.waitUntil(lambda: not window.jobs.shown() and not window.jobs._running, timeout=WAIT)
+    qtbot.waitUntil(lambda: bool(told))
+    qtbot.waitUntil(lambda: not window.jobs.shown() and not window.jobs._running)
     said, reasons = told[0]
     assert said.startswith("Taken back: 11 files and 0 names. One could not be: ")
     assert len(reasons) == 1 and "Sound_00.wav" in reasons[0]
