@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _COMMIT_S = 5.0
 _COMMIT_FILES = 256
+_WORTH_MEASURING = 64  # files that make up for finding out which precision is faster
 _PART_WINDOWS = 60  # of a long file, after which it can be resumed
 
 
@@ -70,9 +71,12 @@ def hear(
     if not waiting:
         return Heard(0, 0, 0.0)
     from engine.models.match_model import load_listener
+    from engine.models.precision import in_best_precision
 
     control.report(Progress("loading the model", 0, len(waiting)))
     listener = load_listener(model_folder)
+    if len(waiting) >= _WORTH_MEASURING:
+        listener = in_best_precision(listener)
     batch = _Batch(library, listener, {Path(path): sound for path, sound in waiting}, roots)
     paths = [Path(path) for path, _ in waiting]
     starts_s = {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s}

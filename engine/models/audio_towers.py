@@ -33,9 +33,9 @@ def frame_mask(lengths: Tensor, frames: int) -> Tensor:
 def masked_mean(x: Tensor, mask: Tensor | None) -> Tensor:
     """Average (b, c, f, t) over frequency and real frames; return (b, c)."""
     if mask is None:
-        return x.mean((2, 3))
-    mask = mask.to(x.dtype)
-    return (x * mask).sum((2, 3)) / (mask.sum((2, 3)) * x.shape[2])
+        return x.mean((2, 3), dtype=torch.float32)
+    real = mask.sum((2, 3), dtype=torch.float32) * x.shape[2]
+    return (x * mask.to(x.dtype)).sum((2, 3), dtype=torch.float32) / real
 
 
 def pooled_features(

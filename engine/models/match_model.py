@@ -228,9 +228,13 @@ class Captioner:
 
 @dataclass(frozen=True)
 class Listener:
-    """The audio side, ready to use: waveforms in, pooled features out."""
+    """The audio side, ready to use: waveforms in, pooled features out.
+
+    ``precision`` is what the tower computes in (:mod:`engine.models.precision`).
+    """
 
     model: MatchModel
+    precision: torch.dtype = torch.float32
 
     def log_mel(self, samples: np.ndarray) -> Tensor:
         """Return log-mel frames (bands, frames) of mono samples at the front end's rate."""
@@ -259,8 +263,10 @@ class Listener:
         for row, frames in zip(batch, log_mels, strict=True):
             row[:, : frames.shape[-1]] = frames
         uneven = bool((lengths < longest).any())
-        features: Tensor = self.model.audio_tower(batch, lengths.to(device) if uneven else None)
-        return features
+        shortened = self.precision != torch.float32
+        with torch.autocast(device.type, self.precision, enabled=shortened):
+            features: Tensor = self.model.audio_tower(batch, lengths.to(device) if uneven else None)
+        return features.float()
 
 
 def make_audio_tower(spec: ModelSpec) -> AudioTower:
