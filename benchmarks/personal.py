@@ -26,7 +26,6 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import report
-from benchmarks.tagging.zero_shot import OTHERS
 from engine.metadata.captions import caption_of
 from engine.models.catalog import find_model
 from engine.models.match_model import (
@@ -45,6 +44,7 @@ from trainer.data.manifest import csv_rows, data_folder
 from trainer.data.pairs import shuffled
 from trainer.data.recordings import recordings_of
 from trainer.evaluation.protocols import hear
+from trainer.experiments.names import OTHERS_OF_ESC50
 from trainer.loop.config import Rates
 from trainer.loop.run import Run
 from trainer.recipes.exam import exam_of
@@ -97,7 +97,8 @@ class World:
     def __init__(self, clips: Clips, captioner: Captioner) -> None:
         self.sets = []
         valid, esc50, kitchen = (clips.split(name) for name in _SPLITS[1:])
-        for clip, column, others in ((esc50, "label_merged", OTHERS), (kitchen, "label", ())):
+        sets = ((esc50, "label_merged", OTHERS_OF_ESC50), (kitchen, "label", ()))
+        for clip, column, others in sets:
             own = clip.column(column)
             names = sorted({*own, *others})
             texts = captioner.features([SENTENCE.format(label=name) for name in names])

@@ -1,6 +1,7 @@
 """The rules of docs/architecture.md that a machine can check."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -192,3 +193,14 @@ def test_the_text_side_and_the_outline_of_a_model_load_no_transformers_and_no_co
     )
     assert "torch" in loaded
     assert not {"transformers", "torchaudio", "sqlalchemy", "sympy"} & loaded
+
+
+def test_every_benchmark_finds_what_it_imports():
+    modules = [path for path in (ROOT / "benchmarks").rglob("*.py") if path.stem != "__init__"]
+    assert len(modules) > 30
+    for path in modules:
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError as error:  # what it is compared with need not be here
+            assert error.name.split(".")[0] not in ("app", "benchmarks", "engine", "trainer"), name
