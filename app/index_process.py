@@ -27,6 +27,7 @@ from engine.store import Library
 _TOLD_S = 0.1
 _PATIENCE_S = 20.0
 _NICE = 5
+_STDIN = 0
 
 
 def index_apart(
@@ -176,7 +177,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_end(closed: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # not through sys.stdin: Python aborts where a thread still holds its lock when all is done
+    while os.read(_STDIN, 1024):
+        pass
     closed.set()
 
 
