@@ -41,11 +41,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(given: list[str]) -> int:
     try:
+        if given[:1] == ["--verbose"] and given[1:2] in (["train"], ["experiment"]):
+            given = [given[1], "--verbose", *given[2:]]
         if given[:1] in (["train"], ["experiment"]):
             from app.training import train
 
             return train(given[1:] if given[0] == "train" else given)
         options = make_parser().parse_args(given)
+        from engine.log import start_log
+
+        start_log(options.verbose)
         if not hasattr(options, "run"):
             return open_window(None)
         options.run(options)
@@ -64,7 +69,17 @@ def _run(given: list[str]) -> int:
         what = f"{error.filename}: " if error.filename else ""
         tell(f"error: {what}{error.strerror or error}")
         return 1
+    except Exception as error:
+        return _tell_defect(error)
     return 0
+
+
+def _tell_defect(error: Exception) -> int:
+    from engine.log import log_defect, logger
+
+    log = log_defect(logger("app.cli"), error)
+    tell(f"error: Soundsift made a mistake ({type(error).__name__}: {error}): please send us {log}")
+    return 1
 
 
 def _drop_output() -> None:
@@ -90,7 +105,10 @@ def make_parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=version("soundsift"))
+    said = "say on standard error what is done, and how long it takes"
+    parser.add_argument("--verbose", action="store_true", help=said)
     common = _Parser(add_help=False)
+    common.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=said)
     common.add_argument("--library", type=Path, metavar="FILE", help="the library database")
     common.add_argument("--json", action="store_true", help="print one JSON document")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")

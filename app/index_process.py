@@ -8,6 +8,7 @@ the system does even when the window is killed.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import subprocess
@@ -21,12 +22,17 @@ from pathlib import Path
 
 from engine.errors import LibraryError, SoundsiftError
 from engine.index.build import IndexReport, index_folders
+from engine.log import log_end, logger, start_log
 from engine.progress import Cancelled, Control, Progress
 from engine.store import Library
 
 _TOLD_S = 0.1
 _PATIENCE_S = 20.0
+_LAST_WORDS_S = 1.0
 _NICE = 5
+_STDIN = 0
+_KEPT_BYTES = 1 << 14
+_log = logger("app.index_process")
 
 
 def index_apart(
@@ -79,16 +85,41 @@ def _run(order: _Order, control: Control, told: Callable[[IndexReport], None]) -
         [sys.executable, "-m", "app.index_process", json.dumps(asdict(order))],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
+    wrote = _Wrote(child)
     try:
         _follow(child, control, told)
     finally:
         _end(child)
+        if child.returncode:
+            log_end(_log, "the indexing process", child.returncode, wrote.end())
+
+
+class _Wrote:
+    """The end of what a child writes to standard error, read by a thread so that it never waits."""
+
+    def __init__(self, child: subprocess.Popen[bytes]) -> None:
+        assert child.stderr is not None
+        self._stderr, self._tail = child.stderr, b""
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def end(self) -> bytes:
+        """Return it, once the child has ended."""
+        self._reader.join(_LAST_WORDS_S)  # a grandchild may hold it open
+        return self._tail
+
+    def _read(self) -> None:
+        with self._stderr:
+            while read := os.read(self._stderr.fileno(), _KEPT_BYTES):
+                self._tail = (self._tail + read)[-_KEPT_BYTES:]
 
 
 def main(order: str) -> int:
     """Be the child."""
+    faulthandler.enable()
+    start_log()
     asked = _Order(**json.loads(order))
     with suppress(AttributeError, OSError):
         os.nice(_NICE)
@@ -176,7 +207,9 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 
 def _wait_for_end(closed: threading.Event) -> None:
-    sys.stdin.buffer.read()
+    # not through sys.stdin: Python aborts where a thread still holds its lock when all is done
+    while os.read(_STDIN, 1024):
+        pass
     closed.set()
 
 

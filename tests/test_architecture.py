@@ -13,7 +13,7 @@ PACKAGES = ("engine", "app", "trainer")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LOWEST = {
     *("engine.errors", "engine.progress", "engine.paths", "engine.torch_setup"),
-    *("engine.digest", "engine.durable", "engine.plain_text", "engine.sealed"),
+    *("engine.digest", "engine.durable", "engine.log", "engine.plain_text", "engine.sealed"),
 }
 # of the trainer, the lowest first
 ROOMS = ("data", "objectives", "loop", "evaluation", "recipes", "experiments", "commands", "cli")

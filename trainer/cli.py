@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError, SoundsiftError
+from engine.log import logger, start_log
 from engine.plain_text import one_line
 from engine.progress import STOPPED, Cancelled, Control, Progress, stop_signals
 from trainer.data.manifest import data_folder
@@ -39,6 +40,7 @@ from trainer.recipes.fit_config import FitConfig, kinds, option_of
 
 Watch = Callable[[], AbstractContextManager[Control]]
 Show = Callable[[dict[str, Any]], None]
+_log = logger(__name__)
 _OF_MANY = ("fit", "experiment")  # commands that may be started by torchrun
 _FOLDERS = ("folder", "target", "model", "runs")  # options that name folders of weights
 EXPERIMENTS = (
@@ -82,6 +84,7 @@ def main(
     parser = _parser()
     options = parser.parse_args(arguments)
     options.watch, options.show = watch, show
+    start_log(options.verbose)
     if options.from_library == ("command" in options):
         parser.error("name a command, or --from-library")
     try:
@@ -113,7 +116,9 @@ def _run(options: argparse.Namespace) -> None:
             raise InputError(f"`{name}` works in one process: start it without torchrun")
         check_numbers(vars(options), {"threads": THREADS})
         check_folders(vars(options), _FOLDERS)
+    began = time.monotonic()
     getattr(commands, name)(options)
+    _log.info("%s ended after %.0f s", name, time.monotonic() - began)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -121,12 +126,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--data", type=Path, default=data_folder(), help="the data folder")
     parser.add_argument("--threads", type=int, help="threads for torch (default: every core)")
+    said = "say on standard error what is done, and how long it takes"
+    parser.add_argument("--verbose", action="store_true", help=said)
     _add_library(parser.add_argument_group("training on your own library"))
     commands = parser.add_subparsers(metavar="COMMAND")
 
     def command(name: str, summary: str) -> argparse.ArgumentParser:
         made = commands.add_parser(name, help=summary, description=summary)
         made.set_defaults(command=name)
+        made.add_argument("--verbose", action="store_true", default=argparse.SUPPRESS, help=said)
         return made
 
     _add_fit(command("fit", "train on a data set"))

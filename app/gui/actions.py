@@ -87,6 +87,7 @@ ACTIONS = (
     ActionSpec("models", _TOOLS, QT_TR_NOOP("Models …")),
     ActionSpec("repair", _TOOLS, QT_TR_NOOP("Repair the library …")),
     ActionSpec("shortcuts", _HELP, QT_TR_NOOP("Keys"), ("F1", "?")),
+    ActionSpec("diagnostics", _HELP, QT_TR_NOOP("Copy diagnostics …")),
     ActionSpec("about", _HELP, QT_TR_NOOP("About Soundsift")),
 )
 

@@ -85,6 +85,7 @@ class Commands(QObject):
             "models": self.models,
             "repair": window.asking.repair,
             "shortcuts": lambda: self._open("shortcuts"),
+            "diagnostics": lambda: self._open("diagnostics"),
             "about": lambda: self._open("about"),
         }
         return table | {name: self._with_library(table[name]) for name in _NEED_LIBRARY}

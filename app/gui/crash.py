@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import faulthandler
-import logging
 import sys
 import threading
-from logging.handlers import RotatingFileHandler
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
 from PySide6.QtCore import QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
 from app.gui.widgets.plain import tip
-from engine.paths import log_folder
+from engine.log import log_end, log_file, logger, named, start_log, stop_log
 
-_LOG_BYTES = 1 << 20
-_log = logging.getLogger("soundsift")
+_log = logger("app.gui.crash")
 
 
 class Crashes(QObject):
@@ -27,8 +26,9 @@ class Crashes(QObject):
 
     def __init__(self) -> None:
         super().__init__()
-        self.log = start_log()
-        self._fatal = (self.log.parent / "fatal.log").open("w", encoding="utf-8")
+        start_log(behind=True)
+        self.log = log_file()
+        self._fatal = _open_fatal(self.log.with_name("fatal.log"))
         self._told = False
         self._met.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
@@ -43,9 +43,7 @@ class Crashes(QObject):
         """Close the logs."""
         faulthandler.disable()
         self._fatal.close()
-        for handler in list(_log.handlers):
-            _log.removeHandler(handler)
-            handler.close()
+        stop_log()
 
     def take(self, error: BaseException | None) -> None:
         """Log an exception, and tell about it."""
@@ -88,20 +86,16 @@ def crash_dialog(what: str, log: Path, parent: QWidget | None) -> QMessageBox:
     return box
 
 
-def start_log() -> Path:
-    """Log warnings and defects; return the file."""
-    folder = log_folder()
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "soundsift.log"
-    handler = RotatingFileHandler(path, maxBytes=_LOG_BYTES, backupCount=2, encoding="utf-8")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    for old in list(_log.handlers):
-        _log.removeHandler(old)
-        old.close()
-    _log.addHandler(handler)
-    return path
+def _open_fatal(path: Path) -> TextIO:
+    """Return the file for what ends the window itself, after logging what ended it last time."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(OSError):
+        wrote = path.read_bytes()
+        if wrote:
+            log_end(_log, "the window that was open before", None, wrote)
+    return path.open("w", encoding="utf-8")
 
 
 def _on_qt_message(kind: QtMsgType, context: object, message: str) -> None:
     if kind in (QtMsgType.QtWarningMsg, QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg):
-        _log.warning("Qt: %s", message)
+        _log.warning("Qt: %s", named(message))

@@ -18,11 +18,13 @@ from typing import Any, Literal, TypeVar
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from engine.errors import SoundsiftError
+from engine.errors import InputError, SoundsiftError
+from engine.log import logger, named
 from engine.progress import Cancelled, Control, Progress
 
 Lane = Literal["read", "write", "index"]
 Result = TypeVar("Result")
+_log = logger(__name__)
 _POLL_MS = 100
 _READERS = 3
 _PATIENCE_S = 10.0  # for jobs to notice that the window closes
@@ -164,6 +166,8 @@ class Jobs(QObject):
             result = work(job.control())
         except BaseException as raised:  # told in the window's thread
             error = raised
+            if isinstance(error, SoundsiftError) and not isinstance(error, InputError):
+                _log.warning("told the user: %s", named(error))
         with suppress(RuntimeError):  # the window is gone
             self._ended.emit(job, result, error)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import platform
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from PySide6.QtCore import (
@@ -24,7 +26,10 @@ from app.gui.style.apply import apply_theme
 from app.gui.style.icons import pixmap
 from app.gui.widgets import painting
 from app.gui.window import MainWindow
+from engine.log import logger
 from engine.paths import assets, data_folder, default_library
+
+_log = logger(__name__)
 
 
 def run(library: Path | None = None) -> int:
@@ -32,6 +37,7 @@ def run(library: Path | None = None) -> int:
     app = make_application()
     crashes = Crashes()
     crashes.install()
+    _log.info("the window of Soundsift %s opened, %s", version("soundsift"), platform.platform())
     path = library or default_library()
     code, repair_wanted = _show(app, crashes, path)
     while repair_wanted:

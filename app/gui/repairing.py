@@ -14,6 +14,9 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QProgressDialog
 
 from app.gui.widgets.plain import PlainLabel
+from engine.log import log_end, logger
+
+_log = logger(__name__)
 
 
 def repair_library(path: Path) -> str:
@@ -58,5 +61,7 @@ class Repairing(QProgressDialog):
             bytes(read().data()).decode("utf-8", "replace").strip()
             for read in (process.readAllStandardOutput, process.readAllStandardError)
         )
+        if process.exitStatus() == QProcess.ExitStatus.CrashExit:
+            log_end(_log, "the repairing process", process.exitCode(), problem.encode())
         why = problem.splitlines()[-1].removeprefix("error: ") if problem else process.errorString()
         return said or self.tr("The library was not repaired: {}").format(why)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from logging import DEBUG, INFO
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -21,6 +22,7 @@ from engine.index.hear import hear, to_hear
 from engine.index.mapping import adopt_model, refresh_potentials
 from engine.index.moves import follow_moves
 from engine.index.scan import FoundFile, difference, roots_of, scan
+from engine.log import logger, named
 from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
 from engine.store import FileFacts, Header, Library, Skipped
@@ -28,6 +30,7 @@ from engine.store.copies import keep_copy
 from engine.store.places import count_under, set_state_under
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 
+_log = logger(__name__)
 _HEADERS_AT_ONCE = 512  # in one transaction
 
 
@@ -98,7 +101,7 @@ def index_folders(
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
         remark = keep_copy(library.path, control) if changed else ""
         same = {file.path for file in (*plan.unchanged, *plan.to_describe)}
-    return IndexReport(
+    report = IndexReport(
         found=len(found.files),
         unchanged=len(same - {path for path, _ in waiting}),
         heard=heard.files,
@@ -110,6 +113,15 @@ def index_folders(
         took_s=time.monotonic() - began,
         remark=remark,
     )
+    _log.log(INFO if changed else DEBUG, "indexed %s", _in_short(report))
+    return report
+
+
+def _in_short(report: IndexReport) -> str:
+    counts = report.to_dict()
+    remark = counts.pop("remark")
+    said = ", ".join(f"{name} {float(count):.6g}" for name, count in counts.items() if count)
+    return f"{said}; {named(remark)}" if remark else said
 
 
 def use_model(library: Library, model_folder: Path, control: Control) -> bool:

@@ -9,9 +9,11 @@ from pathlib import Path
 from engine.audio.decode import probe
 from engine.errors import AudioError
 from engine.index.scan import FoundFile
+from engine.log import logger, named
 from engine.metadata.read import read_header
 from engine.store import FileFacts, Header
 
+_log = logger(__name__)
 _AHEAD = 256  # files handed to the threads at once
 
 
@@ -33,6 +35,7 @@ def _read(file: FoundFile) -> tuple[FileFacts, Header] | AudioError:
     except AudioError as error:
         return error
     except Exception as error:  # whatever a broken file does to a parser: one skipped file
+        _log.warning("%s cannot be read", named(path), exc_info=error)
         return AudioError(f"{path.name} cannot be read: {error}")
     told = FileFacts(
         file.path,

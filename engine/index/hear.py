@@ -13,6 +13,7 @@ from engine.errors import AudioError
 from engine.index.drives import refuse_vanished
 from engine.index.listen import HeardFile, listen
 from engine.index.mapping import windows_of
+from engine.log import logger, named
 from engine.progress import Control, Progress
 from engine.store import HeardPart, Known, Library, Skipped
 from engine.store.interest import folder_interest
@@ -23,6 +24,7 @@ from engine.store.words import search_words
 if TYPE_CHECKING:
     from engine.models.match_model import Listener
 
+_log = logger(__name__)
 _COMMIT_S = 5.0
 _COMMIT_FILES = 256
 _WORTH_MEASURING = 64  # files that make up for finding out which precision is faster
@@ -143,6 +145,7 @@ class _Batch:
             self._library.set_state([self._sounds[path].id], MISSING)
             return
         row = Skipped(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, str(reason))
+        _log.debug("skipped %s", named(reason))
         self._skipped.append(row)
         self.skipped += 1
 

@@ -19,6 +19,7 @@ from engine.audio.decode import Samples, stream
 from engine.audio.windows import windows
 from engine.digest import digest_of
 from engine.errors import AudioError
+from engine.log import logger, named
 from engine.models.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from engine.models.match_model import Listener
     from engine.store.vectors import Floats
 
+_log = logger(__name__)
 _QUEUE = 96  # windows decoded but not yet embedded
 _BATCH = 48  # windows embedded at once
 _POLL_S = 0.2
@@ -169,6 +171,7 @@ def _decode(
         except AudioError as error:
             outcome = error
         except Exception as error:  # whatever a broken file does to a decoder: one skipped file
+            _log.warning("%s cannot be decoded", named(path), exc_info=error)
             outcome = AudioError(f"{path.name} cannot be decoded: {error}")
         _put(queue, _End(path, outcome), stop)
     _put(queue, None, stop)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from engine.log import logger, named
 from engine.metadata.broadcast import Bext, Info
 from engine.metadata.containers import id3_before, info_chunk, kind_of
 from engine.metadata.cues import cue_texts
@@ -25,6 +26,7 @@ from engine.metadata.vorbis_comments import Comments, FlacFile, OggFile
 from engine.store import Header
 
 Texts = Iterator[tuple[str, Text | str | None]]
+_log = logger(__name__)
 _LONGEST = 32_000  # characters of one field that are kept
 _MOST_CHARACTERS = 256_000  # of all of them
 _MOST_FIELDS = 256
@@ -126,7 +128,8 @@ def _fields(path: Path) -> dict[str, str]:
             given += len(clean)
             if (clean or said is None) and len(found) < _MOST_FIELDS and given < _MOST_CHARACTERS:
                 found[name[:100]] = clean
-    except Exception:  # a damaged header says nothing; these parsers raise whatever comes
+    except Exception as error:  # a damaged header says nothing; parsers raise whatever comes
+        _log.debug("the header of %s is damaged", named(path), exc_info=error)
         found.setdefault("header", "")
     return found
 

@@ -14,14 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from engine.errors import ModelError, SoundsiftError
+from engine.log import log_end, logger, named
 from engine.progress import Cancelled, Control
 
+_log = logger(__name__)
 CHILD = ["-m", "engine.models.trial"]
 _POLL_S = 0.05
 _MOST_SAID = 4000  # bytes, fewer than a pipe holds: the child never waits for its reader
@@ -70,10 +73,13 @@ def run_apart(order: dict[str, str], what: str, limits: Limits, control: Control
                 child.kill()
             child.wait()
             _close(child.stdin, child.stdout)
+        wrote = _end_of(heard)
+        if wrote or child.returncode:
+            log_end(_log, f"the trial of {named(what)}", child.returncode, wrote)
         if child.returncode == 0 and said:
             _judge(json.loads(said), what, limits)
             return
-        if _ran_out(heard):
+        if _ran_out(wrote):
             raise _refusal(what, f"it needs more than {limits.memory_text}")
     raise _refusal(what, f"what tried it was ended by the system (code {child.returncode})")
 
@@ -94,6 +100,8 @@ def be_child(do: Callable[[dict[str, str]], None]) -> int:
         answer = {"memory": "short"}
     except BaseException as error:  # whatever a hostile model makes libraries raise
         is_short = any(words in str(error) for words in _NO_MEMORY)
+        with suppress(MemoryError):
+            traceback.print_exception(error)  # for the log
         first = (str(error).strip() or type(error).__name__).splitlines()[0]
         answer = {"memory": "short"} if is_short else {"problem": f"it does not work: {first}"}
     said.write(_encoded(answer))
@@ -147,10 +155,14 @@ def _limit(time_s: float, memory_bytes: int) -> None:
             resource.setrlimit(kind, (lower, hard))
 
 
-def _ran_out(heard: IO[bytes]) -> bool:
+def _end_of(heard: IO[bytes]) -> bytes:
     heard.seek(0, os.SEEK_END)
     heard.seek(max(0, heard.tell() - (1 << 16)))
-    text = heard.read().decode("utf-8", "replace")
+    return heard.read()
+
+
+def _ran_out(wrote: bytes) -> bool:
+    text = wrote.decode("utf-8", "replace")
     return any(words in text for words in _NO_MEMORY)
 
 

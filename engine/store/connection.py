@@ -12,6 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
 from engine.errors import LibraryError
+from engine.log import logger
 from engine.paths import why_no_file
 from engine.progress import Control
 from engine.store.copies import copies, copy_database, damaged
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 REVISION = "0006"
+_log = logger(__name__)
 _BUSY_TIMEOUT_MS = 10_000
 _DAMAGED = ("not a database", "malformed", "no such table", "disk i/o error", "could not decode")
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -151,6 +153,7 @@ def refuse_newer(path: Path, revision: str | None) -> None:
 def _migrate(engine: Engine, path: Path, revision: str | None, existed: bool) -> None:
     refuse_newer(path, revision)
     if existed and revision is not None:
+        _log.info("a library of schema %s becomes one of %s", revision, REVISION)
         copy_database(path, path.with_name(f"{path.name}.before-{REVISION}"), Control())
     _upgrade(engine, "head")
 

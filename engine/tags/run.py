@@ -21,6 +21,7 @@ from filelock import FileLock, Timeout
 from engine import durable
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.index.listen import content_hash
+from engine.log import logger
 from engine.metadata.journal import FILES, Journal, clean_up, write_record
 from engine.metadata.journal import Change as FileChange
 from engine.metadata.read import read_header
@@ -53,6 +54,7 @@ from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.store.tags import TagRow
 from engine.tags.review import Change
 
+_log = logger(__name__)
 _KEPT = 20  # runs of a library that can be undone
 _AT_ONCE = 100  # files between two commits
 _TRIED = "tried"  # in the folder of a run that could not be taken back wholly
@@ -169,6 +171,7 @@ class TagRun:
                     fresh.clear()
         finally:
             _recognise(self._library, fresh)
+            _log.info("tags written into %d files, refused by %d", len(done), len(refused))
         return Written(tuple(done), tuple(refused), tuple(kept))
 
     def rename(self, plans: Sequence[Rename]) -> list[Move]:
@@ -188,6 +191,7 @@ class TagRun:
                 self._names.unlink()
             raise
         _describe(self._library, [new for _, new in moves])
+        _log.info("%d files renamed", len(moves))
         return moves
 
     def undo(self, control: Control) -> Undone:
@@ -231,6 +235,10 @@ class TagRun:
             _forget(self.folder)
         if self.folder.exists():  # what could not be taken back, or what others put there
             (self.folder / _TRIED).touch()
+        _log.info(
+            "taken back: %d tags, %d files, %d names; %d refused",
+            *(tags, len(restored), names, len(refused)),
+        )
         return Undone(tags, len(restored), names, tuple(refused))
 
     def _is_known(self, path: str) -> bool:

@@ -1,7 +1,9 @@
 """Indexing in a process of its own."""
 
+import json
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -54,3 +56,27 @@ def test_a_process_that_crashes_is_told(tmp_path, sounds, model_folder, monkeypa
     monkeypatch.setattr(index_process.subprocess, "Popen", popen)
     with pytest.raises(LibraryError, match="goes on where it was"):
         index_apart(tmp_path / "l.db", model_folder, [sounds], Control(), 2)
+
+
+def test_a_defect_of_the_process_is_in_the_log_with_its_traceback(tmp_path, model_folder, caplog):
+    order = index_process._Order(str(tmp_path / "l.db"), str(model_folder), [5], 2)
+    with pytest.raises(LibraryError, match="code 1"):
+        index_process._run(order, Control(), lambda report: None)
+    (record,) = [r for r in caplog.records if r.levelname == "ERROR"]
+    said = record.getMessage()
+    assert "the indexing process ended with code 1" in said
+    assert "Traceback (most recent call last):" in said and "TypeError: " in said
+
+
+def test_the_process_ends_well_though_its_standard_input_is_still_open(tmp_path, model_folder):
+    (tmp_path / "sounds").mkdir()
+    order = {"library": str(tmp_path / "l.db"), "model": str(model_folder), "threads": 1}
+    order["paths"] = [str(tmp_path / "sounds")]
+    with subprocess.Popen(
+        [sys.executable, "-m", "app.index_process", json.dumps(order)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as child:
+        assert b'"done"' in child.stdout.read()
+        assert child.wait() == 0, child.stderr.read()

@@ -48,6 +48,10 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
         from app.gui.dialogs.shortcuts import Shortcuts
 
         return Shortcuts(window)
+    if name == "diagnostics":
+        from app.gui.dialogs.diagnostics import Diagnostics
+
+        return Diagnostics(window, window.context, window.player.outputs)
     from app.gui.dialogs.about import About
 
     return About(window)

@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout
 
 from app.gui.style.icons import pixmap
 from app.gui.widgets.plain import PlainLabel
-from engine.paths import log_folder
+from engine.log import log_file
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
@@ -40,7 +40,7 @@ class About(QDialog):
                 self.tr("Model"),
                 workspace.model_folder if (workspace := window.context.workspace) else "–",
             ),
-            (self.tr("Log"), log_folder()),
+            (self.tr("Log"), log_file()),
         )
         lines = [
             self.tr("Finds sounds by what they sound like. Everything stays on this computer."),

@@ -25,12 +25,15 @@ from app.gui.jobs import belongs_to
 from app.gui.text import roughly_left
 from app.gui.widgets.curve import Curve
 from app.gui.widgets.plain import PlainLabel, menu_text
+from engine.log import log_end, logger
 from engine.models.spec import read_spec
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow
 
 _PATIENCE_MS = 5000
+_KEPT = 1 << 14  # bytes of what the trainer wrote to standard error
+_log = logger(__name__)
 
 
 class Training(QDialog):
@@ -41,6 +44,7 @@ class Training(QDialog):
         self._window = window
         self._outcome: dict[str, Any] | None = None
         self._problem = ""
+        self._wrote = b""
         self._stopping = False
         workspace = window.context.opened
         self._base = read_spec(workspace.model_folder).name
@@ -82,7 +86,7 @@ class Training(QDialog):
         self.loss.clear()
         self.recall.clear()
         self.table.fill([])
-        self._outcome, self._problem, self._stopping = None, "", False
+        self._outcome, self._problem, self._wrote, self._stopping = None, "", b"", False
         self._show_state(running=True)
         library = self._window.context.library_path
         arguments = ["-m", "trainer", "--from-library", "--library", str(library)]
@@ -148,7 +152,9 @@ class Training(QDialog):
             self._outcome = event
 
     def _read_problem(self) -> None:
-        text = bytes(self.process.readAllStandardError().data()).decode("utf-8", "replace")
+        wrote = bytes(self.process.readAllStandardError().data())
+        self._wrote = (self._wrote + wrote)[-_KEPT:]
+        text = wrote.decode("utf-8", "replace")
         lines = [line for line in text.splitlines() if line.startswith("error: ")]
         if lines:
             self._problem = lines[-1].removeprefix("error: ")
@@ -161,6 +167,8 @@ class Training(QDialog):
         elif self._stopping:
             self.says.setText(self.tr("Stopped; starting again goes on where it was."))
         else:
+            if not self._problem:
+                log_end(_log, "the trainer", self.process.exitCode(), self._wrote)
             self.says.setText(self._problem or self.tr("The trainer ended without a result."))
         self._show_state(running=False)
 

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 from PySide6.QtCore import QProcess, Qt
+from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
 from app.gui.actions import ACTIONS
+from engine.log import log_file, logger, named, start_log, stop_log
 from engine.paths import peaks_folder
 from engine.session import model_of
 from tests.engine.models.forging import change_weights
@@ -22,7 +24,10 @@ def opened(window, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["preferences", "skipped", "cues", "duplicates", "train", "models", "shortcuts", "about"],
+    [
+        *("preferences", "skipped", "cues", "duplicates", "train", "models", "shortcuts"),
+        *("about", "diagnostics"),
+    ],
 )
 def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
     dialog = opened(window, name)
@@ -84,6 +89,47 @@ def test_the_cheat_sheet_shows_every_key(window):
     for spec in ACTIONS:
         for key in spec.keys:
             assert key.replace("Return", "Return") in shown, spec.name
+
+
+def test_about_tells_where_the_log_is(window):
+    dialog = opened(window, "about")
+    assert any(str(log_file()) in label.text() for label in dialog.findChildren(QLabel))
+
+
+def test_diagnostics_are_copied_with_names_only_where_they_are_wanted(window, sounds, qtbot):
+    start_log()
+    try:
+        logger("app.of_a_test").error("%s is broken", named(sounds / "tones" / "Sound_01.wav"))
+        dialog = opened(window, "diagnostics")
+        qtbot.waitUntil(dialog.copy.isEnabled)
+    finally:
+        stop_log()
+    dialog.copy.click()
+    copied = QGuiApplication.clipboard().text()
+    assert "soundsift 0" in copied and "sounds 12" in copied and "‹…› is broken" in copied
+    assert "Sound_01" not in copied and str(sounds.parent) not in copied
+    dialog.names.click()
+    dialog.copy.click()
+    copied = QGuiApplication.clipboard().text()
+    assert "Sound_01.wav› is broken" in copied
+    assert str(window.context.library_path) in copied
+
+
+def test_diagnostics_need_no_library(window, qtbot):
+    window.context.workspace, kept = None, window.context.workspace
+    dialog = opened(window, "diagnostics")
+    qtbot.waitUntil(dialog.copy.isEnabled)
+    assert "it is not open" in dialog.text.toPlainText()
+    window.context.workspace = kept
+
+
+def test_a_trainer_that_crashes_leaves_what_it_wrote_in_the_log(window, qtbot, caplog):
+    dialog = opened(window, "train")
+    dialog._show_state(running=True)
+    code = "import os, sys; print('Fatal: it broke', file=sys.stderr, flush=True); os.abort()"
+    dialog.process.start(sys.executable, ["-c", code])
+    qtbot.waitUntil(lambda: "without a result" in dialog.says.text(), timeout=10_000)
+    assert "the trainer ended with code" in caplog.text and "Fatal: it broke" in caplog.text
 
 
 def test_a_cue_sheet_is_solved_locked_solved_again_and_saved(window, qtbot, tmp_path):

@@ -76,12 +76,24 @@ def test_a_defect_is_logged_and_told_with_the_path_of_the_log(qapp, qtbot, monke
     error = ZeroDivisionError("a defect of ours")
     crashes.take(error)
     log = log_folder() / "soundsift.log"
-    assert crashes.log == log and "ZeroDivisionError: a defect of ours" in log.read_text()
     box = crash_dialog("ZeroDivisionError: a defect of ours", log, None)
     qtbot.addWidget(box)
     assert str(log) in box.text() and "defect of ours" in box.informativeText()
     crashes._told = True  # no dialog of this test is left open
     crashes.close()
+    assert crashes.log == log and "ZeroDivisionError: a defect of ours" in log.read_text()
+
+
+def test_what_ended_the_window_last_time_is_in_the_log(qapp, own_home, monkeypatch):
+    monkeypatch.setattr("app.gui.crash.faulthandler.disable", lambda: None)
+    (own_home / "log").mkdir()
+    (own_home / "log" / "fatal.log").write_text("Fatal Python error: Segmentation fault\n")
+    Crashes().close()
+    assert (
+        "    Fatal Python error: Segmentation fault" in (log_folder() / "soundsift.log").read_text()
+    )
+    Crashes().close()
+    assert (log_folder() / "soundsift.log").read_text().count("Segmentation fault") == 1
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (assets() / "icons").glob("*.svg")))

@@ -250,12 +250,29 @@ CHILDREN = {
         ("fails", r"was ended by the system \(code 3\)"),
     ],
 )
-def test_a_child_that_ends_without_a_word_is_a_sentence(tmp_path, monkeypatch, how, words):
+def test_a_child_that_ends_without_a_word_is_a_sentence(tmp_path, monkeypatch, caplog, how, words):
     child = tmp_path / "child.py"
     child.write_text(CHILDREN[how])
     monkeypatch.setattr(apart, "CHILD", [str(child)])
     with pytest.raises(ModelError, match=f"the model in X was not taken: .*{words}"):
         run_apart({}, "the model in X", Limits(), Control())
+    assert ("memory allocation of 8 bytes failed" in caplog.text) is ("memory" in how)
+
+
+def test_a_mistake_that_a_model_provokes_is_in_the_log_with_its_traceback(
+    tmp_path, monkeypatch, caplog
+):
+    child = tmp_path / "child.py"
+    child.write_text(
+        "from engine.models.apart import be_child\n"
+        "def divide(order): 1 / 0\n"
+        "raise SystemExit(be_child(divide))\n"
+    )
+    monkeypatch.setattr(apart, "CHILD", [str(child)])
+    monkeypatch.setenv("PYTHONPATH", str(Path(apart.__file__).parents[2]))
+    with pytest.raises(ModelError, match="it does not work: division by zero"):
+        run_apart({}, "the model in X", Limits(), Control())
+    assert "in divide" in caplog.text and "ZeroDivisionError" in caplog.text
 
 
 def test_whoever_tries_may_be_stopped(copy):
