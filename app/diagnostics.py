@@ -26,8 +26,13 @@ _LOG_LINES = 60
 _NAMED = re.compile("‹.*›|‹.*|.*›")  # to the last mark of a line, as a name may hold one
 _FRAME = re.compile(r'^\s+File "(?P<path>.*)", (?P<rest>line \d+,? in [\w<>.]+)$')
 _RAISED = re.compile(r"^\s+((?:\w+\.)*\w*(?:Error|Exception|Warning|Interrupt|Exit))\b")
-_OF_PROGRAMS = re.compile(r"(?:^|[/\\])((?:engine|app|trainer|site-packages|python3\.\d+)[/\\].*)$")
-_SPOKEN = ("    Traceback (most recent call last):", "    Fatal Python error: ")
+_OF_PROGRAMS = re.compile(
+    r"(?:^|[/\\])((?:engine|app|trainer|site-packages|python3\.\d+)[/\\].*|<frozen \w+>)$"
+)
+_HEADING = re.compile(
+    r"^    (Traceback \(most recent call last\):|Fatal Python error: .*"
+    r"|(Current t|T)hread 0x[0-9a-f]+ \(most recent call first\):)$"
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def without_names(lines: Sequence[str]) -> list[str]:
             found.append(f'      File "{own[1] if own else OMITTED}", {frame["rest"]}')
         elif raised := _RAISED.match(line):
             found.append(f"    {raised[1]}")
-        elif line.startswith(_SPOKEN):
+        elif _HEADING.match(line):
             found.append(line)
     return found
 

@@ -74,10 +74,11 @@ def run_apart(order: dict[str, str], what: str, limits: Limits, control: Control
             child.wait()
             _close(child.stdin, child.stdout)
         wrote = _end_of(heard)
-        if wrote or child.returncode:
+        answer = json.loads(said) if child.returncode == 0 and said else None
+        if answer != {} and wrote:
             log_end(_log, f"the trial of {named(what)}", child.returncode, wrote)
-        if child.returncode == 0 and said:
-            _judge(json.loads(said), what, limits)
+        if answer is not None:
+            _judge(answer, what, limits)
             return
         if _ran_out(wrote):
             raise _refusal(what, f"it needs more than {limits.memory_text}")

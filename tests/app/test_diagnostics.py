@@ -37,11 +37,15 @@ def test_places_of_native_crashes_stay(own_home):
         "2026 ERROR 1 app: the indexing process ended with code -11; it wrote:",
         "    Fatal Python error: Segmentation fault",
         '      File "/home/me/venv/lib/python3.11/site-packages/av/x.py", line 5 in open',
+        "    Thread 0x00007f83f921d6c0 (most recent call first):",
+        '      File "<frozen runpy>", line 88 in _run_code',
         '      File "/home/me/secret.py", line 6 in <module>',
     ]
     assert without_names(lines)[1:] == [
         lines[1],
         '      File "python3.11/site-packages/av/x.py", line 5 in open',
+        lines[3],
+        lines[4],
         '      File "‹…›", line 6 in <module>',
     ]
 

@@ -273,6 +273,10 @@ def test_a_mistake_that_a_model_provokes_is_in_the_log_with_its_traceback(
     with pytest.raises(ModelError, match="it does not work: division by zero"):
         run_apart({}, "the model in X", Limits(), Control())
     assert "in divide" in caplog.text and "ZeroDivisionError" in caplog.text
+    caplog.clear()
+    child.write_text(child.read_text().replace("1 / 0", "print('a warning')"))
+    run_apart({}, "the model in X", Limits(), Control())
+    assert not caplog.records
 
 
 def test_whoever_tries_may_be_stopped(copy):
