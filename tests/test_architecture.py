@@ -204,3 +204,13 @@ def test_every_benchmark_finds_what_it_imports():
             importlib.import_module(name)
         except ModuleNotFoundError as error:  # what it is compared with need not be here
             assert error.name.split(".")[0] not in ("app", "benchmarks", "engine", "trainer"), name
+
+
+def test_no_two_files_of_tests_share_a_name():
+    # pytest imports those that lie in no package by their names alone
+    loose = [path.name for path in (ROOT / "tests").rglob("test_*.py") if not is_packaged(path)]
+    assert sorted(loose) == sorted(set(loose))
+
+
+def is_packaged(path: Path) -> bool:
+    return (path.parent / "__init__.py").exists()
