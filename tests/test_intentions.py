@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.intentions.relevance import KINDS, Intention, figures_of, read_intentions
-from benchmarks.intentions.reliability import calibration_error, fit_line
+from benchmarks.intentions.reliability import fit_line
 from benchmarks.intentions.sounds import Sound, read_sounds
 from engine.search.grammar import parse
 from engine.store.words import search_words
@@ -100,5 +101,5 @@ def test_the_line_of_the_evidence_is_found_again() -> None:
 def test_the_calibration_error_is_how_far_strength_is_off() -> None:
     right = np.array([True, False, True, True, False, False, False, False])
     says = np.array([0.75, 0.75, 0.75, 0.75, 0.0, 0.0, 0.0, 0.0])
-    assert calibration_error(says, right) == pytest.approx(0.0)
-    assert calibration_error(np.ones(8), right) == pytest.approx(5 / 8)
+    assert expected_calibration_error(says, right) == pytest.approx(0.0)
+    assert expected_calibration_error(np.ones(8), right) == pytest.approx(5 / 8)

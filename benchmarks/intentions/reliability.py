@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
+from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.intentions.library import add_arguments, indexed
 from benchmarks.intentions.relevance import Intention, read_intentions
 from benchmarks.intentions.sounds import read_sounds
@@ -28,7 +30,6 @@ from trainer.data.manifest import data_folder
 
 BEST = 20
 _DECILES = 10
-_STEPS = 25
 
 
 @dataclass(frozen=True)
@@ -60,13 +61,9 @@ def results_of(
 
 
 def fit_line(evidence: Floats, right: Booleans) -> tuple[float, float]:
-    """Return slope and zero of the likeliest log-odds = slope · evidence + zero (Newton)."""
-    x = np.stack([evidence, np.ones_like(evidence)], 1).astype(np.float64)
-    line = np.zeros(2)
-    for _ in range(_STEPS):
-        p = 1 / (1 + np.exp(-x @ line))
-        line += np.linalg.solve((x.T * (p * (1 - p))) @ x, x.T @ (right - p))
-    return float(line[0]), float(line[1])
+    """Return slope and zero of the likeliest log-odds = slope · evidence + zero."""
+    line = LogisticRegression(C=np.inf).fit(evidence[:, None].astype(np.float64), right)
+    return float(line.coef_[0, 0]), float(line.intercept_[0])
 
 
 def deciles(how: str, strengths: Floats, results: Results) -> list[dict[str, Any]]:
@@ -88,16 +85,6 @@ def deciles(how: str, strengths: Floats, results: Results) -> list[dict[str, Any
             }
         )
     return rows
-
-
-def calibration_error(strengths: Floats, right: Booleans) -> float:
-    """Return the expected calibration error: |says − right|, over results, by deciles."""
-    tenth = np.minimum((strengths * _DECILES).astype(int), _DECILES - 1)
-    apart = [
-        abs(float(strengths[own].sum()) - float(right[own].sum()))
-        for own in (tenth == number for number in range(_DECILES))
-    ]
-    return sum(apart) / len(right)
 
 
 def _mean(values: Any) -> float | None:
@@ -124,7 +111,7 @@ def main() -> None:
         before = 1 / (1 + np.exp(-np.clip(results.evidence, -15, 15)))
         shown = strengths_of(results.evidence, searcher.spec.ranking)
         for how, strengths in (("σ(evidence)", before), ("as shown", shown)):
-            error = calibration_error(strengths, results.right)
+            error = expected_calibration_error(strengths, results.right)
             print(f"{part}: calibration error of {how} {error:.3f}")
             rows += deciles(how, strengths, results) if part == "report" else []
     name = "reliability" if model.name == "default" else f"reliability_{model.name}"

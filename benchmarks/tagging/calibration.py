@@ -15,10 +15,10 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.report import report
 from benchmarks.tagging.stage import (
     Split,
-    expected_calibration_error,
     load_split,
     mapped_clips,
     result_name,

@@ -99,13 +99,3 @@ def mapped_clips(split: Split) -> tuple[list[int], list[frozenset[str]]]:
     mapped = ucs_of_labels()
     rows = [row for row, label in enumerate(split.labels) if label in mapped]
     return rows, [mapped[split.labels[row]] for row in rows]
-
-
-def expected_calibration_error(likely: np.ndarray, right: np.ndarray, bins: int = 10) -> float:
-    """Return the mean |confidence − accuracy| over equal bins, weighted by their sizes."""
-    place = np.minimum((likely * bins).astype(int), bins - 1)
-    error = 0.0
-    for number in np.unique(place):
-        inside = place == number
-        error += inside.mean() * abs(likely[inside].mean() - right[inside].mean())
-    return float(error)
