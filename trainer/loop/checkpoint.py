@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from engine import durable
-from engine.errors import InputError
+from engine.errors import InputError, ModelError
+from engine.models.weights import load_tensors, read_metadata
 
 _FORMAT = 2
 _NAME = "checkpoint.pt"
@@ -167,10 +167,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     :raises InputError: they are gone or damaged.
     """
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return tensors, file.metadata() or {}
-    except (OSError, SafetensorError) as error:
+        return load_tensors(path), read_metadata(path)
+    except ModelError as error:
         raise InputError(
             f"{path} is gone or damaged: delete what is there and start the run again, which "
             "writes it anew"
