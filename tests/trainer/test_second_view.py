@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from engine.errors import InputError, ModelError
 from engine.models.folder import write_model
@@ -194,6 +195,9 @@ def test_views_are_kept_as_safetensors(views, tmp_path):
         x = torch.randn(3, made.mean.shape[0])
         assert torch.equal(kept(x), made(x))
     with pytest.raises(ModelError, match=r"tags\.safetensors cannot be read"):
+        read_views(tmp_path)
+    save_file({"audio.scale": torch.ones(3)}, tmp_path / "tags.safetensors")
+    with pytest.raises(ModelError, match=r"tags\.safetensors holds no view of audio: run"):
         read_views(tmp_path)
 
 

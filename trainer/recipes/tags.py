@@ -20,7 +20,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from engine.errors import InputError
+from engine.errors import InputError, ModelError
 from engine.models.match_model import Captioner, MatchModel, TagView
 from engine.models.weights import fill, load_tensors
 from engine.progress import Control, Progress
@@ -155,7 +155,7 @@ def captions_view(
         each = nn.functional.binary_cross_entropy_with_logits(said, tags[rows])
         return tags.shape[1] * each
 
-    view = _learned(features, tags.shape[1], weights, loss, config, watch)
+    view = _learned(features, torch.ones(tags.shape[1]), weights, loss, config, watch)
     parts = [torch.sigmoid(view.read(part)) for part in torch.split(usual, _AT_ONCE)]
     view.scale.copy_(_scale(torch.cat(parts)))
     return view
@@ -178,18 +178,17 @@ def sounds_view(
     spread = logits.std(0).clamp(min=1e-3)
 
     def loss(view: TagView, rows: Tensor) -> Tensor:
-        view.scale.copy_(scale)
         said, wanted = view.read(features[rows]), logits[rows]
         apart = (view.of_logits(said) - view.of_logits(wanted)).square().sum(1).mean()
         return _OF_VIEWS * apart + ((said - wanted) / spread).square().mean()
 
     weights = torch.ones(len(features))
-    return _learned(features, logits.shape[1], weights, loss, config, watch)
+    return _learned(features, scale, weights, loss, config, watch)
 
 
 def _learned(
     features: Tensor,
-    tags: int,
+    scale: Tensor,
     weights: Tensor,
     loss: Callable[[TagView, Tensor], Tensor],
     config: TagConfig,
@@ -197,8 +196,9 @@ def _learned(
 ) -> TagView:
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
-        view = TagView(features.shape[1], config.hidden, tags, config.dropout)
+        view = TagView(features.shape[1], config.hidden, len(scale), config.dropout)
         view.standardise(features)
+        view.scale.copy_(scale)
         optimiser = torch.optim.AdamW(
             view.parameters(), config.rate, weight_decay=config.weight_decay
         )
@@ -231,14 +231,21 @@ def read_views(folder: Path) -> tuple[TagView, TagView]:
 
     :raises ModelError: there are none, or they are damaged.
     """
-    tensors = load_tensors(folder / _FILE)
-    views = []
-    for side in ("audio", "text"):
-        hidden, width = tensors[f"{side}.layers.0.weight"].shape
-        view = TagView(width, hidden, len(tensors[f"{side}.scale"]))
-        fill(view, tensors, f"{side}.", folder / _FILE)
-        views.append(view.eval().requires_grad_(False))
-    return views[0], views[1]
+    path = folder / _FILE
+    tensors = load_tensors(path)
+
+    def view(side: str) -> TagView:
+        try:
+            hidden, width = tensors[f"{side}.layers.0.weight"].shape
+            made = TagView(width, hidden, len(tensors[f"{side}.scale"]))
+        except (KeyError, ValueError, TypeError):
+            raise ModelError(
+                f"{path} holds no view of {side}: run `soundsift train tags`"
+            ) from None
+        fill(made, tensors, f"{side}.", path)
+        return made.eval().requires_grad_(False)
+
+    return view("audio"), view("text")
 
 
 @torch.no_grad()
