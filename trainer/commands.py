@@ -26,7 +26,7 @@ from trainer.data import cache as caches
 from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import labelled_clips, write_manifest
-from trainer.data.pairs import read_tag_names
+from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
 from trainer.loop.config import RunConfig
 from trainer.loop.parallel import alike, check_device
@@ -84,7 +84,7 @@ def from_library(options: argparse.Namespace) -> None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
         base = find_model(os.fsdecode(stored))
         pairs = read_pairs(library, control)
-        heard = str(float(pairs.features.sum()))  # another tower, or other sounds of these names
+        heard = source_digest((), pairs.features.numpy())  # another tower, or other sounds so named
         digest = pairs.digest(read_spec(base).id, repr(config), heard)
         run = data_folder() / "runs" / f"{target.name}-{digest}"
         model, outcome = train_personal(

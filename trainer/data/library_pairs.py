@@ -23,7 +23,7 @@ from engine.store import Library
 from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
 from engine.tags.taxonomy import caption_of_tag
-from trainer.data.pairs import ALL, Batch, digest_of
+from trainer.data.pairs import ALL, Batch, source_digest
 from trainer.data.recordings import recordings_of
 
 FEWEST_SOUNDS = 50
@@ -81,7 +81,7 @@ class CaptionedFeatures:
         Features are not asked: heard anew they are the same, but not to the last bit.
         """
         told = (more, self.captions, self.recordings, self.meanings)
-        return digest_of(told, self.clip.numpy())
+        return source_digest(told, self.clip.numpy())
 
     def part(self, clips: np.ndarray) -> CaptionedFeatures:
         """Return the pairs of some clips."""

@@ -22,6 +22,7 @@ from engine.tags.taxonomy import SENTENCE
 from trainer.data.manifest import csv_rows
 
 ALL = slice(None)
+_CAPTION_COLUMNS = ("split", "caption", "audioset_labels")
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ class Source(Protocol):
         """Return twelve hexadecimal digits; a run goes on only while they stay the same."""
 
 
-def digest_of(told: object, *arrays: np.ndarray) -> str:
+def source_digest(told: object, *arrays: np.ndarray) -> str:
     """Return twelve hexadecimal digits of what is told of a source, and of its numbers."""
     found = hashlib.sha256(repr(told).encode(errors="surrogatepass"))
     for array in arrays:
@@ -123,13 +124,10 @@ def read_tag_names(folder: Path) -> list[str]:
 
 def read_tagged_captions(folder: Path, split: str) -> list[TaggedCaption]:
     """Return the captions of one split that come with AudioSet labels."""
-    table, columns = (
-        folder / "text" / "audiocaps_labels.csv",
-        ("split", "caption", "audioset_labels"),
-    )
+    rows = csv_rows(folder / "text" / "audiocaps_labels.csv", _CAPTION_COLUMNS)
     return [
         TaggedCaption(row["caption"], frozenset(row["audioset_labels"].split("; ")))
-        for row in csv_rows(table, columns)
+        for row in rows
         if row["split"] == split
     ]
 
@@ -208,7 +206,7 @@ class FeaturePairs:
         tagged = [(caption.text, sorted(caption.tags)) for caption in self._tagged]
         pool = self.pool
         told = (pool.labels, sorted(pool.meaning.items()), len(pool.features), tagged)
-        return digest_of((*told, self.caption_share))
+        return source_digest((*told, self.caption_share))
 
     def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
         """Return the pairs ``share`` of a batch of ``size``."""

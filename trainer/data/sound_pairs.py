@@ -10,7 +10,7 @@ import torch
 
 from engine.errors import InputError
 from trainer.data.cache import Cache
-from trainer.data.pairs import ALL, Batch, digest_of
+from trainer.data.pairs import ALL, Batch, source_digest
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class SoundPairs:
     def digest(self) -> str:
         """Return what captions, meanings, crops and the sounds' lengths are known by."""
         captions = [tuple(texts) for texts in self.captions]
-        return digest_of((captions, list(self.meanings), self.crops), self.cache.lengths)
+        return source_digest((captions, list(self.meanings), self.crops), self.cache.lengths)
 
     def draw(self, rng: np.random.Generator, size: int, share: slice = ALL) -> Batch:
         """Return the pairs ``share`` of a batch of ``size``; only their sounds are read."""
