@@ -6,14 +6,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors.torch import load_file
 
 from tests import warm
-from tests.conftest import tone
+from tests.trainer.conftest import write_set
 from trainer.cli import main
 
 PROGRAM = Path(__file__).with_name("fit_without_dropout.py")
@@ -29,14 +27,8 @@ OPTIONS = (
 def manifest(tmp_path: Path) -> Path:
     """Twelve sounds under four captions, and one that is missing."""
     path = tmp_path / "set" / "manifest.csv"
-    path.parent.mkdir()
-    random = np.random.default_rng(0)
-    rows = ["path,caption"]
-    for number in range(12):
-        samples = tone(200 * 2 ** (number % 4), 0.4) + random.normal(0, 0.01, 12800)
-        soundfile.write(path.parent / f"{number}.wav", samples * 0.5, 32000)
-        rows.append(f"{number}.wav,{['a door', 'a bell', 'wind', 'rain'][number % 4]}")
-    path.write_text("\n".join([*rows, "gone.wav,a dog"]), encoding="utf-8")
+    rows = [*write_set(path.parent, 12), "gone.wav,a dog"]
+    path.write_text("\n".join(rows), encoding="utf-8")
     return path
 
 
