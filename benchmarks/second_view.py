@@ -1,6 +1,6 @@
 """What is the second view worth, and how much should it weigh?
 
-``python -m benchmarks.second_view --match RUN --tags RUN --spectra CACHE --student TOWER`` joins
+``python -m benchmarks.second_view --match RUN... --tags RUN --spectra CACHE --student TOWER`` joins
 what a match run and a tags run left at several weights w, for the teacher's tower and for the
 compact one: R@1 and R@5 on esc50_dev among the 50 names of ESC-50 and on kitchen20_dev among its
 20, R@1 and mAP@10 of valid's labels, all by distance; texts are asked as searches ask them.
@@ -60,7 +60,9 @@ def figures(model: MatchModel, captioner: Captioner, heard: dict[str, Tensor]) -
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--match", type=Path, required=True)
+    parser.add_argument("--match", type=Path, nargs="+", required=True)
+    parser.add_argument("--start", type=Path, help="as of `soundsift train export`")
+    parser.add_argument("--start-share", type=float, default=0.5)
     parser.add_argument("--tags", type=Path, required=True)
     parser.add_argument("--spectra", type=Path, required=True, help="cache of the train splits")
     parser.add_argument("--student", type=Path, required=True)
@@ -68,7 +70,8 @@ def main() -> None:
     set_threads()
     data, encoder = data_folder(), text_encoder(None)
     _, tokenizer, _ = load_text_encoder(encoder)
-    model, views = matched(options.match).eval(), read_views(options.tags)
+    left = (options.match, None, options.start, options.start_share)
+    model, views = matched(*left).eval(), read_views(options.tags)
     bank = reference_texts(data, read_tag_names(data))
     captions = Captioner(model, tokenizer).features(bank)
     rows: list[dict[str, object]] = []
@@ -78,7 +81,7 @@ def main() -> None:
     }
     for name, tower in towers.items():
         sounds = clip_features(tower, caches.load(options.spectra))
-        listener = Listener(matched(options.match).eval())
+        listener = Listener(matched(*left).eval())
         listener.model.audio_tower = tower
         heard = {
             split: hear(

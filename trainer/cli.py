@@ -171,7 +171,11 @@ def _parser() -> argparse.ArgumentParser:
     _add_tags(command("tags", "learn what sounds and captions say about tags"))
     export = command("export", "make a model folder")
     export.add_argument("model", type=Path, help="the model folder to write")
-    export.add_argument("--match", type=Path, required=True, help="folder of the match run")
+    export.add_argument(
+        "--match", type=Path, nargs="+", required=True, help="folders of match runs: their average"
+    )
+    export.add_argument("--start", type=Path, help="the model that they began with counts, too")
+    export.add_argument("--start-share", type=float, default=0.5, help="how much it counts")
     export.add_argument("--spectra", type=Path, required=True, help="cache of the train split")
     export.add_argument("--more", type=Path, nargs="*", default=[], help="caches without labels")
     export.add_argument(
@@ -240,6 +244,11 @@ def _add_match(match: argparse.ArgumentParser) -> None:
     match.add_argument("--steps", type=int)
     match.add_argument("--tower-steps", type=int, help="last steps, with a free text tower")
     match.add_argument("--text-encoder", type=Path, help="folder of a BERT-class encoder")
+    match.add_argument("--start", type=Path, help="a model to go on from")
+    match.add_argument("--head-rate", type=float, default=1e-3, help="the heads' highest rate")
+    match.add_argument(
+        "--caption-share", type=float, default=0.35, help="share of tagged captions in a batch"
+    )
     match.add_argument("--seed", type=int, default=1)
     match.add_argument("--device", default="cpu", help="cpu or cuda")
     match.add_argument("--teacher", type=Path, help="checkpoint (default: in the data folder)")

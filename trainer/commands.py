@@ -16,7 +16,7 @@ from engine.models.bounds import is_plain_name
 from engine.models.catalog import find_model, models
 from engine.models.folder import write_model
 from engine.models.foreign import load_text_encoder
-from engine.models.match_model import Captioner, MatchModel
+from engine.models.match_model import Captioner
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.paths import data_folder, default_library, installed_models
 from engine.progress import Cancelled, Progress
@@ -28,13 +28,13 @@ from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
-from trainer.loop.config import RunConfig
+from trainer.loop.config import Rates, RunConfig
 from trainer.loop.parallel import alike, check_device
 from trainer.loop.run import Run, reporting
 from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs
-from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, check_numbers
+from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers
 from trainer.recipes.distil import DistillConfig, Distiller
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.export import (
@@ -48,7 +48,7 @@ from trainer.recipes.export import (
 )
 from trainer.recipes.fit import fit_model
 from trainer.recipes.fit_config import read_config
-from trainer.recipes.match import matched, tagged_pairs
+from trainer.recipes.match import beginning, matched, tagged_pairs
 from trainer.recipes.personal import PersonalConfig, train_personal
 from trainer.recipes.personal_model import write_personal
 from trainer.recipes.tags import joined, learn_views, read_views
@@ -66,6 +66,8 @@ _MATCH_BOUNDS = {
     "steps": COUNT,
     "tower_steps": NOT_NEGATIVE,
     "seed": NOT_NEGATIVE,
+    "head_rate": NOT_NEGATIVE,
+    "caption_share": SHARE,
 }
 _SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 
@@ -158,20 +160,21 @@ def match(options: argparse.Namespace) -> None:
     check_device(options.device)
     check_numbers(vars(options), _MATCH_BOUNDS)
     set_threads(options.threads)
-    text, tokenizer, weights = load_text_encoder(text_encoder(options.text_encoder))
-    spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
+    model, tokenizer = beginning(options.start, text_encoder(options.text_encoder))
     pairs = tagged_pairs(
         options.data,
         (options.spectra, *options.more),
         _teacher(options),
         None if options.student is None else load_student(options.student),
+        options.caption_share,
     )
-    model = MatchModel(spec)
-    model.text_tower.load_state_dict(weights)
     objective = ObjectiveConfig(
         options.loss, options.epsilon, options.mass, squared=options.squared
     )
-    config = RunConfig(objective=objective, seed=options.seed)
+    rates = replace(Rates(), heads=options.head_rate)
+    config = RunConfig(objective=objective, rates=rates, seed=options.seed)
+    if options.start is not None:
+        config = replace(config, init_seed=0)  # every seed goes on from the same weights
     if options.steps is not None:
         config = replace(config, steps=options.steps)
     if options.tower_steps is not None:
@@ -194,7 +197,7 @@ def distil(options: argparse.Namespace) -> None:
         DistillConfig(minutes=options.minutes, peak_rate=options.rate),
         FrontEnd(),
         options.device,
-        None if options.match is None else matched(options.match),
+        None if options.match is None else matched([options.match]),
         None if options.start is None else load_student(options.start),
     )
     if run.progress == 1.0:
@@ -232,11 +235,11 @@ def distil(options: argparse.Namespace) -> None:
 def tags(options: argparse.Namespace) -> None:
     """Learn the second view: of captions from captions alone, of sounds from the teacher."""
     set_threads(options.threads)
-    text, tokenizer, _ = load_text_encoder(text_encoder(options.text_encoder))
     teacher = _teacher(options)
     student = None if options.student is None else load_student(options.student)
+    text, tokenizer, _ = load_text_encoder(text_encoder(options.text_encoder))
     spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
-    model = matched(options.match, spec)
+    model = matched([options.match], spec)
     with options.watch() as control:
         learn_views(
             options.folder,
@@ -249,7 +252,7 @@ def tags(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Make a calibrated model folder."""
-    check_numbers(vars(options), {"tag_weight": POSITIVE})
+    check_numbers(vars(options), {"tag_weight": POSITIVE, "start_share": SHARE})
     set_threads(options.threads)
     student = None if options.student is None else load_student(options.student)
     tower = _teacher(options) if student is None else student
@@ -262,7 +265,7 @@ def export(options: argparse.Namespace) -> None:
         licences=LICENCES[name],
         exemplars=EXEMPLARS,
     )
-    model = matched(options.match, spec)
+    model = matched(options.match, spec, options.start, options.start_share)
     pool = clip_features(tower, caches.load(options.spectra))
     more = [clip_features(tower, caches.load(path)) for path in options.more]
     sounds, texts = torch.cat([pool, *more]), text_encoder(options.text_encoder)

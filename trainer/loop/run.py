@@ -338,7 +338,7 @@ class Run:
             self._log.cut(0)
             for path in self.folder.glob("best-*.safetensors"):
                 path.unlink()
-        self.started_from = _digest(self.model)
+        self.started_from = digest_of(self.model)
         self.embedder.freeze(self.source.texts)
         fitted = not bool((self.model.audio_head.deviation == 1).all())
         if self.config.standardise and not fitted:
@@ -399,7 +399,7 @@ def _raised(watch: Callable[[int, float], None], step: int, loss: float) -> Base
     return None
 
 
-def _digest(model: nn.Module) -> str:
+def digest_of(model: nn.Module) -> str:
     """Return what a model's weights are known by, before its heads are fitted to features."""
     found = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):

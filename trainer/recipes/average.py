@@ -85,13 +85,19 @@ def average_runs(
     tell(event)
 
 
-def averaged(weights: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
-    """Return the mean of several runs' weights; what only counts is the first run's."""
+def averaged(
+    weights: Sequence[dict[str, Tensor]], shares: Sequence[float] = ()
+) -> dict[str, Tensor]:
+    """Return the mean of several runs' weights; what only counts is the first run's.
+
+    :param shares: of each run, which sum to 1 (by default alike).
+    """
     found = {}
+    shares = shares or [1.0 / len(weights)] * len(weights)
     for name, first in weights[0].items():
         if first.is_floating_point():
-            total = torch.stack([own[name].double() for own in weights]).mean(0)
-            found[name] = total.to(first.dtype)
+            parts = [p * own[name].double() for p, own in zip(shares, weights, strict=True)]
+            found[name] = torch.stack(parts).sum(0).to(first.dtype)
         else:
             found[name] = first
     return found
