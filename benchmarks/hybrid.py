@@ -45,11 +45,13 @@ def fill(
 ) -> None:
     """Put sounds of one window each into a library; they last 5 s unless told otherwise."""
     from engine.index.mapping import map_features
+    from engine.models.bank import Bank
     from engine.models.match_model import load_model
 
     adopt_model(library, model, Control())
-    bank = library.setting("bank_potentials") or b""
-    mapped, potentials = map_features(load_model(model, ("audio",)), vectors, bank)
+    loaded = load_model(model, ("audio",))
+    bank = Bank.stored(loaded, library.setting)
+    mapped, potentials = map_features(loaded, vectors, bank)
     library.put_sounds(
         [
             (

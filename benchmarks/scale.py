@@ -20,6 +20,7 @@ import numpy as np
 
 from benchmarks.report import report
 from benchmarks.synthetic import blocks, fill, vocabulary
+from engine.models.bank import Bank
 from engine.models.catalog import find_model
 from engine.models.match_model import load_captioner, load_model
 from engine.models.spec import read_spec
@@ -152,11 +153,10 @@ def write_vectors(folder: Path, n: int) -> None:
     """Write a cache of ``n`` vectors; beyond 10⁶ they repeat, each time moved a little."""
     folder.mkdir()
     model = load_model(find_model("default"))
-    potentials = model.bank_potentials.numpy().astype(np.float32).tobytes()
     random = np.random.default_rng(3)
     distinct = min(n, WHOLE_UP_TO)
     with (folder / "vectors.f16").open("wb") as file, (folder / "potentials.f32").open("wb") as f:
-        for _, _, vectors, own in blocks(model, potentials, distinct):
+        for _, _, vectors, own in blocks(model, Bank.of(model), distinct):
             for _ in range(n // distinct):
                 moved = vectors + random.normal(0, 0.02, vectors.shape).astype(np.float16)
                 file.write((vectors if n == distinct else moved).astype(np.float16).tobytes())

@@ -15,6 +15,7 @@ from sqlalchemy import insert, text
 
 from engine.index.mapping import adopt_model, map_features
 from engine.metadata.ucs_names import categories
+from engine.models.bank import Bank
 from engine.models.match_model import MatchModel, load_model
 from engine.progress import Control
 from engine.store import Library, tables
@@ -39,12 +40,12 @@ def mixtures(model: MatchModel, count: int, seed: int) -> np.ndarray:
 
 
 def blocks(
-    model: MatchModel, potentials: bytes, count: int
+    model: MatchModel, bank: Bank, count: int
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
     """Yield (first number, features, vectors, potentials), all but potentials float16."""
     for start in range(0, count, _BLOCK):
         features = mixtures(model, min(_BLOCK, count - start), start).astype(np.float16)
-        vectors, own = map_features(model, features, potentials)
+        vectors, own = map_features(model, features, bank)
         yield start, features, vectors, own
 
 
@@ -52,9 +53,9 @@ def fill(library: Library, model_folder: Path, count: int) -> None:
     """Fill an empty library with ``count`` sounds of one window each."""
     adopt_model(library, model_folder, Control())
     model, words = load_model(model_folder), vocabulary()
-    potentials = library.setting("bank_potentials") or b""
+    bank = Bank.stored(model, library.setting)
     random = np.random.default_rng(1)
-    for start, features, vectors, own in blocks(model, potentials, count):
+    for start, features, vectors, own in blocks(model, bank, count):
         picked = np.minimum(random.zipf(1.3, (len(features), 3)) - 1, len(words) - 1)
         names = ["_".join(words[i] for i in row) for row in picked]
         numbers = range(start + 1, start + len(features) + 1)

@@ -17,9 +17,9 @@ import numpy as np
 
 from benchmarks.report import report
 from benchmarks.tagging.stage import Stage, load_split, mapped_clips, result_name, stage
-from engine.metadata.ucs_names import categories
+from engine.metadata.ucs_names import categories, plain_name
 from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
-from engine.tags.taxonomy import SENTENCE, Label, Taxonomy, plain_name, ucs
+from engine.tags.taxonomy import SENTENCE, Label, Taxonomy, ucs
 
 EPSILONS = (1.0, 2.0, 4.0, 6.0)
 Texts = list[tuple[str, float]]

@@ -19,8 +19,9 @@ from engine.errors import AudioError, BusyError, InputError, LibraryError
 from engine.index.drives import is_away, note_drives, refuse_vanished
 from engine.index.headers import read_headers
 from engine.index.hear import hear, to_hear
-from engine.index.mapping import adopt_model, refresh_potentials
+from engine.index.mapping import adopt_model
 from engine.index.moves import follow_moves
+from engine.index.own_words import refresh_bank
 from engine.index.scan import FoundFile, difference, roots_of, scan
 from engine.log import logger, named
 from engine.paths import is_under, spelled_out
@@ -97,7 +98,7 @@ def index_folders(
         refused += _read(library, to_read, roots, control, threads)
         waiting = to_hear(library, roots)
         heard = hear(library, model_folder, waiting, roots, control, threads)
-        refresh_potentials(library, model_folder, control)
+        refresh_bank(library, model_folder, control)
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
         remark = keep_copy(library.path, control) if changed else ""
         same = {file.path for file in (*plan.unchanged, *plan.to_describe)}
@@ -131,6 +132,7 @@ def use_model(library: Library, model_folder: Path, control: Control) -> bool:
     """
     with _alone(library):
         adopt_model(library, model_folder, control)
+        refresh_bank(library, model_folder, control)
     counts = library.statistics()
     return counts.embedded == counts.sounds
 

@@ -22,6 +22,7 @@ from engine.store.windows import put_heard
 from engine.store.words import search_words
 
 if TYPE_CHECKING:
+    from engine.models.bank import Bank
     from engine.models.match_model import Listener
 
 _log = logger(__name__)
@@ -72,6 +73,7 @@ def hear(
     """
     if not waiting:
         return Heard(0, 0, 0.0)
+    from engine.models.bank import Bank
     from engine.models.match_model import load_listener
     from engine.models.precision import in_best_precision
 
@@ -79,7 +81,8 @@ def hear(
     listener = load_listener(model_folder)
     if len(waiting) >= _WORTH_MEASURING:
         listener = in_best_precision(listener)
-    batch = _Batch(library, listener, {Path(path): sound for path, sound in waiting}, roots)
+    bank = Bank.stored(listener.model, library.setting)
+    batch = _Batch(library, listener, {Path(path): sound for path, sound in waiting}, roots, bank)
     paths = [Path(path) for path, _ in waiting]
     starts_s = {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s}
     try:
@@ -101,10 +104,11 @@ class _Batch:
         listener: Listener,
         sounds: dict[Path, Known],
         roots: Sequence[str],
+        bank: Bank,
     ) -> None:
         self._library, self._listener = library, listener
         self._sounds, self._roots = sounds, roots
-        self._potentials = library.setting("bank_potentials") or b""
+        self._bank = bank
         self._heard: list[HeardPart] = []
         self._skipped: list[Skipped] = []
         self._since = time.monotonic()
@@ -116,7 +120,7 @@ class _Batch:
         if isinstance(heard, AudioError):
             self._refuse(path, heard)
         else:
-            stored = windows_of(self._listener, heard, self._potentials)
+            stored = windows_of(self._listener, heard, self._bank)
             finished = bool(heard.content_hash)
             self._heard.append(
                 HeardPart(

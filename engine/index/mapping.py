@@ -1,13 +1,16 @@
 """From features to what is ranked: mapped vectors and potentials, and changes of model.
 
 Settings of a library: ``model_folder`` (how its model is found), ``model_name``,
-``model_id``, ``audio_id`` (what made its features), ``bank_potentials`` (float32) and
-``solved_windows`` (how many windows they were solved for).
+``model_id``, ``audio_id`` (what made its features), ``bank_potentials`` (float32),
+``solved_windows`` (how many windows they were solved for), ``own_texts`` (one a line, what the
+library's own words were then) and ``own_vectors`` (float16, those words as mapped vectors; empty
+where the bank is the model's).
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,11 +22,18 @@ from engine.models.spec import ModelSpec, read_spec
 from engine.models.trial import ensure_tried
 from engine.progress import Control, Progress
 from engine.store import Library, StoredWindow
-from engine.store.windows import forget_windows, remap_windows, sample_features, window_rows
+from engine.store.windows import (
+    forget_windows,
+    rate_windows,
+    remap_windows,
+    sample_windows,
+    window_rows,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.models.bank import Bank
     from engine.models.match_model import Listener, MatchModel
 
 FEWEST_TO_SOLVE = 1000  # windows; a smaller library keeps the model's own potentials
@@ -32,11 +42,11 @@ _GROWTH = 0.1  # share of new or lost windows that asks for a new solution
 _CHUNK = 20000
 
 
-def windows_of(listener: Listener, heard: HeardFile, bank_potentials: bytes) -> list[StoredWindow]:
+def windows_of(listener: Listener, heard: HeardFile, bank: Bank) -> list[StoredWindow]:
     """Return the windows of a heard file as they are stored."""
     if not heard.times_s:
         return []
-    vectors, potentials = map_features(listener.model, heard.features, bank_potentials)
+    vectors, potentials = map_features(listener.model, heard.features, bank)
     features = heard.features.astype(np.float16)
     return [
         StoredWindow(start, end, feature.tobytes(), vector.tobytes(), float(potential))
@@ -47,23 +57,17 @@ def windows_of(listener: Listener, heard: HeardFile, bank_potentials: bytes) -> 
 
 
 def map_features(
-    model: MatchModel, features: np.ndarray, bank_potentials: bytes
+    model: MatchModel, features: np.ndarray, bank: Bank
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return float16 mapped vectors (n, rank) and potentials (n,) of features (n, 384)."""
     import torch
-
-    from engine.transport import library_potential
 
     with torch.inference_mode():
         # Features are stored as float16: mapping what is stored gives, now and later, the same.
         stored = torch.from_numpy(features.astype(np.float16).astype(np.float32))
         u = model.map_features(stored)
-        g = torch.from_numpy(np.frombuffer(bank_potentials, np.float32).copy())
-        parts = [
-            library_potential(_bank_cost(model, part), g, model.spec.ranking.epsilon)
-            for part in torch.split(u, _CHUNK // 4)
-        ]
-    return u.numpy().astype(np.float16), torch.cat(parts).numpy()
+        potentials = bank(u)
+    return u.numpy().astype(np.float16), potentials.numpy()
 
 
 def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
@@ -88,49 +92,79 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
     model = load_model(model_folder, ("audio",))
     settings = _settings_for(spec, model, model_folder)
     if library.setting("audio_id") in (None, spec.audio_id.encode()):
-        if library.statistics().windows >= FEWEST_TO_SOLVE:
-            settings |= _solved(library, model, control)
-        _remap(library, model, settings, control)
+        from engine.models.bank import Bank
+
+        bank = Bank.of(model)
+        if is_large(library):
+            bank, solved = solve(library, model, bank, control)
+            settings |= solved
+        _remap(library, model, bank, settings, control)
     else:
         forget_windows(library, settings)
 
 
-def refresh_potentials(library: Library, model_folder: Path, control: Control) -> None:
-    """Solve the bank's potentials for this library, if it has grown or shrunk enough."""
-    windows = library.statistics().windows
-    solved = int(library.setting("solved_windows") or b"0")
-    if windows < FEWEST_TO_SOLVE or abs(windows - solved) <= _GROWTH * solved:
-        return
-    from engine.models.match_model import load_model
-
-    model = load_model(model_folder, ("audio",))
-    _remap(library, model, _solved(library, model, control), control)
-
-
-def _solved(library: Library, model: MatchModel, control: Control) -> dict[str, bytes]:
-    """Return the settings that hold the bank's potentials for this library's windows."""
+def solve(
+    library: Library, model: MatchModel, bank: Bank, control: Control
+) -> tuple[Bank, dict[str, bytes]]:
+    """Return a bank with potentials solved for this library's windows, and the settings to keep."""
     import torch
 
     from engine.transport import bank_potentials
 
     control.report(Progress("solving potentials", 0))
-    sample = np.frombuffer(sample_features(library, _SAMPLE), np.float16).astype(np.float32)
+    u = mapped_sample(library, model)[1]
+    epsilon = bank.ranking.epsilon
     with torch.inference_mode():
-        u = model.map_features(torch.from_numpy(sample.reshape(-1, model.spec.features)))
-        solved = bank_potentials(
-            _bank_cost(model, u.half().float()),
-            model.spec.ranking.epsilon,
-            tolerance=1e-3,
-            max_iterations=100,
-        )
-    return {
-        "bank_potentials": solved.g.numpy().astype(np.float32).tobytes(),
+        found = bank_potentials(bank.cost(u), epsilon, tolerance=1e-3, max_iterations=100)
+    settings = {
+        "bank_potentials": found.g.numpy().astype(np.float32).tobytes(),
         "solved_windows": str(library.statistics().windows).encode(),
     }
+    return replace(bank, potentials=found.g), settings
+
+
+def mapped_sample(library: Library, model: MatchModel) -> tuple[list[int], Tensor]:
+    """Return sound ids (n,) and mapped vectors (n, rank), as stored, of a sample of windows."""
+    import torch
+
+    rows = sample_windows(library, _SAMPLE)
+    stored = np.frombuffer(b"".join(features for _, features in rows), np.float16)
+    features = stored.reshape(-1, model.spec.features).astype(np.float32)
+    with torch.inference_mode():
+        u = model.map_features(torch.from_numpy(features)).half().float()
+    return [sound for sound, _ in rows], u
+
+
+def is_large(library: Library) -> bool:
+    """Return whether a library has enough windows to solve potentials for it."""
+    return library.statistics().windows >= FEWEST_TO_SOLVE
+
+
+def has_grown(library: Library) -> bool:
+    """Return whether the library grew or shrank enough to solve potentials anew."""
+    solved = int(library.setting("solved_windows") or b"0")
+    return abs(library.statistics().windows - solved) > _GROWTH * solved
+
+
+def rate(library: Library, bank: Bank, settings: dict[str, bytes], control: Control) -> None:
+    """Give every window its potential under another bank, and write the settings with them."""
+    import torch
+
+    rows = window_rows(library, "id", "vector", present=False)
+    changed: list[tuple[int, float]] = []
+    for start in range(0, len(rows), _CHUNK):
+        control.report(Progress("rating", start, len(rows)))
+        part = rows[start : start + _CHUNK]
+        vectors = np.frombuffer(b"".join(row.vector for row in part), np.float16)
+        with torch.inference_mode():
+            u = torch.from_numpy(vectors.reshape(len(part), -1).astype(np.float32))
+            potentials = bank(u).tolist()
+        changed += zip((row.id for row in part), potentials, strict=True)
+    rate_windows(library, changed, settings)
 
 
 def _remap(
-    library: Library, model: MatchModel, settings: dict[str, bytes], control: Control
+    library: Library, model: MatchModel, bank: Bank, settings: dict[str, bytes], control: Control
 ) -> None:
     """Map every stored feature anew, and write vectors, potentials and settings together."""
     rows = window_rows(library, "id", "features", present=False)
@@ -140,18 +174,12 @@ def _remap(
         part = rows[start : start + _CHUNK]
         features = np.frombuffer(b"".join(row.features for row in part), np.float16)
         features = features.reshape(len(part), -1).astype(np.float32)
-        vectors, potentials = map_features(model, features, settings["bank_potentials"])
+        vectors, potentials = map_features(model, features, bank)
         changed += [
             (row.id, vector.tobytes(), float(potential))
             for row, vector, potential in zip(part, vectors, potentials, strict=True)
         ]
     remap_windows(library, changed, settings)
-
-
-def _bank_cost(model: MatchModel, u: Tensor) -> Tensor:
-    from engine.transport import mahalanobis_cost
-
-    return mahalanobis_cost(u, model.bank_vectors) / model.spec.ranking.cost_scale
 
 
 def _how_to_find(folder: Path) -> bytes:
@@ -168,4 +196,6 @@ def _settings_for(spec: ModelSpec, model: MatchModel, folder: Path) -> dict[str,
         "audio_id": spec.audio_id.encode(),
         "bank_potentials": model.bank_potentials.numpy().astype(np.float32).tobytes(),
         "solved_windows": b"0",
+        "own_texts": b"",
+        "own_vectors": b"",
     }

@@ -9,6 +9,8 @@ from functools import cache
 
 from engine.paths import assets
 
+_BARE = frozenset({"MISC", "GENERAL"})  # subcategories that add nothing to their category
+
 
 @dataclass(frozen=True)
 class UcsCategory:
@@ -62,6 +64,19 @@ def category_of_tag(tag: str) -> UcsCategory | None:
     """Return the category whose CatID a tag is, letter by letter: ``rain`` is a word, not RAIN."""
     category = categories().get(tag.lower())
     return category if category is not None and category.id == tag else None
+
+
+def plain_name(category: UcsCategory) -> str:
+    """Return a UCS category as a phrase, such as ``doors wood``."""
+    bare = category.subcategory in _BARE
+    name = category.category if bare else f"{category.category} {category.subcategory}"
+    return name.lower().replace(" & ", " and ")
+
+
+def caption_of_tag(tag: str) -> str:
+    """Return a tag as words that a model can learn from: a CatID by its name."""
+    category = category_of_tag(tag)
+    return tag if category is None else plain_name(category)
 
 
 def category_of_sound(tags: Iterable[str], said: str | None) -> UcsCategory | None:

@@ -205,6 +205,7 @@ BOUNDS: dict[str, dict[str, Rule]] = {
         "audio_query_potential": Number(-1e6, 1e6),
         "divider": Number(0, 1),
         "familiar": Number(0, 1),
+        "own_blend": Number(0, 1),
     },
 }
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from engine.models.bank import Bank
 from engine.models.match_model import MatchModel
 from engine.models.spec import Ranking
-from engine.transport import library_potential, mahalanobis_cost
+from engine.transport import mahalanobis_cost
 
 _BEST = 5
-_AT_ONCE = 64  # exemplars whose costs to the bank are held in memory
 
 
 @dataclass(frozen=True)
@@ -28,17 +28,12 @@ class Familiar:
     ranking: Ranking
 
     @classmethod
-    def of(cls, model: MatchModel, bank_potentials: Tensor | None = None) -> Familiar:
-        """Return those of a model, under the potentials of its bank or of a library's."""
-        ranking = model.spec.ranking
+    def of(cls, model: MatchModel, bank: Bank | None = None) -> Familiar:
+        """Return those of a model, under its bank or a library's."""
+        bank = bank or Bank.of(model)
         with torch.no_grad():
             vectors = model.map_features(model.exemplars)
-            g = model.bank_potentials if bank_potentials is None else bank_potentials
-            potentials = [torch.zeros(0)]
-            for part in torch.split(vectors, _AT_ONCE):
-                cost = mahalanobis_cost(part, model.bank_vectors) / ranking.cost_scale
-                potentials.append(library_potential(cost, g, ranking.epsilon))
-            return cls(vectors, torch.cat(potentials), ranking)
+            return cls(vectors, bank(vectors), bank.ranking)
 
     def __call__(self, queries: Tensor) -> Tensor:
         """Return (m,) what familiarity takes off the score ε s of queries (m, rank).

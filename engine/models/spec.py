@@ -12,7 +12,7 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -101,14 +101,18 @@ class TextEncoderSpec:
         return _without_unused(self, _LATER_TEXT)
 
 
+Setting = Callable[[str], bytes | None]  # of a library, by its name
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Numbers that turn costs into scores (docs/retrieval.md).
 
     ``epsilon`` and the query potentials (of texts and of sounds) are in units of the cost,
-    the distance of mapped vectors divided by ``cost_scale``; ``blend`` is λ; results whose
-    evidence e has σ(e) below ``divider`` are weak.  ``familiar`` is the share of a query's match
-    with sounds in general that its strength is relieved of (:mod:`engine.models.familiar`).
+    the distance of mapped vectors divided by ``cost_scale``; ``blend`` is λ against the model's
+    bank, ``own_blend`` where a library's own words are the bank; results whose evidence e has
+    σ(e) below ``divider`` are weak.  ``familiar`` is the share of a query's match with sounds in
+    general that its strength is relieved of (:mod:`engine.models.familiar`).
     """
 
     epsilon: float = 0.05
@@ -118,6 +122,7 @@ class Ranking:
     audio_query_potential: float = 0.0
     divider: float = 0.5
     familiar: float = 0.0
+    own_blend: float = 0.0
 
     @property
     def strength_blend(self) -> float:
@@ -203,6 +208,16 @@ def _without_unused(part: FrontEnd | TextEncoderSpec, later: Sequence[str]) -> d
         f.name for f in fields(part) if f.name in later and getattr(part, f.name) == f.default
     }
     return {name: value for name, value in asdict(part).items() if name not in unused}
+
+
+def own_ranking(spec: ModelSpec) -> Ranking:
+    """Return how a model ranks where a library's own words are the bank."""
+    return replace(spec.ranking, blend=spec.ranking.own_blend)
+
+
+def library_ranking(spec: ModelSpec, setting: Setting) -> Ranking:
+    """Return how a library is ranked, which depends on what its bank is."""
+    return own_ranking(spec) if setting("own_vectors") else spec.ranking
 
 
 def write_spec(spec: ModelSpec, folder: Path) -> None:

@@ -176,7 +176,7 @@ def _pairs(
     library: Library, searcher: Searcher, cues: Sequence[Cue], rules: CueRules
 ) -> tuple[Pairs, np.ndarray]:
     """Return every cue's best windows with gains, and their strengths."""
-    nearest, ranking = searcher.nearest, searcher.spec.ranking
+    nearest, ranking = searcher.nearest, searcher.ranking
     windows = nearest.windows
     queries = searcher.query_vectors([cue.text for cue in cues])
     demand = len(cues) * rules.alternates

@@ -47,10 +47,10 @@ def explain(searcher: Searcher, answer: Answer, sound_id: int) -> tuple[Moment, 
         return ()
     windows = nearest.windows
     cost = nearest.costs(asked.vectors, rows)
-    scores = sound_scores(cost, windows.potentials[rows], searcher.spec.ranking)
+    scores = sound_scores(cost, windows.potentials[rows], searcher.ranking)
     if asked.named is not None:
         scores = scores + words_bonus(asked.named.weights_of(ids), asked.named.whole)
-    strengths = strengths_of(scores + np.float32(asked.zero), searcher.spec.ranking)
+    strengths = strengths_of(scores + np.float32(asked.zero), searcher.ranking)
     times = zip(windows.starts_s[rows], windows.ends_s[rows], strengths, strict=True)
     return tuple(Moment(*map(float, moment)) for moment in sorted(times))
 
@@ -63,15 +63,15 @@ class Bank:
     """
 
     def __init__(self, library: Library, model_folder: Path) -> None:
+        from engine.models.bank import Bank
         from engine.models.match_model import load_model
 
         model = load_model(model_folder, ())
         self._texts, self._ranking = model.spec.bank, model.spec.ranking
         self._vectors: Floats = model.bank_vectors.numpy()
-        stored = library.setting("bank_potentials")
-        solved = np.frombuffer(stored, np.float32) if stored else None
-        own: Floats = model.bank_potentials.numpy()
-        self._potentials = own if solved is None or len(solved) != len(own) else solved
+        own = bool(library.setting("own_vectors"))  # then the potentials stored are those of words
+        stored = None if own else library.setting("bank_potentials")
+        self._potentials: Floats = Bank.of(model, stored).potentials.numpy()
 
     def likenesses(self, nearest: Nearest, sound_id: int, count: int = 6) -> tuple[Likeness, ...]:
         """Return the texts that a sound is most like, best first; empty if it was not heard."""

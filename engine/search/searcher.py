@@ -15,7 +15,7 @@ import numpy as np
 
 from engine.errors import InputError, LibraryError
 from engine.log import logger
-from engine.models.spec import ModelSpec, read_spec
+from engine.models.spec import ModelSpec, library_ranking, read_spec
 from engine.paths import spelled_out
 from engine.search.answer import Answer, Match, Reading, count_strong
 from engine.search.grammar import Query, parse
@@ -66,7 +66,8 @@ class Searcher:
     def refresh(self) -> None:
         """See what was indexed since."""
         vectors = load_vectors(self._library, self.spec.rank)
-        self.nearest = Nearest(vectors, self.spec.ranking)
+        self.ranking = library_ranking(self.spec, self._library.setting)
+        self.nearest = Nearest(vectors, self.ranking)
         self.__dict__.pop("familiar", None)  # potentials may have been solved anew
 
     def search_text(self, text: str | Query, limit: int = 20) -> Answer:
@@ -173,7 +174,7 @@ class Searcher:
         """Return g_q (m,) of queries (m, rank), each on its own."""
         import torch
 
-        ranking = self.spec.ranking
+        ranking = self.ranking
         zero = ranking.audio_query_potential if sound else ranking.query_potential
         with one_thread():
             return zero - np.asarray(self.familiar(torch.from_numpy(queries)), np.float32)
@@ -181,16 +182,13 @@ class Searcher:
     @cached_property
     def familiar(self) -> Familiar:
         """Return the sounds in general that the model was made with."""
-        import torch
-
+        from engine.models.bank import Bank
         from engine.models.familiar import Familiar
         from engine.models.match_model import load_model
 
         has_text = "_captioner" in self.__dict__
         model = self._captioner.model if has_text else load_model(self._folder, ())
-        stored = self._library.setting("bank_potentials")
-        solved = torch.from_numpy(np.frombuffer(stored, np.float32).copy()) if stored else None
-        return Familiar.of(model, solved)
+        return Familiar.of(model, Bank.stored(model, self._library.setting))
 
     @cached_property
     def _captioner(self) -> Captioner:
@@ -230,7 +228,7 @@ class Searcher:
         fitting: Integers | None,
         named: KeywordHits | None,
     ) -> tuple[list[Match], Reading]:
-        windows, ranking = self.nearest.windows, self.spec.ranking
+        windows, ranking = self.nearest.windows, self.ranking
         among = None if fitting is None else _is_of(windows.sound_ids, fitting)
         rows = self._candidates(queries, limit, among)
         bonus = None
@@ -312,7 +310,7 @@ class Searcher:
                 words_share=1.0,
             )
             for place, (sound_id, worth, strength) in enumerate(
-                zip(ids, evidence, strengths_of(evidence, self.spec.ranking), strict=True)
+                zip(ids, evidence, strengths_of(evidence, self.ranking), strict=True)
             )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]

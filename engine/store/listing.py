@@ -77,6 +77,19 @@ def facets(library: Library) -> Facets:
     )
 
 
+def named_sounds(library: Library, most: int) -> list[tuple[int, str, str | None]]:
+    """Return id, path and description of present sounds by path, evenly spread if over ``most``."""
+    s = tables.sounds.c
+    there = s.state == PRESENT
+    with library.reading() as connection:
+        count = connection.scalar(select(func.count()).where(there)) or 0
+        place = func.row_number().over(order_by=s.path) - 1
+        ordered = select(s.id, s.path, s.description, place.label("place")).where(there).subquery()
+        chosen = select(ordered.c.id, ordered.c.path, ordered.c.description)
+        chosen = chosen.where(ordered.c.place % max(1, -(-count // most)) == 0)
+        return [(row.id, row.path, row.description) for row in connection.execute(chosen)]
+
+
 def files_of(library: Library, ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """Return size in bytes and time of change in nanoseconds of sounds' files, as last seen."""
     s = tables.sounds.c

@@ -45,8 +45,8 @@ def put_heard(library: Library, parts: Sequence[HeardPart]) -> None:
             connection.execute(delete(tables.skipped).where(tables.skipped.c.path == path), heard)
 
 
-def sample_features(library: Library, count: int) -> bytes:
-    """Return the features of ``count`` evenly spread windows, in an order set by content.
+def sample_windows(library: Library, count: int) -> list[tuple[int, bytes]]:
+    """Return sound ids and features of ``count`` evenly spread windows, in an order set by content.
 
     The order does not depend on when a sound was indexed, so that an interrupted run
     samples what an undisturbed one does.
@@ -58,11 +58,12 @@ def sample_features(library: Library, count: int) -> bytes:
         .where(tables.sounds.c.state == PRESENT)
         .order_by(tables.sounds.c.content_hash, tables.sounds.c.path, w.start_s)
     )
-    one = select(w.features).where(w.id == bindparam("window"))
+    one = select(w.sound_id, w.features).where(w.id == bindparam("window"))
     with library.reading() as connection:
         ids = list(connection.scalars(ordered))
         step = max(1, -(-len(ids) // count))
-        return b"".join(connection.execute(one, {"window": i}).scalar_one() for i in ids[::step])
+        rows = (connection.execute(one, {"window": i}).one() for i in ids[::step])
+        return [(row.sound_id, row.features) for row in rows]
 
 
 def remap_windows(
@@ -74,15 +75,32 @@ def remap_windows(
 
     The setting ``mapping`` becomes another one, which tells caches of vectors that all changed.
     """
-    statement = (
-        update(tables.windows)
-        .where(tables.windows.c.id == bindparam("window"))
-        .values(vector=bindparam("new_vector"), potential=bindparam("new_potential"))
-    )
+    new: dict[str, Any] = {
+        "vector": bindparam("new_vector"),
+        "potential": bindparam("new_potential"),
+    }
     values = [{"window": i, "new_vector": v, "new_potential": p} for i, v, p in rows]
+    _change_windows(library, new, values, settings)
+
+
+def rate_windows(
+    library: Library, rows: Iterable[tuple[int, float]], settings: Mapping[str, bytes]
+) -> None:
+    """Replace (id, potential) of windows, and settings; as :func:`remap_windows`."""
+    values = [{"window": i, "new_potential": p} for i, p in rows]
+    _change_windows(library, {"potential": bindparam("new_potential")}, values, settings)
+
+
+def _change_windows(
+    library: Library,
+    new: Mapping[str, Any],
+    values: list[dict[str, Any]],
+    settings: Mapping[str, bytes],
+) -> None:
+    statement = update(tables.windows).where(tables.windows.c.id == bindparam("window"))
     with library.writing() as connection:
         if values:
-            connection.execute(statement, values)
+            connection.execute(statement.values(**new), values)
         write_settings(connection, {**settings, "mapping": secrets.token_bytes(8)})
 
 

@@ -55,7 +55,7 @@ class LabelVectors:
             np.cumsum(counts) - counts,
             np.log(np.maximum(weights, _LEAST_WEIGHT)),
             searcher.query_potentials(vectors),
-            searcher.spec.ranking,
+            searcher.ranking,
         )
 
     def compare(

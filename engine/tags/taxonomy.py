@@ -16,13 +16,12 @@ from functools import cache
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.metadata.ucs_names import UcsCategory, categories, category_of_tag
+from engine.metadata.ucs_names import UcsCategory, categories, plain_name
 from engine.models.spec import SENTENCE as SENTENCE
 from engine.paths import assets
 
 _NAME_WEIGHT = 0.5  # of a UCS category's name beside each of its sounds
 _NOT_HEARD = frozenset({"ARCHIVED", "FOLEY"})  # say how a sound was made, not what it is
-_BARE = frozenset({"MISC", "GENERAL"})  # subcategories that add nothing to their category
 _COLUMNS: Mapping[str, Sequence[str]] = {
     "label": ("label", "name", "display_name", "tag"),
     "id": ("id", "mid", "catid"),
@@ -152,19 +151,6 @@ def _own_label(row: Mapping[str, str]) -> Label:
     share = 0.5 / len(others) if others else 0.0
     weights = (0.5 if others else 1.0, *(share for _ in others))
     return Label(row["id"], name, name, texts, weights, name, " ".join(others))
-
-
-def plain_name(category: UcsCategory) -> str:
-    """Return a UCS category as a phrase, such as ``doors wood``."""
-    bare = category.subcategory in _BARE
-    name = category.category if bare else f"{category.category} {category.subcategory}"
-    return name.lower().replace(" & ", " and ")
-
-
-def caption_of_tag(tag: str) -> str:
-    """Return a tag as words that a model can learn from: a CatID by its name."""
-    category = category_of_tag(tag)
-    return tag if category is None else plain_name(category)
 
 
 def _ucs_label(category: UcsCategory, sounds: Sequence[str]) -> Label:

@@ -8,11 +8,15 @@ from pathlib import Path
 
 from engine.metadata.read import category_in, is_described, names_itself, read_header
 from engine.metadata.renaming import Rename, fx_name, plan_renames
-from engine.metadata.ucs_names import UcsCategory, category_of_sound, category_of_tag
+from engine.metadata.ucs_names import (
+    UcsCategory,
+    category_of_sound,
+    category_of_tag,
+    plain_name,
+)
 from engine.metadata.write import SoundTags
 from engine.store import Header, Library, SoundRow
 from engine.store.tags import PERSON, TagRow
-from engine.tags.taxonomy import plain_name
 
 _KEYWORDS = ("keywords", "info.keywords", "ixml.keywords")
 _BETWEEN = re.compile(r"\s*[,;]\s*")

@@ -17,17 +17,15 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.metadata.captions import caption_of
+from engine.metadata.captions import captions_of
 from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
-from engine.tags.taxonomy import caption_of_tag
 from trainer.data.pairs import ALL, Batch, source_digest
 from trainer.data.recordings import recordings_of
 
 FEWEST_SOUNDS = 50
-_LONGEST_DESCRIPTION = 200  # characters
 
 
 @dataclass(frozen=True)
@@ -125,16 +123,9 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
     captions: dict[int, tuple[str, ...]] = {}
     for number, sound in enumerate(sounds):
         control.report(Progress("reading names", number, len(sounds)))
-        path = Path(sound.path)
-        texts = [", ".join(map(caption_of_tag, tags[sound.id]))] if sound.id in tags else []
-        written = sound.description
-        if written and written.isprintable():
-            texts.append(written[:_LONGEST_DESCRIPTION])
-        name = caption_of(path)
-        if name is not None:
-            texts.append(name)
+        texts = captions_of(Path(sound.path), sound.description, tags.get(sound.id, ()))
         if texts:
-            captions[sound.id] = tuple(dict.fromkeys(texts))
+            captions[sound.id] = texts
     rows = window_rows(library, "sound_id", "features")
     rows = [row for row in rows if row.sound_id in captions]
     heard = sorted({row.sound_id for row in rows})

@@ -171,7 +171,7 @@ def evaluate_retrieval(
     may say in a column ``meaning`` which captions mean the same.  The ranking ``library`` has
     no audio→text: a clip's own potential moves no text.
 
-    :param blend: λ of ``bank`` and ``library`` in [0, 1]; None takes the model's.
+    :param blend: λ of ``bank`` and ``library`` in [0, 1]; None takes the model's of each.
     :raises InputError: the manifest cannot be used, or λ is outside that range.
     """
     if blend is not None and not 0.0 <= blend <= 1.0:
@@ -186,6 +186,7 @@ def evaluate_retrieval(
     asked = torch.tensor([place[caption] for _, caption in rows])
     result: dict[str, Any] = {}
     ranking = listener.model.spec.ranking
+    own_blend = ranking.own_blend if blend is None else blend
     blend = ranking.blend if blend is None else blend
     for name, (to_audio, to_text) in protocols(listener, heard, vectors, blend).items():
         forward = recall_and_map(to_audio[asked], relevant.T[asked])
@@ -196,12 +197,12 @@ def evaluate_retrieval(
         }
     cost = mahalanobis_cost(vectors, heard.vectors) / ranking.cost_scale
     owner = owners(torch.cat([relevant, _meanings(manifest, captions)]))
-    to_audio = heard.best(library_scores(cost, owner, ranking.epsilon, blend))
+    to_audio = heard.best(library_scores(cost, owner, ranking.epsilon, own_blend))
     forward = recall_and_map(to_audio[asked], relevant.T[asked])
     result["library"] = {"text_to_audio": _at_ten(forward)}
     gap = modality_gap(heard.means(), _texts_of(relevant, unmapped))
     sizes = {"clips": len(heard.paths), "captions": len(rows), "distinct_captions": len(captions)}
-    return {**result, "blend": blend, "modality_gap": gap, **sizes}
+    return {**result, "blend": blend, "own_blend": own_blend, "modality_gap": gap, **sizes}
 
 
 def protocols(

@@ -26,6 +26,7 @@ from engine.transport import library_potential, mahalanobis_cost
 from trainer.data.manifest import LabelledClip
 from trainer.evaluation.metrics import recall_and_map
 from trainer.evaluation.protocols import Heard, hear, protocols
+from trainer.evaluation.rankings import library_scores, owners
 
 PROVENANCE = {
     "compact": "Audio tower trained from a random start by distillation; text tower "
@@ -126,13 +127,15 @@ class Calibration:
 
     ranking: Ranking
     map10_of_blend: dict[float, float]
+    map10_of_own_blend: dict[float, float]
     auroc: float
 
 
 def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> Calibration:
     """Choose λ and the strength's zero on labelled validation clips, and write them down.
 
-    λ is the least that gives nearly the best mAP@10 of text→audio under ``bank``.  The divider
+    λ is the least that gives nearly the best mAP@10 of text→audio, under ``bank`` and, where a
+    library's own words are the bank, under ``library``.  The divider
     stands where one in twenty searches without an answer passes: those for a label when the half
     of the clips that is nearest to it in meaning is taken away, and those for what nothing sounds
     like.  ``auroc`` says how well the former can be told from searches with an answer.  For
@@ -145,11 +148,14 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     familiar = replace(listener.model.spec.ranking, familiar=FAMILIAR)
     of_path = {clip.path: clip.merged for clip in clips}
     relevant = torch.tensor([[of_path[path] == label for label in labels] for path in heard.paths])
-    maps = {}
+    maps, own_maps = {}, {}
+    cost = mahalanobis_cost(texts, heard.vectors) / familiar.cost_scale
     for blend in BLENDS:
         to_audio, _ = protocols(listener, heard, texts, blend)["bank"]
         maps[blend] = recall_and_map(to_audio, relevant.T)["map"]
-    blend = least_good(maps)
+        by_words = library_scores(cost, owners(relevant), familiar.epsilon, blend)
+        own_maps[blend] = recall_and_map(heard.best(by_words), relevant.T)["map"]
+    blend, own_blend = least_good(maps), least_good(own_maps)
     kin, model = _kin(texts), listener.model
     model.spec = replace(model.spec, ranking=replace(familiar, blend=blend))
     with_class, without = _best_evidence(model, heard, texts, _some(kin, relevant.T))
@@ -163,13 +169,14 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     asked = (relevant.float() @ relevant.float().T).sum(1) > 1
     ranking = replace(
         model.spec.ranking,
+        own_blend=own_blend,
         query_potential=-float(mistaken.quantile(1 - MISTAKEN)),
         audio_query_potential=-_youden(alike[asked], unlike[asked]),
         divider=0.5,
     )
     write_spec(replace(model.spec, ranking=ranking), folder)
     auroc = float((with_class[:, None] > without[None, :]).double().mean())
-    return Calibration(ranking, maps, auroc)
+    return Calibration(ranking, maps, own_maps, auroc)
 
 
 def least_good(map10_of_blend: Mapping[float, float]) -> float:

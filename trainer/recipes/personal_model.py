@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from engine.errors import InputError
+from engine.models.bank import Bank
 from engine.models.drafts import draft_of
 from engine.models.familiar import Familiar
 from engine.models.folder import write_model
@@ -67,7 +68,7 @@ def _moved_ranking(
         to_bank = mahalanobis_cost(u, bank) / ranking.cost_scale
         g = bank_potentials(to_bank, ranking.epsilon, tolerance=1e-3, max_iterations=100).g
         f = library_potential(to_bank, g, ranking.epsilon)
-        familiar, queries = Familiar.of(m, g), captioner(texts)
+        familiar, queries = Familiar.of(m, Bank(bank, g, ranking)), captioner(texts)
         score = ranking.strength_blend * f - mahalanobis_cost(queries, u) / ranking.cost_scale
         by_text = score.amax(1) - familiar(queries)
         among = ranking.strength_blend * f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale

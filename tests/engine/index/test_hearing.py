@@ -263,7 +263,7 @@ def batch(library, tmp_path, monkeypatch):
     known = {Path(path): sound for path, sound in library.known([str(tmp_path)]).items()}
     stored = [StoredWindow(0.0, 1.0, b"f", b"v", 0.0)]
     monkeypatch.setattr(hear, "windows_of", lambda listener, heard, g: stored)
-    made = hear._Batch(library, None, known, [str(tmp_path)])
+    made = hear._Batch(library, None, known, [str(tmp_path)], None)
     return made, paths
 
 
@@ -347,9 +347,11 @@ def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_
         return iter([(paths[1], AudioError("1.wav is odd"))])
 
     monkeypatch.setattr(hear, "listen", listen_to)
-    monkeypatch.setattr("engine.models.match_model.load_listener", lambda folder: f"of {folder}")
+    ears = SimpleNamespace(model=None)
+    monkeypatch.setattr("engine.models.match_model.load_listener", lambda folder: ears)
+    monkeypatch.setattr("engine.models.bank.Bank.stored", lambda model, setting: None)
     done = hear.hear(library, Path("model"), waiting, [str(tmp_path)], Control(), 5)
     order = [paths[1], paths[0], paths[2]]
-    assert asked == [("of model", order, 5, {paths[1]: 5.0}, hear._PART_WINDOWS)]
+    assert asked == [(ears, order, 5, {paths[1]: 5.0}, hear._PART_WINDOWS)]
     assert done == hear.Heard(0, 1, 0.0)
     assert [row.path for row in library.skipped()] == [str(paths[1])]

@@ -12,14 +12,15 @@ from engine.index.listen import HeardFile
 from engine.index.mapping import (
     adopt_model,
     map_features,
-    refresh_potentials,
     windows_of,
 )
+from engine.index.own_words import refresh_bank
+from engine.models.bank import Bank
 from engine.models.match_model import load_model
 from engine.models.spec import read_spec
 from engine.progress import Cancelled, Control
 from engine.store import FileFacts, Library, StoredWindow
-from engine.store.windows import sample_features, window_rows
+from engine.store.windows import sample_windows, window_rows
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
 from tests.engine.index.test_away import put
 
@@ -40,26 +41,27 @@ def test_features_are_mapped_as_they_are_stored(model, monkeypatch):
     with torch.inference_mode():
         u = model.map_features(torch.from_numpy(features.astype(np.float16).astype(np.float32)))
         potentials = plain_potentials(model, u, torch.from_numpy(bank))
-    vectors, found = map_features(model, features, bank.tobytes())
+    vectors, found = map_features(model, features, Bank.of(model, bank.tobytes()))
     assert vectors.dtype == np.float16
     assert np.array_equal(vectors, u.numpy().astype(np.float16))
     assert np.allclose(found, potentials.numpy(), atol=1e-6)
-    monkeypatch.setattr(mapping, "_CHUNK", 16)  # four at a time
-    assert np.allclose(map_features(model, features, bank.tobytes())[1], found, atol=1e-6)
+    monkeypatch.setattr("engine.models.bank._AT_ONCE", 4)
+    own = Bank.of(model, bank.tobytes())
+    assert np.allclose(map_features(model, features, own)[1], found, atol=1e-6)
     heard = HeardFile(features[:2], ((0.0, 10.0), (5.0, 12.0)), "h", 12.0)
-    stored = windows_of(SimpleNamespace(model=model), heard, bank.tobytes())
+    stored = windows_of(SimpleNamespace(model=model), heard, own)
     assert [(w.start_s, w.end_s) for w in stored] == [(0.0, 10.0), (5.0, 12.0)]
     assert [w.features for w in stored] == [f.astype("<f2").tobytes() for f in features[:2]]
     assert [w.vector for w in stored] == [v.tobytes() for v in vectors[:2]]
     assert np.allclose([w.potential for w in stored], found[:2], atol=1e-6)
-    assert windows_of(None, HeardFile(features[:0], (), "h", 1.0), b"") == []
+    assert windows_of(None, HeardFile(features[:0], (), "h", 1.0), own) == []
 
 
 def fill(library: Library, count: int) -> None:
     random = np.random.default_rng(1)
     windows = [
         StoredWindow(
-            5.0 * n, 5.0 * n + 10, random.normal(0, 1, 384).astype("<f2").tobytes(), b"", 0
+            5.0 * n, 5.0 * n + 10, random.normal(0, 1, 384).astype("<f2").tobytes(), bytes(64), 0
         )
         for n in range(count)
     ]
@@ -88,7 +90,7 @@ def test_a_model_writes_its_settings_and_maps_what_is_there(
     assert told == [("mapping", 0, 20), ("mapping", 8, 20), ("mapping", 16, 20)]
     rows = window_rows(library, "features", "vector", "potential")
     features = np.stack([np.frombuffer(row.features, np.float16) for row in rows])
-    vectors, potentials = map_features(model, features.astype(np.float32), bank)
+    vectors, potentials = map_features(model, features.astype(np.float32), Bank.of(model, bank))
     assert [row.vector for row in rows] == [vector.tobytes() for vector in vectors]
     assert np.allclose([row.potential for row in rows], potentials, atol=1e-6)
     mapped = library.setting("mapping")
@@ -110,24 +112,24 @@ def test_potentials_are_solved_for_libraries_that_are_large_enough(
 
     def refreshed() -> list[str]:
         seen = []
-        refresh_potentials(library, model_folder, Control(lambda p: seen.append(p.stage)))
+        refresh_bank(library, model_folder, Control(lambda p: seen.append(p.stage)))
         return seen
 
     fill(library, 19)
     assert refreshed() == []
     fill(library, 20)
-    assert refreshed() == ["solving potentials", "mapping"]
+    assert refreshed() == ["solving potentials", "rating"]
     assert library.setting("solved_windows") == b"20"
     assert library.setting("bank_potentials") != own
     fill(library, 22)  # a tenth more is not enough
     assert refreshed() == []
     fill(library, 23)
-    assert refreshed() == ["solving potentials", "mapping"]
+    assert refreshed() == ["solving potentials", "rating"]
     assert library.setting("solved_windows") == b"23"
     fill(library, 21)
     assert refreshed() == []
     fill(library, 20)  # nor is a tenth less
-    assert refreshed() == ["solving potentials", "mapping"]
+    assert refreshed() == ["solving potentials", "rating"]
 
 
 def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_folder, monkeypatch):
@@ -145,7 +147,7 @@ def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_fol
     assert library.setting("model_id") is None
     assert build.use_model(library, model_folder, Control()) is True
     library.set_settings({"solved_windows": b"0"})
-    refresh_potentials(library, model_folder, Control())
+    refresh_bank(library, model_folder, Control())
     assert loaded == [(model_folder, ("audio",))] * 3
     put(library, Path("/s/unheard.wav"))
     assert build.use_model(library, model_folder, Control()) is False
@@ -176,7 +178,9 @@ def test_potentials_are_those_of_an_even_sample(library, model_folder, model, mo
     monkeypatch.setattr(mapping, "_SAMPLE", 10)
     fill(library, 20)
     adopt_model(library, model_folder, Control())
-    sample = np.frombuffer(sample_features(library, 10), np.float16).reshape(10, 384)
+    sample = np.frombuffer(b"".join(f for _, f in sample_windows(library, 10)), np.float16).reshape(
+        10, 384
+    )
     with torch.inference_mode():
         u = model.map_features(torch.from_numpy(sample.astype(np.float32))).half().float()
         cost = mahalanobis_cost(u, model.bank_vectors) / model.spec.ranking.cost_scale

@@ -35,7 +35,7 @@ def test_every_part_of_a_run_is_given_its_control_and_threads(indexed, monkeypat
     seen = []
     control = Control(lambda progress: seen.append(progress.stage))
     given: dict[str, list[tuple]] = {}
-    names = ("adopt_model", "scan", "follow_moves", "_read", "hear", "refresh_potentials")
+    names = ("adopt_model", "scan", "follow_moves", "_read", "hear", "refresh_bank")
 
     def watched(name: str, real):
         def note(*arguments, **options):

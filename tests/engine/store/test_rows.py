@@ -31,7 +31,7 @@ from engine.store.windows import (
     forget_windows,
     put_heard,
     remap_windows,
-    sample_features,
+    sample_windows,
     window_rows,
 )
 
@@ -393,11 +393,17 @@ def test_a_sample_is_spread_evenly_in_an_order_of_content(library):
     )
     away = library.known(["/s"])["/s/away.wav"].id
     library.set_state([away], OFFLINE)
-    assert sample_features(library, 5) == b"Z0Z1X0X1Y0"
-    assert sample_features(library, 100) == b"Z0Z1X0X1Y0"
-    assert sample_features(library, 4) == b"Z0X0Y0"  # every second
-    assert sample_features(library, 2) == b"Z0X1"
-    assert sample_features(library, 1) == b"Z0"
+
+    def sampled(count: int) -> bytes:
+        return b"".join(features for _, features in sample_windows(library, count))
+
+    of_sound = [sound for sound, _ in sample_windows(library, 5)]
+    assert of_sound == [library.known(["/s"])[f"/s/{name}.wav"].id for name in "zzxxy"]
+    assert sampled(5) == b"Z0Z1X0X1Y0"
+    assert sampled(100) == b"Z0Z1X0X1Y0"
+    assert sampled(4) == b"Z0X0Y0"  # every second
+    assert sampled(2) == b"Z0X1"
+    assert sampled(1) == b"Z0"
 
 
 def test_windows_mapped_anew_keep_all_but_vector_and_potential(library):
