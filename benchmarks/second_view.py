@@ -1,6 +1,6 @@
 """What is the second view worth, and how much should it weigh?
 
-``python -m benchmarks.second_view --match RUN... --tags RUN --spectra CACHE --student TOWER`` joins
+``python -m benchmarks.second_view --match RUN... --tags RUN --student TOWER`` joins
 what a match run and a tags run left at several weights w, for the teacher's tower and for the
 compact one: R@1 and R@5 on esc50_dev among the 50 names of ESC-50 and on kitchen20_dev among its
 20, R@1 and mAP@10 of valid's labels, all by distance; texts are asked as searches ask them.
@@ -21,8 +21,7 @@ from engine.progress import Control
 from engine.search.wording import wordings
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost
-from trainer.data import cache as caches
-from trainer.data.manifest import data_folder, labelled_clips
+from trainer.data.manifest import TRAIN, data_folder, labelled_clips
 from trainer.data.pairs import read_tag_names
 from trainer.evaluation.metrics import recall_and_map
 from trainer.evaluation.protocols import hear
@@ -32,7 +31,7 @@ from trainer.recipes.encoders import text_encoder
 from trainer.recipes.export import reference_texts
 from trainer.recipes.match import matched
 from trainer.recipes.tags import joined, read_views
-from trainer.recipes.teacher import TEACHER, clip_features, load_student, load_teacher
+from trainer.recipes.teacher import TEACHER, load_student, load_teacher
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}  # and further names
@@ -64,7 +63,6 @@ def main() -> None:
     parser.add_argument("--start", type=Path, help="as of `soundsift train export`")
     parser.add_argument("--start-share", type=float, default=0.5)
     parser.add_argument("--tags", type=Path, required=True)
-    parser.add_argument("--spectra", type=Path, required=True, help="cache of the train splits")
     parser.add_argument("--student", type=Path, required=True)
     options = parser.parse_args()
     set_threads()
@@ -72,15 +70,15 @@ def main() -> None:
     _, tokenizer, _ = load_text_encoder(encoder)
     left = (options.match, None, options.start, options.start_share)
     model, views = matched(*left).eval(), read_views(options.tags)
-    bank = reference_texts(data, read_tag_names(data))
-    captions = Captioner(model, tokenizer).features(bank)
+    labels = sorted({clip.label for clip in labelled_clips(data, TRAIN)})
+    said = [*reference_texts(data, read_tag_names(data)), *labels]
+    captions = Captioner(model, tokenizer).features(said)
     rows: list[dict[str, object]] = []
     towers: dict[str, EfficientAt | Compact] = {
         "teacher": load_teacher(data / TEACHER),
         "compact": load_student(options.student),
     }
     for name, tower in towers.items():
-        sounds = clip_features(tower, caches.load(options.spectra))
         listener = Listener(matched(*left).eval())
         listener.model.audio_tower = tower
         heard = {
@@ -90,7 +88,7 @@ def main() -> None:
             for split in _SETS
         }
         for weight in _WEIGHTS:
-            both = joined(model, views, weight, sounds, captions)
+            both = joined(model, views, weight, captions)
             found = figures(both, Captioner(both, tokenizer), heard)
             rows.append({"tower": name, "w": weight, **found})
     report("second_view", "the second view beside the first, by its weight w", rows)

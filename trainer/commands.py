@@ -25,7 +25,7 @@ from engine.torch_setup import set_threads
 from trainer.data import cache as caches
 from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import read_pairs
-from trainer.data.manifest import labelled_clips, write_manifest
+from trainer.data.manifest import TRAIN, labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
@@ -270,9 +270,10 @@ def export(options: argparse.Namespace) -> None:
     more = [clip_features(tower, caches.load(path)) for path in options.more]
     sounds, texts = torch.cat([pool, *more]), text_encoder(options.text_encoder)
     if options.tags is not None:
-        captions = Captioner(model, load_text_encoder(texts)[1]).features(spec.bank)
-        views = read_views(options.tags)
-        model = joined(model, views, options.tag_weight, sounds, captions)
+        labels = sorted({clip.label for clip in labelled_clips(options.data, TRAIN)})
+        said = (*spec.bank, *labels)
+        captions = Captioner(model, load_text_encoder(texts)[1]).features(said)
+        model = joined(model, read_views(options.tags), options.tag_weight, captions)
     model.audio_tower.load_state_dict(tower.state_dict())
     model.exemplars.copy_(centres(sounds, EXEMPLARS))
     write_model(options.model, model, texts / "tokenizer.json", pool)

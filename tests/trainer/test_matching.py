@@ -65,7 +65,7 @@ def test_what_began_otherwise_is_not_averaged(runs, model_folder):
 def test_a_model_with_two_views_is_no_beginning(model_folder, tmp_path):
     base = load_model(model_folder)
     views = tuple(TagView(width, 8, 5).eval().requires_grad_(False) for width in (384, 16))
-    both = joined(base, views, 0.5, torch.randn(60, 384), torch.randn(60, 16))
+    both = joined(base, views, 0.5, torch.randn(60, 16))
     write_model(tmp_path / "two", both, model_folder / "tokenizer.json", torch.randn(60, 384))
     assert load_tokenizer(tmp_path / "two")
     with pytest.raises(InputError, match="has a second view, under whose metric"):

@@ -81,7 +81,7 @@ def test_both_views_stand_under_one_metric(base, views, weight):
     whole = MatchModel(base.spec)
     whole.load_state_dict(base.state_dict())
     whole.spec = wide
-    both = joined(whole.eval(), views, weight, x, y)
+    both = joined(whole.eval(), views, weight, y)
     second = torch.cdist(views[0](x), views[1](y)).square()
     expected = squares(base, x, y) + weight * second
     assert torch.allclose(squares(both, x, y), expected, atol=1e-4)
@@ -89,14 +89,14 @@ def test_both_views_stand_under_one_metric(base, views, weight):
 
 def test_a_joined_metric_of_the_same_rank_loses_least_of_the_spread(base, views):
     x, y = features()
-    both = joined(base, views, 0.5, x, y)
+    both = joined(base, views, 0.5, y)
     assert both.metric.factor.shape == (32, 32 + TAGS)
     assert both.map_features(x).shape == (60, 32)
     second = torch.cdist(views[0](x), views[1](y)).square()
     exact = squares(base, x, y) + 0.5 * second
     assert bool((squares(both, x, y) <= exact + 1e-4).all())
     factor = torch.block_diag(base.metric.factor, 0.5**0.5 * torch.eye(TAGS))
-    mapped = torch.cat([both.audio_head(x), both.text_head(y)])
+    mapped = both.text_head(y)
     spread = torch.linalg.eigvalsh(torch.cov((mapped @ factor.T).T)).detach()
     kept = float(torch.cov((mapped @ both.metric.factor.T).T).trace().detach())
     assert kept == pytest.approx(float(spread[-32:].sum()), rel=1e-4)
@@ -104,7 +104,7 @@ def test_a_joined_metric_of_the_same_rank_loses_least_of_the_spread(base, views)
 
 def test_a_joined_model_is_a_folder_like_any_other(base, views, model_folder, tmp_path):
     x, y = features()
-    both = joined(base, views, 0.5, x, y)
+    both = joined(base, views, 0.5, y)
     write_model(tmp_path / "two", both, model_folder / "tokenizer.json", x)
     spec = read_spec(tmp_path / "two")
     assert (spec.tags, spec.tag_hidden, spec.rank) == (TAGS, 8, 32)
@@ -119,7 +119,7 @@ def test_a_joined_model_is_a_folder_like_any_other(base, views, model_folder, tm
 
 
 def test_between_two_wordings_lies_the_mean_direction_of_each_view(base, views, model_folder):
-    both = joined(base, views, 0.5, *features())
+    both = joined(base, views, 0.5, features()[1])
     captioner = Captioner(both, load_tokenizer(model_folder))
     x = captioner.embed(["door", "rain"]).mean(0)
     parts = [part / part.norm() for part in (x[:32], x[32:])]
@@ -128,7 +128,7 @@ def test_between_two_wordings_lies_the_mean_direction_of_each_view(base, views, 
 
 
 def test_what_learns_later_leaves_the_second_view_alone(base, views, model_folder, tmp_path):
-    both = joined(base, views, 0.5, *features())
+    both = joined(base, views, 0.5, features()[1])
     before = {n: t.clone() for n, t in both.state_dict().items()}
     pool = Pool(torch.randn(40, 384), torch.rand(40, TAGS), tuple(["door", "rain"] * 20))
     config = RunConfig(steps=4, tower_steps=0, batch=8, rates=Rates(1e-2, 1e-2, 0.0))

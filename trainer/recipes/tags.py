@@ -253,16 +253,14 @@ def joined(
     model: MatchModel,
     views: tuple[TagView, TagView],
     weight: float,
-    sounds: Tensor,
     captions: Tensor,
 ) -> MatchModel:
     """Return a model with a second view under the same metric, of the same rank.
 
-    The factor blockdiag(L, √w 1) is projected onto the directions in which the mapped sounds
-    and captions vary most.
+    The factor blockdiag(L, √w 1) is projected onto the directions in which mapped captions vary
+    most: what no caption tells apart, no search asks for.
 
-    :param sounds: features (n, width) of sounds, and ``captions`` (m, width) of captions, whose
-        embeddings the directions are taken from.
+    :param captions: features (n, width) of captions, from whose embeddings the directions come.
     """
     audio, text = views
     spec = replace(model.spec, tags=len(audio.scale), tag_hidden=audio.hidden)
@@ -275,8 +273,7 @@ def joined(
     whole.eval()
     views_apart = (model.metric.factor, weight**0.5 * torch.eye(spec.tags))
     both: Tensor = torch.block_diag(*views_apart)  # type: ignore[no-untyped-call]
-    x = torch.cat([whole.audio_head(sounds), whole.text_head(captions)])
-    mapped = x @ both.T
+    mapped = whole.text_head(captions) @ both.T
     _, directions = torch.linalg.eigh(torch.cov(mapped.T))
     whole.metric.factor.copy_(directions[:, -spec.rank :].T @ both)
     return whole
