@@ -35,7 +35,10 @@ def costs(model: str, split: str) -> tuple[Tensor, Tensor, float]:
     heard = hear(listener, [clip.path for clip in clips], Control())
     names = sorted({clip.merged for clip in clips})
     ranking = listener.model.spec.ranking
-    cost = mahalanobis_cost(captioner(names), heard.means()) / ranking.cost_scale
+    cost = (
+        mahalanobis_cost(captioner(names), listener.model.metric(heard.means()))
+        / ranking.cost_scale
+    )
     return cost, of_labels([clip.merged for clip in clips], names).T, ranking.epsilon
 
 

@@ -151,7 +151,7 @@ def evaluate_zero_shot(
     return {
         "per_clip": recall_and_map(-clip_cost, relevant, None),
         "paper": recall_and_map(joint, relevant, None),
-        "modality_gap": modality_gap(heard.means(), _texts_of(relevant, unmapped)),
+        "modality_gap": _gap(listener, heard.means(), _texts_of(relevant, unmapped)),
         "clips": len(heard.paths),
         "classes": len(labels),
     }
@@ -200,9 +200,15 @@ def evaluate_retrieval(
     to_audio = heard.best(library_scores(cost, owner, ranking.epsilon, own_blend))
     forward = recall_and_map(to_audio[asked], relevant.T[asked])
     result["library"] = {"text_to_audio": _at_ten(forward)}
-    gap = modality_gap(heard.means(), _texts_of(relevant, unmapped))
+    gap = _gap(listener, heard.means(), _texts_of(relevant, unmapped))
     sizes = {"clips": len(heard.paths), "captions": len(rows), "distinct_captions": len(captions)}
     return {**result, "blend": blend, "own_blend": own_blend, "modality_gap": gap, **sizes}
+
+
+def _gap(listener: Listener, sounds: Tensor, texts: Tensor) -> float:
+    """Return the modality gap of the first view's embeddings, before the metric."""
+    first = listener.model.spec.dimensions
+    return modality_gap(sounds[:, :first], texts[:, :first])
 
 
 def protocols(

@@ -163,8 +163,9 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     nothing = torch.zeros(len(soundless), len(heard.paths), dtype=torch.bool)
     mistaken = torch.cat([without, _best_evidence(model, heard, soundless, nothing)[0]])
     own_kin = _some(_some(relevant, kin), relevant.T)
+    own = model.metric(heard.means()).detach()
     alike, unlike = _best_evidence(
-        model, heard, heard.means(), own_kin, torch.eye(len(own_kin), dtype=torch.bool)
+        model, heard, own, own_kin, torch.eye(len(own_kin), dtype=torch.bool)
     )
     asked = (relevant.float() @ relevant.float().T).sum(1) > 1
     ranking = replace(
