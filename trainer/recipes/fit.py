@@ -43,7 +43,7 @@ from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.base import of_base
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
-from trainer.recipes.once import FEATURES, SIGNATURE, build_cache
+from trainer.recipes.once import FEATURES, SIGNATURE, build_cache, check_validation
 from trainer.recipes.settings import settled, with_cost_scale, with_towers
 
 CONFIG = "config.toml"
@@ -82,6 +82,7 @@ def fit_model(options: argparse.Namespace) -> None:
         validation = None
         with processes.together():
             if processes.leads:
+                check_validation(folder, start.exam)
                 build_cache(folder, config, start.model, start.sounds, control, skipped)
                 validation = _validation(config, start, control, device, skipped)
         with processes.together():

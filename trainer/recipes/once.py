@@ -1,6 +1,6 @@
 """What is done once for a run: its sounds are decoded, or heard by its frozen encoder.
 
-What a run finds when it goes on has to be what it began with: a signature says so.
+What a run finds when it goes on has to be what it began with: signatures say so.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from trainer.recipes.fit_config import FitConfig
 
 FEATURES, SIGNATURE = "features.pt", "sounds.sha256"
 _BLOCKS = "listening"  # of features, while sounds are heard
+_VALIDATION = "validation.sha256"
 
 
 def build_cache(
@@ -72,4 +73,36 @@ def _signature(config: FitConfig, model: MatchModel, sounds: Sequence[Captioned]
         add_weights(found, model.audio_tower)
     for sound in sounds:
         found.update(f"{sound.path} {caches.state_of(sound.path)}\n".encode(errors="replace"))
+    return found.hexdigest()
+
+
+def check_validation(folder: Path, sounds: Sequence[Captioned]) -> None:
+    """Write down what a run is validated on, or check that it is still the same.
+
+    :param sounds: none without a validation set.
+    :raises InputError: it has changed since the run began.
+    """
+    if not sounds:
+        (folder / _VALIDATION).unlink(missing_ok=True)
+    elif is_validated_on(folder, sounds) or not has_checkpoint(folder):
+        durable.put_file(folder / _VALIDATION, _validation_digest(sounds).encode())
+    else:
+        raise InputError(
+            f"the sounds or captions that {folder} is validated on have changed since the run "
+            "began: put them back, or choose another folder"
+        )
+
+
+def is_validated_on(folder: Path, sounds: Sequence[Captioned]) -> bool:
+    """Whether a run is validated on these sounds and captions, as far as it says."""
+    kept = folder / _VALIDATION
+    return not kept.is_file() or kept.read_bytes() == _validation_digest(sounds).encode()
+
+
+def _validation_digest(sounds: Sequence[Captioned]) -> str:
+    """Return what a validation set is known by; its sounds by path, size and time of change."""
+    found = hashlib.sha256()
+    for sound in sounds:
+        told = (str(sound.path), caches.state_of(sound.path), sound.captions)
+        found.update(repr(told).encode())
     return found.hexdigest()
