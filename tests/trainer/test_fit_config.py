@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import InputError
 from engine.models.spec import read_spec
 from trainer.cli import main
-from trainer.recipes.base import of_base
+from trainer.recipes.base import is_standardised, of_base
 from trainer.recipes.fit_config import FitConfig, absolute, option_of, read_config, write_config
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -188,7 +188,7 @@ def test_what_a_base_is_not_is_refused_before_anything_is_read(
 def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
     spec, given = read_spec(model_folder), {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
     recipes = FitConfig.of(Namespace(**given))
-    config, notes = of_base(recipes, given, spec)
+    config, notes = of_base(recipes, given, spec, standardised=False)
     assert (config.dimensions, config.rank, config.pooling) == (32, None, "mean")
     assert (config.discarded_layers, config.encoder) == (1, "compact")
     assert notes == [
@@ -197,7 +197,9 @@ def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
         "--discarded-layers is the base's 1, and not the recipe's 2",
         "the base's metric is not gone on from: --metric projected begins anew",
     ]
-    again, notes = of_base(config, {**vars(config), "metric": "full"}, spec)  # of its own file
+    again, notes = of_base(
+        config, {**vars(config), "metric": "full"}, spec, standardised=False
+    )  # of its own file
     assert again == config
     assert not [note for note in notes if "recipe" in note]
 
@@ -206,11 +208,39 @@ def test_only_a_factor_goes_on_from_a_metric_between_two_widths(model_folder):
     spec = replace(read_spec(model_folder), tags=5, tag_hidden=8)
     given = {"sets": ("csv:x",), "base": "b", "metric": "euclidean"}
     with pytest.raises(InputError, match="--metric euclidean cannot be: the base b has full"):
-        of_base(FitConfig.of(Namespace(**given)), given, spec)
+        of_base(FitConfig.of(Namespace(**given)), given, spec, standardised=False)
     paper = {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
-    config, notes = of_base(FitConfig.of(Namespace(**paper)), paper, spec)
+    config, notes = of_base(FitConfig.of(Namespace(**paper)), paper, spec, standardised=False)
     assert config.metric == "full"
     assert "--metric is the base's full, and not the recipe's projected" in notes
+
+
+def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
+    table, model_folder, tmp_path, capsys
+):
+    base, again = tmp_path / "base", tmp_path / "again"
+    given = ["fit", "--set", f"csv:{table}", "--frozen", "--steps", "1", "--batch", "4"]
+    plain = [*given, str(base), "--base", str(model_folder), "--no-standardise"]
+    assert main(plain, show=lambda event: None) == 0  # a base that does not may stay so
+    assert not is_standardised(base / "model")
+    given += [str(again), "--base", str(base / "model")]
+    assert main([*given], show=lambda event: None) == 0
+    assert is_standardised(again / "model")
+    given[-3:] = [str(tmp_path / "third"), "--base", str(again / "model")]
+    capsys.readouterr()
+    assert main([*given, "--no-standardise"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"error: --no-standardise cannot be: the base {again / 'model'} standardises its features; "
+        "leave the option out, or start from encoders"
+    )
+    assert not (tmp_path / "third").exists()
+    told: list[dict] = []
+    more = ("--recipe", "paper", "--metric", "full")
+    assert main([*given, *more], show=told.append) == 0
+    notes = [event["text"] for event in told if event["event"] == "warning"]
+    assert "features are standardised, as the base has it, and not the recipe" in notes
+    assert FitConfig(**read_config(tmp_path / "third" / "config.toml")).standardise
 
 
 @pytest.mark.parametrize("score", ["r1", "modality_gap"])

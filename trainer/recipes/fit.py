@@ -40,7 +40,7 @@ from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, reporting
 from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
-from trainer.recipes.base import of_base
+from trainer.recipes.base import is_standardised, of_base
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
 from trainer.recipes.once import FEATURES, SIGNATURE, build_cache, check_validation
@@ -129,7 +129,9 @@ def _on_base(config: FitConfig, options: argparse.Namespace, processes: World) -
     """Return a configuration as its base has it, if there is one; tell what a recipe has not."""
     if not config.base:
         return config
-    config, notes = of_base(config, vars(options), read_spec(find_model(config.base)))
+    folder, given = find_model(config.base), vars(options)
+    spec, standardised = read_spec(folder), is_standardised(folder)
+    config, notes = of_base(config, given, spec, standardised=standardised)
     for note in notes if processes.leads else ():
         options.show({"event": "warning", "text": note})
     return config
