@@ -243,6 +243,71 @@ def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
     assert FitConfig(**read_config(tmp_path / "third" / "config.toml")).standardise
 
 
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("--frozen --mix 0.3", "--mix 0.3 changes nothing with --frozen: leave it out"),
+        ("--frozen --audio-rate 1e-4", "--audio-rate 0.0001 changes nothing with --frozen"),
+        ("--frozen --tower-training", "--tower-training changes nothing with --frozen"),
+        ("--frozen --longest 5", "--longest 5.0 changes nothing with --frozen and no --validation"),
+        ("--frozen --recipe paper --disguise", "--disguise changes nothing with --frozen"),
+        ("--score text_to_audio_r1", "--score text_to_audio_r1 changes nothing without --valid"),
+        ("--patience 3", "--patience 3 changes nothing without --validation"),
+        ("--validation-split test", "--validation-split test changes nothing without --valid"),
+        ("--mass 0.5", "--mass 0.5 changes nothing with --loss mltm"),
+        ("--squared --loss entropic", "--squared changes nothing with --loss entropic"),
+        ("--epsilon 0.1 --loss triplet", "--epsilon 0.1 changes nothing with --loss triplet"),
+        ("--pull 1 --metric diagonal", "--pull 1.0 changes nothing with --metric diagonal"),
+        ("--rank 9 --metric euclidean", "--rank 9 changes nothing with --metric euclidean"),
+        ("--metric-start symmetric", "--metric-start symmetric changes nothing with --metric full"),
+        (
+            "--recipe paper --metric paper_code --loss triplet",
+            "--metric paper_code changes nothing with --loss triplet",
+        ),
+        ("--recipe paper --bf16", "--bf16 changes nothing with --float32"),
+        ("--discarded-layers 2", "--discarded-layers 2 changes nothing with --encoder compact"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(tmp_path, capsys, given, sentence):
+    run = tmp_path / "run"
+    assert main(["fit", str(run), "--set", "csv:nowhere.csv", *given.split()]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {sentence}")
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "--frozen --mix 0 --text-rate 0 --audio-rate 0 --no-disguise --no-tower-training",
+        "--frozen --longest 5 --validation csv:x",
+        "--frozen --recipe paper",
+        "--score text_to_audio_r1 --patience 3 --validation-split test --validation csv:x",
+        "--loss partial --mass 0.5 --squared",
+        "--loss entropic --epsilon 0.1",
+        "--metric projected --metric-start symmetric",
+        "--recipe paper --loss triplet",
+        "--encoder panns-resnet38 --discarded-layers 2",
+        "--base default --discarded-layers 1",
+        "--rank 256 --metric diagonal",
+    ],
+)
+def test_what_is_so_anyway_or_usual_may_be_said_also_by_a_file(tmp_path, capsys, given):
+    common = ["fit", str(tmp_path / "run"), "--set", "csv:nowhere.csv"]
+    assert main([*common, *given.split()]) == 1
+    assert "nowhere.csv: where is the csv data?" in capsys.readouterr().err
+    again = ["fit", str(tmp_path / "run"), "--config", str(tmp_path / "run" / "config.toml")]
+    assert main(again) == 1
+    assert "nowhere.csv: where is the csv data?" in capsys.readouterr().err
+
+
+def test_noise_that_would_shuffle_nothing_is_refused(table, model_folder, tmp_path, capsys):
+    given = ["fit", str(tmp_path / "run"), "--set", f"csv:{table}", "--base", str(model_folder)]
+    assert main([*given, "--noise", "0.15"]) == 1
+    said = capsys.readouterr().err
+    assert said == "error: --noise 0.15 of 8 sounds shuffles none: give more, or leave it out\n"
+
+
 @pytest.mark.parametrize("score", ["r1", "modality_gap"])
 def test_a_figure_that_no_validation_can_rise_by_is_told_at_once(tmp_path, capsys, score):
     own = tmp_path / "own.toml"

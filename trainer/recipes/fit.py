@@ -285,7 +285,14 @@ def _source(folder: Path, config: FitConfig, start: Start) -> Source:
 
 
 def _noisy(sounds: Sequence[Captioned], ratio: float, seed: int) -> list[Captioned]:
-    """Return the sounds with a share of their captions dealt out anew (section 5.2)."""
+    """Return the sounds with a share of their captions dealt out anew (section 5.2).
+
+    :raises InputError: so small a share is not two of them.
+    """
+    if round(ratio * len(sounds)) < 2:
+        raise InputError(
+            f"--noise {ratio} of {len(sounds)} sounds shuffles none: give more, or leave it out"
+        )
     order = shuffled([str(number) for number in range(len(sounds))], ratio, seed)
     return [
         replace(sounds[int(other)], path=sound.path)
