@@ -47,7 +47,7 @@ from trainer.recipes.export import (
     write_recipe,
 )
 from trainer.recipes.fit import fit_model
-from trainer.recipes.fit_config import read_config
+from trainer.recipes.fit_config import FitConfig, read_config
 from trainer.recipes.match import beginning, matched, tagged_pairs
 from trainer.recipes.personal import PersonalConfig, train_personal
 from trainer.recipes.personal_model import write_personal
@@ -59,6 +59,7 @@ from trainer.recipes.teacher import (
     load_teacher,
     make_pool,
 )
+from trainer.recipes.unheeded import check_heeded
 
 _MATCH_BOUNDS = {
     "mass": MASS,
@@ -108,6 +109,8 @@ def fit(options: argparse.Namespace) -> None:
     for name, value in of_file.items():
         if not hasattr(options, name):
             setattr(options, name, value)
+    with alike():
+        check_heeded(FitConfig.of(options).checked(), vars(options))
     fit_model(options)
 
 

@@ -7,7 +7,8 @@ several files together.  Memory is bounded by the queue, however long the files 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, Full, Queue
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _log = logger(__name__)
 _QUEUE = 96  # windows decoded but not yet embedded
 _BATCH = 48  # windows embedded at once
+_NEIGHBOURS = 16  # files whose windows are embedded with one another's, where that is settled
 _POLL_S = 0.2
 _SILENCE = 10 ** (-70 / 20)  # the loudest sample of a window that is not worth hearing
 
@@ -114,12 +116,16 @@ def listen(
     threads: int = 2,
     starts_s: Mapping[Path, float] | None = None,
     part_windows: int | None = None,
+    steady: bool = False,
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
     """Yield each path, as it is finished, with its features or the reason why there are none.
 
     :param starts_s: where to begin in files that were heard in part, multiples of the hop.
     :param part_windows: yield files longer than this in parts, as they are heard.
+    :param steady: embed the same windows together however fast the threads are, so that features
+        are the same to the last bit.  Paths are distinct then, and their files heard whole.
     """
+    paths = list(paths) if steady else paths
     queue: Queue[_Item] = Queue(_QUEUE)
     stop = threading.Event()
     source = _Source(paths)
@@ -132,7 +138,10 @@ def listen(
     for worker in workers:
         worker.start()
     try:
-        yield from _embed(listener, queue, threads, starts_s or {}, part_windows)
+        if steady:
+            yield from _embed_steadily(listener, queue, list(paths))
+        else:
+            yield from _embed(listener, queue, threads, starts_s or {}, part_windows)
     finally:
         stop.set()
         for worker in workers:
@@ -225,12 +234,7 @@ def _embed(
     while threads:
         items = _take(queue)
         heard = [item for item in items if isinstance(item, _Window)]
-        if heard:
-            features = listener.features([window.log_mel for window in heard]).numpy()
-            for window, feature in zip(heard, features, strict=True):
-                part = hearing.setdefault(window.path, _Hearing())
-                part.features.append(feature)
-                part.times_s.append(window.times_s)
+        _hear(listener, heard, hearing)
         for path, part in hearing.items():
             if part_windows is not None and len(part.features) >= part_windows:
                 yield path, part.part("", part.times_s[-1][0] + spec.hop_s, spec.features)
@@ -241,6 +245,52 @@ def _embed(
                 yield item.path, _finished(item, part, spec.features)
             elif item is None:
                 threads -= 1
+
+
+def _embed_steadily(
+    listener: Listener, queue: Queue[_Item], paths: Sequence[Path]
+) -> Iterator[tuple[Path, HeardFile | AudioError]]:
+    """Embed full batches of one file, and what is left over of neighbours when all of them ended.
+
+    Only the neighbours of files that are being decoded wait, however long those are.
+    """
+    group = {path: place // _NEIGHBOURS for place, path in enumerate(paths)}
+    open_files = Counter(group.values())
+    waiting: dict[Path, list[_Window]] = {path: [] for path in paths}
+    ends: dict[Path, _End] = {}
+    hearing: dict[Path, _Hearing] = {}
+    while open_files:
+        item = queue.get()
+        if isinstance(item, _Window):
+            waiting[item.path].append(item)
+            if len(waiting[item.path]) == _BATCH:
+                _hear(listener, waiting[item.path], hearing)
+                waiting[item.path] = []
+        elif item is not None:
+            own = group[item.path]
+            ends[item.path] = item
+            open_files[own] -= 1
+            if open_files[own]:
+                continue
+            del open_files[own]
+            ended = paths[own * _NEIGHBOURS : (own + 1) * _NEIGHBOURS]
+            left = [window for path in ended for window in waiting.pop(path)]
+            for start in range(0, len(left), _BATCH):
+                _hear(listener, left[start : start + _BATCH], hearing)
+            for path in ended:
+                part = hearing.pop(path, _Hearing())
+                yield path, _finished(ends.pop(path), part, listener.model.spec.features)
+
+
+def _hear(listener: Listener, heard: Sequence[_Window], hearing: dict[Path, _Hearing]) -> None:
+    """Embed windows together, each for its file."""
+    if not heard:
+        return
+    features = listener.features([window.log_mel for window in heard]).numpy()
+    for window, feature in zip(heard, features, strict=True):
+        part = hearing.setdefault(window.path, _Hearing())
+        part.features.append(feature)
+        part.times_s.append(window.times_s)
 
 
 def _take(queue: Queue[_Item]) -> list[_Item]:

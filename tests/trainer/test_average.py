@@ -94,6 +94,27 @@ def test_runs_that_do_not_fit_together_are_refused(fit, tmp_path, make_model, ca
     assert not (tmp_path / "out").exists()
 
 
+def test_a_gain_is_measured_in_the_figure_that_runs_kept_their_best_by_on_the_set_they_did(
+    fit, tmp_path, manifest, capsys
+):
+    own = tmp_path / "own.csv"
+    own.write_text(manifest.read_text(encoding="utf-8"), encoding="utf-8")
+    more = ("--init-seed", 7, "--validation", f"csv:{own}", "--score", "audio_to_text_r10")
+    runs = [fit(f"seed {seed}", "--seed", seed, *more) for seed in (1, 2)]
+    told: list[dict] = []
+    given = ["average", str(tmp_path / "mean"), *map(str, runs)]
+    own.write_text("path,caption\n0.wav,a gong\n1.wav,a bell\n", encoding="utf-8")
+    assert main(given, show=told.append) == 1
+    said = capsys.readouterr().err
+    assert f"that {runs[0]} was validated on have changed since: put them back, or name" in said
+    assert main([*given, "--validation", f"csv:{own}"], show=told.append) == 0
+    (event,) = told
+    figures = [part["audio_to_text_r10"] for part in (event["figures"], *event["runs"])]
+    assert event["gain_in"] == "audio_to_text_r10"
+    assert event["gain"] == pytest.approx(figures[0] - max(figures[1:]), abs=1e-4)
+    assert event["figures"]["audio_to_text_r10"] != event["figures"]["score"]
+
+
 def test_counters_are_not_averaged():
     whole = {"count": torch.tensor([3]), "weight": torch.tensor([1.0])}
     other = {"count": torch.tensor([4]), "weight": torch.tensor([2.0])}

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.errors import InputError
 from engine.models.spec import read_spec
 from trainer.cli import main
-from trainer.recipes.base import of_base
+from trainer.recipes.base import is_standardised, of_base
 from trainer.recipes.fit_config import FitConfig, absolute, option_of, read_config, write_config
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
@@ -188,7 +188,7 @@ def test_what_a_base_is_not_is_refused_before_anything_is_read(
 def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
     spec, given = read_spec(model_folder), {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
     recipes = FitConfig.of(Namespace(**given))
-    config, notes = of_base(recipes, given, spec)
+    config, notes = of_base(recipes, given, spec, standardised=False)
     assert (config.dimensions, config.rank, config.pooling) == (32, None, "mean")
     assert (config.discarded_layers, config.encoder) == (1, "compact")
     assert notes == [
@@ -197,7 +197,9 @@ def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
         "--discarded-layers is the base's 1, and not the recipe's 2",
         "the base's metric is not gone on from: --metric projected begins anew",
     ]
-    again, notes = of_base(config, {**vars(config), "metric": "full"}, spec)  # of its own file
+    again, notes = of_base(
+        config, {**vars(config), "metric": "full"}, spec, standardised=False
+    )  # of its own file
     assert again == config
     assert not [note for note in notes if "recipe" in note]
 
@@ -206,11 +208,104 @@ def test_only_a_factor_goes_on_from_a_metric_between_two_widths(model_folder):
     spec = replace(read_spec(model_folder), tags=5, tag_hidden=8)
     given = {"sets": ("csv:x",), "base": "b", "metric": "euclidean"}
     with pytest.raises(InputError, match="--metric euclidean cannot be: the base b has full"):
-        of_base(FitConfig.of(Namespace(**given)), given, spec)
+        of_base(FitConfig.of(Namespace(**given)), given, spec, standardised=False)
     paper = {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
-    config, notes = of_base(FitConfig.of(Namespace(**paper)), paper, spec)
+    config, notes = of_base(FitConfig.of(Namespace(**paper)), paper, spec, standardised=False)
     assert config.metric == "full"
     assert "--metric is the base's full, and not the recipe's projected" in notes
+
+
+def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
+    table, model_folder, tmp_path, capsys
+):
+    base, again = tmp_path / "base", tmp_path / "again"
+    given = ["fit", "--set", f"csv:{table}", "--frozen", "--steps", "1", "--batch", "4"]
+    plain = [*given, str(base), "--base", str(model_folder), "--no-standardise"]
+    assert main(plain, show=lambda event: None) == 0  # a base that does not may stay so
+    assert not is_standardised(base / "model")
+    given += [str(again), "--base", str(base / "model")]
+    assert main([*given], show=lambda event: None) == 0
+    assert is_standardised(again / "model")
+    given[-3:] = [str(tmp_path / "third"), "--base", str(again / "model")]
+    capsys.readouterr()
+    assert main([*given, "--no-standardise"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        f"error: --no-standardise cannot be: the base {again / 'model'} standardises its features; "
+        "leave the option out, or start from encoders"
+    )
+    assert not (tmp_path / "third").exists()
+    told: list[dict] = []
+    more = ("--recipe", "paper", "--metric", "full")
+    assert main([*given, *more], show=told.append) == 0
+    notes = [event["text"] for event in told if event["event"] == "warning"]
+    assert "features are standardised, as the base has it, and not the recipe" in notes
+    assert FitConfig(**read_config(tmp_path / "third" / "config.toml")).standardise
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        ("--frozen --mix 0.3", "--mix 0.3 changes nothing with --frozen: leave it out"),
+        ("--frozen --audio-rate 1e-4", "--audio-rate 0.0001 changes nothing with --frozen"),
+        ("--frozen --tower-training", "--tower-training changes nothing with --frozen"),
+        ("--frozen --longest 5", "--longest 5.0 changes nothing with --frozen and no --validation"),
+        ("--frozen --recipe paper --disguise", "--disguise changes nothing with --frozen"),
+        ("--score text_to_audio_r1", "--score text_to_audio_r1 changes nothing without --valid"),
+        ("--patience 3", "--patience 3 changes nothing without --validation"),
+        ("--validation-split test", "--validation-split test changes nothing without --valid"),
+        ("--mass 0.5", "--mass 0.5 changes nothing with --loss mltm"),
+        ("--squared --loss entropic", "--squared changes nothing with --loss entropic"),
+        ("--epsilon 0.1 --loss triplet", "--epsilon 0.1 changes nothing with --loss triplet"),
+        ("--pull 1 --metric diagonal", "--pull 1.0 changes nothing with --metric diagonal"),
+        ("--rank 9 --metric euclidean", "--rank 9 changes nothing with --metric euclidean"),
+        ("--metric-start symmetric", "--metric-start symmetric changes nothing with --metric full"),
+        (
+            "--recipe paper --metric paper_code --loss triplet",
+            "--metric paper_code changes nothing with --loss triplet",
+        ),
+        ("--recipe paper --bf16", "--bf16 changes nothing with --float32"),
+        ("--discarded-layers 2", "--discarded-layers 2 changes nothing with --encoder compact"),
+    ],
+)
+def test_what_would_change_nothing_is_refused(tmp_path, capsys, given, sentence):
+    run = tmp_path / "run"
+    assert main(["fit", str(run), "--set", "csv:nowhere.csv", *given.split()]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: {sentence}")
+    assert not run.exists()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "--frozen --mix 0 --text-rate 0 --audio-rate 0 --no-disguise --no-tower-training",
+        "--frozen --longest 5 --validation csv:x",
+        "--frozen --recipe paper",
+        "--score text_to_audio_r1 --patience 3 --validation-split test --validation csv:x",
+        "--loss partial --mass 0.5 --squared",
+        "--loss entropic --epsilon 0.1",
+        "--metric projected --metric-start symmetric",
+        "--recipe paper --loss triplet",
+        "--encoder panns-resnet38 --discarded-layers 2",
+        "--base default --discarded-layers 1",
+        "--rank 256 --metric diagonal",
+    ],
+)
+def test_what_is_so_anyway_or_usual_may_be_said_also_by_a_file(tmp_path, capsys, given):
+    common = ["fit", str(tmp_path / "run"), "--set", "csv:nowhere.csv"]
+    assert main([*common, *given.split()]) == 1
+    assert "nowhere.csv: where is the csv data?" in capsys.readouterr().err
+    again = ["fit", str(tmp_path / "run"), "--config", str(tmp_path / "run" / "config.toml")]
+    assert main(again) == 1
+    assert "nowhere.csv: where is the csv data?" in capsys.readouterr().err
+
+
+def test_noise_that_would_shuffle_nothing_is_refused(table, model_folder, tmp_path, capsys):
+    given = ["fit", str(tmp_path / "run"), "--set", f"csv:{table}", "--base", str(model_folder)]
+    assert main([*given, "--noise", "0.15"]) == 1
+    said = capsys.readouterr().err
+    assert said == "error: --noise 0.15 of 8 sounds shuffles none: give more, or leave it out\n"
 
 
 @pytest.mark.parametrize("score", ["r1", "modality_gap"])

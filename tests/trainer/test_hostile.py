@@ -164,6 +164,47 @@ def test_captions_that_were_edited_since_a_run_began_are_noticed(fit, table, mor
     assert fit(*more) == (0, "")
 
 
+@pytest.mark.parametrize("change", ["a caption", "a sound", "one sound less"])
+def test_a_validation_set_that_was_edited_since_a_run_began_is_noticed(fit, table, change):
+    own = table.with_name("validation.csv")
+    whole = "path,caption\n0.wav,a door\nown.wav,a bell\n"
+    own.write_text(whole, encoding="utf-8")
+    sound = table.with_name("own.wav")
+    sound.write_bytes(table.with_name("1.wav").read_bytes())
+    more = ("--frozen", "--validation", f"csv:{own}")
+    assert fit(*more) == (0, "")
+    before = sound.stat()
+    if change == "a sound":
+        os.utime(sound, ns=(before.st_atime_ns, before.st_mtime_ns + 10**9))
+    else:
+        line = "" if change == "one sound less" else "own.wav,a gong\n"
+        own.write_text(whole.replace("own.wav,a bell\n", line), encoding="utf-8")
+    code, said = fit(*more)
+    (line,) = said.splitlines()
+    assert code == 1
+    assert line.startswith("error: the sounds or captions that")
+    assert line.endswith(
+        "run is validated on have changed since the run began: put them back, or choose another "
+        "folder"
+    )
+    own.write_text(whole, encoding="utf-8")
+    os.utime(sound, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert fit(*more) == (0, "")
+
+
+def test_a_run_that_was_not_begun_may_be_validated_otherwise(fit, table, tmp_path):
+    own = table.with_name("validation.csv")
+    own.write_text("path,caption\n0.wav,a door\n", encoding="utf-8")
+    more = ("--frozen", "--validation", f"csv:{own}")
+    assert fit(*more) == (0, "")
+    for changed in (f"csv:{own}", None):
+        (tmp_path / "run" / "checkpoint.pt").unlink()
+        own.write_text("path,caption\n1.wav,a bell\n", encoding="utf-8")
+        again = ("--frozen", *(("--validation", changed) if changed else ()))
+        assert fit(*again) == (0, "")
+        assert fit(*again) == (0, "")
+
+
 @pytest.mark.parametrize("data", [None, b"", b"half"])
 def test_damaged_features_are_a_sentence_and_a_way_out(fit, tmp_path, data):
     assert fit("--frozen")[0] == 0

@@ -83,7 +83,8 @@ def test_two_processes_begin_stop_and_go_on_to_what_one_ends_in(
 
 
 def test_two_processes_share_a_frozen_encoders_features(manifest, model_folder, tmp_path):
-    wanted = ("--set", f"csv:{manifest}", "--base", model_folder, "--frozen", *OPTIONS)
+    wanted = ("--set", f"csv:{manifest}", "--base", model_folder, *OPTIONS)
+    wanted += ("--frozen", "--audio-rate", 0, "--mix", 0)
     done = two("fit", tmp_path / "run", *wanted, "--validation", f"csv:{manifest}")
     assert done.returncode == 0, done.stderr
     assert done.stdout.count('"event": "validation"') == 6

@@ -105,7 +105,7 @@ def hear(
     """
     unique = tuple(dict.fromkeys(paths))
     features: dict[Path, Tensor] = {}
-    for number, (path, heard) in enumerate(listen(listener, unique), start=1):
+    for number, (path, heard) in enumerate(listen(listener, unique, steady=True), start=1):
         control.report(Progress("listening", number, len(unique)))
         if not isinstance(heard, AudioError):
             features[path] = torch.from_numpy(heard.features)

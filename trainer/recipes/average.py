@@ -27,6 +27,7 @@ from trainer.loop.checkpoint import read_tensors
 from trainer.loop.log import Tell
 from trainer.recipes.fit import CONFIG
 from trainer.recipes.fit_config import FitConfig, read_config
+from trainer.recipes.once import FEATURES, is_validated_on
 
 _OWN = ("seed", "init-seed")  # what runs of one start may differ in; the start itself is compared
 
@@ -63,9 +64,7 @@ def average_runs(
     parts = [_part(folder) for folder in folders]
     _check_alike(parts)
     config = parts[0].config
-    validation, split = validation or config.validation, split or config.validation_split
-    with LeftOut() as skipped:
-        exam_sounds = read_set(validation, split, skipped) if validation else []
+    exam_sounds = _exam_sounds(parts, validation, split)
     first = folders[0] / "model"
     model = load_model(first)
     model.load_state_dict(averaged([part.weights for part in parts]), strict=False)
@@ -78,7 +77,8 @@ def average_runs(
         event["runs"] = [
             {"run": str(folder), **own} for folder, own in zip(folders, of_parts, strict=True)
         ]
-        event["gain"] = round(figures["score"] - max(own["score"] for own in of_parts), 5)
+        best = max(own[config.score] for own in of_parts)
+        event |= {"gain": round(figures[config.score] - best, 5), "gain_in": config.score}
     target.mkdir(parents=True, exist_ok=True)
     with draft_of(target / "model") as draft:
         write_model(draft, model, first / "tokenizer.json", _pool(folders[0]))
@@ -132,6 +132,28 @@ def _check_alike(parts: Sequence[Part]) -> None:
             )
 
 
+def _exam_sounds(
+    parts: Sequence[Part], validation: str | None, split: str | None
+) -> list[Captioned]:
+    """Return what runs and average are measured on; nothing if nobody named anything.
+
+    :raises InputError: it should be the runs' own, and that has changed since.
+    """
+    config = parts[0].config
+    name = validation or config.validation
+    if not name:
+        return []
+    with LeftOut() as skipped:
+        sounds = read_set(name, split or config.validation_split, skipped)
+    for part in () if validation or split else parts:
+        if not is_validated_on(part.folder, sounds):
+            raise InputError(
+                f"the sounds or captions that {part.folder} was validated on have changed since: "
+                "put them back, or name a set with --validation"
+            )
+    return sounds
+
+
 def _stand_alike(part: Part, other: Part) -> bool:
     """Whether two runs see features in the same units, but for rounding."""
     names = [n for n in part.weights if n.endswith(("_head.mean", "_head.deviation"))]
@@ -154,7 +176,7 @@ def _rounded(figures: dict[str, float]) -> dict[str, float]:
 
 def _pool(run: Path) -> Tensor | None:
     """Return the features of a frozen run, on which the bank's potentials are solved."""
-    path = run / "features.pt"
+    path = run / FEATURES
     if not path.is_file():
         return None
     features: Tensor = torch.load(path, weights_only=True)["features"]

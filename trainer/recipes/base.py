@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from engine.errors import InputError
 from engine.models.spec import ModelSpec
+from engine.models.weights import load_tensors
 from trainer.recipes.fit_config import FitConfig, option_of
 
 _OF_RECIPES = ("dimensions", "pooling", "discarded_layers", "metric")  # and of a base, if any
 
 
 def of_base(
-    config: FitConfig, given: Mapping[str, Any], spec: ModelSpec
+    config: FitConfig, given: Mapping[str, Any], spec: ModelSpec, *, standardised: bool
 ) -> tuple[FitConfig, list[str]]:
     """Return a configuration as its base has it, and sentences on what a recipe has otherwise.
 
     :param given: what was said, and not settled by a recipe; None stands for nothing said.
+    :param standardised: whether the base's projections read standardised features.
     :raises InputError: something was said that the base is not.
     """
     own: dict[str, Any] = {
@@ -44,6 +47,15 @@ def of_base(
                 "leave the option out, or start from encoders"
             )
     notes = []
+    if standardised:
+        if given.get("standardise") is False:
+            raise InputError(
+                f"--no-standardise cannot be: the base {config.base} standardises its features; "
+                "leave the option out, or start from encoders"
+            )
+        if not config.standardise:
+            notes.append("features are standardised, as the base has it, and not the recipe")
+        own["standardise"] = True
     for name in _OF_RECIPES:
         if name in own and getattr(config, name) != own[name]:
             notes.append(
@@ -54,3 +66,12 @@ def of_base(
         notes.append(f"the base's metric is not gone on from: --metric {config.metric} begins anew")
     rank = None if spec.rank == spec.dimensions else spec.rank
     return replace(config, **{**own, "rank": rank}), notes
+
+
+def is_standardised(folder: Path) -> bool:
+    """Whether the projections of a model read standardised features.
+
+    :raises ModelError: its weights cannot be read.
+    """
+    found = load_tensors(folder / "weights.safetensors", ("audio_head.deviation",))
+    return any(bool((deviation != 1).any()) for deviation in found.values())

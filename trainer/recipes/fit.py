@@ -7,7 +7,6 @@ the others wait, and if one fails all of them end.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import asdict, dataclass, replace
@@ -32,9 +31,8 @@ from trainer.data.library_pairs import CaptionedFeatures
 from trainer.data.pairs import Source, shuffled
 from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
-from trainer.evaluation.protocols import hear
 from trainer.evaluation.validation import Validation
-from trainer.loop.checkpoint import Keeping, has_checkpoint, read_whole, save_whole
+from trainer.loop.checkpoint import Keeping, has_checkpoint, read_whole
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.embedding import Feeding
 from trainer.loop.log import Tell, check_tensorboard
@@ -42,13 +40,13 @@ from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, reporting
 from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
-from trainer.recipes.base import of_base
+from trainer.recipes.base import is_standardised, of_base
 from trainer.recipes.encoders import text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
+from trainer.recipes.once import FEATURES, SIGNATURE, build_cache, check_validation
 from trainer.recipes.settings import settled, with_cost_scale, with_towers
 
 CONFIG = "config.toml"
-_SIGNATURE = "sounds.sha256"
 
 
 @dataclass(frozen=True)
@@ -84,7 +82,8 @@ def fit_model(options: argparse.Namespace) -> None:
         validation = None
         with processes.together():
             if processes.leads:
-                _build_cache(folder, config, start, control, skipped)
+                check_validation(folder, start.exam)
+                build_cache(folder, config, start.model, start.sounds, control, skipped)
                 validation = _validation(config, start, control, device, skipped)
         with processes.together():
             source = _source(folder, config, start)
@@ -130,7 +129,9 @@ def _on_base(config: FitConfig, options: argparse.Namespace, processes: World) -
     """Return a configuration as its base has it, if there is one; tell what a recipe has not."""
     if not config.base:
         return config
-    config, notes = of_base(config, vars(options), read_spec(find_model(config.base)))
+    folder, given = find_model(config.base), vars(options)
+    spec, standardised = read_spec(folder), is_standardised(folder)
+    config, notes = of_base(config, given, spec, standardised=standardised)
     for note in notes if processes.leads else ():
         options.show({"event": "warning", "text": note})
     return config
@@ -257,54 +258,6 @@ def _validation(
         )
 
 
-def _build_cache(
-    folder: Path, config: FitConfig, start: Start, control: Control, skipped: LeftOut
-) -> None:
-    """Decode the sounds, or hear them with the frozen encoder, unless that was done before.
-
-    :raises InputError: they are no longer those that the run began with.
-    """
-    signature = folder / _SIGNATURE
-    own = _signature(config, start)
-    if signature.is_file() and signature.read_bytes() == own.encode():
-        return
-    if signature.is_file() and has_checkpoint(folder):
-        raise InputError(
-            f"the sounds or the encoder of {folder} have changed since the run began: put them "
-            "back, or choose another folder"
-        )
-    paths = [sound.path for sound in start.sounds]
-    if config.frozen:
-        with skipped:
-            heard = hear(Listener(start.model), paths, control, mapped=False, skipped=skipped)
-        kept = {
-            "features": heard.vectors,
-            "clip": heard.clip,
-            "paths": [str(path) for path in heard.paths],
-        }
-        save_whole(folder / "features.pt", kept)
-    else:
-        given, rate_hz = caches.counted(paths, control), start.model.spec.front_end.rate_hz
-        with skipped:
-            samples, longest_s = folder / "samples", 3 * config.longest
-            caches.build_samples(samples, given, rate_hz, longest_s, skipped=skipped)
-    durable.put_file(signature, own.encode())  # last: it vouches for the rest
-
-
-def _signature(config: FitConfig, start: Start) -> str:
-    """Return what a cache of decoded or heard sounds is known by."""
-    found = hashlib.sha256()
-    rate_hz, longest = start.model.spec.front_end.rate_hz, config.longest
-    found.update(f"{config.frozen} {rate_hz} {longest}\n".encode())
-    if config.frozen:
-        for name, tensor in sorted(start.model.audio_tower.state_dict().items()):
-            found.update(name.encode())
-            found.update(tensor.contiguous().flatten().view(torch.uint8).numpy())
-    for sound in start.sounds:
-        found.update(f"{sound.path} {caches.state_of(sound.path)}\n".encode(errors="replace"))
-    return found.hexdigest()
-
-
 def _check_apart(captions: Iterable[tuple[str, ...]]) -> None:
     """Check the captions of the sounds that could be heard.
 
@@ -318,7 +271,7 @@ def _source(folder: Path, config: FitConfig, start: Start) -> Source:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
     of_path = {str(sound.path): sound for sound in start.sounds}
     if config.frozen:
-        kept = read_whole(folder / "features.pt", f"delete {folder / _SIGNATURE} to hear them anew")
+        kept = read_whole(folder / FEATURES, f"delete {folder / SIGNATURE} to hear them anew")
         heard = [of_path[path] for path in kept["paths"]]
         _check_apart(sound.captions for sound in heard)
         texts, meant = tuple(s.captions for s in heard), tuple(s.meaning for s in heard)
@@ -332,7 +285,14 @@ def _source(folder: Path, config: FitConfig, start: Start) -> Source:
 
 
 def _noisy(sounds: Sequence[Captioned], ratio: float, seed: int) -> list[Captioned]:
-    """Return the sounds with a share of their captions dealt out anew (section 5.2)."""
+    """Return the sounds with a share of their captions dealt out anew (section 5.2).
+
+    :raises InputError: so small a share is not two of them.
+    """
+    if round(ratio * len(sounds)) < 2:
+        raise InputError(
+            f"--noise {ratio} of {len(sounds)} sounds shuffles none: give more, or leave it out"
+        )
     order = shuffled([str(number) for number in range(len(sounds))], ratio, seed)
     return [
         replace(sounds[int(other)], path=sound.path)

@@ -81,3 +81,58 @@ def test_one_may_stop_listening_at_any_time(listener, sounds):
         assert len(list(itertools.islice(heard, count))) == count
         heard.close()
     assert threading.active_count() == before
+
+
+class Batches(Counting):
+    """A listener that notes which windows are embedded together."""
+
+    def __init__(self, listener: Listener) -> None:
+        super().__init__(listener)
+        self.together: set[tuple[bytes, ...]] = set()
+
+    def features(self, log_mels: list):
+        self.together.add(tuple(log_mel.numpy().tobytes() for log_mel in log_mels))
+        return super().features(log_mels)
+
+
+def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faster(
+    listener, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(listening, "_BATCH", 3)
+    monkeypatch.setattr(listening, "_NEIGHBOURS", 2)
+    lengths_s = {"a": 25, "b": 1, "c": 2, "d": 11, "e": 1}  # of 4, 1, 1, 2 and 1 windows
+    paths = [tmp_path / f"{name}.wav" for name in [*lengths_s, "gone"]]
+    for path, seconds in zip(paths, lengths_s.values(), strict=False):
+        soundfile.write(path, tone(300 + 10 * seconds, seconds, 8000), 8000)
+    decode, found = listening.stream, []
+    for slow in "abcde":
+        others = threading.Event()  # the slow file is decoded after all others
+
+        def stream(path: Path, *more: object, slow: str = slow, others=others):
+            if path.stem == slow:
+                others.wait(5)
+            elif path.stem == "gone":
+                others.set()
+            return decode(path, *more)
+
+        monkeypatch.setattr(listening, "stream", stream)
+        batches = Batches(listener)
+        heard = dict(listen(batches, iter(paths), threads=2, steady=True))
+        assert isinstance(heard[paths[-1]], AudioError)
+        features = [heard[path].features.tobytes() for path in paths[:5]]
+        found.append((batches.together, features))
+    assert all(other == found[0] for other in found[1:])
+    sizes = sorted(len(windows) for windows in found[0][0])
+    assert sizes == [1, 2, 3, 3]  # three of a; its last with b; c with d; e
+
+
+def test_a_steady_ear_keeps_few_windows_however_long_the_files_are(listener, tmp_path, monkeypatch):
+    monkeypatch.setattr(listening, "_QUEUE", 4)
+    monkeypatch.setattr(listening, "_BATCH", 3)
+    for name in "abc":
+        soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
+    counting = Counting(listener)
+    heard = dict(listen(counting, sorted(tmp_path.glob("*.wav")), threads=2, steady=True))
+    assert [len(file.features) for file in heard.values()] == [23, 23, 23]
+    # The queue, what is no batch yet of each file, and one window in the hands of each thread.
+    assert counting.most <= 4 + 3 * 3 + 2
