@@ -3,8 +3,11 @@
 import shutil
 
 import pytest
+import torch
 
 from engine.index.build import index_folders
+from engine.models.folder import write_model
+from engine.models.match_model import load_model
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
@@ -34,3 +37,32 @@ def test_lambda_is_raised_only_for_a_gain_that_can_be_told():
     assert export.least_good({0.0: 0.5649, 0.25: 0.5652, 0.5: 0.5610}) == 0.0
     assert export.least_good({0.0: 0.55, 0.25: 0.58, 0.5: 0.581, 0.75: 0.575}) == 0.25
     assert export.least_good({0.0: 0.5, 0.5: 0.5}) == 0.0
+
+
+def test_searches_by_sound_are_calibrated_on_what_they_find(
+    model_folder, sounds, tmp_path, monkeypatch
+):
+    base = load_model(model_folder)
+    base.metric.factor.data.copy_(3.0 * torch.linalg.qr(torch.randn(32, 32))[0])
+    model = tmp_path / "model"
+    write_model(model, base, model_folder / "tokenizer.json", torch.randn(50, 384))
+    paths = sorted(sounds.rglob("*.wav"))
+    clips = [LabelledClip(path, "valid", "tone", "tone", path.stem) for path in paths]
+    found: list[torch.Tensor] = []
+
+    def note(alike: torch.Tensor, unlike: torch.Tensor) -> float:
+        found.append(alike)
+        return 0.0
+
+    monkeypatch.setattr(export, "_youden", note)
+    export.calibrate(model, clips, Control())
+    with Library(tmp_path / "library.db") as library:
+        index_folders(library, model, [sounds], Control())
+        searcher = Searcher(library, model)
+        answers = {path: searcher.search_sound(path, limit=1) for path in paths}
+    ranking = searcher.spec.ranking
+    heard = {path: answer for path, answer in answers.items() if answer.matches}
+    assert len(heard) == len(found[0]) > 5
+    for answer, alike in zip(heard.values(), found[0].tolist(), strict=True):
+        zero = answer.asked.zero - ranking.audio_query_potential / ranking.epsilon
+        assert ranking.epsilon * (answer.matches[0].score + zero) == pytest.approx(alike, abs=0.02)
