@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from tqdm import tqdm
 
-from app.report import time_left
+from app.cli.report import time_left
 from engine.plain_text import one_line
 from engine.progress import Control, Progress, stop_signals
 
