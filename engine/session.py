@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from engine.tags.run import Undone
     from engine.tags.suggest import Rules, Suggestion, Tagger
     from engine.tags.tagging import TagOrder, TagOutcome
+    from engine.tags.taxonomy import Taxonomy
 
 Paths = str | Path | Iterable[str | Path]  # in texts ~ is the user's home
 Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in the library
@@ -285,18 +286,18 @@ class Session:
 
         from engine.tags.suggest import Rules
 
-        ids = self._ids_under(paths)
+        ids = _ids_under(self.library, paths)
         tagger = self.tagger(taxonomy)
         found = tagger.suggest(np.array(ids, np.int64), rules or Rules(), Control())
         sounds = self.library.sounds(ids)
         return {sounds[i].path: found.get(i, []) for i in ids}
 
-    def tagger(self, taxonomy: str = "ucs", control: Control | None = None) -> Tagger:
+    def tagger(self, taxonomy: str | Taxonomy = "ucs", control: Control | None = None) -> Tagger:
         """Return what suggests the labels of a taxonomy; it needs the searcher no more."""
         from engine.tags.suggest import Tagger
         from engine.tags.taxonomy import find_taxonomy
 
-        labels = find_taxonomy(taxonomy)
+        labels = find_taxonomy(taxonomy) if isinstance(taxonomy, str) else taxonomy
         with self.searching(control) as searcher:
             return Tagger(self.library, searcher, labels)
 
@@ -312,12 +313,13 @@ class Session:
         Paths are brought in step first, those that are new to the library listened to.
         """
         from engine.tags.tagging import TagOrder, tag
+        from engine.tags.taxonomy import find_taxonomy
 
-        order, control = order or TagOrder(), control or Control()
+        order, control, labels = order or TagOrder(), control or Control(), find_taxonomy(taxonomy)
         if order.rename is not None:
             order.rename.check()
-        ids = self._ids_of(sounds, control)
-        return tag(self.library, self.tagger(taxonomy, control), ids, order, control)
+        ids = _ids_of(self, sounds, control)
+        return tag(self.library, self.tagger(labels, control), ids, order, control)
 
     def undo_tags(self, control: Control | None = None) -> Undone:
         """Take back all that the latest run of :meth:`tag` did."""
@@ -332,7 +334,7 @@ class Session:
         from engine.tags.audit import audit
 
         control = control or Control()
-        ids = np.array(self._ids_of(sounds, control), np.int64)
+        ids = np.array(_ids_of(self, sounds, control), np.int64)
         with self.searching(control) as searcher:
             return audit(self.library, searcher, ids, control)
 
@@ -350,36 +352,38 @@ class Session:
         export(self.library, ids, path, kind, control or Control())
         return len(ids)
 
-    def _ids_of(self, sounds: Sounds, control: Control) -> list[int]:
-        """Return the ids of sounds; the library is brought in step with paths first.
 
-        :raises InputError: there are none.
-        """
-        from engine.index.build import index_folders
+def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
+    """Return the ids of sounds; the library is brought in step with paths first.
 
-        given = _several(sounds)
-        paths = _listed(one for one in given if isinstance(one, str | Path))
-        ids = {int(one) for one in given if not isinstance(one, str | Path)}
-        known = self.library.folders()
-        inside = [path for path in paths if is_under(spelled_out(path), known)]
-        outside = [path for path in paths if path not in inside]
-        for some, remember in ((inside, False), (outside, True)):
-            if some:
-                folder = self.model_folder
-                index_folders(self.library, folder, some, control, remember=remember)
-        if paths:
-            self.refresh()
-        ids.update(self._ids_under(paths))
-        if not ids:
-            where = paths[0] if paths else "what was chosen"
-            raise InputError(f"there are no sounds in {where} that could be heard")
-        return sorted(ids)
+    :raises InputError: there are none.
+    """
+    from engine.index.build import index_folders
 
-    def _ids_under(self, paths: Paths) -> list[int]:
-        from engine.store.places import ids_under
+    given = _several(sounds)
+    paths = _listed(one for one in given if isinstance(one, str | Path))
+    ids = {int(one) for one in given if not isinstance(one, str | Path)}
+    known = session.library.folders()
+    inside = [path for path in paths if is_under(spelled_out(path), known)]
+    outside = [path for path in paths if path not in inside]
+    for some, remember in ((inside, False), (outside, True)):
+        if some:
+            folder = session.model_folder
+            index_folders(session.library, folder, some, control, remember=remember)
+    if paths:
+        session.refresh()
+    ids.update(_ids_under(session.library, paths))
+    if not ids:
+        where = paths[0] if paths else "what was chosen"
+        raise InputError(f"there are no sounds in {where} that could be heard")
+    return sorted(ids)
 
-        roots = [spelled_out(path) for path in _listed(paths)]
-        return sorted({sound_id for root in roots for sound_id in ids_under(self.library, root)})
+
+def _ids_under(library: Library, paths: Paths) -> list[int]:
+    from engine.store.places import ids_under
+
+    roots = [spelled_out(path) for path in _listed(paths)]
+    return sorted({sound_id for root in roots for sound_id in ids_under(library, root)})
 
 
 def _place(path: str | Path | None) -> Path:

@@ -131,7 +131,8 @@ class Family(_Helped, click.Group):
             return False
         shown = [name for name, command in self.commands.items() if not command.hidden]
         wrong = click.NoSuchCommand(args[found], possibilities=shown, ctx=ctx)
-        if wrong.possibilities and not Path(args[found]).exists() and not ctx.resilient_parsing:
+        is_word = Path(args[found]).name == args[found] and not Path(args[found]).exists()
+        if is_word and wrong.possibilities and not ctx.resilient_parsing:
             raise wrong
         return True
 

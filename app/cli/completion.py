@@ -38,5 +38,7 @@ def complete(program: click.Command, asked: str) -> int:
     known = get_completion_class(shell)
     if known is None or what != "complete":
         return 1
-    print(known(program, {}, "soundsift", _COMPLETE).complete())
+    found = known(program, {}, "soundsift", _COMPLETE).complete()
+    if found:
+        print(found)
     return 0
