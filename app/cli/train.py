@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 import click
@@ -12,36 +13,18 @@ from app.cli.arguments import asked_of
 from app.cli.progress_bar import progress_bar
 from app.cli.terminal import as_json
 from engine.plain_text import one_line
-from trainer.cli import main
+from trainer.cli.program import make_program
 
 _QUIET = ("loss", "way", "chosen", "stopped", "resumed", "fed")  # of a run; they stand in its log
-_RAW = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
 
-@click.command(context_settings=_RAW, add_help_option=False)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def train(ctx: click.Context, arguments: tuple[str, ...]) -> int:
-    """Run one of the trainer's commands; return its exit code."""
-    return run(ctx, list(arguments))
+def _before(context: click.Context) -> dict[str, Any]:
+    """Return what was asked for before the command."""
+    asked = asked_of(context)
+    return {"library": asked.library, "json": asked.as_json, "verbose": asked.verbose}
 
 
-@click.command(context_settings=_RAW, add_help_option=False)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
-@click.pass_context
-def experiment(ctx: click.Context, arguments: tuple[str, ...]) -> int:
-    """Repeat a table of the paper."""
-    return run(ctx, ["experiment", *arguments])
-
-
-def run(ctx: click.Context, given: list[str]) -> int:
-    """Run a command of the trainer."""
-    asked = asked_of(ctx)
-    given = (["--verbose"] if asked.verbose else []) + given
-    return main(given, progress_bar, shower(asked.as_json or "--json" in given))
-
-
-def shower(whole: bool) -> Any:
+def shower(whole: bool) -> Callable[[dict[str, Any]], None]:
     """Return what shows the trainer's events.
 
     :param whole: the result is one JSON document.
@@ -60,3 +43,7 @@ def shower(whole: bool) -> Any:
             print(as_json(event, 1 if whole else None))
 
     return show
+
+
+train = make_program(progress_bar, lambda options: shower(bool(options.json)), _before)
+experiment = train.commands["experiment"]

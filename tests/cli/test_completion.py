@@ -51,6 +51,13 @@ def answers(shell: str, *words: str) -> list[str]:
         (["models", "use", "/tm"], ["file,/tm"]),
         (["completion", "z"], ["plain,zsh"]),
         (["evaluate", "z"], ["plain,zero-shot"]),
+        (["train", "fi"], ["plain,fit"]),
+        (["train", "--from"], ["plain,--from-library"]),
+        (["train", "fit", "run", "--epo"], ["plain,--epochs"]),
+        (["train", "fit", "run", "--loss", "par"], ["plain,partial"]),
+        (["train", "match", "--loss", "par"], ["plain,partial"]),
+        (["train", "average", "/tm"], ["file,/tm"]),
+        (["experiment", "figure"], [f"plain,figure{n}" for n in (2, 4, 5)]),
     ],
 )
 def test_commands_options_names_and_files_are_completed(words, offered):
@@ -128,14 +135,15 @@ def test_bash_completes_a_command_and_an_option(in_bash):
     assert in_bash("tag", "write", "--cre") == ["--creator"]
 
 
-def test_completing_imports_nothing_heavy_and_no_command_but_the_one_that_is_there():
+@pytest.mark.parametrize(("line", "module"), [("search --", "finding"), ("train --", "train")])
+def test_completing_imports_nothing_heavy_and_no_command_but_the_one_that_is_there(line, module):
     loaded = loaded_by(
         "import os\n"
         "os.environ |= {'_SOUNDSIFT_COMPLETE': 'bash_complete',\n"
-        " 'COMP_WORDS': 'soundsift search --', 'COMP_CWORD': '2'}\n"
+        f" 'COMP_WORDS': 'soundsift {line}', 'COMP_CWORD': '2'}}\n"
         "from app.cli import main\n"
         "assert main([]) == 0\n"
-        "print(*[name for name in sys.modules if name.startswith('app.cli.')], sep='\\n')\n"
-        "assert 'app.cli.finding' in sys.modules and 'app.cli.library' not in sys.modules"
+        "there = {n for n in ('finding', 'library', 'train') if f'app.cli.{n}' in sys.modules}\n"
+        f"assert there == {{'{module}'}}, there"
     )
     assert not {"torch", "numpy", "sqlalchemy", "PySide6"} & loaded

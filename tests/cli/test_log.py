@@ -6,15 +6,9 @@ import pytest
 
 from app.cli import main
 from engine.index.build import index_folders
-from engine.log import log_file, stop_log
+from engine.log import log_file
 from engine.progress import Control
 from engine.store import Library
-
-
-@pytest.fixture(autouse=True)
-def stopped():
-    yield
-    stop_log()
 
 
 @pytest.fixture
