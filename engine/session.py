@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from engine.tags.tagging import TagOrder, TagOutcome
     from engine.tags.taxonomy import Taxonomy
 
+THREADS = 2  # that decode, while one listens
 Paths = str | Path | Iterable[str | Path]  # in texts ~ is the user's home
 Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in the library
 
@@ -89,9 +90,11 @@ def model_of(library: Library, model: str | None = None) -> Path:
     :raises ModelError: there is no such model.
     """
     from engine.models.catalog import find_model, preferred_model
+    from engine.store.adopted import adopted_model
 
-    stored = library.setting("model_folder")
-    return find_model(os.fsdecode(stored) if stored else model or preferred_model())
+    known = adopted_model(library)
+    found_by = known.found_by if known is not None else ""
+    return find_model(found_by or model or preferred_model())
 
 
 class Session:
@@ -157,11 +160,12 @@ class Session:
         :raises InputError: it has another.
         """
         from engine.models.catalog import find_model
+        from engine.store.adopted import adopted_model
 
-        stored = self.library.setting("model_name")
-        if stored is not None and self.model_folder != find_model(model):
+        known = adopted_model(self.library)
+        if known is not None and self.model_folder != find_model(model):
             raise InputError(
-                f"this library uses the model {stored.decode()}: to change that for all of its "
+                f"this library uses the model {known.name}: to change that for all of its "
                 f"sounds, run `soundsift models use {model}` first"
             )
 
@@ -204,23 +208,30 @@ class Session:
 
     # What is done with sounds
 
-    def index(self, paths: Paths, control: Control | None = None) -> IndexReport:
+    def index(
+        self, paths: Paths, control: Control | None = None, threads: int = THREADS
+    ) -> IndexReport:
         """Bring the library in step with folders or files; return what was done."""
         from engine.index.build import index_folders
 
         report = index_folders(
-            self.library, self.model_folder, _listed(paths), control or Control()
+            self.library, self.model_folder, _listed(paths), control or Control(), threads
         )
         self.refresh()
         return report
 
     def watch(
-        self, paths: Paths, told: Callable[[IndexReport], None], control: Control | None = None
+        self,
+        paths: Paths,
+        told: Callable[[IndexReport], None],
+        control: Control | None = None,
+        threads: int = THREADS,
     ) -> None:
         """Index, then again whatever changes, until ``control`` asks to stop."""
         from engine.index.watch import watch_folders
 
-        watch_folders(self.library, self.model_folder, _listed(paths), control or Control(), told)
+        folder, control = self.model_folder, control or Control()
+        watch_folders(self.library, folder, _listed(paths), control, told, threads)
 
     def search(self, text: str | Query, limit: int = 20, names: bool = False) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of the search bar.

@@ -76,18 +76,19 @@ def relink(asked: Asked, old: Path, new: Path) -> None:
 def status(asked: Asked) -> None:
     """Count what is in the library."""
     from engine.index.drives import note_drives
+    from engine.store.adopted import adopted_model
     from engine.store.copies import damage_of, damaged
 
     with asked.session() as session:
         library = session.library
         away = note_drives(library)
         counts = library.statistics()
-        model = (library.setting("model_name") or b"").decode()
+        model = adopted_model(library)
         path = library.path
     trouble = damage_of(path)
     document = {
         "library": str(path),
-        "model": model,
+        "model": model.name if model is not None else "",
         "sounds": counts.sounds,
         "windows": counts.windows,
         "embedded": counts.embedded,
