@@ -21,10 +21,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from engine.errors import LibraryError, SoundsiftError
-from engine.index.build import IndexReport, index_folders
+from engine.index.build import IndexReport
 from engine.log import log_end, logger, start_log
 from engine.progress import Cancelled, Control, Progress
-from engine.store import Library
+from engine.session import open_library
 
 _TOLD_S = 0.1
 _PATIENCE_S = 20.0
@@ -136,19 +136,16 @@ def main(order: str) -> int:
 
     control = Control(update, closed.is_set)
     paths = [Path(path) for path in asked.paths]
-    model = Path(asked.model)
 
     def told(report: IndexReport) -> None:
         _say(report=report.to_dict())
 
     try:
-        with Library(Path(asked.library)) as library:
+        with open_library(Path(asked.library), asked.model) as session:
             if asked.watch:
-                from engine.index.watch import watch_folders
-
-                watch_folders(library, model, paths, control, told, asked.threads)
+                session.watch(paths, told, control, asked.threads)
                 raise Cancelled
-            told(index_folders(library, model, paths, control, asked.threads))
+            told(session.index(paths, control, asked.threads))
         _say(done=True)
     except Cancelled:
         _say(cancelled=True)

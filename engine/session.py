@@ -1,36 +1,87 @@
-"""A library with its model, for scripts: index it and search it in a few lines."""
+"""A library with its model: what scripts, the command line and the window work with.
+
+Nothing here prints.  Long work takes a :class:`engine.progress.Control`, which may be left out.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from engine.paths import default_library, spelled_out
-from engine.progress import Control
+from engine.errors import InputError, LibraryError
+from engine.paths import default_library, is_under, spelled_out
+from engine.progress import Cancelled, Control
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
-    from engine.search import Match, Searcher
-    from engine.search.cue_sheet import CueAnswer
+    from engine.search import Answer, QuerySound, Searcher
+    from engine.search.cue_sheet import Cue, CueAnswer
+    from engine.search.grammar import Query
     from engine.store import Library
-    from engine.tags.suggest import Rules, Suggestion
+    from engine.tags.audit import Audit
+    from engine.tags.run import Undone
+    from engine.tags.suggest import Rules, Suggestion, Tagger
+    from engine.tags.tagging import TagOrder, TagOutcome
+    from engine.tags.taxonomy import Taxonomy
 
-Paths = str | Path | Iterable[str | Path]
+THREADS = 2  # that decode, while one listens
+Paths = str | Path | Iterable[str | Path]  # in texts ~ is the user's home
+Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in the library
 
 
-def open_library(path: str | Path | None = None, model: str | None = None) -> Session:
+def open_library(
+    path: str | Path | None = None, model: str | None = None, make: bool = True
+) -> Session:
     """Open a library, or make it.
 
     :param path: the database; the library of this user if None.
     :param model: name or folder of the model for a new library; the best there is if None.
+    :param make: make it if there is none.
     :raises LibraryError: it cannot be opened; ModelError: there is no such model.
     """
+    from engine.models.catalog import find_model
     from engine.store import Library
 
-    library = Library(Path(path).expanduser() if path is not None else default_library())
-    return Session(library, model_of(library, model))
+    place = _place(path)
+    if not make and not place.is_file():
+        raise LibraryError(
+            f"there is no library at {place} yet: run `soundsift index FOLDER` first"
+        )
+    if model is not None:
+        find_model(model)
+    return Session(Library(place), model)
+
+
+def open_to_index(
+    paths: Paths, path: str | Path | None = None, model: str | None = None
+) -> Session:
+    """Open the library that sounds are going to be indexed into, or make it.
+
+    Neither a wrong path nor a wrong model leaves a new, empty library behind.
+
+    :param model: for a new library; an existing one changes it by :meth:`Session.use_model` only.
+    :raises InputError: a path does not exist, or the library has another model.
+    :raises LibraryError: it cannot be opened; ModelError: the model cannot be used.
+    """
+    from engine.index.scan import roots_of
+    from engine.models.catalog import find_model, preferred_model
+    from engine.models.trial import ensure_tried
+
+    if not _place(path).is_file():
+        roots_of(_listed(paths))
+        ensure_tried(find_model(model or preferred_model()))
+    session = open_library(path, model)
+    try:
+        if model is not None:
+            session.refuse_other_model(model)
+    except BaseException:
+        session.close()
+        raise
+    return session
 
 
 def model_of(library: Library, model: str | None = None) -> Path:
@@ -39,20 +90,26 @@ def model_of(library: Library, model: str | None = None) -> Path:
     :raises ModelError: there is no such model.
     """
     from engine.models.catalog import find_model, preferred_model
+    from engine.store.adopted import adopted_model
 
-    stored = library.setting("model_folder")
-    return find_model(os.fsdecode(stored) if stored else model or preferred_model())
+    known = adopted_model(library)
+    found_by = known.found_by if known is not None else ""
+    return find_model(found_by or model or preferred_model())
 
 
 class Session:
     """An open library and its model; the model is loaded when it is first needed.
 
+    Several threads may share it: one at a time uses the model, see :meth:`searching`.
     Every method raises a :class:`engine.errors.SoundsiftError` whose text says what to do.
     """
 
-    def __init__(self, library: Library, model_folder: Path) -> None:
-        self.library, self.model_folder = library, model_folder
+    def __init__(self, library: Library, model: str | None = None) -> None:
+        self.library = library
+        self._asked = model
+        self._folder: Path | None = None
         self._searcher: Searcher | None = None
+        self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Session:
         """Give the session."""
@@ -66,57 +123,58 @@ class Session:
         """Close the library."""
         self.library.close()
 
-    def index(self, paths: Paths, control: Control | None = None) -> IndexReport:
-        """Bring the library in step with folders or files; return what was done."""
-        from engine.index.build import index_folders
+    # The model
 
-        report = index_folders(
-            self.library, self.model_folder, _listed(paths), control or Control()
-        )
-        if self._searcher is not None:
-            self._searcher.refresh()
-        return report
+    @property
+    def model_folder(self) -> Path:
+        """Return the folder of the model.
 
-    def search(self, text: str, limit: int = 20) -> Sequence[Match]:
-        """Return the sounds that ``text`` describes, in the grammar of the search bar."""
-        return self.searcher.search_text(text, limit).matches
-
-    def similar(
-        self, paths: Paths, limit: int = 20, plus: str = "", minus: str = ""
-    ) -> Sequence[Match]:
-        """Return the sounds that are like a file, or like several together."""
-        from engine.search import QuerySound
-
-        sounds = [QuerySound(path) for path in _listed(paths)]
-        return self.searcher.search_sounds(sounds, limit, plus, minus).matches
-
-    def cues(self, texts: Sequence[str], alternates: int = 1) -> list[CueAnswer]:
-        """Return different clips for each of ``texts``."""
-        from engine.search.cue_sheet import Cue, solve_cues
-        from engine.search.cues import CueRules
-
-        cues = [Cue(line, text) for line, text in enumerate(texts, start=1)]
-        return solve_cues(self.library, self.searcher, cues, CueRules(alternates))
-
-    def suggest_tags(
-        self, paths: Paths, taxonomy: str = "ucs", rules: Rules | None = None
-    ) -> dict[str, list[Suggestion]]:
-        """Return tags for the indexed sounds at or below some paths, by path, likeliest first.
-
-        :param taxonomy: ``ucs``, ``audioset``, or a file with labels.
+        :raises ModelError: it is not there.
         """
-        import numpy as np
+        if self._folder is None:
+            self._folder = model_of(self.library, self._asked)
+        return self._folder
 
-        from engine.store.places import ids_under
-        from engine.tags.suggest import Rules, Tagger
-        from engine.tags.taxonomy import find_taxonomy
+    @property
+    def model_name(self) -> str:
+        """Return the name of the model."""
+        from engine.models.spec import read_spec
 
-        roots = [spelled_out(path) for path in _listed(paths)]
-        ids = sorted({sound_id for root in roots for sound_id in ids_under(self.library, root)})
-        tagger = Tagger(self.library, self.searcher, find_taxonomy(taxonomy))
-        found = tagger.suggest(np.array(ids, np.int64), rules or Rules(), Control())
-        sounds = self.library.sounds(ids)
-        return {sounds[i].path: found.get(i, []) for i in ids}
+        return read_spec(self.model_folder).name
+
+    def use_model(self, model: str, control: Control | None = None) -> bool:
+        """Let the library use another model; return whether what was heard could be kept.
+
+        If it could not, the folders have to be indexed anew.
+        """
+        from engine.index.build import use_model
+        from engine.models.catalog import find_model
+
+        kept = use_model(self.library, find_model(model), control or Control())
+        self.refresh()
+        return kept
+
+    def refuse_other_model(self, model: str) -> None:
+        """Refuse a model that is not the library's, if it has one.
+
+        :raises InputError: it has another.
+        """
+        from engine.models.catalog import find_model
+        from engine.store.adopted import adopted_model
+
+        known = adopted_model(self.library)
+        if known is not None and self.model_folder != find_model(model):
+            raise InputError(
+                f"this library uses the model {known.name}: to change that for all of its "
+                f"sounds, run `soundsift models use {model}` first"
+            )
+
+    # What a search needs
+
+    @property
+    def is_warm(self) -> bool:
+        """Return whether a search by sound would answer at once."""
+        return self._searcher is not None
 
     @property
     def searcher(self) -> Searcher:
@@ -127,7 +185,231 @@ class Session:
             self._searcher = Searcher(self.library, self.model_folder)
         return self._searcher
 
+    @contextmanager
+    def searching(self, control: Control | None = None) -> Iterator[Searcher]:
+        """Give the searcher to this thread alone.
+
+        :raises LibraryError: nothing was listened to yet.
+        :raises Cancelled: the user asked to stop while another thread had it.
+        """
+        with self._one_at_a_time:
+            if control is not None and control.cancel():
+                raise Cancelled
+            yield self.searcher
+
+    def refresh(self) -> None:
+        """See what was indexed since; forget the model if the library has another one now."""
+        folder = model_of(self.library, self._asked)
+        with self._one_at_a_time:
+            if folder != self._folder:
+                self._folder, self._searcher = folder, None
+            elif self._searcher is not None:
+                self._searcher.refresh()
+
+    # What is done with sounds
+
+    def index(
+        self, paths: Paths, control: Control | None = None, threads: int = THREADS
+    ) -> IndexReport:
+        """Bring the library in step with folders or files; return what was done."""
+        from engine.index.build import index_folders
+
+        report = index_folders(
+            self.library, self.model_folder, _listed(paths), control or Control(), threads
+        )
+        self.refresh()
+        return report
+
+    def watch(
+        self,
+        paths: Paths,
+        told: Callable[[IndexReport], None],
+        control: Control | None = None,
+        threads: int = THREADS,
+    ) -> None:
+        """Index, then again whatever changes, until ``control`` asks to stop."""
+        from engine.index.watch import watch_folders
+
+        folder, control = self.model_folder, control or Control()
+        watch_folders(self.library, folder, _listed(paths), control, told, threads)
+
+    def search(self, text: str | Query, limit: int = 20, names: bool = False) -> Answer:
+        """Return the sounds that ``text`` describes, in the grammar of the search bar.
+
+        :param names: look at words alone, which needs no model.
+        """
+        from engine.search import search_names
+        from engine.search.grammar import parse
+        from engine.store.interest import note_interest
+
+        query = parse(text) if isinstance(text, str) else text
+        if names:
+            answer = search_names(self.library, query, limit)
+        else:
+            with self.searching() as searcher:
+                answer = searcher.search_text(query, limit)
+        with suppress(LibraryError):  # only a hint for the next index run
+            note_interest(self.library, query.folders)
+        return answer
+
+    def similar(
+        self,
+        sounds: str | Path | QuerySound | Iterable[str | Path | QuerySound],
+        limit: int = 20,
+        plus: str = "",
+        minus: str = "",
+    ) -> Answer:
+        """Return the sounds that are like a file, a part of it or a recording, or like several.
+
+        :param plus: a text of what they should be more like; ``minus``: less like.
+        """
+        from engine.search import QuerySound
+
+        asked = [
+            one if isinstance(one, QuerySound) else QuerySound(_path(one))
+            for one in _several(sounds, QuerySound)
+        ]
+        with self.searching() as searcher:
+            return searcher.search_sounds(asked, limit, plus, minus)
+
+    def cues(
+        self, cues: Sequence[str | Cue], alternates: int = 1, per_file: int = 1
+    ) -> list[CueAnswer]:
+        """Return different clips for each cue, at most ``alternates`` for one.
+
+        :param per_file: clips that one file may give in all.
+        """
+        from engine.search.cue_sheet import Cue, solve_cues
+        from engine.search.cues import CueRules
+
+        wanted = [Cue(n, c) if isinstance(c, str) else c for n, c in enumerate(cues, start=1)]
+        with self.searching() as searcher:
+            return solve_cues(self.library, searcher, wanted, CueRules(alternates, per_file))
+
+    def suggest_tags(
+        self, paths: Paths, taxonomy: str = "ucs", rules: Rules | None = None
+    ) -> dict[str, list[Suggestion]]:
+        """Return tags for the indexed sounds at or below some paths, by path, likeliest first.
+
+        :param taxonomy: ``ucs``, ``audioset``, or a file with labels.
+        """
+        import numpy as np
+
+        from engine.tags.suggest import Rules
+
+        ids = _ids_under(self.library, paths)
+        tagger = self.tagger(taxonomy)
+        found = tagger.suggest(np.array(ids, np.int64), rules or Rules(), Control())
+        sounds = self.library.sounds(ids)
+        return {sounds[i].path: found.get(i, []) for i in ids}
+
+    def tagger(self, taxonomy: str | Taxonomy = "ucs", control: Control | None = None) -> Tagger:
+        """Return what suggests the labels of a taxonomy; it needs the searcher no more."""
+        from engine.tags.suggest import Tagger
+        from engine.tags.taxonomy import find_taxonomy
+
+        labels = find_taxonomy(taxonomy) if isinstance(taxonomy, str) else taxonomy
+        with self.searching(control) as searcher:
+            return Tagger(self.library, searcher, labels)
+
+    def tag(
+        self,
+        sounds: Sounds,
+        order: TagOrder | None = None,
+        taxonomy: str = "ucs",
+        control: Control | None = None,
+    ) -> TagOutcome:
+        """Suggest tags, and accept them, write them and rename files as ``order`` says.
+
+        Paths are brought in step first, those that are new to the library listened to.
+        """
+        from engine.tags.tagging import TagOrder, tag
+        from engine.tags.taxonomy import find_taxonomy
+
+        order, control, labels = order or TagOrder(), control or Control(), find_taxonomy(taxonomy)
+        if order.rename is not None:
+            order.rename.check()
+        ids = _ids_of(self, sounds, control)
+        return tag(self.library, self.tagger(labels, control), ids, order, control)
+
+    def undo_tags(self, control: Control | None = None) -> Undone:
+        """Take back all that the latest run of :meth:`tag` did."""
+        from engine.tags.run import undo_last
+
+        return undo_last(self.library, control or Control())
+
+    def audit(self, sounds: Sounds, control: Control | None = None) -> Audit:
+        """Compare the names of sounds with what they sound like; paths are brought in step."""
+        import numpy as np
+
+        from engine.tags.audit import audit
+
+        control = control or Control()
+        ids = np.array(_ids_of(self, sounds, control), np.int64)
+        with self.searching(control) as searcher:
+            return audit(self.library, searcher, ids, control)
+
+    def export(self, file: str | Path, text: str = "", control: Control | None = None) -> int:
+        """Write a table of all sounds, or of those that ``text`` finds; return how many.
+
+        :param file: its ending says of which kind: .csv, .json, .txt or .tsv.
+        """
+        from engine.search.export import export, format_of, sounds_of
+        from engine.search.grammar import parse
+
+        path = _path(file)
+        kind, query = format_of(path), parse(text) if text else None
+        ids = sounds_of(self.library, query)
+        export(self.library, ids, path, kind, control or Control())
+        return len(ids)
+
+
+def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
+    """Return the ids of sounds; the library is brought in step with paths first.
+
+    :raises InputError: there are none.
+    """
+    from engine.index.build import index_folders
+
+    given = _several(sounds)
+    paths = _listed(one for one in given if isinstance(one, str | Path))
+    ids = {int(one) for one in given if not isinstance(one, str | Path)}
+    known = session.library.folders()
+    inside = [path for path in paths if is_under(spelled_out(path), known)]
+    outside = [path for path in paths if path not in inside]
+    for some, remember in ((inside, False), (outside, True)):
+        if some:
+            folder = session.model_folder
+            index_folders(session.library, folder, some, control, remember=remember)
+    if paths:
+        session.refresh()
+    ids.update(_ids_under(session.library, paths))
+    if not ids:
+        where = paths[0] if paths else "what was chosen"
+        raise InputError(f"there are no sounds in {where} that could be heard")
+    return sorted(ids)
+
+
+def _ids_under(library: Library, paths: Paths) -> list[int]:
+    from engine.store.places import ids_under
+
+    roots = [spelled_out(path) for path in _listed(paths)]
+    return sorted({sound_id for root in roots for sound_id in ids_under(library, root)})
+
+
+def _place(path: str | Path | None) -> Path:
+    return default_library() if path is None else _path(path)
+
 
 def _listed(paths: Paths) -> list[Path]:
-    several = [paths] if isinstance(paths, str | Path) else list(paths)
-    return [Path(path).expanduser() for path in several]
+    return [_path(path) for path in _several(paths)]
+
+
+def _path(given: str | Path) -> Path:
+    """Return a path; only in a text does ``~`` stand for the user's home."""
+    return given if isinstance(given, Path) else Path(os.path.expanduser(given))  # noqa: PTH111
+
+
+def _several(given: Any, *single: type) -> list[Any]:
+    """Return one thing, or several, as a list; texts and paths are one."""
+    return [given] if isinstance(given, (str, Path, *single)) else list(given)

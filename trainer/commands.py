@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.paths import data_folder, default_library, installed_models
 from engine.progress import Cancelled, Progress
 from engine.store import Library
+from engine.store.adopted import adopted_model
 from engine.torch_setup import set_threads
 from trainer.data import cache as caches
 from trainer.data.left_out import LeftOut
@@ -82,10 +82,10 @@ def from_library(options: argparse.Namespace) -> None:
     target = _free_name(installed_models(), options.name)
     config = PersonalConfig(tower_steps=100 if options.text_tower else 0)
     with options.watch() as control, Library(path) as library:
-        stored = library.setting("model_folder")
-        if stored is None:
+        known = adopted_model(library)
+        if known is None:
             raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
-        base = find_model(os.fsdecode(stored))
+        base = find_model(known.found_by)
         pairs = read_pairs(library, control)
         heard = source_digest((), pairs.features.numpy())  # another tower, or other sounds so named
         digest = pairs.digest(read_spec(base).id, repr(config), heard)

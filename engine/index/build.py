@@ -33,6 +33,7 @@ from engine.store.tables import MISSING, OFFLINE, PRESENT
 
 _log = logger(__name__)
 _HEADERS_AT_ONCE = 512  # in one transaction
+_TOLD = ("heard", "unchanged", "moved", "back", "missing", "skipped")
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,11 @@ class IndexReport:
     def to_dict(self) -> dict[str, float | int | str]:
         """Return the fields as plain values."""
         return asdict(self)
+
+    def summary(self) -> list[tuple[str, int]]:
+        """Return what people are told, as fields and their counts; empty: there are no sounds."""
+        counts = [(name, int(getattr(self, name))) for name in _TOLD]
+        return [(name, count) for name, count in counts if count]
 
 
 def index_folders(

@@ -1,7 +1,6 @@
 """From features to what is ranked: mapped vectors and potentials, and changes of model.
 
-Settings of a library: ``model_folder`` (how its model is found), ``model_name``,
-``model_id``, ``audio_id`` (what made its features), ``bank_potentials`` (float32),
+Settings of a library: its model (:mod:`engine.store.adopted`), ``bank_potentials`` (float32),
 ``solved_windows`` (how many windows they were solved for), ``own_texts`` (one a line, what the
 library's own words were then) and ``own_vectors`` (float16, those words as mapped vectors; empty
 where the bank is the model's).
@@ -9,7 +8,6 @@ where the bank is the model's).
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +20,7 @@ from engine.models.spec import ModelSpec, read_spec
 from engine.models.trial import ensure_tried
 from engine.progress import Control, Progress
 from engine.store import Library, StoredWindow
+from engine.store.adopted import AdoptedModel, adopted_model
 from engine.store.windows import (
     forget_windows,
     rate_windows,
@@ -80,18 +79,19 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
     :raises ModelError: the model cannot be used.
     """
     spec, found_by = read_spec(model_folder), _how_to_find(model_folder)
-    is_same = library.setting("model_id") == spec.id.encode()
-    if is_same and library.setting("model_folder") == found_by:
+    known = adopted_model(library)
+    is_same = known is not None and known.id == spec.id
+    if known is not None and is_same and known.found_by == found_by:
         return
     ensure_tried(model_folder, control)
-    if is_same:
-        library.set_settings({"model_folder": found_by})
+    if known is not None and is_same:
+        library.set_settings(replace(known, found_by=found_by).settings())
         return
     from engine.models.match_model import load_model
 
     model = load_model(model_folder, ("audio",))
     settings = _settings_for(spec, model, model_folder)
-    if library.setting("audio_id") in (None, spec.audio_id.encode()):
+    if known is None or known.audio_id in ("", spec.audio_id):
         from engine.models.bank import Bank
 
         bank = Bank.of(model)
@@ -182,18 +182,15 @@ def _remap(
     remap_windows(library, changed, settings)
 
 
-def _how_to_find(folder: Path) -> bytes:
+def _how_to_find(folder: Path) -> str:
     """Return the name of a catalogued model's folder, which survives updates; any other's path."""
     catalogued = any(entry.folder == folder for entry in models())
-    return os.fsencode(folder.name if catalogued else folder.absolute())
+    return folder.name if catalogued else str(folder.absolute())
 
 
 def _settings_for(spec: ModelSpec, model: MatchModel, folder: Path) -> dict[str, bytes]:
     return {
-        "model_folder": _how_to_find(folder),
-        "model_name": spec.name.encode(),
-        "model_id": spec.id.encode(),
-        "audio_id": spec.audio_id.encode(),
+        **AdoptedModel(_how_to_find(folder), spec.name, spec.id, spec.audio_id).settings(),
         "bank_potentials": model.bank_potentials.numpy().astype(np.float32).tobytes(),
         "solved_windows": b"0",
         "own_texts": b"",

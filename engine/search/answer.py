@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,6 +48,7 @@ class Reading:
 class Answer:
     """The best results by score: first the ``strong`` ones above the divider, then the weak ones.
 
+    It is a sequence of its matches.
     ``also`` is the query with its misspelt words mended, which was searched for, too.
     ``asked`` is what :func:`engine.search.explain.explain` needs.
     """
@@ -59,6 +60,18 @@ class Answer:
     took_ms: float
     asked: Reading | None = field(default=None, repr=False, compare=False)
     also: str = ""
+
+    def __iter__(self) -> Iterator[Match]:
+        """Give the matches, best first."""
+        return iter(self.matches)
+
+    def __len__(self) -> int:
+        """Return how many matches there are."""
+        return len(self.matches)
+
+    def __getitem__(self, place: int) -> Match:
+        """Return a match by its place."""
+        return self.matches[place]
 
 
 def count_strong(matches: Sequence[Match], least: float) -> int:

@@ -27,6 +27,7 @@ from engine.search.slips import respell
 from engine.search.vocabulary import Vocabulary
 from engine.search.wording import wordings
 from engine.store import Library
+from engine.store.adopted import adopted_model
 from engine.store.conditions import Condition, sounds_where
 from engine.store.keywords import KeywordHits, find_words
 from engine.store.places import sound_at
@@ -363,8 +364,8 @@ def _refuse_empty(library: Library) -> None:
 
 
 def _refuse_other_model(library: Library, model_id: str, name: str) -> None:
-    stored = library.setting("model_id")
-    if stored is not None and stored.decode() != model_id:
+    known = adopted_model(library)
+    if known is not None and known.id and known.id != model_id:
         raise LibraryError(
             f"the library {library.path} was indexed with another version of {name}: "
             "run `soundsift index` on its folders to bring it up to date"

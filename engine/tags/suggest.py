@@ -67,12 +67,13 @@ Suggestions = dict[int, list[Suggestion]]
 class Tagger:
     """Suggests the labels of one taxonomy for the sounds of one library, as they are now.
 
-    Once it is made it needs the searcher no more.  ``model_id`` names the model that says it.
+    Once it is made it needs the searcher no more.  ``model_id`` and ``model_name`` tell which
+    model says it.
     """
 
     def __init__(self, library: Library, searcher: Searcher, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
-        self.model_id = searcher.spec.id
+        self.model_id, self.model_name = searcher.spec.id, searcher.spec.name
         self._library, self._nearest = library, searcher.nearest
         self._epsilon = searcher.spec.ranking.epsilon
         self._general = searcher.familiar

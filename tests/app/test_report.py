@@ -1,6 +1,6 @@
 import pytest
 
-from app import report
+from app.cli import report
 from engine.search import Answer, Match
 from engine.store import SoundRow
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app import training
+from app.cli.train import shower
 from tests.app.test_report import TRAINED
 
 EVENTS = [
@@ -16,29 +16,21 @@ EVENTS = [
 ]
 
 
-@pytest.fixture
-def trainer(monkeypatch):
-    """A trainer that tells these events."""
-
-    def main(arguments, watch, show):
-        for event in EVENTS:
-            show(event)
-        return 0
-
-    monkeypatch.setattr(training, "main", main)
+def told(whole: bool, capsys: pytest.CaptureFixture[str]) -> tuple[str, str]:
+    """Return what these events put on standard output and standard error."""
+    for event in EVENTS:
+        shower(whole)(event)
+    return tuple(capsys.readouterr())
 
 
-def test_json_is_one_document_whatever_the_run_had_to_say(trainer, capsys):
-    assert training.train(["--from-library", "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["event"] == "personal"
+def test_json_is_one_document_whatever_the_run_had_to_say(capsys):
+    assert json.loads(told(True, capsys)[0])["event"] == "personal"
 
 
-def test_people_are_told_the_outcome_of_a_library_in_words_alone(trainer, capsys):
-    training.train(["--from-library"])
-    said = capsys.readouterr().out
+def test_people_are_told_the_outcome_of_a_library_in_words_alone(capsys):
+    said, _ = told(False, capsys)
     assert "Found first: 41 of 100 names" in said and "{" not in said
 
 
-def test_a_warning_of_a_run_on_a_data_set_is_shown(trainer, capsys):
-    training.train(["fit", "run"])
-    assert capsys.readouterr().err == "warning: the plan did not converge\n"
+def test_a_warning_of_a_run_on_a_data_set_is_shown(capsys):
+    assert told(False, capsys)[1] == "warning: the plan did not converge\n"

@@ -6,15 +6,9 @@ import pytest
 
 from app.cli import main
 from engine.index.build import index_folders
-from engine.log import log_file, stop_log
+from engine.log import log_file
 from engine.progress import Control
 from engine.store import Library
-
-
-@pytest.fixture(autouse=True)
-def stopped():
-    yield
-    stop_log()
 
 
 @pytest.fixture
@@ -56,17 +50,17 @@ def test_an_index_run_is_in_the_log_without_names_of_files(library, sounds, caps
 
 
 def test_a_defect_is_told_in_a_sentence_and_its_traceback_is_in_the_log(monkeypatch, capsys):
-    def status(options):
+    def session(asked):
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("app.commands.status", status)
+    monkeypatch.setattr("app.cli.asked.Asked.session", session)
     assert main(["status"]) == 1
     said = capsys.readouterr().err
     assert said.splitlines() == [
         f"error: Soundsift made a mistake (ZeroDivisionError: of ours): please send us {log_file()}"
     ]
     written = log_file().read_text(encoding="utf-8")
-    assert "Traceback (most recent call last):" in written and "in status" in written
+    assert "Traceback (most recent call last):" in written and "in session" in written
 
 
 def test_the_trainer_takes_verbose_too(tmp_path, capsys):

@@ -49,7 +49,7 @@ def test_closed_errors_keep_nobody_from_working(library):
 
 def test_no_file_gets_the_number_of_a_closed_stream():
     script = (
-        "import os\nfrom app.terminal import guarded\n"
+        "import os\nfrom app.cli.terminal import guarded\n"
         "with guarded():\n    raise SystemExit(os.open(os.devnull, os.O_RDONLY))\n"
     )
     command = ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", sys.executable, "-c", script]
@@ -85,11 +85,11 @@ def test_runs_of_tagging_need_a_place_for_their_record(sounds, tmp_path, own_hom
 
 
 def test_what_nobody_foresaw_of_the_system_is_a_sentence(monkeypatch, capsys):
-    from app import cli, commands
+    from app import cli
 
-    def fail(options: object) -> None:
+    def fail(asked: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere/a.wav")
 
-    monkeypatch.setattr(commands, "status", fail)
+    monkeypatch.setattr("app.cli.asked.Asked.session", fail)
     assert cli.main(["status"]) == 1
     assert capsys.readouterr().err == "error: /somewhere/a.wav: Permission denied\n"

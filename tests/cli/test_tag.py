@@ -64,7 +64,7 @@ def test_it_suggests_and_changes_nothing(tag, folder):
             assert set(suggestion) == {"label", "id", "probability", "start_s", "end_s"}
             assert 0.01 <= suggestion["probability"] <= 1
     text = tag("--least", "0.01").stdout
-    assert "door_1.wav  door " in text and "nothing was changed: --apply accepts" in text
+    assert "door_1.wav  door " in text and "nothing was changed: `tag apply` accepts" in text
     assert sums(folder) == before
     assert document("search", "has:tags", "--library", tag.library)["results"] == []
 
@@ -79,7 +79,7 @@ def test_names_can_be_left_out_and_sounds_looked_at_one_by_one(tag):
 
 def test_what_is_accepted_is_found_at_once_and_can_be_taken_back(tag):
     done = tag("--apply", "--least", "0.01", "--accept", "0.01", "--most", "1")
-    assert "4 tags accepted" in done.stdout and "--undo takes it back" in done.stdout
+    assert "4 tags accepted" in done.stdout and "tag undo` takes it back" in done.stdout
     found = document("search", "tag:door", "--library", tag.library)["results"]
     assert {Path(row["path"]).stem for row in found} >= {"door_1", "door_2"}
     assert found[0]["tags"] == ["door"]

@@ -17,7 +17,7 @@ from engine.models.match_model import Metric, load_model
 from engine.models.spec import read_spec
 from engine.torch_setup import prepare_torchaudio
 from tests.conftest import WORDS, tone, write_tokenizer
-from trainer.cli import _parser, main
+from trainer.cli import main, options_of
 from trainer.data.sets import Captioned
 from trainer.loop.config import RunConfig
 from trainer.loop.run import Run
@@ -127,11 +127,11 @@ def test_the_recipe_paper_is_the_papers_setting_on_the_built_run(paper_run):
 
 def test_the_recipe_names_the_papers_sizes_and_an_option_wins_over_it():
     given = ["fit", "run", "--set", "clotho:x", "--recipe", "paper"]
-    config = FitConfig.of(_parser().parse_args(given))
+    config = FitConfig.of(options_of(given))
     assert (config.batch, config.dimensions, config.epochs) == (256, 1024, 30.0)
     pairs = [Captioned(Path("a.wav"), ("a", "b", "c", "d", "e"))] * 200
     assert fit._run_config(config, pairs, 1).steps == round(30 * 1000 / 256)
-    config = FitConfig.of(_parser().parse_args([*given, "--batch", "64", "--disguise"]))
+    config = FitConfig.of(options_of([*given, "--batch", "64", "--disguise"]))
     assert (config.batch, config.disguise) == (64, True)
 
 
@@ -155,7 +155,7 @@ def test_an_epoch_hears_every_caption_of_every_sound(paper_run):
 
 def test_every_recipe_settles_the_same_things():
     assert set(OURS) == set(PAPER) == set(PAPER_CODE)
-    ours = FitConfig.of(_parser().parse_args(["fit", "run", "--set", "x:y"]))
+    ours = FitConfig.of(options_of(["fit", "run", "--set", "x:y"]))
     assert {name: getattr(ours, name) for name in OURS} == OURS
     assert {name for name in PAPER if PAPER[name] != PAPER_CODE[name]} == {"metric"}
     for recipe in RECIPES.values():

@@ -168,9 +168,9 @@ def test_another_model_of_the_same_ears_solves_if_there_is_enough(
 def test_a_catalogued_model_is_found_by_its_name(tmp_path, monkeypatch):
     entry = SimpleNamespace(folder=tmp_path / "shipped" / "default")
     monkeypatch.setattr(mapping, "models", lambda: [SimpleNamespace(folder=tmp_path), entry])
-    assert mapping._how_to_find(entry.folder) == b"default"
+    assert mapping._how_to_find(entry.folder) == "default"
     monkeypatch.chdir(tmp_path)
-    assert mapping._how_to_find(Path("mine")) == str(tmp_path / "mine").encode()
+    assert mapping._how_to_find(Path("mine")) == str(tmp_path / "mine")
 
 
 def test_potentials_are_those_of_an_even_sample(library, model_folder, model, monkeypatch):

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from engine.plain_text import one_line
 
 if TYPE_CHECKING:
-    from app.tagging import Outcome
     from engine.index.build import IndexReport
     from engine.search import Answer, Match
     from engine.search.cue_sheet import CueAnswer
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from engine.tags.audit import Audit
     from engine.tags.run import Undone
     from engine.tags.suggest import Suggestion
+    from engine.tags.tagging import TagOutcome
 
 _TOLD = ("sounds", "windows", "tags", "decisions", "collections", "collected", "folders")
 _BAR_CELLS = 8
@@ -78,13 +78,13 @@ def duplicates(found: Duplicates) -> str:
     return "\n".join(lines)
 
 
-def tags(outcome: Outcome) -> str:
+def tags(outcome: TagOutcome) -> str:
     """Return every file with its suggestions, and what was done or would be."""
     lines = []
     for sound_id, path in outcome.paths.items():
         shown = ", ".join(_suggestion(found) for found in outcome.suggestions.get(sound_id, ()))
         lines.append(f"{_name(path)}  {shown or '–'}")
-    for path, wanted in outcome.to_write.items() if outcome.dry else ():
+    for path, wanted in outcome.to_write.items() if outcome.order.dry_run else ():
         fields = ", ".join(f"{k} {one_line(v)}" for k, v in wanted.named().items())
         lines.append(f"{one_line(path)}\n    would hold {fields}")
     for plan in outcome.renames:
@@ -104,21 +104,23 @@ def _suggestion(found: Suggestion) -> str:
     return f"{one_line(found.label.tag)} {found.probability:.0%}{part}"
 
 
-def _tags_summary(outcome: Outcome) -> str:
+def _tags_summary(outcome: TagOutcome) -> str:
+    order = outcome.order
     tagged = sum(1 for sound_id in outcome.paths if outcome.suggestions.get(sound_id))
     parts = [f"{tagged} of {len(outcome.paths)} sounds have a suggestion"]
-    would = "would be " if outcome.dry else ""
-    if outcome.accepted or outcome.did:
+    would = "would be " if order.dry_run else ""
+    told = outcome.accepted or order.write or order.rename is not None
+    if told:
         parts.append(f"{outcome.accepted} tags {would}accepted")
-    if "write" in outcome.did:
+    if order.write:
         done = len(outcome.written.done) if outcome.written else len(outcome.to_write)
         parts.append(f"{done} files {would}written")
-    if "rename" in outcome.did:
+    if order.rename is not None:
         parts.append(f"{sum(1 for plan in outcome.renames if plan.new)} files {would}renamed")
-    if not (outcome.accepted or outcome.did):
-        parts.append("nothing was changed: --apply accepts, --write writes, --rename renames")
-    elif not outcome.dry:
-        parts.append("soundsift tag --undo takes it back")
+    if not told:
+        parts.append("nothing was changed: `tag apply` accepts, `write` writes, `rename` renames")
+    elif not order.dry_run:
+        parts.append("`soundsift tag undo` takes it back")
     return one_line(f"{'; '.join(parts)}; model {outcome.model}, labels {outcome.taxonomy}")
 
 
@@ -192,15 +194,9 @@ def _short(folder: Path) -> str:
 
 def indexed(done: IndexReport, model: str) -> str:
     """Return what an index run did."""
-    parts = [
-        f"{done.heard} heard" if done.heard else "",
-        f"{done.unchanged} unchanged" if done.unchanged else "",
-        f"{done.moved} moved" if done.moved else "",
-        f"{done.back} back" if done.back else "",
-        f"{done.missing} missing" if done.missing else "",
-        f"{done.skipped} skipped (see `soundsift skipped`)" if done.skipped else "",
-    ]
-    told = ", ".join(filter(None, parts)) or "no sounds there"
+    hint = {"skipped": " (see `soundsift skipped`)"}
+    parts = [f"{count} {name}{hint.get(name, '')}" for name, count in done.summary()]
+    told = ", ".join(parts) or "no sounds there"
     speed = ""
     if done.audio_s:
         per_second = done.audio_s / max(done.took_s, 1e-6)

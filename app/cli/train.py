@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from typing import Any
 
-from app import report
-from app.progress_bar import progress_bar
-from app.terminal import as_json
+import click
+
+from app.cli import report
+from app.cli.arguments import asked_of
+from app.cli.progress_bar import progress_bar
+from app.cli.terminal import as_json
 from engine.plain_text import one_line
-from trainer.cli import main
+from trainer.cli.program import make_program
 
 _QUIET = ("loss", "way", "chosen", "stopped", "resumed", "fed")  # of a run; they stand in its log
 
 
-def train(arguments: Sequence[str]) -> int:
-    """Run one of the trainer's commands; return its exit code."""
-    given = list(arguments)
-    whole = "--json" in given
+def _before(context: click.Context) -> dict[str, Any]:
+    """Return what was asked for before the command."""
+    asked = asked_of(context)
+    return {"library": asked.library, "json": asked.as_json, "verbose": asked.verbose}
+
+
+def shower(whole: bool) -> Callable[[dict[str, Any]], None]:
+    """Return what shows the trainer's events.
+
+    :param whole: the result is one JSON document.
+    """
 
     def show(event: dict[str, Any]) -> None:
         if event["event"] in _QUIET:
@@ -32,4 +42,8 @@ def train(arguments: Sequence[str]) -> int:
         else:
             print(as_json(event, 1 if whole else None))
 
-    return main(given, progress_bar, show)
+    return show
+
+
+train = make_program(progress_bar, lambda options: shower(bool(options.json)), _before)
+experiment = train.commands["experiment"]

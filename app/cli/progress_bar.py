@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
-from app.report import time_left
+from app.cli.report import time_left
 from engine.plain_text import one_line
 from engine.progress import Control, Progress, stop_signals
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 _WITHOUT_TIME = "{desc}: {percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt}{postfix}"
 
@@ -35,6 +37,10 @@ class _Bars:
 
     def update(self, progress: Progress) -> None:
         """Show progress, in a new bar if a new stage has begun."""
+        if not sys.stderr.isatty():
+            return
+        from tqdm import tqdm  # here, for it takes a while to import
+
         if self._bar is None or progress.stage != self._stage:
             self.close()
             self._stage = progress.stage
@@ -45,7 +51,6 @@ class _Bars:
                 leave=False,
                 dynamic_ncols=True,
                 mininterval=0.2,
-                disable=None,  # silent where standard error is not a terminal
             )
         said = [progress.note] if progress.note else []
         if progress.left_s is not None:  # of all stages, where the bar's own is of this one

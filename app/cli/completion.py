@@ -1,0 +1,44 @@
+"""``soundsift completion``: what a shell needs to complete commands, options, names and files."""
+
+from __future__ import annotations
+
+import click
+from click.shell_completion import get_completion_class
+
+from app.cli.arguments import Command, everywhere
+from app.cli.asked import Asked
+
+_COMPLETE = "_SOUNDSIFT_COMPLETE"
+_SHELLS = ("bash", "zsh", "fish")
+
+
+@click.command(
+    cls=Command,
+    epilog="""\b
+where to put it, once:
+  bash  soundsift completion bash > ~/.local/share/bash-completion/completions/soundsift
+  zsh   soundsift completion zsh > ~/.zfunc/_soundsift
+        and in ~/.zshrc, before compinit: fpath+=~/.zfunc
+  fish  soundsift completion fish > ~/.config/fish/completions/soundsift.fish
+Make the folder first if it is not there; a new shell knows it.""",
+)
+@click.argument("shell", type=click.Choice(_SHELLS))
+@everywhere
+def completion(asked: Asked, shell: str) -> None:
+    """Print what lets a shell complete commands."""
+    known = get_completion_class(shell)
+    assert known is not None  # click knows all three
+    program = click.get_current_context().find_root().command
+    print(known(program, {}, "soundsift", _COMPLETE).source())
+
+
+def complete(program: click.Command, asked: str) -> int:
+    """Answer a shell that asks for completions, such as ``bash_complete``; return an exit code."""
+    shell, _, what = asked.partition("_")
+    known = get_completion_class(shell)
+    if known is None or what != "complete":
+        return 1
+    found = known(program, {}, "soundsift", _COMPLETE).complete()
+    if found:
+        print(found)
+    return 0

@@ -1,0 +1,67 @@
+"""``soundsift evaluate``: how good a model is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from app.cli import report
+from app.cli.arguments import COMMON, FILE, MODEL, Command, Family, everywhere, option, with_options
+from app.cli.asked import Asked
+from app.cli.progress_bar import progress_bar
+from engine.errors import InputError
+
+_manifest = click.argument("manifest", type=FILE, metavar="MANIFEST.csv")
+_model = option("--model", "name or folder (default: the best there is)", "MODEL", type=MODEL)
+
+
+@click.group(cls=Family)
+@with_options(*COMMON)
+def evaluate() -> None:
+    """Measure a model on a manifest of sounds."""
+
+
+@evaluate.command("zero-shot", cls=Command)
+@_manifest
+@_model
+@option("--blend", "of `evaluate retrieval`", type=float, hidden=True)
+@everywhere
+def zero_shot(asked: Asked, manifest: Path, model: str | None, blend: float | None) -> None:
+    """Measure how often the label of a sound is told (columns path and label)."""
+    from trainer.evaluation.protocols import evaluate_zero_shot
+
+    if blend is not None:
+        raise InputError("--blend belongs to `evaluate retrieval`: tagging takes the model's")
+    _measure(asked, manifest, model, evaluate_zero_shot)
+
+
+@evaluate.command("retrieval", cls=Command)
+@_manifest
+@_model
+@option("--blend", "how much of the potential counts, 0 to 1", "P", type=float)
+@everywhere
+def retrieval(asked: Asked, manifest: Path, model: str | None, blend: float | None) -> None:
+    """Measure how often captions and sounds find each other (columns path and caption)."""
+    from trainer.evaluation.protocols import evaluate_retrieval
+
+    _measure(asked, manifest, model, partial(evaluate_retrieval, blend=blend))
+
+
+def _measure(
+    asked: Asked, manifest: Path, model: str | None, measure: Callable[..., dict[str, Any]]
+) -> None:
+    from engine.models.catalog import find_model, preferred_model
+    from engine.models.match_model import load_captioner, load_listener
+    from engine.models.spec import read_spec
+    from engine.models.trial import ensure_tried
+
+    folder = find_model(model or preferred_model())
+    with progress_bar() as control:
+        ensure_tried(folder, control)
+        figures = measure(load_listener(folder), load_captioner(folder), manifest, control)
+    document = {"model": read_spec(folder).name, **figures}
+    asked.answer(document, report.figures(document))

@@ -1,0 +1,122 @@
+"""Commands that find sounds: by text, by sound, for cues, twice; and tables of what was found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from app.cli import report
+from app.cli.arguments import (
+    FILE,
+    POSITIVE,
+    TEXT,
+    Command,
+    everywhere,
+    flag,
+    option,
+    several,
+)
+from app.cli.asked import Asked
+from app.cli.progress_bar import progress_bar
+from engine.errors import InputError
+from engine.plain_text import one_line
+
+_GRAMMAR = 'words, "exact words", -word, OR, word*, and filters like dur:<2s in:"Boom Library"'
+_limit = option("-n", "how many results (20)", "N", type=POSITIVE, default=20)
+
+
+@click.command(cls=Command)
+@several("text", "TEXT", TEXT, required=True, help=_GRAMMAR)
+@flag("--names", "search words only, not sounds")
+@_limit
+@everywhere
+def search(asked: Asked, text: tuple[str, ...], names: bool, n: int) -> None:
+    """Search by text."""
+    from engine.search.answer import to_dict
+    from engine.search.grammar import parse
+
+    query = parse(" ".join(text))
+    with asked.session_to_search() as session:
+        answer = session.search(query, n, names)
+        asked.answer(to_dict(answer), report.answer(answer))
+
+
+@click.command(cls=Command)
+@several("files", "FILE", required=True, help="sound files")
+@option("--start", "where the part begins, in s", "S", type=float)
+@option("--end", "where the part ends, in s", "S", type=float)
+@option("--plus", "but more like this", "TEXT", default="")
+@option("--minus", "but less like this", "TEXT", default="")
+@_limit
+@everywhere
+def similar(
+    asked: Asked,
+    files: tuple[Path, ...],
+    start: float | None,
+    end: float | None,
+    plus: str,
+    minus: str,
+    n: int,
+) -> None:
+    """Search by sound."""
+    from engine.search.answer import to_dict
+    from engine.search.query_sound import QuerySound
+
+    if len(files) > 1 and (start is not None or end is not None):
+        raise InputError("--start and --end name a part of one file: give one, or leave them out")
+    with asked.session_to_search() as session:
+        sounds = [QuerySound(path, start, end) for path in files]
+        answer = session.similar(sounds, n, plus, minus)
+    asked.answer(to_dict(answer), report.answer(answer))
+
+
+@click.command(cls=Command)
+@click.argument("sheet", type=FILE, metavar="SHEET.csv", help="one description a line")
+@option("--alternates", "clips for each line (1)", "N", type=POSITIVE, default=1)
+@option("--per-file", "clips that one file may give in all (1)", "N", type=POSITIVE, default=1)
+@everywhere
+def cues(asked: Asked, sheet: Path, alternates: int, per_file: int) -> None:
+    """Solve a cue sheet."""
+    from engine.search.cue_sheet import cues_to_dict, read_cue_sheet
+
+    wanted = read_cue_sheet(sheet)
+    with asked.session_to_search() as session:
+        answers = session.cues(wanted, alternates, per_file)
+    asked.answer(cues_to_dict(answers), report.cues(answers))
+
+
+@click.command(cls=Command)
+@flag("--exact", "only files equal byte by byte")
+@flag("--alike", "also what only sounds alike, last")
+@everywhere
+def duplicates(asked: Asked, exact: bool, alike: bool) -> None:
+    """List files that hold the same sound."""
+    from engine.models.spec import read_spec
+    from engine.search.duplicates import find_duplicates
+
+    if exact and alike:
+        raise click.UsageError(
+            "--exact and --alike exclude each other: give one of them.",
+            click.get_current_context(),
+        )
+    with asked.session() as session, progress_bar() as control:
+        rank = read_spec(session.model_folder).rank
+        found = find_duplicates(session.library, rank, control, exact, alike)
+    rows = [
+        {"exact": g.exact, "kind": g.kind, "paths": [sound.path for sound in g.sounds]}
+        for g in found.groups
+    ]
+    asked.answer({"groups": rows, "unread": list(found.unread)}, report.duplicates(found))
+
+
+@click.command(cls=Command)
+@click.argument("file", type=FILE, metavar="FILE", help="ends in .csv, .json, .txt or .tsv")
+@several("text", "TEXT", TEXT, help=f"which ones: {_GRAMMAR}")
+@everywhere
+def export(asked: Asked, file: Path, text: tuple[str, ...]) -> None:
+    """Write a table of sounds."""
+    with asked.session() as session, progress_bar() as control:
+        count = session.export(file, " ".join(text), control)
+    said = one_line(f"{count} sounds written to {file}")
+    asked.answer({"file": str(file), "sounds": count}, said)

@@ -1,0 +1,135 @@
+"""Commands that make a library, keep it in step with its folders, count, check and mend it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli import report
+from app.cli.arguments import FILE, MODEL, Command, everywhere, flag, option, several
+from app.cli.asked import Asked
+from app.cli.progress_bar import progress_bar
+from engine.plain_text import one_line
+
+if TYPE_CHECKING:
+    from engine.index.build import IndexReport
+
+
+@click.command(cls=Command)
+@several("paths", "PATH", required=True, help="folders, or files")
+@option("--model", "name or folder (default: the library's, or the best)", "MODEL", type=MODEL)
+@flag("--watch", "go on, and keep up with changes")
+@everywhere
+def index(asked: Asked, paths: tuple[Path, ...], model: str | None, watch: bool) -> None:
+    """Index folders."""
+    from engine.session import open_to_index
+
+    with open_to_index(paths, asked.place, model) as session, progress_bar() as control:
+        library, name = str(session.library.path), session.model_name
+
+        def show(done: IndexReport) -> None:
+            document = {"library": library, "model": name, **done.to_dict()}
+            asked.answer(document, report.indexed(done, name))
+
+        if watch:
+            print("watching; Ctrl-C ends it", file=sys.stderr)
+            session.watch(paths, show, control)
+        else:
+            show(session.index(paths, control))
+
+
+@click.command(cls=Command)
+@click.argument(
+    "folder", type=FILE, required=False, metavar="FOLDER", help="where (default: with the library)"
+)
+@everywhere
+def demo(asked: Asked, folder: Path | None) -> None:
+    """Make the demo sounds."""
+    from app.demo import make_demo_sounds
+    from engine.paths import data_folder
+
+    folder = folder or data_folder() / "demo"
+    with progress_bar() as control:
+        made = make_demo_sounds(folder, control)
+    said = f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}"
+    asked.answer({"folder": str(folder), "made": made}, one_line(said))
+
+
+@click.command(cls=Command)
+@click.argument("old", type=FILE, metavar="OLD", help="where the folder was")
+@click.argument("new", type=FILE, metavar="NEW", help="where it is")
+@everywhere
+def relink(asked: Asked, old: Path, new: Path) -> None:
+    """Tell the library that a folder moved."""
+    from engine.index.drives import relink as change
+
+    with asked.session() as session:
+        count = change(session.library, old, new)
+    asked.answer({"relinked": count}, one_line(f"{count} sounds are now under {new}"))
+
+
+@click.command(cls=Command)
+@everywhere
+def status(asked: Asked) -> None:
+    """Count what is in the library."""
+    from engine.index.drives import note_drives
+    from engine.store.adopted import adopted_model
+    from engine.store.copies import damage_of, damaged
+
+    with asked.session() as session:
+        library = session.library
+        away = note_drives(library)
+        counts = library.statistics()
+        model = adopted_model(library)
+        path = library.path
+    trouble = damage_of(path)
+    document = {
+        "library": str(path),
+        "model": model.name if model is not None else "",
+        "sounds": counts.sounds,
+        "windows": counts.windows,
+        "embedded": counts.embedded,
+        "missing": counts.missing,
+        "offline": counts.offline,
+        "skipped": counts.skipped,
+        "damaged": counts.damaged,
+        "hours": counts.hours,
+        "damage": trouble,
+    }
+    said = [report.table({name: value for name, value in document.items() if name != "damage"})]
+    if trouble:
+        said.append(damaged(path))
+    for folder in away:
+        told = f"{folder} is away: connect its drive, or tell where it moved: soundsift relink"
+        said.append(one_line(told))
+    asked.answer(document, "\n".join(said))
+
+
+@click.command(cls=Command)
+@flag("--restore", "take the newest good copy")
+@flag("--dry-run", "show what would be done, and do not")
+@everywhere
+def repair(asked: Asked, restore: bool, dry_run: bool) -> None:
+    """Check the library, and save what can be saved of it."""
+    from engine.store.repair import repair as run
+
+    path = asked.place
+    with progress_bar() as control:
+        done = run(path, control, restore, dry_run)
+    document = {"library": str(path), "dry_run": dry_run, **done.to_dict()}
+    asked.answer(document, report.repaired(done, path, dry_run))
+
+
+@click.command(cls=Command)
+@everywhere
+def skipped(asked: Asked) -> None:
+    """List what could not be heard, and what could in part only."""
+    from engine.store.listing import damaged_sounds
+
+    with asked.session() as session:
+        rows = [{"path": row.path, "reason": row.reason} for row in session.library.skipped()]
+        damaged = [{"path": path, "reason": why} for path, why in damaged_sounds(session.library)]
+    asked.answer({"skipped": rows, "damaged": damaged}, report.skipped(rows, damaged))
