@@ -49,6 +49,7 @@ EXEMPLARS = 1024
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FAMILIAR = 0.25  # chosen on valid (docs/decisions/0006)
 UNTOLD = 0.002  # of mAP@10, whose standard error on valid is 0.026
+DIVIDER = 0.85  # σ(e) from which on one in four results is right (docs/decisions/0006)
 MISTAKEN = 0.05  # share of searches without an answer that may show a strong match
 SOUNDLESS = (  # what nothing sounds like
     "an income tax form",
@@ -135,8 +136,8 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     """Choose λ and the strength's zero on labelled validation clips, and write them down.
 
     λ is the least that gives nearly the best mAP@10 of text→audio, under ``bank`` and, where a
-    library's own words are the bank, under ``library``.  The divider
-    stands where one in twenty searches without an answer passes: those for a label when the half
+    library's own words are the bank, under ``library``.  Evidence
+    is 0 where one in twenty searches without an answer passes: those for a label when the half
     of the clips that is nearest to it in meaning is taken away, and those for what nothing sounds
     like.  ``auroc`` says how well the former can be told from searches with an answer.  For
     searches by sound it stands where the two part best, by Youden's index.
@@ -173,7 +174,7 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
         own_blend=own_blend,
         query_potential=-float(mistaken.quantile(1 - MISTAKEN)),
         audio_query_potential=-_youden(alike[asked], unlike[asked]),
-        divider=0.5,
+        divider=DIVIDER,
     )
     write_spec(replace(model.spec, ranking=ranking), folder)
     auroc = float((with_class[:, None] > without[None, :]).double().mean())
