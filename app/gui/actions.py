@@ -10,7 +10,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenuBar, QWidget
 
-from app.gui.text import tr
+from app.gui.kit.text import tr
 
 Scope = Literal["window", "lists", "results"]
 

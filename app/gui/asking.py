@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QDateTime, QLocale, QObject, Qt
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
-from app.gui.text import counted, number
-from app.gui.widgets.plain import title_text
+from app.gui.kit.plain import title_text
+from app.gui.kit.text import counted, number
 from engine.plain_text import visible
 from engine.progress import Control
 

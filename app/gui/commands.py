@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QObject, QPoint
 from PySide6.QtWidgets import QDialog, QMenu
 
-from app.gui.files import copy_files, copy_paths, reveal
-from app.gui.text import number
-from app.gui.widgets.plain import menu_text
+from app.gui.kit.files import copy_files, copy_paths, reveal
+from app.gui.kit.plain import menu_text
+from app.gui.kit.text import number
 from engine.search.query_sound import QuerySound
 from engine.store import SoundRow
 from engine.store.places import ids_under

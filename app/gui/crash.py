@@ -13,7 +13,7 @@ from typing import TextIO
 from PySide6.QtCore import QObject, Qt, QtMsgType, Signal, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 
-from app.gui.widgets.plain import tip
+from app.gui.kit.plain import tip
 from engine.log import log_end, log_file, logger, named, start_log, stop_log
 
 _log = logger("app.gui.crash")

@@ -9,9 +9,9 @@ from typing import Any
 from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
-from app.gui.context import Context
-from app.gui.text import number, tr
-from app.gui.workspace import Overview
+from app.gui.kit.context import Context
+from app.gui.kit.text import number, tr
+from app.gui.kit.workspace import Overview
 from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from PySide6.QtCore import QLockFile, QObject
 
-from app.gui.context import Context
-from app.gui.text import tr
+from app.gui.kit.context import Context
+from app.gui.kit.text import tr
 from engine.audio.parts import Part, keep_part, prepare_part
 from engine.errors import AudioError, InputError
 from engine.paths import data_folder, ranges_folder

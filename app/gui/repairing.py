@@ -13,7 +13,7 @@ from PySide6.QtCore import QEventLoop, QProcess
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QProgressDialog
 
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.plain import PlainLabel
 from engine.log import log_end, logger
 
 _log = logger(__name__)

@@ -7,13 +7,13 @@ from dataclasses import replace
 from PySide6.QtCore import QObject, Qt, Signal
 from PySide6.QtWidgets import QStackedWidget
 
-from app.gui.context import Context
+from app.gui.kit.context import Context
+from app.gui.kit.text import number, tr
+from app.gui.kit.workspace import Asked, Found
 from app.gui.models.results_model import ORDERS, Column, ResultsModel
-from app.gui.text import number, tr
 from app.gui.widgets.empty_state import EmptyState
 from app.gui.widgets.results_view import ResultsView
 from app.gui.widgets.search_bar import SearchBar
-from app.gui.workspace import Asked, Found
 from engine.store.listing import Order
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject
 
-from app.gui.context import Context
-from app.gui.jobs import Job, is_alive
 from app.gui.keeping import Keeping
+from app.gui.kit.context import Context
+from app.gui.kit.jobs import Job, is_alive
+from app.gui.kit.text import counted, number, tr
 from app.gui.models.tags_model import ShownTag
-from app.gui.text import counted, number, tr
 from app.gui.widgets.tags_table import Pair
 from engine.progress import Control
 from engine.store import Library

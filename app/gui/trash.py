@@ -9,7 +9,7 @@ from pathlib import Path
 
 from PySide6.QtCore import QFile
 
-from app.gui.text import tr
+from app.gui.kit.text import tr
 from engine.progress import Cancelled, Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.tables import MISSING

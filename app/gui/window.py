@@ -12,20 +12,21 @@ from app.gui.actions import fill_menus, make_actions, place_actions
 from app.gui.asking import Asking
 from app.gui.audition import Audition
 from app.gui.commands import Commands
-from app.gui.context import Context
-from app.gui.files import drag_files
 from app.gui.indexing import Indexing
-from app.gui.jobs import Jobs
 from app.gui.keeping import Keeping
+from app.gui.kit.buttons import recolour
+from app.gui.kit.context import Context
+from app.gui.kit.files import drag_files
+from app.gui.kit.jobs import Jobs
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.workspace import Found, Overview, Workspace
 from app.gui.models.results_model import ResultsModel
 from app.gui.parts import Parts
 from app.gui.recording import Recording
 from app.gui.searching import Searching
 from app.gui.sound.devices import Outputs
 from app.gui.sound.player import Player
-from app.gui.style.palette import Colours
 from app.gui.tagging import Tagging
-from app.gui.widgets.buttons import recolour
 from app.gui.widgets.empty_state import EmptyState, Welcome
 from app.gui.widgets.inspector import Inspector
 from app.gui.widgets.player_panel import PlayerPanel
@@ -33,7 +34,6 @@ from app.gui.widgets.results_view import ResultsView
 from app.gui.widgets.search_bar import SearchBar
 from app.gui.widgets.sources_panel import SourcesPanel
 from app.gui.widgets.status_bar import StatusBar
-from app.gui.workspace import Found, Overview, Workspace
 from engine.errors import SoundsiftError
 from engine.metadata.ucs_names import categories
 from engine.store.copies import damage_of, damaged

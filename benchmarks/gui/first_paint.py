@@ -20,7 +20,7 @@ import os, sys, time
 began = float(sys.argv[2])
 from pathlib import Path
 from app.gui.main import make_application, make_settings
-from app.gui.style.apply import apply_theme
+from app.gui.kit.style.apply import apply_theme
 from app.gui.window import MainWindow
 
 app = make_application()

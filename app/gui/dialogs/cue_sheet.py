@@ -19,9 +19,9 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from app.gui.dialogs.tables import TextTable
-from app.gui.text import duration
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import duration
 from engine.errors import InputError
 from engine.progress import Control
 from engine.search.cue_sheet import Assigned, Cue, CueAnswer, read_cue_sheet

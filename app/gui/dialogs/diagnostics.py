@@ -15,9 +15,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui.context import Context
+from app.gui.kit.context import Context
+from app.gui.kit.plain import PlainLabel
 from app.gui.sound.devices import Outputs
-from app.gui.widgets.plain import PlainLabel
 from engine.progress import Control
 
 if TYPE_CHECKING:

@@ -11,12 +11,12 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QLocale, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
-from app.gui.dialogs.tables import TextTable
-from app.gui.files import reveal
-from app.gui.jobs import Job, belongs_to
-from app.gui.text import channels, counted, duration, short_folder
+from app.gui.kit.files import reveal
+from app.gui.kit.jobs import Job, belongs_to
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import channels, counted, duration, short_folder
 from app.gui.trash import Trashed, Unwanted, move_to_trash
-from app.gui.widgets.plain import PlainLabel
 from engine.models.spec import read_spec
 from engine.progress import Control
 from engine.search.duplicates import Duplicates as FoundDuplicates

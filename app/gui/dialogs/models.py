@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
-from app.gui.dialogs.tables import TextTable
-from app.gui.jobs import belongs_to
-from app.gui.text import tr
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import tr
 from engine.models.catalog import Entry, find_model, get_model, spec_of
 from engine.models.catalog import models as all_models
 from engine.progress import Control

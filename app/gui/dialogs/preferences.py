@@ -19,12 +19,12 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from app.gui.files import open_folder
-from app.gui.jobs import belongs_to
+from app.gui.kit.files import open_folder
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.style.apply import apply_theme
+from app.gui.kit.style.palette import THEMES
 from app.gui.parts import SETTING
-from app.gui.style.apply import apply_theme
-from app.gui.style.palette import THEMES
-from app.gui.widgets.plain import PlainLabel
 from engine.audio.peaks import PeaksCache
 from engine.paths import peaks_folder
 from engine.progress import Control

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QDialog, QGridLayout
 
 from app.gui.actions import ACTIONS, key_name
-from app.gui.text import tr
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.text import tr
 
 if TYPE_CHECKING:
     from app.gui.window import MainWindow

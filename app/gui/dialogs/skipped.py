@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 
-from app.gui.dialogs.tables import TextTable
-from app.gui.text import counted
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import counted
 from engine.store import Skipped
 from engine.store.listing import damaged_sounds
 

@@ -13,11 +13,11 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from app.gui.jobs import belongs_to
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.text import number
 from app.gui.models.tags_model import ShownTag, TagsModel
 from app.gui.tagging import Suggested, told
-from app.gui.text import number
-from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.suggest_bar import SuggestBar, percent_box
 from app.gui.widgets.tags_table import TagsTable
 from engine.progress import Control

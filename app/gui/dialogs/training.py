@@ -20,11 +20,11 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.dialogs.models import use_model_in
-from app.gui.dialogs.tables import TextTable
-from app.gui.jobs import belongs_to
-from app.gui.text import roughly_left
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.plain import PlainLabel, menu_text
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import roughly_left
 from app.gui.widgets.curve import Curve
-from app.gui.widgets.plain import PlainLabel, menu_text
 from engine.log import log_end, logger
 from engine.models.spec import read_spec
 

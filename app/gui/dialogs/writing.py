@@ -15,10 +15,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui.dialogs.tables import TextTable
-from app.gui.jobs import belongs_to
-from app.gui.text import number
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import number
 from engine.metadata.write import SoundTags
 from engine.tags.run import Written
 

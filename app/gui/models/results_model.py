@@ -21,9 +21,9 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from app.gui.text import duration, short_folder, technical, tr, what_speaks_for
-from app.gui.widgets.plain import tip
-from app.gui.workspace import Asked, Found, RowFacts
+from app.gui.kit.plain import tip
+from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
+from app.gui.kit.workspace import Asked, Found, RowFacts
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match

@@ -10,8 +10,8 @@ from typing import Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, Qt
 
-from app.gui.text import duration, short_folder, tr
-from app.gui.widgets.plain import tip
+from app.gui.kit.plain import tip
+from app.gui.kit.text import duration, short_folder, tr
 from engine.metadata.ucs_names import category_of_tag
 from engine.plain_text import one_line
 from engine.store import SoundRow

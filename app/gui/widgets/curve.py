@@ -6,7 +6,7 @@ from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent, QPolygonF
 from PySide6.QtWidgets import QWidget
 
-from app.gui.style.palette import Colours
+from app.gui.kit.style.palette import Colours
 
 _MARGIN = 26
 

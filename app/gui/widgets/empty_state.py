@@ -5,8 +5,8 @@ from __future__ import annotations
 from PySide6.QtCore import QSize, Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.gui.style.icons import pixmap
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.style.icons import pixmap
 
 
 class EmptyState(QWidget):

@@ -9,7 +9,7 @@ from PySide6.QtCore import QRectF, QSize
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
-from app.gui.style.palette import Colours
+from app.gui.kit.style.palette import Colours
 
 _LOWEST_DB = -60.0
 _FALL_DB = 24.0  # a second

@@ -9,12 +9,12 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QColor, QImage
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QScrollBar, QSlider, QVBoxLayout
 
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import duration, technical
 from app.gui.sound.player import Player
-from app.gui.style.palette import Colours
-from app.gui.text import duration, technical
-from app.gui.widgets.buttons import IconButton
 from app.gui.widgets.meter import Meter
-from app.gui.widgets.plain import PlainLabel
 from app.gui.widgets.waveform import Waveform
 from engine.audio.spectrogram import Shades
 from engine.plain_text import one_line

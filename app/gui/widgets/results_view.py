@@ -33,9 +33,9 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
+from app.gui.kit.painting import elided, paint_strength, paint_thumbnail
+from app.gui.kit.style.palette import Colours
 from app.gui.models.results_model import ROW_ROLE, Column, ResultRow, ResultsModel, cell_text
-from app.gui.style.palette import Colours
-from app.gui.widgets.painting import elided, paint_strength, paint_thumbnail
 
 ROW_HEIGHT = 30
 BAND_HEIGHT = 24  # of the divider

@@ -9,13 +9,13 @@ from PySide6.QtCore import QEvent, QMimeData, QObject, Qt, QTimer, Signal
 from PySide6.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent, QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLineEdit, QMenu
 
-from app.gui.style.palette import Colours
-from app.gui.text import duration
-from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.chips import Chip
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.chips import Chip
+from app.gui.kit.plain import PlainLabel, menu_text
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import duration
+from app.gui.kit.workspace import Asked
 from app.gui.widgets.filter_completer import FilterCompleter
-from app.gui.widgets.plain import PlainLabel, menu_text
-from app.gui.workspace import Asked
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.search.grammar import FILTERS, parse

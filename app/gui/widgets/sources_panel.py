@@ -27,13 +27,13 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.plain import PlainLabel, tip
+from app.gui.kit.style.icons import icon
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import number
+from app.gui.kit.workspace import Overview
 from app.gui.models.results_model import SOUNDS_MIME
-from app.gui.style.icons import icon
-from app.gui.style.palette import Colours
-from app.gui.text import number
-from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.plain import PlainLabel, tip
-from app.gui.workspace import Overview
 from engine.metadata.ucs_names import categories, category_of_tag
 from engine.plain_text import one_line
 from engine.store.listing import FolderCounts

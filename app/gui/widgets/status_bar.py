@@ -12,12 +12,12 @@ from PySide6.QtWidgets import (
     QToolButton,
 )
 
-from app.gui.jobs import Job, Jobs
-from app.gui.style.palette import Colours
-from app.gui.text import number, time_left
-from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.plain import PlainLabel, menu_text, tip
-from app.gui.workspace import Overview
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.jobs import Job, Jobs
+from app.gui.kit.plain import PlainLabel, menu_text, tip
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import number, time_left
+from app.gui.kit.workspace import Overview
 from engine.plain_text import one_line
 
 _SHOWN_MS = 12_000

@@ -16,8 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui.text import tr
-from app.gui.widgets.plain import PlainLabel
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.text import tr
 
 if TYPE_CHECKING:
     from engine.tags.suggest import Rules

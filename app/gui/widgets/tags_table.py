@@ -13,9 +13,9 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from app.gui.context import Context
+from app.gui.kit.context import Context
+from app.gui.kit.painting import elided, paint_share
 from app.gui.models.tags_model import TAG_ROLE, Index, ShownTag, TagColumn, TagsModel
-from app.gui.widgets.painting import elided, paint_share
 
 Pair = tuple[int, str]
 _ROW_HEIGHT = 24

@@ -16,7 +16,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.gui.style.palette import Colours
+from app.gui.kit.style.palette import Colours
 from app.gui.widgets.waveform_picture import Picture, View
 
 _SHORTEST_S = 0.002  # that can be seen at once

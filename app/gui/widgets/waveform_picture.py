@@ -9,8 +9,8 @@ import numpy as np
 from PySide6.QtCore import QLineF, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPixmap, QPolygonF
 
-from app.gui.style.palette import Colours
-from app.gui.text import duration
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import duration
 from engine.audio.clip import Frames
 from engine.audio.peaks import EACH, Peaks
 from engine.search.explain import Moment

@@ -39,7 +39,7 @@ def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
 
 
 def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):
-    from app.gui.dialogs.tables import TextTable
+    from app.gui.kit.tables import TextTable
 
     table = TextTable(("Figure", "before", "after"), wide=0)
     qtbot.addWidget(table)
@@ -51,7 +51,7 @@ def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):
 
 
 def test_a_long_text_leaves_room_for_the_wide_column(qtbot):
-    from app.gui.dialogs.tables import TextTable
+    from app.gui.kit.tables import TextTable
 
     table = TextTable(("Name now", "New name"), wide=1)
     qtbot.addWidget(table)

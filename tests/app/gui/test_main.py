@@ -9,9 +9,9 @@ import pytest
 from PySide6.QtGui import QColor
 
 from app.gui.crash import Crashes, crash_dialog
-from app.gui.style.icons import icon, pixmap
-from app.gui.style.palette import DARK, LIGHT, colours_of, names_of
-from app.gui.style.sheet import style_sheet
+from app.gui.kit.style.icons import icon, pixmap
+from app.gui.kit.style.palette import DARK, LIGHT, colours_of, names_of
+from app.gui.kit.style.sheet import style_sheet
 from engine.paths import assets, log_folder
 
 START = """
@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import QTimer
 from app.gui.main import make_application, make_settings
-from app.gui.style.apply import apply_theme
+from app.gui.kit.style.apply import apply_theme
 from app.gui.window import MainWindow
 
 app = make_application()

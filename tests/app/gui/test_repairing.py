@@ -59,8 +59,8 @@ def test_the_window_closes_for_a_repair_only_when_told_to(window, monkeypatch):
 def test_a_library_that_cannot_be_opened_names_the_way_to_repair_it(
     qtbot, outputs, settings, damaged_path
 ):
+    from app.gui.kit.style.apply import apply_theme
     from app.gui.main import take_down
-    from app.gui.style.apply import apply_theme
     from app.gui.window import MainWindow
 
     damaged_path.write_bytes(b"\xff" * 8192)

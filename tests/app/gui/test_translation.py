@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QCoreApplication, QTranslator
 
 from app.gui.actions import ACTIONS
-from app.gui.text import tr
+from app.gui.kit.text import tr
 
 ROOT = Path(__file__).parents[3]
 

@@ -13,8 +13,8 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
+from app.gui.kit.plain import PlainLabel
 from app.gui.models.results_model import Column
-from app.gui.widgets.plain import PlainLabel
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search.query_sound import QuerySound
@@ -508,7 +508,7 @@ def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, mon
 
 
 def test_a_library_that_cannot_be_opened_is_told(open_window, tmp_path, qtbot, settings, outputs):
-    from app.gui.style.apply import apply_theme
+    from app.gui.kit.style.apply import apply_theme
     from app.gui.window import MainWindow
 
     path = tmp_path / "words.db"
@@ -536,8 +536,8 @@ def test_every_button_and_field_has_a_name_and_can_be_reached(window):
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_the_window_is_painted_in_both_themes(window, theme, qtbot):
-    from app.gui.style.apply import apply_theme
-    from app.gui.style.palette import DARK, LIGHT
+    from app.gui.kit.style.apply import apply_theme
+    from app.gui.kit.style.palette import DARK, LIGHT
 
     apply_theme(window, theme)
     picture = window.grab().toImage()

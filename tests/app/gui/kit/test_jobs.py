@@ -5,7 +5,7 @@ import threading
 import pytest
 import shiboken6
 
-from app.gui.jobs import Jobs, belongs_to
+from app.gui.kit.jobs import Jobs, belongs_to
 from engine.errors import InputError
 from engine.progress import Cancelled, Progress
 

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from PySide6.QtWidgets import QApplication
 
-from app.gui.style.palette import Colours, colours_of, qt_palette
-from app.gui.style.sheet import style_sheet
+from app.gui.kit.style.palette import Colours, colours_of, qt_palette
+from app.gui.kit.style.sheet import style_sheet
 
 
 class Dressed(Protocol):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QSettings
 
-from app.gui.jobs import Jobs
-from app.gui.style.palette import Colours
-from app.gui.workspace import Workspace
+from app.gui.kit.jobs import Jobs
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.workspace import Workspace
 
 Say = Callable[[str, bool], None]
 

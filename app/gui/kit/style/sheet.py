@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from string import Template
 
-from app.gui.style.palette import Colours, names_of
+from app.gui.kit.style.palette import Colours, names_of
 
 _SHEET = Template(
     """

@@ -6,9 +6,9 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QToolButton, QWidget
 
-from app.gui.style.icons import icon
-from app.gui.style.palette import Colours
-from app.gui.widgets.plain import tip as plain_tip
+from app.gui.kit.plain import tip as plain_tip
+from app.gui.kit.style.icons import icon
+from app.gui.kit.style.palette import Colours
 
 _ICON_PX = 16
 

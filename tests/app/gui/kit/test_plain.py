@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 import app.gui
-from app.gui.widgets.plain import PlainLabel, menu_text, tip, title_text
+from app.gui.kit.plain import PlainLabel, menu_text, tip, title_text
 from engine.index.build import index_folders
 from engine.models.trial import remember_tried
 from engine.progress import Control

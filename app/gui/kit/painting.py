@@ -8,7 +8,7 @@ from PySide6.QtCore import QLineF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
-from app.gui.style.palette import Colours
+from app.gui.kit.style.palette import Colours
 from engine.audio.peaks import thumbnail_peaks
 from engine.plain_text import one_line
 from engine.search.answer import Match

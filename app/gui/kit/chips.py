@@ -6,10 +6,10 @@ from PySide6.QtCore import QPoint, QRect, QSize, Qt, Signal
 from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QLayoutItem, QWidget
 
-from app.gui.style.palette import Colours
-from app.gui.widgets.buttons import IconButton
-from app.gui.widgets.plain import PlainLabel
-from app.gui.widgets.plain import tip as plain_tip
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.plain import tip as plain_tip
+from app.gui.kit.style.palette import Colours
 
 
 class Chip(QFrame):
