@@ -9,12 +9,12 @@ from PySide6.QtCore import QObject, QTimer
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
 from app.gui.kit.workspace import SoundDetails
-from app.gui.models.results_model import ResultsModel
+from app.gui.search.results_model import ResultsModel
+from app.gui.search.results_view import ResultsView
+from app.gui.search.search_bar import SearchBar
 from app.gui.sound.player import Player
 from app.gui.widgets.inspector import Inspector
 from app.gui.widgets.player_panel import PlayerPanel
-from app.gui.widgets.results_view import ResultsView
-from app.gui.widgets.search_bar import SearchBar
 from app.gui.widgets.waveform_picture import View
 from engine.audio.clip import Clip, Frames
 from engine.audio.peaks import Peaks, PeaksCache

@@ -20,18 +20,18 @@ from app.gui.kit.files import drag_files
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Found, Overview, Workspace
-from app.gui.models.results_model import ResultsModel
 from app.gui.parts import Parts
 from app.gui.recording import Recording
-from app.gui.searching import Searching
+from app.gui.search.empty_state import EmptyState, Welcome
+from app.gui.search.results_model import ResultsModel
+from app.gui.search.results_view import ResultsView
+from app.gui.search.search_bar import SearchBar
+from app.gui.search.searching import Searching
 from app.gui.sound.devices import Outputs
 from app.gui.sound.player import Player
 from app.gui.tagging import Tagging
-from app.gui.widgets.empty_state import EmptyState, Welcome
 from app.gui.widgets.inspector import Inspector
 from app.gui.widgets.player_panel import PlayerPanel
-from app.gui.widgets.results_view import ResultsView
-from app.gui.widgets.search_bar import SearchBar
 from app.gui.widgets.sources_panel import SourcesPanel
 from app.gui.widgets.status_bar import StatusBar
 from engine.errors import SoundsiftError

@@ -21,7 +21,7 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return SkippedFiles(window)
     if name == "cues":
-        from app.gui.dialogs.cue_sheet import CueSheet
+        from app.gui.search.cue_sheet import CueSheet
 
         return CueSheet(window)
     if name == "review":

@@ -159,7 +159,7 @@ def test_clips_that_cannot_be_saved_leave_nothing_behind(window, tmp_path, monke
     dialog = opened(window, "cues")
     target = tmp_path / "out" / "taken.csv"
     target.mkdir(parents=True)
-    name = "app.gui.dialogs.cue_sheet.QFileDialog.getSaveFileName"
+    name = "app.gui.search.cue_sheet.QFileDialog.getSaveFileName"
     monkeypatch.setattr(name, lambda *a: (str(target), ""))
     dialog._choose_target()
     assert "taken.csv cannot be written" in dialog.says.text()

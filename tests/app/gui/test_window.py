@@ -14,7 +14,7 @@ from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
 from app.gui.kit.plain import PlainLabel
-from app.gui.models.results_model import Column
+from app.gui.search.results_model import Column
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search.query_sound import QuerySound
@@ -317,7 +317,7 @@ def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home
     assert not list((own_home / "ranges").glob("*.wav"))
     y = waveform.height() // 2
     inside = round(waveform.view.x(0.5))
-    from tests.app.gui.test_results import QPoint, send_move
+    from tests.app.gui.search.test_results import QPoint, send_move
 
     qtbot.mousePress(waveform, Qt.MouseButton.LeftButton, pos=QPoint(inside, y))
     send_move(waveform, QPoint(inside + 40, y))
@@ -337,7 +337,7 @@ def test_a_range_is_chosen_with_the_mouse_and_a_click_plays_from_there(window, q
     search(window, qtbot, '"sound 11"')
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     window.player.stop()
-    from tests.app.gui.test_results import QPoint, send_move
+    from tests.app.gui.search.test_results import QPoint, send_move
 
     waveform = window.panel.waveform
     left, width = Qt.MouseButton.LeftButton, waveform.width()

@@ -35,7 +35,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.kit.painting import elided, paint_strength, paint_thumbnail
 from app.gui.kit.style.palette import Colours
-from app.gui.models.results_model import ROW_ROLE, Column, ResultRow, ResultsModel, cell_text
+from app.gui.search.results_model import ROW_ROLE, Column, ResultRow, ResultsModel, cell_text
 
 ROW_HEIGHT = 30
 BAND_HEIGHT = 24  # of the divider

@@ -8,7 +8,7 @@ from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PySide6.QtGui import QDropEvent
 
 from app.gui.kit.style.palette import DARK
-from app.gui.widgets.search_bar import SearchBar, sound_files
+from app.gui.search.search_bar import SearchBar, sound_files
 from engine.search.query_sound import QuerySound
 
 

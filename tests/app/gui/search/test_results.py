@@ -9,8 +9,8 @@ from PySide6.QtCore import QPoint, Qt
 
 from app.gui.kit.style.palette import DARK
 from app.gui.kit.workspace import Asked, Found, RowFacts
-from app.gui.models.results_model import ROW_ROLE, SOUNDS_MIME, Column, ResultsModel
-from app.gui.widgets.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
+from app.gui.search.results_model import ROW_ROLE, SOUNDS_MIME, Column, ResultsModel
+from app.gui.search.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
 from engine.search.answer import Answer, Match
 from engine.store import SoundRow
 

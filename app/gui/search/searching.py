@@ -10,10 +10,10 @@ from PySide6.QtWidgets import QStackedWidget
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
 from app.gui.kit.workspace import Asked, Found
-from app.gui.models.results_model import ORDERS, Column, ResultsModel
-from app.gui.widgets.empty_state import EmptyState
-from app.gui.widgets.results_view import ResultsView
-from app.gui.widgets.search_bar import SearchBar
+from app.gui.search.empty_state import EmptyState
+from app.gui.search.results_model import ORDERS, Column, ResultsModel
+from app.gui.search.results_view import ResultsView
+from app.gui.search.search_bar import SearchBar
 from engine.store.listing import Order
 
 
