@@ -10,7 +10,6 @@ from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayou
 
 from app.gui.actions import fill_menus, make_actions, place_actions
 from app.gui.asking import Asking
-from app.gui.audition import Audition
 from app.gui.commands import Commands
 from app.gui.indexing import Indexing
 from app.gui.keeping import Keeping
@@ -20,18 +19,19 @@ from app.gui.kit.files import drag_files
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Found, Overview, Workspace
-from app.gui.parts import Parts
-from app.gui.recording import Recording
+from app.gui.player.audition import Audition
+from app.gui.player.inspector import Inspector
+from app.gui.player.parts import Parts
+from app.gui.player.player_panel import PlayerPanel
+from app.gui.player.recording import Recording
+from app.gui.player.sound.devices import Outputs
+from app.gui.player.sound.player import Player
 from app.gui.search.empty_state import EmptyState, Welcome
 from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
-from app.gui.sound.devices import Outputs
-from app.gui.sound.player import Player
 from app.gui.tagging import Tagging
-from app.gui.widgets.inspector import Inspector
-from app.gui.widgets.player_panel import PlayerPanel
 from app.gui.widgets.sources_panel import SourcesPanel
 from app.gui.widgets.status_bar import StatusBar
 from engine.errors import SoundsiftError

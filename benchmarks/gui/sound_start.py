@@ -26,7 +26,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from benchmarks.gui.stage import pump, wait_for
 from app.gui.main import make_application, make_settings
-from app.gui.sound import ring
+from app.gui.player.sound import ring
 from app.gui.kit.style.apply import apply_theme
 from app.gui.window import MainWindow
 from engine.session import open_library

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.kit.context import Context
 from app.gui.kit.plain import PlainLabel
-from app.gui.sound.devices import Outputs
+from app.gui.player.sound.devices import Outputs
 from engine.progress import Control
 
 if TYPE_CHECKING:

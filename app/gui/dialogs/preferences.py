@@ -24,7 +24,7 @@ from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.style.apply import apply_theme
 from app.gui.kit.style.palette import THEMES
-from app.gui.parts import SETTING
+from app.gui.player.parts import SETTING
 from engine.audio.peaks import PeaksCache
 from engine.paths import peaks_folder
 from engine.progress import Control
@@ -99,7 +99,7 @@ class Preferences(QDialog):
 
     def _look(self) -> None:
         """Ask for devices and the size of the cache, which both may take a while."""
-        from app.gui.sound.devices import input_names
+        from app.gui.player.sound.devices import input_names
 
         outputs = self._window.player.outputs
 

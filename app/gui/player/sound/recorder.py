@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.gui.sound.devices import DeviceError, sounddevice
+from app.gui.player.sound.devices import DeviceError, sounddevice
 from engine.audio.clip import Frames
 from engine.audio.decode import Samples
 

@@ -17,7 +17,7 @@ from PySide6.QtGui import (
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.gui.kit.style.palette import Colours
-from app.gui.widgets.waveform_picture import Picture, View
+from app.gui.player.waveform_picture import Picture, View
 
 _SHORTEST_S = 0.002  # that can be seen at once
 _ZOOM = 1.25

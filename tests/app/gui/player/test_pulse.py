@@ -19,7 +19,7 @@ PLAY = """
 import json, sys, time
 from pathlib import Path
 from PySide6.QtCore import QCoreApplication
-from app.gui.sound.player import Player
+from app.gui.player.sound.player import Player
 
 app = QCoreApplication([])
 player, told, script = Player(), [], json.loads(sys.argv[2])
@@ -111,7 +111,7 @@ def test_a_file_of_another_rate_is_heard_at_its_pitch(server, tmp_path):
 def test_a_recording_comes_from_the_microphone(server, tmp_path):
     code = (
         "import time, numpy as np\n"
-        "from app.gui.sound.recorder import Recorder\n"
+        "from app.gui.player.sound.recorder import Recorder\n"
         "recorder = Recorder('pulse')\n"
         "recorder.start()\n"
         "time.sleep(0.7)\n"

@@ -9,13 +9,13 @@ from PySide6.QtCore import QObject, QTimer
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
 from app.gui.kit.workspace import SoundDetails
+from app.gui.player.inspector import Inspector
+from app.gui.player.player_panel import PlayerPanel
+from app.gui.player.sound.player import Player
+from app.gui.player.waveform_picture import View
 from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
-from app.gui.sound.player import Player
-from app.gui.widgets.inspector import Inspector
-from app.gui.widgets.player_panel import PlayerPanel
-from app.gui.widgets.waveform_picture import View
 from engine.audio.clip import Clip, Frames
 from engine.audio.peaks import Peaks, PeaksCache
 from engine.audio.spectrogram import read_spectrogram

@@ -8,10 +8,10 @@ import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.gui.sound.feeder import Feeder
-from app.gui.sound.player import Player
-from app.gui.sound.ring import Ring
-from app.gui.sound.voice import Order, Voice, to_channels
+from app.gui.player.sound.feeder import Feeder
+from app.gui.player.sound.player import Player
+from app.gui.player.sound.ring import Ring
+from app.gui.player.sound.voice import Order, Voice, to_channels
 from engine.audio.clip import Clip
 from tests.app.gui.conftest import FakeOutputs
 from tests.conftest import tone

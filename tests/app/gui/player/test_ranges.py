@@ -10,7 +10,7 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from app.gui.parts import HIDDEN, SETTING, open_room, remove_leftovers
+from app.gui.player.parts import HIDDEN, SETTING, open_room, remove_leftovers
 from engine.errors import InputError
 
 
@@ -112,7 +112,7 @@ def test_where_music_cannot_be_written_ranges_lie_with_the_libraries(
 ):
     wall = tmp_path / "wall"
     wall.write_text("no folder")
-    monkeypatch.setattr("app.gui.parts.ranges_folder", lambda: wall / "Soundsift")
+    monkeypatch.setattr("app.gui.player.parts.ranges_folder", lambda: wall / "Soundsift")
     room = open_room(None)
     assert room.target == own_home / "ranges"
     room.close()
@@ -122,7 +122,7 @@ def test_where_music_cannot_be_written_ranges_lie_with_the_libraries(
 
 def test_leftovers_of_a_killed_window_go_and_those_of_a_living_one_stay(tmp_path):
     script = (
-        "import sys, time; from pathlib import Path; from app.gui.parts import open_room\n"
+        "import sys, time; from pathlib import Path; from app.gui.player.parts import open_room\n"
         "room = open_room(Path(sys.argv[1])); (room.place / 'x.wav').write_text('x')\n"
         "print(room.place, flush=True); time.sleep(600)"
     )

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from app.gui.sound.devices import DeviceError, Output, Outputs, Pull
-from app.gui.sound.ring import Ring
-from app.gui.sound.voice import Order, Voice
+from app.gui.player.sound.devices import DeviceError, Output, Outputs, Pull
+from app.gui.player.sound.ring import Ring
+from app.gui.player.sound.voice import Order, Voice
 from engine.audio.clip import Clip, Frames
 from engine.errors import SoundsiftError
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.gui.sound.devices import Outputs, PortAudio
-from app.gui.sound.feeder import Feeder
-from app.gui.sound.voice import FASTEST, SLOWEST, Order
+from app.gui.player.sound.devices import Outputs, PortAudio
+from app.gui.player.sound.feeder import Feeder
+from app.gui.player.sound.voice import FASTEST, SLOWEST, Order
 
 _POLL_MS = 30
 _SPEED_STEP = 2 ** (1 / 12)  # a semitone

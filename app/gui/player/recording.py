@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 
-from app.gui.sound.recorder import LONGEST_S, Recorder
+from app.gui.player.sound.recorder import LONGEST_S, Recorder
 from engine.errors import SoundsiftError
 from engine.search.query_sound import QuerySound
 

@@ -13,9 +13,9 @@ from app.gui.kit.buttons import IconButton
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import duration, technical
-from app.gui.sound.player import Player
-from app.gui.widgets.meter import Meter
-from app.gui.widgets.waveform import Waveform
+from app.gui.player.meter import Meter
+from app.gui.player.sound.player import Player
+from app.gui.player.waveform import Waveform
 from engine.audio.spectrogram import Shades
 from engine.plain_text import one_line
 from engine.store import SoundRow
