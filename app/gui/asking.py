@@ -22,7 +22,7 @@ _LINES = 15  # of what is told in one box
 
 
 class Asking(QObject):
-    """Asks, and lets :class:`app.gui.keeping.Keeping` do it."""
+    """Asks, and lets :class:`app.gui.library.keeping.Keeping` do it."""
 
     def __init__(self, window: MainWindow) -> None:
         super().__init__(window)

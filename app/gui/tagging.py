@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PySide6.QtCore import QObject
 
-from app.gui.keeping import Keeping
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job, is_alive
 from app.gui.kit.text import counted, number, tr
+from app.gui.library.keeping import Keeping
 from app.gui.models.tags_model import ShownTag
 from app.gui.widgets.tags_table import Pair
 from engine.progress import Control

@@ -11,14 +11,15 @@ from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayou
 from app.gui.actions import fill_menus, make_actions, place_actions
 from app.gui.asking import Asking
 from app.gui.commands import Commands
-from app.gui.indexing import Indexing
-from app.gui.keeping import Keeping
 from app.gui.kit.buttons import recolour
 from app.gui.kit.context import Context
 from app.gui.kit.files import drag_files
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Found, Overview, Workspace
+from app.gui.library.indexing import Indexing
+from app.gui.library.keeping import Keeping
+from app.gui.library.sources_panel import SourcesPanel
 from app.gui.player.audition import Audition
 from app.gui.player.inspector import Inspector
 from app.gui.player.parts import Parts
@@ -32,7 +33,6 @@ from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
 from app.gui.tagging import Tagging
-from app.gui.widgets.sources_panel import SourcesPanel
 from app.gui.widgets.status_bar import StatusBar
 from engine.errors import SoundsiftError
 from engine.metadata.ucs_names import categories

@@ -17,7 +17,7 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return Preferences(window)
     if name == "skipped":
-        from app.gui.dialogs.skipped import SkippedFiles
+        from app.gui.library.skipped import SkippedFiles
 
         return SkippedFiles(window)
     if name == "cues":
@@ -33,7 +33,7 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return AuditNames(window)
     if name == "duplicates":
-        from app.gui.dialogs.duplicates import Duplicates
+        from app.gui.library.duplicates import Duplicates
 
         return Duplicates(window)
     if name == "train":

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
-from app.gui.keeping import Keeping
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job
 from app.gui.kit.text import number, tr
+from app.gui.library.keeping import Keeping
 from engine.paths import is_under
 from engine.progress import Control
 

@@ -16,7 +16,7 @@ from app.gui.kit.jobs import Job, belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import channels, counted, duration, short_folder
-from app.gui.trash import Trashed, Unwanted, move_to_trash
+from app.gui.library.trash import Trashed, Unwanted, move_to_trash
 from engine.models.spec import read_spec
 from engine.progress import Control
 from engine.search.duplicates import Duplicates as FoundDuplicates

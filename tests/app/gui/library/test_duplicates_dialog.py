@@ -114,7 +114,7 @@ def test_columns_say_which_copy_is_the_better_one(dialog, sounds):
 
 def test_space_plays_b_compares_and_return_reveals(dialog, window, qtbot, sounds, monkeypatch):
     shown = []
-    monkeypatch.setattr("app.gui.dialogs.duplicates.reveal", shown.append)
+    monkeypatch.setattr("app.gui.library.duplicates.reveal", shown.append)
     choose(dialog, "Sound_02.wav")
     dialog.table.setFocus()
     qtbot.waitUntil(dialog.table.hasFocus)
@@ -223,7 +223,7 @@ def test_a_file_whose_copy_is_gone_stays(dialog, trash, answers, sounds, qtbot):
 
 
 def test_what_was_moved_before_a_stop_is_missing(window, sounds, trash):
-    from app.gui.trash import Trashed, Unwanted, move_to_trash
+    from app.gui.library.trash import Trashed, Unwanted, move_to_trash
     from engine.progress import Control
 
     library = window.context.opened.library
