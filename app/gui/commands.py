@@ -110,7 +110,7 @@ class Commands(QObject):
 
     def review(self) -> None:
         """Review tags of the chosen sounds, or of all that are shown."""
-        from app.gui.dialogs.tagging import ReviewTags
+        from app.gui.tagging.review import ReviewTags
 
         there = self._dialogs.get("review")
         self._open("review")
@@ -119,7 +119,7 @@ class Commands(QObject):
 
     def review_folder(self, folder: str) -> None:
         """Review tags of all sounds in a folder."""
-        from app.gui.dialogs.tagging import ReviewTags
+        from app.gui.tagging.review import ReviewTags
 
         self._open("review")
         dialog = self._dialogs.get("review")

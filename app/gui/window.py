@@ -32,7 +32,7 @@ from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
-from app.gui.tagging import Tagging
+from app.gui.tagging.tagging import Tagging
 from app.gui.widgets.status_bar import StatusBar
 from engine.errors import SoundsiftError
 from engine.metadata.ucs_names import categories

@@ -25,11 +25,11 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return CueSheet(window)
     if name == "review":
-        from app.gui.dialogs.tagging import ReviewTags
+        from app.gui.tagging.review import ReviewTags
 
         return ReviewTags(window)
     if name == "audit":
-        from app.gui.dialogs.audit import AuditNames
+        from app.gui.tagging.audit import AuditNames
 
         return AuditNames(window)
     if name == "duplicates":

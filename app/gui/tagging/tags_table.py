@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.kit.context import Context
 from app.gui.kit.painting import elided, paint_share
-from app.gui.models.tags_model import TAG_ROLE, Index, ShownTag, TagColumn, TagsModel
+from app.gui.tagging.tags_model import TAG_ROLE, Index, ShownTag, TagColumn, TagsModel
 
 Pair = tuple[int, str]
 _ROW_HEIGHT = 24

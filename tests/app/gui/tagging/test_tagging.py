@@ -6,9 +6,9 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog
 
-from app.gui.dialogs.renaming import RenameFiles
-from app.gui.dialogs.writing import WriteTags
-from app.gui.models.tags_model import TagColumn
+from app.gui.tagging.renaming import RenameFiles
+from app.gui.tagging.tags_model import TagColumn
+from app.gui.tagging.writing import WriteTags
 from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename
 from engine.store.tags import TagRow, accepted_tags, put_tags, tag_rows

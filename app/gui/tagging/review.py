@@ -16,10 +16,10 @@ from PySide6.QtWidgets import (
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import number
-from app.gui.models.tags_model import ShownTag, TagsModel
-from app.gui.tagging import Suggested, told
-from app.gui.widgets.suggest_bar import SuggestBar, percent_box
-from app.gui.widgets.tags_table import TagsTable
+from app.gui.tagging.suggest_bar import SuggestBar, percent_box
+from app.gui.tagging.tagging import Suggested, told
+from app.gui.tagging.tags_model import ShownTag, TagsModel
+from app.gui.tagging.tags_table import TagsTable
 from engine.progress import Control
 from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import sure_tags
@@ -150,13 +150,13 @@ class ReviewTags(QDialog):
 
     def write(self) -> None:
         """Show what would be written into the files."""
-        from app.gui.dialogs.writing import WriteTags
+        from app.gui.tagging.writing import WriteTags
 
         WriteTags(self._window, self._ids, self).open()
 
     def rename(self) -> None:
         """Show how the files would be renamed."""
-        from app.gui.dialogs.renaming import RenameFiles
+        from app.gui.tagging.renaming import RenameFiles
 
         RenameFiles(self._window, self._ids, self).open()
 

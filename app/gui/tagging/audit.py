@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import number
-from app.gui.tagging import told
+from app.gui.tagging.tagging import told
 from engine.metadata.renaming import Move, Rename
 from engine.store.places import sound_at
 from engine.tags.run import Undone

@@ -13,8 +13,8 @@ from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job, is_alive
 from app.gui.kit.text import counted, number, tr
 from app.gui.library.keeping import Keeping
-from app.gui.models.tags_model import ShownTag
-from app.gui.widgets.tags_table import Pair
+from app.gui.tagging.tags_model import ShownTag
+from app.gui.tagging.tags_table import Pair
 from engine.progress import Control
 from engine.store import Library
 from engine.store.tags import TagRow, tag_rows
