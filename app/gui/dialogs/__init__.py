@@ -37,7 +37,7 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return Duplicates(window)
     if name == "train":
-        from app.gui.dialogs.training import Training
+        from app.gui.training.training import Training
 
         return Training(window)
     if name == "models":

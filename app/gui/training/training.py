@@ -24,7 +24,7 @@ from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import roughly_left
-from app.gui.widgets.curve import Curve
+from app.gui.training.curve import Curve
 from engine.log import log_end, logger
 from engine.models.spec import read_spec
 
