@@ -41,7 +41,7 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return Training(window)
     if name == "models":
-        from app.gui.dialogs.models import Models
+        from app.gui.models.models import Models
 
         return Models(window)
     if name == "shortcuts":

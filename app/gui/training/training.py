@@ -19,11 +19,11 @@ from PySide6.QtWidgets import (
     QVBoxLayout,
 )
 
-from app.gui.dialogs.models import use_model_in
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import roughly_left
+from app.gui.models.models import use_model_in
 from app.gui.training.curve import Curve
 from engine.log import log_end, logger
 from engine.models.spec import read_spec
