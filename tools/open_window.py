@@ -7,7 +7,7 @@ from PySide6.QtWidgets import QApplication
 
 import app.gui.main as gui
 from app.cli import main
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 
 WITHIN_S = 60.0
 _LOOK_MS = 200

@@ -19,13 +19,13 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.gui.crash import Crashes
 from app.gui.kit import painting
 from app.gui.kit.style import icons
 from app.gui.kit.style.apply import apply_theme
 from app.gui.kit.style.icons import pixmap
-from app.gui.repairing import repair_library
-from app.gui.window import MainWindow
+from app.gui.shell.crash import Crashes
+from app.gui.shell.repairing import repair_library
+from app.gui.shell.window import MainWindow
 from engine.log import logger
 from engine.paths import assets, data_folder, default_library
 

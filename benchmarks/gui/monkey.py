@@ -20,7 +20,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from app.demo import make_demo_sounds
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
 from benchmarks.report import report
 from engine.progress import Control

@@ -28,7 +28,7 @@ from benchmarks.gui.stage import pump, wait_for
 from app.gui.main import make_application, make_settings
 from app.gui.player.sound import ring
 from app.gui.kit.style.apply import apply_theme
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 from engine.session import open_library
 
 home = Path(sys.argv[1])

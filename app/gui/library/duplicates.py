@@ -25,7 +25,7 @@ from engine.store import Library, SoundRow
 from engine.store.listing import files_of
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from engine.store import Skipped
 from engine.store.listing import damaged_sounds
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 
 class SkippedFiles(QDialog):

@@ -16,7 +16,7 @@ from engine.models.catalog import models as all_models
 from engine.progress import Control
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 
 class Models(QDialog):

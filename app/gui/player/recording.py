@@ -11,7 +11,7 @@ from engine.errors import SoundsiftError
 from engine.search.query_sound import QuerySound
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _SHORTEST_S = 0.15
 

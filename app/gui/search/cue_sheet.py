@@ -27,7 +27,7 @@ from engine.progress import Control
 from engine.search.cue_sheet import Assigned, Cue, CueAnswer, read_cue_sheet
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _LOCK, _CUE, _MATCH, _CLIP, _MOMENT = range(5)
 

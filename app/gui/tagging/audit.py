@@ -16,7 +16,7 @@ from engine.store.places import sound_at
 from engine.tags.run import Undone
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
     from engine.tags.audit import Audit, Doubt
 
 

@@ -24,7 +24,7 @@ from app.gui.kit.text import number
 from engine.metadata.renaming import UCS_PATTERN, Move, Rename
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _MOST_SHOWN = 2000
 _WAIT_MS = 200

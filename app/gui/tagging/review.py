@@ -25,7 +25,7 @@ from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import sure_tags
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
     from engine.tags.run import LatestRun, Undone
 
 

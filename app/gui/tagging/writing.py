@@ -23,7 +23,7 @@ from engine.metadata.write import SoundTags
 from engine.tags.run import Written
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _MOST_SHOWN = 2000
 

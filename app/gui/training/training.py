@@ -29,7 +29,7 @@ from engine.log import log_end, logger
 from engine.models.spec import read_spec
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _PATIENCE_MS = 5000
 _KEPT = 1 << 14  # bytes of what the trainer wrote to standard error

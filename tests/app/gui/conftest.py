@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 from app.gui.kit.style.apply import apply_theme
 from app.gui.main import make_application, make_settings, take_down
 from app.gui.player.sound.devices import DeviceError
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 from engine.index.build import index_folders
 from engine.index.drives import relink
 from engine.models.trial import remember_tried

@@ -162,7 +162,7 @@ def test_questions_are_plain(window, monkeypatch):
 
 
 def test_a_crash_is_told_in_plain_text(qtbot, tmp_path):
-    from app.gui.crash import crash_dialog
+    from app.gui.shell.crash import crash_dialog
 
     box = crash_dialog(f"ValueError: {EVIL}", tmp_path / EVIL, None)
     qtbot.addWidget(box)

@@ -59,12 +59,12 @@ def test_ranges_are_kept_where_the_user_chose(window, marked, qtbot, tmp_path, m
     dialog = window.commands._dialogs["preferences"]
     qtbot.waitUntil(lambda: dialog.ranges.text().endswith("ranges"))
     marked(0.1, 0.3)
-    choose = "app.gui.dialogs.preferences.QFileDialog.getExistingDirectory"
+    choose = "app.gui.shell.preferences.QFileDialog.getExistingDirectory"
     monkeypatch.setattr(choose, lambda *a: str(chosen))
     dialog._choose_ranges()
     qtbot.waitUntil(lambda: dialog.ranges.text() == str(chosen))
     shown = []
-    monkeypatch.setattr("app.gui.dialogs.preferences.open_folder", shown.append)
+    monkeypatch.setattr("app.gui.shell.preferences.open_folder", shown.append)
     dialog._show_ranges()
     assert shown == [chosen]
     dialog.close()

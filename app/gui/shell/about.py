@@ -13,7 +13,7 @@ from app.gui.kit.style.icons import pixmap
 from engine.log import log_file
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 
 class About(QDialog):

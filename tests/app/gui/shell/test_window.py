@@ -279,7 +279,9 @@ def test_files_and_paths_are_copied(window, qtbot):
 
 def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
     path = tmp_path / "list.csv"
-    monkeypatch.setattr("app.gui.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    monkeypatch.setattr(
+        "app.gui.shell.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
+    )
     search(window, qtbot, "door")
     window.actions_by_name["export"].trigger()
     qtbot.waitUntil(lambda: "written to list.csv" in window.status.message.text())
@@ -287,14 +289,16 @@ def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
     assert len(lines) == window.results.results.rowCount() + 1
     assert names(window)[0] in lines[1]
     path = tmp_path / "list.xls"
-    monkeypatch.setattr("app.gui.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), ""))
+    monkeypatch.setattr(
+        "app.gui.shell.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
+    )
     window.actions_by_name["export"].trigger()
     qtbot.waitUntil(lambda: "no kind that is known" in window.status.message.text())
 
 
 def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
     shown = []
-    monkeypatch.setattr("app.gui.commands.reveal", shown.append)
+    monkeypatch.setattr("app.gui.shell.commands.reveal", shown.append)
     search(window, qtbot, '"sound 05"')
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Return)  # from the search: goes to the results
     assert shown == []
@@ -304,7 +308,9 @@ def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
 
 def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home):
     dragged = []
-    monkeypatch.setattr("app.gui.window.drag_files", lambda source, paths: dragged.append(paths))
+    monkeypatch.setattr(
+        "app.gui.shell.window.drag_files", lambda source, paths: dragged.append(paths)
+    )
     search(window, qtbot, '"sound 11"')
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     waveform = window.panel.waveform
@@ -461,7 +467,9 @@ def test_a_first_start_offers_a_folder_or_demo_sounds(
 ):
     window = open_window(tmp_path / "new.db")
     qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome)
-    monkeypatch.setattr("app.gui.asking.QFileDialog.getExistingDirectory", lambda *a: str(sounds))
+    monkeypatch.setattr(
+        "app.gui.shell.asking.QFileDialog.getExistingDirectory", lambda *a: str(sounds)
+    )
     window.welcome.add.click()
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 12)
     assert window.stack.currentWidget() is window.results
@@ -509,7 +517,7 @@ def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, mon
 
 def test_a_library_that_cannot_be_opened_is_told(open_window, tmp_path, qtbot, settings, outputs):
     from app.gui.kit.style.apply import apply_theme
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
     path = tmp_path / "words.db"
     path.write_text("these are words, not a database " * 20)
@@ -549,7 +557,9 @@ def test_the_window_is_painted_in_both_themes(window, theme, qtbot):
 def test_a_library_that_is_damaged_inside_is_told_though_it_opens(
     open_window, tmp_path, qtbot, monkeypatch
 ):
-    monkeypatch.setattr("app.gui.window.damage_of", lambda path, control: "Page 7: never used")
+    monkeypatch.setattr(
+        "app.gui.shell.window.damage_of", lambda path, control: "Page 7: never used"
+    )
     window = open_window(tmp_path / "library.db")
     qtbot.waitUntil(lambda: "Tools, Repair the library" in window.status.message.text())
 

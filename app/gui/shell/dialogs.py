@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from PySide6.QtWidgets import QDialog
 
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 
 def make_dialog(name: str, window: MainWindow) -> QDialog:
     """Return a dialog by its action's name."""
     if name == "preferences":
-        from app.gui.dialogs.preferences import Preferences
+        from app.gui.shell.preferences import Preferences
 
         return Preferences(window)
     if name == "skipped":
@@ -45,13 +45,13 @@ def make_dialog(name: str, window: MainWindow) -> QDialog:
 
         return Models(window)
     if name == "shortcuts":
-        from app.gui.dialogs.shortcuts import Shortcuts
+        from app.gui.shell.shortcuts import Shortcuts
 
         return Shortcuts(window)
     if name == "diagnostics":
-        from app.gui.dialogs.diagnostics import Diagnostics
+        from app.gui.shell.diagnostics import Diagnostics
 
         return Diagnostics(window, window.context, window.player.outputs)
-    from app.gui.dialogs.about import About
+    from app.gui.shell.about import About
 
     return About(window)

@@ -15,7 +15,7 @@ from engine.plain_text import visible
 from engine.progress import Control
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
     from engine.tags.run import LatestRun
 
 _LINES = 15  # of what is told in one box

@@ -8,10 +8,10 @@ import sys
 import pytest
 from PySide6.QtGui import QColor
 
-from app.gui.crash import Crashes, crash_dialog
 from app.gui.kit.style.icons import icon, pixmap
 from app.gui.kit.style.palette import DARK, LIGHT, colours_of, names_of
 from app.gui.kit.style.sheet import style_sheet
+from app.gui.shell.crash import Crashes, crash_dialog
 from engine.paths import assets, log_folder
 
 START = """
@@ -20,7 +20,7 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from app.gui.main import make_application, make_settings
 from app.gui.kit.style.apply import apply_theme
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 
 app = make_application()
 window = MainWindow(Path(sys.argv[1]), make_settings(), apply_theme(None, "system"))
@@ -71,7 +71,7 @@ def test_soundsift_without_a_command_opens_the_window(own_home):
 
 
 def test_a_defect_is_logged_and_told_with_the_path_of_the_log(qapp, qtbot, monkeypatch):
-    monkeypatch.setattr("app.gui.crash.faulthandler.disable", lambda: None)
+    monkeypatch.setattr("app.gui.shell.crash.faulthandler.disable", lambda: None)
     crashes = Crashes()
     error = ZeroDivisionError("a defect of ours")
     crashes.take(error)
@@ -85,7 +85,7 @@ def test_a_defect_is_logged_and_told_with_the_path_of_the_log(qapp, qtbot, monke
 
 
 def test_what_ended_the_window_last_time_is_in_the_log(qapp, own_home, monkeypatch):
-    monkeypatch.setattr("app.gui.crash.faulthandler.disable", lambda: None)
+    monkeypatch.setattr("app.gui.shell.crash.faulthandler.disable", lambda: None)
     (own_home / "log").mkdir()
     (own_home / "log" / "fatal.log").write_text("Fatal Python error: Segmentation fault\n")
     Crashes().close()

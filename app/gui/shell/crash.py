@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication, QMessageBox, QWidget
 from app.gui.kit.plain import tip
 from engine.log import log_end, log_file, logger, named, start_log, stop_log
 
-_log = logger("app.gui.crash")
+_log = logger("app.gui.shell.crash")
 
 
 class Crashes(QObject):

@@ -17,7 +17,7 @@ from engine.store import SoundRow
 from engine.store.places import ids_under
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _ZOOM = 1.6
 _ROW_MENU = (
@@ -39,7 +39,7 @@ class Commands(QObject):
         self._dialogs: dict[str, QDialog] = {}
 
     def table(self) -> dict[str, Callable[[], object]]:
-        """Return what each action of :data:`app.gui.actions.ACTIONS` does."""
+        """Return what each action of :data:`app.gui.shell.actions.ACTIONS` does."""
         window, player = self._window, self._window.player
         waveform = window.panel.waveform
         table: dict[str, Callable[[], object]] = {
@@ -162,7 +162,7 @@ class Commands(QObject):
         return self._window.actions_by_name[name].isChecked()
 
     def _open(self, name: str) -> None:
-        from app.gui.dialogs import make_dialog
+        from app.gui.shell.dialogs import make_dialog
 
         dialog = self._dialogs.get(name)
         if dialog is None:

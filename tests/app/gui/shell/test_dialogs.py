@@ -10,7 +10,7 @@ from PySide6.QtCore import QProcess, Qt
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
-from app.gui.actions import ACTIONS
+from app.gui.shell.actions import ACTIONS
 from engine.log import log_file, logger, named, start_log, stop_log
 from engine.paths import peaks_folder
 from engine.session import model_of

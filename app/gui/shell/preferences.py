@@ -30,7 +30,7 @@ from engine.paths import peaks_folder
 from engine.progress import Control
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _MOST_THREADS = 32
 

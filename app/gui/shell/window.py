@@ -8,9 +8,6 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
-from app.gui.actions import fill_menus, make_actions, place_actions
-from app.gui.asking import Asking
-from app.gui.commands import Commands
 from app.gui.kit.buttons import recolour
 from app.gui.kit.context import Context
 from app.gui.kit.files import drag_files
@@ -32,8 +29,11 @@ from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
+from app.gui.shell.actions import fill_menus, make_actions, place_actions
+from app.gui.shell.asking import Asking
+from app.gui.shell.commands import Commands
+from app.gui.shell.status_bar import StatusBar
 from app.gui.tagging.tagging import Tagging
-from app.gui.widgets.status_bar import StatusBar
 from engine.errors import SoundsiftError
 from engine.metadata.ucs_names import categories
 from engine.store.copies import damage_of, damaged

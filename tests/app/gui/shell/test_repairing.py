@@ -9,7 +9,7 @@ import pytest
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton
 
-from app.gui.repairing import Repairing, repair_library
+from app.gui.shell.repairing import Repairing, repair_library
 from engine.store import Library
 from engine.store.copies import damage_of, damaged, keep_copy
 
@@ -61,7 +61,7 @@ def test_a_library_that_cannot_be_opened_names_the_way_to_repair_it(
 ):
     from app.gui.kit.style.apply import apply_theme
     from app.gui.main import take_down
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
     damaged_path.write_bytes(b"\xff" * 8192)
     with pytest.raises(Exception, match="damaged") as error:
@@ -90,8 +90,8 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton
 from app.gui import main
-from app.gui.asking import Asking
-from app.gui.window import MainWindow
+from app.gui.shell.asking import Asking
+from app.gui.shell.window import MainWindow
 
 Asking._sure = lambda self, question, yes: True
 windows = []

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QDialog, QGridLayout
 
-from app.gui.actions import ACTIONS, key_name
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import tr
+from app.gui.shell.actions import ACTIONS, key_name
 
 if TYPE_CHECKING:
-    from app.gui.window import MainWindow
+    from app.gui.shell.window import MainWindow
 
 _ROWS = 17
 
