@@ -185,7 +185,7 @@ class Monkey:
 def unattended(window: MainWindow) -> None:
     """Let nothing wait for an answer that no monkey gives, or reach outside."""
     for name in ("add", "relink", "forget", "new_collection", "rename_collection"):
-        setattr(window.asking, name, lambda *_: None)
+        setattr(window.questions, name, lambda *_: None)
     for name in ("add", "quit", "reveal", "record", "collect", "tag", "review"):
         window.actions_by_name[name].setEnabled(False)
     window.welcome.add.setEnabled(False)

@@ -15,7 +15,7 @@ from app.gui.kit.files import reveal
 from app.gui.kit.jobs import Job, belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import channels, counted, duration, short_folder
+from app.gui.kit.text import channels, counted, duration, short_folder, tr
 from app.gui.library.trash import Trashed, Unwanted, move_to_trash
 from engine.models.spec import read_spec
 from engine.progress import Control
@@ -130,7 +130,8 @@ class Duplicates(QDialog):
             for i, sound in chosen.items()
             if sound.damage is None and staying[i] and all(c.damage for c in staying[i])
         }
-        if not self._window.asking.trash(len(chosen), len(lost), strangers, len(worse)):
+        question, yes = _of_moving(len(chosen), len(lost), strangers, len(worse))
+        if not self._window.asking.sure(question, yes):
             return
         unwanted = [
             Unwanted(sound, *self._file(i), tuple(c.path for c in staying[i]))
@@ -315,3 +316,29 @@ class Duplicates(QDialog):
         if len(trashed.problems) > 1:
             self._window.asking.tell(said, trashed.problems)
         self.table.setFocus()
+
+
+def _of_moving(
+    count: int, without_copy: int, only_alike: int, only_damaged: int
+) -> tuple[str, str]:
+    """Return the question whether files should go to the trash, and what agrees.
+
+    :param without_copy: of how many sounds no copy would stay.
+    :param only_alike: how many of the files have no copy, but sound like others.
+    :param only_damaged: of how many sounds only damaged copies would stay.
+    """
+    one, many = tr("Move the file to the trash?"), tr("Move {} files to the trash?")
+    parts = [counted(count, one, many)]
+    if without_copy:
+        one = tr("Of one sound every copy is chosen: none of it stays.")
+        many = tr("Of {} sounds every copy is chosen: none of them stays.")
+        parts.append(counted(without_copy, one, many))
+    if only_damaged:
+        one = tr("Of one sound only a damaged copy stays.")
+        many = tr("Of {} sounds only damaged copies stay.")
+        parts.append(counted(only_damaged, one, many))
+    if only_alike:
+        one = tr("One of the files only sounds like others: it is no copy.")
+        many = tr("{} of the files only sound like others: they are no copies.")
+        parts.append(counted(only_alike, one, many))
+    return "\n\n".join(parts), tr("Move all") if len(parts) > 1 else tr("Move")

@@ -12,6 +12,8 @@ from PySide6.QtWidgets import QDialog, QMenu
 from app.gui.kit.files import copy_files, copy_paths, reveal
 from app.gui.kit.plain import menu_text
 from app.gui.kit.text import number
+from app.gui.search.exporting import export_list
+from app.gui.tagging.questions import ask_for_tag
 from engine.search.query_sound import QuerySound
 from engine.store import SoundRow
 from engine.store.places import ids_under
@@ -43,13 +45,13 @@ class Commands(QObject):
         window, player = self._window, self._window.player
         waveform = window.panel.waveform
         table: dict[str, Callable[[], object]] = {
-            "add": window.asking.add,
+            "add": window.questions.add,
             "rescan": lambda: window.indexing.index([]),
             "skipped": self.skipped,
             "copy": lambda: self._copy(files=True),
             "copy_path": lambda: self._copy(files=False),
             "reveal": self._reveal,
-            "export": window.asking.export,
+            "export": lambda: _export(window),
             "preferences": lambda: self._open("preferences"),
             "quit": window.close,
             "search": self._focus_search,
@@ -57,8 +59,8 @@ class Commands(QObject):
             "record": window.recording.toggle,
             "similar": self._similar,
             "more": lambda: self._with_sound(window.bar.add_sound),
-            "collect": window.asking.collect,
-            "tag": window.asking.tag,
+            "collect": lambda: window.questions.collect(window.results.chosen_ids()),
+            "tag": lambda: ask_for_tag(window, window.tagging, window.results.chosen_ids()),
             "undo": window.tagging.undo,
             "escape": self._escape,
             "play": window.audition.toggle,
@@ -83,7 +85,7 @@ class Commands(QObject):
             "duplicates": lambda: self._open("duplicates"),
             "train": lambda: self._open("train"),
             "models": self.models,
-            "repair": window.asking.repair,
+            "repair": lambda: _repair(window),
             "shortcuts": lambda: self._open("shortcuts"),
             "diagnostics": lambda: self._open("diagnostics"),
             "about": lambda: self._open("about"),
@@ -234,3 +236,19 @@ class Commands(QObject):
         if sound is not None:
             start, end = range_s or (None, None)
             use(QuerySound(Path(sound.path), start, end))
+
+
+def _export(window: MainWindow) -> None:
+    """Ask for a file, and write the rows that are shown into it."""
+    export_list(window, window.context, [int(sound_id) for sound_id in window.results.results.ids])
+
+
+def _repair(window: MainWindow) -> None:
+    """Ask whether to check and repair the library; the window closes for it."""
+    question = window.tr(
+        "Check the library, and save what can be saved if it is damaged?\n\n"
+        "The window closes meanwhile, and opens again. Your sounds are not touched."
+    )
+    if window.asking.sure(question, window.tr("Check and repair")):
+        window.repair_wanted = True
+        window.close()

@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
 from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
 
+from app.gui.kit.asking import Asking
 from app.gui.kit.buttons import recolour
 from app.gui.kit.context import Context
 from app.gui.kit.files import drag_files
@@ -16,6 +17,7 @@ from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Found, Overview, Workspace
 from app.gui.library.indexing import Indexing
 from app.gui.library.keeping import Keeping
+from app.gui.library.questions import LibraryQuestions
 from app.gui.library.sources_panel import SourcesPanel
 from app.gui.player.audition import Audition
 from app.gui.player.inspector import Inspector
@@ -30,7 +32,6 @@ from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
 from app.gui.shell.actions import fill_menus, make_actions, place_actions
-from app.gui.shell.asking import Asking
 from app.gui.shell.commands import Commands
 from app.gui.shell.status_bar import StatusBar
 from app.gui.tagging.tagging import Tagging
@@ -84,6 +85,9 @@ class MainWindow(QMainWindow):
         )
         self.parts = Parts(self.context)
         self.asking, self.recording = Asking(self), Recording(self)
+        self.questions = LibraryQuestions(
+            self, self.context, self.asking, self.keeping, self.indexing
+        )
         self.repair_wanted = False  # when it has closed
         self._trouble = ""  # why there is no library
         self.commands = Commands(self)
@@ -164,11 +168,11 @@ class MainWindow(QMainWindow):
         sources.folders_dropped.connect(self._index_dropped)
         sources.collected.connect(self.keeping.collect)
         sources.tag_wanted.connect(self.commands.review_folder)
-        sources.relink_wanted.connect(self.asking.relink)
-        sources.remove_wanted.connect(self.asking.forget)
-        sources.collection_wanted.connect(self.asking.new_collection)
-        sources.rename_wanted.connect(self.asking.rename_collection)
-        sources.drop_wanted.connect(self.asking.drop_collection)
+        sources.relink_wanted.connect(self.questions.relink)
+        sources.remove_wanted.connect(self.questions.forget)
+        sources.collection_wanted.connect(self.questions.new_collection)
+        sources.rename_wanted.connect(self.questions.rename_collection)
+        sources.drop_wanted.connect(self.questions.drop_collection)
 
     # The library
 

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import number
+from app.gui.tagging.questions import of_taking_back
 from app.gui.tagging.suggest_bar import SuggestBar, percent_box
 from app.gui.tagging.tagging import Suggested, told
 from app.gui.tagging.tags_model import ShownTag, TagsModel
@@ -167,7 +168,7 @@ class ReviewTags(QDialog):
         def ask(run: LatestRun | None) -> None:
             if run is None:
                 self.says.setText(self.tr("There is nothing to take back."))
-            elif window.asking.take_back(run):
+            elif window.asking.sure(of_taking_back(run), self.tr("Take it back")):
                 window.tagging.take_back(self._taken_back, self.says.setText)
 
         def work(control: Control) -> LatestRun | None:

@@ -155,8 +155,8 @@ def test_questions_are_plain(window, monkeypatch):
         return 0
 
     monkeypatch.setattr(QMessageBox, "exec", look)
-    window.asking.forget(f"/x/{EVIL}")
-    window.asking.drop_collection(EVIL)
+    window.questions.forget(f"/x/{EVIL}")
+    window.questions.drop_collection(EVIL)
     assert len(asked) == 2
     assert all(EVIL in text and kind == Qt.TextFormat.PlainText for text, kind in asked)
 

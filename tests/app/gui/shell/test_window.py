@@ -280,7 +280,7 @@ def test_files_and_paths_are_copied(window, qtbot):
 def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
     path = tmp_path / "list.csv"
     monkeypatch.setattr(
-        "app.gui.shell.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
+        "app.gui.search.exporting.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
     )
     search(window, qtbot, "door")
     window.actions_by_name["export"].trigger()
@@ -290,7 +290,7 @@ def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
     assert names(window)[0] in lines[1]
     path = tmp_path / "list.xls"
     monkeypatch.setattr(
-        "app.gui.shell.asking.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
+        "app.gui.search.exporting.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
     )
     window.actions_by_name["export"].trigger()
     qtbot.waitUntil(lambda: "no kind that is known" in window.status.message.text())
@@ -468,7 +468,7 @@ def test_a_first_start_offers_a_folder_or_demo_sounds(
     window = open_window(tmp_path / "new.db")
     qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome)
     monkeypatch.setattr(
-        "app.gui.shell.asking.QFileDialog.getExistingDirectory", lambda *a: str(sounds)
+        "app.gui.library.questions.QFileDialog.getExistingDirectory", lambda *a: str(sounds)
     )
     window.welcome.add.click()
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 12)
@@ -508,8 +508,8 @@ def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, mon
     sounds.rename(moved)
     window.keeping.relink(str(sounds), str(moved))
     qtbot.waitUntil(lambda: str(moved) in window.keeping.overview.facets.folders)
-    monkeypatch.setattr(window.asking, "_sure", lambda *a: True)
-    window.asking.forget(str(moved))
+    monkeypatch.setattr(window.asking, "sure", lambda *a: True)
+    window.questions.forget(str(moved))
     qtbot.waitUntil(lambda: not window.keeping.overview.facets.folders)
     assert len(list(moved.rglob("*.wav"))) == 13
     qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome)

@@ -346,7 +346,7 @@ def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbo
     changed = next(folder.rglob("Sound_00.wav"))
     changed.write_bytes(changed.read_bytes() + b"x")
     asked, told = [], []
-    monkeypatch.setattr(window.asking, "_sure", lambda *said: asked.append(said) or len(asked) > 1)
+    monkeypatch.setattr(window.asking, "sure", lambda *said: asked.append(said) or len(asked) > 1)
     monkeypatch.setattr(window.asking, "tell", lambda *said: told.append(said))
     review = opened_review(window)
     review.take_back()
