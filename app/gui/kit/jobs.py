@@ -199,6 +199,12 @@ class Jobs(QObject):
         self.changed.emit()
 
 
+def refuse_cancelled(control: Control) -> None:
+    """Raise :class:`Cancelled` where nobody waits for the answer any more."""
+    if control.cancel():
+        raise Cancelled
+
+
 def belongs_to(widget: QObject, does: Callable[[Any], Any]) -> Callable[[Any], None]:
     """Return what does the same while a widget is there."""
 

@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
-from app.gui.kit.workspace import Overview
+from app.gui.library.overview import Overview, count_everything
 from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
@@ -34,7 +34,7 @@ class Keeping(QObject):
         """Count everything anew."""
         workspace = self._context.opened
         self._context.jobs.start(
-            "read", lambda control: workspace.overview(), self._counted, newest="overview"
+            "read", lambda control: count_everything(workspace), self._counted, newest="overview"
         )
 
     def relink(self, old: str, new: str) -> None:

@@ -32,7 +32,7 @@ from app.gui.kit.plain import PlainLabel, tip
 from app.gui.kit.style.icons import icon
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import number
-from app.gui.kit.workspace import Overview
+from app.gui.library.overview import Overview
 from app.gui.search.results_model import SOUNDS_MIME
 from engine.metadata.ucs_names import categories, category_of_tag
 from engine.plain_text import one_line

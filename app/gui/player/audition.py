@@ -8,7 +8,7 @@ from PySide6.QtCore import QObject, QTimer
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
-from app.gui.kit.workspace import SoundDetails
+from app.gui.player.details import SoundDetails, find_details
 from app.gui.player.inspector import Inspector
 from app.gui.player.player_panel import PlayerPanel
 from app.gui.player.sound.player import Player
@@ -186,7 +186,7 @@ class Audition(QObject):
             QTimer.singleShot(300, self, lambda: self._put_part(sound))
 
         def read(control: Control) -> SoundDetails | None:
-            return workspace.details(sound.id, answer, control)
+            return find_details(workspace, sound.id, answer, control)
 
         jobs.start("read", read, lambda found: self._put_details(sound, match, found), newest="why")
 

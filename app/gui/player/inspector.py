@@ -23,7 +23,7 @@ from app.gui.kit.chips import Chip, FlowLayout
 from app.gui.kit.plain import PlainLabel, menu_text, tip
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import channels, duration, short_folder
-from app.gui.kit.workspace import SoundDetails
+from app.gui.player.details import SoundDetails
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match

@@ -98,7 +98,11 @@ class CueSheet(QDialog):
         self.says.setText(self.tr("Solving …"))
 
         def work(control: Control) -> list[CueAnswer]:
-            return workspace.solve_cues(cues, alternates)
+            from engine.search.cue_sheet import solve_cues
+            from engine.search.cues import CueRules
+
+            with workspace.searching() as searcher:
+                return solve_cues(workspace.library, searcher, cues, CueRules(alternates))
 
         self._window.jobs.start("read", work, self._show, failed=self.says.setText, newest="cues")
 

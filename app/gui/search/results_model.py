@@ -23,7 +23,7 @@ from PySide6.QtCore import (
 
 from app.gui.kit.plain import tip
 from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
-from app.gui.kit.workspace import Asked, Found, RowFacts
+from app.gui.search.finding import Asked, Found, RowFacts
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match

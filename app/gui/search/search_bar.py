@@ -14,8 +14,8 @@ from app.gui.kit.chips import Chip
 from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import duration
-from app.gui.kit.workspace import Asked
 from app.gui.search.filter_completer import FilterCompleter
+from app.gui.search.finding import Asked
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.search.grammar import FILTERS, parse

@@ -9,8 +9,8 @@ from PySide6.QtWidgets import QStackedWidget
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
-from app.gui.kit.workspace import Asked, Found
 from app.gui.search.empty_state import EmptyState
+from app.gui.search.finding import Asked, Found, facts_of, find, make_thumbnails
 from app.gui.search.results_model import ORDERS, Column, ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
@@ -61,7 +61,7 @@ class Searching(QObject):
         title = tr("Listening to the query") if question.sounds and not workspace.is_warm else None
         self._context.jobs.start(
             "read",
-            lambda control: workspace.search(question, control),
+            lambda control: find(workspace, question, control),
             self._show,
             failed=lambda text: self._context.say(text, True),
             title=title,
@@ -169,7 +169,9 @@ class Searching(QObject):
         workspace = self._context.workspace
         if workspace is None:
             return
-        self._context.jobs.start("read", lambda control: workspace.rows(ids), self._model.put_rows)
+        self._context.jobs.start(
+            "read", lambda control: facts_of(workspace, ids), self._model.put_rows
+        )
 
     def _draw(self, sounds: list[object]) -> None:
         workspace = self._context.workspace
@@ -177,7 +179,7 @@ class Searching(QObject):
             return
         self._context.jobs.start(
             "read",
-            lambda control: workspace.make_thumbnails(sounds, control),  # type: ignore[arg-type]
+            lambda control: make_thumbnails(workspace, sounds, control),  # type: ignore[arg-type]
             self._model.put_thumbnails,
             newest="thumbnails",
         )

@@ -17,7 +17,7 @@ from app.gui.kit.jobs import Job, Jobs
 from app.gui.kit.plain import PlainLabel, menu_text, tip
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import number, time_left
-from app.gui.kit.workspace import Overview
+from app.gui.library.overview import Overview
 from engine.plain_text import one_line
 
 _SHOWN_MS = 12_000

@@ -14,9 +14,10 @@ from app.gui.kit.context import Context
 from app.gui.kit.files import drag_files
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.workspace import Found, Overview, Workspace
+from app.gui.kit.workspace import Workspace
 from app.gui.library.indexing import Indexing
 from app.gui.library.keeping import Keeping
+from app.gui.library.overview import Overview
 from app.gui.library.questions import LibraryQuestions
 from app.gui.library.sources_panel import SourcesPanel
 from app.gui.player.audition import Audition
@@ -27,6 +28,7 @@ from app.gui.player.recording import Recording
 from app.gui.player.sound.devices import Outputs
 from app.gui.player.sound.player import Player
 from app.gui.search.empty_state import EmptyState, Welcome
+from app.gui.search.finding import Found
 from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar

@@ -8,7 +8,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 
 from app.gui.kit.style.palette import DARK
-from app.gui.kit.workspace import Asked, Found, RowFacts
+from app.gui.search.finding import Asked, Found, RowFacts
 from app.gui.search.results_model import ROW_ROLE, SOUNDS_MIME, Column, ResultsModel
 from app.gui.search.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
 from engine.search.answer import Answer, Match
