@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from PySide6.QtCore import QSettings
 
@@ -12,12 +12,17 @@ from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Workspace
 
-Say = Callable[[str, bool], None]
+
+class Say(Protocol):
+    """Shows a sentence in the status bar."""
+
+    def __call__(self, text: str, warning: bool = False, stays: bool = False) -> None:
+        """Show it for a while, or until the next one if it ``stays``."""
 
 
 @dataclass
 class Context:
-    """``workspace`` is None until the library is open; ``say`` takes a sentence and a warning."""
+    """``workspace`` is None until the library is open."""
 
     library_path: Path
     jobs: Jobs

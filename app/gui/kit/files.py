@@ -11,6 +11,8 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+SOUNDS_MIME = "application/x-soundsift-sounds"  # ids of dragged rows, for our own window
+
 
 def mime_of(paths: Sequence[str | Path]) -> QMimeData:
     """Return files as other programs take them."""

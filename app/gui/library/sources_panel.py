@@ -28,12 +28,12 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.kit.buttons import IconButton
+from app.gui.kit.files import SOUNDS_MIME
 from app.gui.kit.plain import PlainLabel, tip
 from app.gui.kit.style.icons import icon
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import number
 from app.gui.library.overview import Overview
-from app.gui.search.results_model import SOUNDS_MIME
 from engine.metadata.ucs_names import categories, category_of_tag
 from engine.plain_text import one_line
 from engine.store.listing import FolderCounts

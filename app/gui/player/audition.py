@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
@@ -13,15 +14,12 @@ from app.gui.player.inspector import Inspector
 from app.gui.player.player_panel import PlayerPanel
 from app.gui.player.sound.player import Player
 from app.gui.player.waveform_picture import View
-from app.gui.search.results_model import ResultsModel
-from app.gui.search.results_view import ResultsView
-from app.gui.search.search_bar import SearchBar
 from engine.audio.clip import Clip, Frames
 from engine.audio.peaks import Peaks, PeaksCache
 from engine.audio.spectrogram import read_spectrogram
 from engine.paths import peaks_folder
 from engine.progress import Control
-from engine.search.answer import Match
+from engine.search.answer import Answer, Match
 from engine.store import SoundRow
 
 _SETTLED_MS = 90  # a row that is only passed over is not looked into
@@ -30,21 +28,24 @@ _SEEK_SHARE, _LEAST_SEEK_S = 0.05, 0.25
 
 
 class Audition(QObject):
-    """Plays and explains the row that is looked at."""
+    """Plays and explains the sound that is looked at.
+
+    ``answer`` gives what was found last, None where nothing was searched for.
+    """
+
+    played = Signal()  # somebody wants to hear what was found
 
     def __init__(
         self,
         context: Context,
-        view: ResultsView,
         player: Player,
         panel: PlayerPanel,
         inspector: Inspector,
-        bar: SearchBar,
+        answer: Callable[[], Answer | None],
     ) -> None:
-        super().__init__(view)  # so that its timers end with the window
-        self._context, self._view, self._player = context, view, player
-        self._panel, self._inspector, self._bar = panel, inspector, bar
-        self._model: ResultsModel = view.results
+        super().__init__(panel)  # so that its timers end with the window
+        self._context, self._player = context, player
+        self._panel, self._inspector, self._answer = panel, inspector, answer
         self._cache = PeaksCache(peaks_folder())
         self._sound: SoundRow | None = None
         self._match: Match | None = None
@@ -55,18 +56,26 @@ class Audition(QObject):
         self._later.timeout.connect(self._look_into)
         self._view_later = QTimer(self, interval=_SETTLED_MS, singleShot=True)
         self._view_later.timeout.connect(self._draw_spectrogram)
-        view.chosen.connect(self._on_chosen)
-        view.started.connect(self._on_started)
         panel.waveform.detail_wanted.connect(self._read_detail)
         panel.view_changed.connect(self._view_later.start)
         inspector.play_wanted.connect(self.play_from)
         inspector.sound_wanted.connect(lambda match: self.hear(match.sound, match))
-        self._model.modelReset.connect(self._later.stop)
 
     @property
     def sound(self) -> SoundRow | None:
         """Return the sound that is looked at."""
         return self._sound
+
+    def look_at(self, sound: SoundRow, match: Match | None, quiet: bool) -> None:
+        """Look at the sound of a row, and play it unless it should stay ``quiet``."""
+        quiet = quiet or not self.auto_play
+        self.hear(sound, match, play=not quiet)
+        if quiet:
+            self._player.stop()
+
+    def wait(self) -> None:
+        """Look into nothing just now: other rows are shown."""
+        self._later.stop()
 
     def hear(self, sound: SoundRow, match: Match | None, play: bool = True) -> None:
         """Look at a sound, and play it from the moment that matched."""
@@ -83,7 +92,7 @@ class Audition(QObject):
 
     def play_from(self, seconds: float) -> None:
         """Play the sound that is looked at from a place."""
-        self._bar.remember()
+        self.played.emit()
         self._player.play(seconds)
 
     def toggle(self) -> None:
@@ -130,28 +139,6 @@ class Audition(QObject):
     def _beginning(self) -> float:
         return self._match.start_s if self._match is not None else 0.0
 
-    def _on_chosen(self, row: int) -> None:
-        found = self._model.row_at(row)
-        if found.sound is None:  # it is being fetched; play it when it is there
-            QTimer.singleShot(30, self, lambda: self._on_fetched(row))
-            return
-        quiet = self._view.repeating or not self.auto_play or self._view.multiple
-        self.hear(found.sound, found.match, play=not quiet)
-        if quiet:
-            self._player.stop()
-
-    def _on_fetched(self, row: int) -> None:
-        if self._view.currentIndex().row() == row and row < self._model.rowCount():
-            if self._model.row_at(row).sound is not None:
-                self._on_chosen(row)
-            else:
-                QTimer.singleShot(60, self, lambda: self._on_fetched(row))
-
-    def _on_started(self, row: int) -> None:
-        found = self._model.row_at(row)
-        if found.sound is not None:
-            self.hear(found.sound, found.match)
-
     def _show(self, sound: SoundRow, match: Match | None) -> None:
         self._match = match
         if self._sound is not None and self._sound.id == sound.id:
@@ -167,7 +154,7 @@ class Audition(QObject):
         if sound is None or self._context.workspace is None:
             return
         workspace, jobs = self._context.workspace, self._context.jobs
-        answer = self._model.found.answer if match is not None else None
+        answer = self._answer() if match is not None else None
         path = Path(sound.path)
         long = sound.duration_s > 600
 

@@ -2,26 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from PySide6.QtCore import QObject, QTimer, Signal
 
-from PySide6.QtCore import QObject, QTimer
-
+from app.gui.kit.context import Context
+from app.gui.player.sound.player import Player
 from app.gui.player.sound.recorder import LONGEST_S, Recorder
 from engine.errors import SoundsiftError
 from engine.search.query_sound import QuerySound
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 _SHORTEST_S = 0.15
 
 
 class Recording(QObject):
-    """Records until asked again, then searches by what was recorded."""
+    """Records until asked again, then tells what was recorded."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    changed = Signal(bool)  # whether it records now
+    recorded = Signal(object)  # the sound to search by
+
+    def __init__(self, context: Context, player: Player) -> None:
+        super().__init__(player)
+        self._context, self._player = context, player
         self._recorder: Recorder | None = None
         self._timer = QTimer(self, interval=100)
         self._timer.timeout.connect(self._show)
@@ -33,21 +33,20 @@ class Recording(QObject):
 
     def toggle(self) -> None:
         """Begin to record a query, or end and search by it."""
-        window = self._window
         if self._recorder is not None:
             self.finish()
             return
-        window.player.stop()
-        device = window.context.settings.value("audio/input")
+        self._player.stop()
+        device = self._context.settings.value("audio/input")
         recorder = Recorder(str(device) if device else None)
         try:
             recorder.start()
         except SoundsiftError as error:
-            window.bar.record.setChecked(False)
-            window.status.say(str(error), True)
+            self.changed.emit(False)
+            self._context.say(str(error), True)
             return
         self._recorder = recorder
-        window.bar.record.setChecked(True)
+        self.changed.emit(True)
         self._timer.start()
 
     def _show(self) -> None:
@@ -55,7 +54,7 @@ class Recording(QObject):
         if recorder is None:
             return
         said = self.tr("recording {:.1f} s, level {:.0%}: the microphone again ends it")
-        self._window.status.say(said.format(recorder.seconds, recorder.level), False, True)
+        self._context.say(said.format(recorder.seconds, recorder.level), False, True)
         if recorder.seconds >= LONGEST_S:
             self.finish()
 
@@ -63,14 +62,14 @@ class Recording(QObject):
         """End, and search by it unless it is not wanted any more."""
         recorder, self._recorder = self._recorder, None
         self._timer.stop()
-        self._window.bar.record.setChecked(False)
+        self.changed.emit(False)
         if recorder is None:
             return
         samples = recorder.stop()
         if not search:
-            self._window.status.say("")
+            self._context.say("")
         elif len(samples) < _SHORTEST_S * recorder.rate_hz:
-            self._window.status.say(self.tr("nothing was recorded: hold on a little longer"), True)
+            self._context.say(self.tr("nothing was recorded: hold on a little longer"), True)
         else:
-            self._window.status.say("")
-            self._window.bar.add_sound(QuerySound(samples=samples, rate_hz=recorder.rate_hz))
+            self._context.say("")
+            self.recorded.emit(QuerySound(samples=samples, rate_hz=recorder.rate_hz))

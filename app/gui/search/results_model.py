@@ -21,6 +21,7 @@ from PySide6.QtCore import (
     Signal,
 )
 
+from app.gui.kit.files import SOUNDS_MIME
 from app.gui.kit.plain import tip
 from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
 from app.gui.search.finding import Asked, Found, RowFacts
@@ -32,7 +33,6 @@ from engine.store.vectors import Integers
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
-SOUNDS_MIME = "application/x-soundsift-sounds"
 _KEPT_ROWS = 4000
 _NOBODY = QModelIndex()
 

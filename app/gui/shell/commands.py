@@ -216,7 +216,7 @@ class Commands(QObject):
         )
 
     def _copy_range(self) -> None:
-        part = self._window.kept_range()
+        part = self._window.ranges.kept()
         if part is not None:
             copy_files([str(part)])
             said = self.tr("{} is copied, and kept in {}").format(part.name, part.parent)

@@ -139,7 +139,7 @@ class Preferences(QDialog):
             return
         self._window.context.settings.setValue(SETTING, folder)
         self._window.parts.place(belongs_to(self, self._show_place), self.ranges.setText)
-        self._window.prepare_range(self._window.panel.waveform.range_s)
+        self._window.ranges.prepare_again()
 
     def _show_ranges(self) -> None:
         if self._place is not None:

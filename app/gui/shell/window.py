@@ -11,7 +11,6 @@ from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayou
 from app.gui.kit.asking import Asking
 from app.gui.kit.buttons import recolour
 from app.gui.kit.context import Context
-from app.gui.kit.files import drag_files
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Workspace
@@ -22,11 +21,14 @@ from app.gui.library.questions import LibraryQuestions
 from app.gui.library.sources_panel import SourcesPanel
 from app.gui.player.audition import Audition
 from app.gui.player.inspector import Inspector
+from app.gui.player.listening import Listener
 from app.gui.player.parts import Parts
 from app.gui.player.player_panel import PlayerPanel
+from app.gui.player.ranges import Ranges
 from app.gui.player.recording import Recording
 from app.gui.player.sound.devices import Outputs
 from app.gui.player.sound.player import Player
+from app.gui.search.choosing import Choosing
 from app.gui.search.empty_state import EmptyState, Welcome
 from app.gui.search.finding import Found
 from app.gui.search.results_model import ResultsModel
@@ -37,7 +39,6 @@ from app.gui.shell.actions import fill_menus, make_actions, place_actions
 from app.gui.shell.commands import Commands
 from app.gui.shell.status_bar import StatusBar
 from app.gui.tagging.tagging import Tagging
-from engine.errors import SoundsiftError
 from engine.metadata.ucs_names import categories
 from engine.store.copies import damage_of, damaged
 
@@ -83,10 +84,17 @@ class MainWindow(QMainWindow):
         self.indexing = Indexing(self.context, self.keeping)
         self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
         self.audition = Audition(
-            self.context, self.results, self.player, self.panel, self.inspector, self.bar
+            self.context,
+            self.player,
+            self.panel,
+            self.inspector,
+            lambda: self.results.results.found.answer,
         )
+        self.choosing = Choosing(self.results)
         self.parts = Parts(self.context)
-        self.asking, self.recording = Asking(self), Recording(self)
+        self.ranges = Ranges(self.context, self.audition, self.panel.waveform, self.parts)
+        self.listening = Listener(self.audition, self.player)
+        self.asking, self.recording = Asking(self), Recording(self.context, self.player)
         self.questions = LibraryQuestions(
             self, self.context, self.asking, self.keeping, self.indexing
         )
@@ -153,8 +161,12 @@ class MainWindow(QMainWindow):
         self.inspector.tag_removed.connect(lambda i, tag: tags.reject([(i, tag)]))
         self.inspector.tag_rejected.connect(lambda i, tag: tags.reject([(i, tag)]))
         self.inspector.similar_wanted.connect(lambda path: self.commands.similar_to(Path(path)))
-        self.panel.waveform.range_changed.connect(self.prepare_range)
-        self.panel.waveform.range_dragged.connect(self._drag_range)
+        self.choosing.looked_at.connect(self.audition.look_at)
+        self.choosing.started.connect(self.audition.hear)
+        self.results.results.modelReset.connect(self.audition.wait)
+        self.audition.played.connect(self.bar.remember)
+        self.recording.changed.connect(self.bar.record.setChecked)
+        self.recording.recorded.connect(self.bar.add_sound)
         self.bar.completer.words = self._words
         self.results.menu_wanted.connect(self.commands.show_menu)
         self.bar.record_wanted.connect(self.recording.toggle)
@@ -266,33 +278,6 @@ class MainWindow(QMainWindow):
         """Return the sounds to be tagged: the chosen ones, or all that are shown if it is one."""
         chosen = self.results.chosen_ids()
         return chosen if len(chosen) > 1 else [int(i) for i in self.results.results.ids]
-
-    # The range
-
-    def prepare_range(self, range_s: tuple[float, float] | None) -> None:
-        """Make a range ready to be dragged or copied."""
-        if self.audition.sound is not None:
-            self.parts.prepare(self.audition.sound, range_s)
-
-    def kept_range(self) -> Path | None:
-        """Return the chosen range as a lasting file; None where there is none, or not yet."""
-        sound, range_s = self.audition.sound, self.panel.waveform.range_s
-        if sound is None or range_s is None:
-            return None
-        try:
-            path = self.parts.keep(sound, range_s)
-        except SoundsiftError as error:
-            self.status.say(str(error), True)
-            return None
-        if path is None:
-            self.status.say(self.tr("the range is still being rendered: try in a moment"), True)
-        return path
-
-    def _drag_range(self) -> None:
-        path = self.kept_range()
-        if path is not None:
-            self.status.say(self.tr("{} is kept in {}").format(path.name, path.parent))
-            drag_files(self.panel.waveform, [path])
 
     # Looks and state
 

@@ -70,7 +70,7 @@ def test_ranges_are_kept_where_the_user_chose(window, marked, qtbot, tmp_path, m
     dialog.close()
     sound = window.audition.sound
     qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
-    kept = window.kept_range()
+    kept = window.ranges.kept()
     assert kept.parent == chosen and soundfile.info(kept).duration == pytest.approx(0.2, abs=1e-3)
     window.close()
     assert [path.name for path in chosen.iterdir()] == [kept.name]

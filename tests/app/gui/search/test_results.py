@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
+from app.gui.kit.files import SOUNDS_MIME
 from app.gui.kit.style.palette import DARK
 from app.gui.search.finding import Asked, Found, RowFacts
-from app.gui.search.results_model import ROW_ROLE, SOUNDS_MIME, Column, ResultsModel
+from app.gui.search.results_model import ROW_ROLE, Column, ResultsModel
 from app.gui.search.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
 from engine.search.answer import Answer, Match
 from engine.store import SoundRow

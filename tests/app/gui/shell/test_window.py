@@ -309,7 +309,7 @@ def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
 def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home):
     dragged = []
     monkeypatch.setattr(
-        "app.gui.shell.window.drag_files", lambda source, paths: dragged.append(paths)
+        "app.gui.player.ranges.drag_files", lambda source, paths: dragged.append(paths)
     )
     search(window, qtbot, '"sound 11"')
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
