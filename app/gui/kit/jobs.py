@@ -13,7 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import shiboken6
 from PySide6.QtCore import QObject, Qt, QTimer, Signal
@@ -197,6 +197,19 @@ class Jobs(QObject):
         if not self.shown():
             self._timer.stop()
         self.changed.emit()
+
+
+class RunAlone(Protocol):
+    """Runs what no index run may disturb."""
+
+    def __call__(
+        self,
+        work: Callable[[Control], Result],
+        done: Callable[[Result], None],
+        failed: Callable[[str], None] | None,
+        title: str,
+    ) -> Job:
+        """Run ``work`` once nothing is indexed; see :meth:`Jobs.start`."""
 
 
 def refuse_cancelled(control: Control) -> None:

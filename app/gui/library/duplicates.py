@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelection, QItemSelectionModel, QLocale, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.gui.kit.asking import Asking
+from app.gui.kit.context import Context
 from app.gui.kit.files import reveal
 from app.gui.kit.jobs import Job, belongs_to
+from app.gui.kit.listening import Listening
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import channels, counted, duration, short_folder, tr
+from app.gui.library.keeping import Keeping
 from app.gui.library.trash import Trashed, Unwanted, move_to_trash
 from engine.models.spec import read_spec
 from engine.progress import Control
@@ -23,9 +26,6 @@ from engine.search.duplicates import Duplicates as FoundDuplicates
 from engine.search.duplicates import Group, best_of, find_duplicates
 from engine.store import Library, SoundRow
 from engine.store.listing import files_of
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,17 @@ class _Compared:
 class Duplicates(QDialog):
     """Groups of equal files, of copies of one recording, and of what only sounds alike."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(
+        self,
+        parent: QWidget,
+        context: Context,
+        keeping: Keeping,
+        asking: Asking,
+        listening: Listening,
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._keeping = context, keeping
+        self._asking, self._listening = asking, listening
         self._groups: list[Group] = []
         self._files: Mapping[int, tuple[int, int]] = {}
         self._unread = 0
@@ -79,27 +87,25 @@ class Duplicates(QDialog):
 
     def hear(self) -> None:
         """Play the row that is looked at, or stop."""
-        row, window = self._current, self._window
+        row, listening = self._current, self._listening
         if row is None:
             return
-        if window.player.playing and window.player.loaded == Path(row.sound.path):
-            window.player.stop()
+        if listening.playing and listening.place_in(row.sound) is not None:
+            listening.stop()
         else:
-            window.audition.hear(row.sound, None)
+            listening.hear(row.sound)
 
     def hear_other(self) -> None:
         """Go to the next of the group, and play it from the moment that is heard now."""
-        row, player = self._current, self._window.player
+        row = self._current
         if row is None:
             return
-        here = player.loaded == Path(row.sound.path)
-        place_s = player.position_s if here else 0.0
+        place_s = self._listening.place_in(row.sound) or 0.0
         own = [i for i, other in enumerate(self.rows) if other.place == row.place]
         following = own[(own.index(self.table.currentRow()) + 1) % len(own)]
         self.table.selectRow(following)
         sound = self.rows[following].sound
-        self._window.audition.hear(sound, None, play=False)
-        self._window.audition.play_from(min(place_s, sound.duration_s))
+        self._listening.hear(sound, min(place_s, sound.duration_s))
 
     def reveal(self) -> None:
         """Show the file in the file manager."""
@@ -131,23 +137,21 @@ class Duplicates(QDialog):
             if sound.damage is None and staying[i] and all(c.damage for c in staying[i])
         }
         question, yes = _of_moving(len(chosen), len(lost), strangers, len(worse))
-        if not self._window.asking.sure(question, yes):
+        if not self._asking.sure(question, yes):
             return
         unwanted = [
             Unwanted(sound, *self._file(i), tuple(c.path for c in staying[i]))
             for i, sound in chosen.items()
         ]
-        loaded = self._window.player.loaded
-        if any(Path(sound.path) == loaded for sound in chosen.values()):
-            self._window.player.load(None)  # a file that is open cannot be moved everywhere
-        library, trashed = self._window.context.opened.library, Trashed()
+        self._listening.let_go(chosen.values())  # what is open cannot be moved everywhere
+        library, trashed = self._context.opened.library, Trashed()
 
         def ended() -> None:
-            self._window.keeping.refresh(by_user=True)
+            self._keeping.refresh(by_user=True)
             self._forget(trashed)
 
         self._actions["trash"].setEnabled(False)
-        self._window.jobs.start(
+        self._context.jobs.start(
             "write",
             lambda control: move_to_trash(library, unwanted, trashed, control),
             belongs_to(self, lambda _: ended()),
@@ -198,7 +202,7 @@ class Duplicates(QDialog):
         return buttons
 
     def _compare_all(self) -> Job:
-        workspace = self._window.context.opened
+        workspace = self._context.opened
         library: Library = workspace.library
         rank = read_spec(workspace.model_folder).rank
 
@@ -207,7 +211,7 @@ class Duplicates(QDialog):
             ids = {sound.id for group in found.groups for sound in group.sounds}
             return _Compared(found, files_of(library, ids))
 
-        return self._window.jobs.start(
+        return self._context.jobs.start(
             "read",
             work,
             self._show,
@@ -314,7 +318,7 @@ class Duplicates(QDialog):
         said = counted(len(gone), one, many)
         self.says.setText(" ".join([said, *trashed.problems[:1]]))
         if len(trashed.problems) > 1:
-            self._window.asking.tell(said, trashed.problems)
+            self._asking.tell(said, trashed.problems)
         self.table.setFocus()
 
 

@@ -23,7 +23,6 @@ class Keeping(QObject):
     overview_changed = Signal(object)
     sounds_changed = Signal()  # there are more, or fewer
     files_changed = Signal()  # the user has just renamed, moved or restored some
-    tags_changed = Signal(list)
 
     def __init__(self, context: Context, parent: QWidget) -> None:
         super().__init__(parent)

@@ -2,33 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
-
+from app.gui.kit.context import Context
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import counted
+from app.gui.library.indexing import Indexing
+from app.gui.library.keeping import Keeping
 from engine.store import Skipped
 from engine.store.listing import damaged_sounds
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 
 class SkippedFiles(QDialog):
     """Paths and reasons, the skipped files first; they are tried again when they change."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(
+        self, parent: QWidget, context: Context, keeping: Keeping, indexing: Indexing
+    ) -> None:
+        super().__init__(parent)
+        self._context = context
         self.setWindowTitle(self.tr("Skipped files"))
         self.resize(860, 420)
         self.says = PlainLabel()
         self.says.setWordWrap(True)
         self.table = TextTable((self.tr("File"), self.tr("Why")), wide=1)
         again = QPushButton(self.tr("Look for changes"))
-        again.clicked.connect(lambda: window.indexing.index([]))
+        again.clicked.connect(lambda: indexing.index([]))
         close = QPushButton(self.tr("Close"))
         close.clicked.connect(self.close)
         buttons = QHBoxLayout()
@@ -39,13 +39,13 @@ class SkippedFiles(QDialog):
         column.addWidget(self.says)
         column.addWidget(self.table, 1)
         column.addLayout(buttons)
-        window.keeping.sounds_changed.connect(self._read)
-        window.keeping.files_changed.connect(self._read)
+        keeping.sounds_changed.connect(self._read)
+        keeping.files_changed.connect(self._read)
         self._read()
 
     def _read(self) -> None:
-        library = self._window.context.opened.library
-        self._window.jobs.start(
+        library = self._context.opened.library
+        self._context.jobs.start(
             "read", lambda control: (library.skipped(), damaged_sounds(library)), self._show
         )
 

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
-
+from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import tr
-from engine.models.catalog import Entry, find_model, get_model, spec_of
+from app.gui.models.changing import ChangingModel
+from engine.models.catalog import Entry, spec_of
 from engine.models.catalog import models as all_models
-from engine.progress import Control
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 
 class Models(QDialog):
     """Lists models; uses one for this library, or gets one from its authors."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, parent: QWidget, context: Context, changing: ChangingModel) -> None:
+        super().__init__(parent)
+        self._context, self._changing = context, changing
         self._entries: list[Entry] = []
         self.setWindowTitle(self.tr("Models"))
         self.resize(700, 380)
@@ -46,11 +40,11 @@ class Models(QDialog):
         column.addWidget(self.table, 1)
         column.addWidget(self.says)
         column.addLayout(buttons)
-        window.keeping.overview_changed.connect(self._list)
-        self._list()
+        self.list_models()
 
-    def _list(self) -> None:
-        used = self._window.context.opened.model_folder
+    def list_models(self) -> None:
+        """Show which there are now, and which is used."""
+        used = self._context.opened.model_folder
         self._entries = all_models()
         rows = []
         for entry in self._entries:
@@ -72,7 +66,7 @@ class Models(QDialog):
 
     def _on_chosen(self) -> None:
         entry = self._chosen
-        used = self._window.context.opened.model_folder
+        used = self._context.opened.model_folder
         self.use.setEnabled(entry is not None and entry.folder not in (None, used))
         self.get.setEnabled(entry is not None and entry.folder is None)
 
@@ -81,40 +75,16 @@ class Models(QDialog):
         if entry is None:
             return
         self.says.setText(self.tr("Getting {} from its authors …").format(entry.name))
-        self._window.indexing.run_alone(
-            lambda control: get_model(entry.name, None, control),
-            belongs_to(self, lambda folder: self._got(entry.name)),
-            self.says.setText,
-            self.tr("Getting a model"),
+        self._changing.get(
+            entry.name, belongs_to(self, lambda _: self._got(entry.name)), self.says.setText
         )
 
     def _got(self, name: str) -> None:
         self.says.setText(self.tr("{} is installed.").format(name))
-        self._list()
+        self.list_models()
 
     def _use(self) -> None:
         entry = self._chosen
         if entry is not None:
-            use_model_in(self._window, entry.name, belongs_to(self, self.says.setText))
+            self._changing.use(entry.name, belongs_to(self, self.says.setText))
             self.says.setText(self.tr("Changing to {} …").format(entry.name))
-
-
-def use_model_in(window: MainWindow, name: str, said: Callable[[str], None]) -> None:
-    """Let the window's library use a model; say what that means through ``said``."""
-    library = window.context.opened.library
-
-    def work(control: Control) -> bool:
-        from engine.index.build import use_model
-
-        return use_model(library, find_model(name), control)
-
-    def done(kept: bool) -> None:
-        if kept:
-            said(tr("The library now uses {}.").format(name))
-            window.keeping.refresh()
-        else:
-            said(tr("{} hears differently: all folders are listened to again.").format(name))
-            window.keeping.refresh()
-            window.indexing.index([])
-
-    window.indexing.run_alone(work, done, said, tr("Changing the model"))

@@ -25,6 +25,11 @@ class Choosing(QObject):
         view.chosen.connect(self._on_chosen)
         view.started.connect(self._on_started)
 
+    def scope(self) -> list[int]:
+        """Return what is worked on: the chosen sounds, or all that are shown if it is one."""
+        chosen = self._view.chosen_ids()
+        return chosen if len(chosen) > 1 else [int(i) for i in self._model.ids]
+
     def _on_chosen(self, row: int) -> None:
         found = self._model.row_at(row)
         if found.sound is None:  # it is being fetched; tell it when it is there

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
@@ -17,8 +16,11 @@ from PySide6.QtWidgets import (
     QSplitter,
     QTableWidgetItem,
     QVBoxLayout,
+    QWidget,
 )
 
+from app.gui.kit.context import Context
+from app.gui.kit.listening import HearAt
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import duration
@@ -26,18 +28,15 @@ from engine.errors import InputError
 from engine.progress import Control
 from engine.search.cue_sheet import Assigned, Cue, CueAnswer, read_cue_sheet
 
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
-
 _LOCK, _CUE, _MATCH, _CLIP, _MOMENT = range(5)
 
 
 class CueSheet(QDialog):
     """Lines at the left, clips at the right; a locked line keeps its clip."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, parent: QWidget, context: Context, hear_at: HearAt) -> None:
+        super().__init__(parent)
+        self._context, self._hear_at = context, hear_at
         self._shown: list[tuple[Cue, Assigned | None]] = []
         self.setWindowTitle(self.tr("Cue sheet"))
         self.resize(980, 560)
@@ -94,7 +93,7 @@ class CueSheet(QDialog):
         if not cues:
             self.says.setText(self.tr("Write or paste one description a line first."))
             return
-        workspace, alternates = self._window.context.opened, self.alternates.value()
+        workspace, alternates = self._context.opened, self.alternates.value()
         self.says.setText(self.tr("Solving …"))
 
         def work(control: Control) -> list[CueAnswer]:
@@ -104,7 +103,7 @@ class CueSheet(QDialog):
             with workspace.searching() as searcher:
                 return solve_cues(workspace.library, searcher, cues, CueRules(alternates))
 
-        self._window.jobs.start("read", work, self._show, failed=self.says.setText, newest="cues")
+        self._context.jobs.start("read", work, self._show, failed=self.says.setText, newest="cues")
 
     def write(self, path: Path) -> None:
         """Write cues and clips as CSV, which can be opened here again."""
@@ -158,7 +157,7 @@ class CueSheet(QDialog):
         if 0 <= row < len(self._shown):
             clip = self._shown[row][1]
             if clip is not None:
-                self._window.audition.hear_at(clip.sound, clip.start_s, clip.end_s)
+                self._hear_at(clip.sound, clip.start_s, clip.end_s)
 
     def _choose_sheet(self) -> None:
         title = self.tr("Open a cue sheet")

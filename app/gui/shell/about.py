@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 
+from app.gui.kit.context import Context
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.style.icons import pixmap
 from engine.log import log_file
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 
 class About(QDialog):
     """What this is, its version, and where its things are."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
+    def __init__(self, parent: QWidget, context: Context) -> None:
+        super().__init__(parent)
         self.setWindowTitle(self.tr("About Soundsift"))
         column = QVBoxLayout(self)
         column.setContentsMargins(28, 20, 28, 20)
@@ -35,10 +32,10 @@ class About(QDialog):
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.addWidget(title)
         where = (
-            (self.tr("Library"), window.context.library_path),
+            (self.tr("Library"), context.library_path),
             (
                 self.tr("Model"),
-                workspace.model_folder if (workspace := window.context.workspace) else "–",
+                workspace.model_folder if (workspace := context.workspace) else "–",
             ),
             (self.tr("Log"), log_file()),
         )

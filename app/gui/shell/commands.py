@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QPoint
-from PySide6.QtWidgets import QDialog, QMenu
+from PySide6.QtGui import QAction
+from PySide6.QtWidgets import QMenu, QWidget
 
 from app.gui.kit.files import copy_files, copy_paths, reveal
 from app.gui.kit.plain import menu_text
+from app.gui.kit.style.apply import Dressed
 from app.gui.kit.text import number
 from app.gui.search.exporting import export_list
+from app.gui.shell.actions import make_actions
+from app.gui.shell.dialogs import Dialogs
+from app.gui.shell.opening import Opening
+from app.gui.shell.rooms import Rooms
 from app.gui.tagging.questions import ask_for_tag
 from engine.search.query_sound import QuerySound
 from engine.store import SoundRow
-from engine.store.places import ids_under
 
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
-
+Does = Callable[[], object]
 _ZOOM = 1.6
 _ROW_MENU = (
     *("play", "similar", "more", "", "collect", "tag", "review", ""),
@@ -30,177 +33,151 @@ _NEED_LIBRARY = (
     *("add", "rescan", "skipped", "export", "collect", "tag", "undo", "record", "similar", "more"),
     *("review", "audit", "cues", "duplicates", "train", "models"),
 )
+_DIALOGS = (
+    *("skipped", "preferences", "audit", "cues", "duplicates", "train", "models"),
+    *("shortcuts", "diagnostics", "about"),
+)
 
 
 class Commands(QObject):
-    """The actions of one window; dialogs stay open beside it."""
+    """The actions of one window, and the dialogs that they open.
 
-    def __init__(self, window: MainWindow) -> None:
+    ``own`` are those that are the window's own affair: ``quit`` and ``repair``.
+    """
+
+    def __init__(
+        self,
+        window: QWidget,
+        dressed: Dressed,
+        rooms: Rooms,
+        opening: Opening,
+        own: Mapping[str, Does],
+    ) -> None:
         super().__init__(window)
-        self._window = window
-        self._dialogs: dict[str, QDialog] = {}
+        self._window, self._rooms, self._opening, self._own = window, rooms, opening, own
+        self.actions: dict[str, QAction] = {}
+        self.dialogs = Dialogs(window, rooms, self.actions, dressed)
+        self.actions.update(make_actions(window, self.table()))
 
-    def table(self) -> dict[str, Callable[[], object]]:
+    def table(self) -> dict[str, Does]:
         """Return what each action of :data:`app.gui.shell.actions.ACTIONS` does."""
-        window, player = self._window, self._window.player
-        waveform = window.panel.waveform
-        table: dict[str, Callable[[], object]] = {
-            "add": window.questions.add,
-            "rescan": lambda: window.indexing.index([]),
-            "skipped": self.skipped,
+        table = {**self._own, **self._searching(), **self._playing(), **self._viewing()}
+        table |= {name: partial(self.dialogs.open, name) for name in _DIALOGS}
+        return table | {name: self._with_library(table[name]) for name in _NEED_LIBRARY}
+
+    def _searching(self) -> dict[str, Does]:
+        rooms = self._rooms
+        return {
+            "add": rooms.questions.add,
+            "rescan": lambda: rooms.indexing.index([]),
             "copy": lambda: self._copy(files=True),
             "copy_path": lambda: self._copy(files=False),
             "reveal": self._reveal,
-            "export": lambda: _export(window),
-            "preferences": lambda: self._open("preferences"),
-            "quit": window.close,
+            "export": self._export,
             "search": self._focus_search,
-            "history": window.bar.show_history,
-            "record": window.recording.toggle,
-            "similar": self._similar,
-            "more": lambda: self._with_sound(window.bar.add_sound),
-            "collect": lambda: window.questions.collect(window.results.chosen_ids()),
-            "tag": lambda: ask_for_tag(window, window.tagging, window.results.chosen_ids()),
-            "undo": window.tagging.undo,
+            "history": rooms.bar.show_history,
+            "record": rooms.recording.toggle,
+            "similar": lambda: self._with_sound(rooms.bar.search_by),
+            "more": lambda: self._with_sound(rooms.bar.add_sound),
+            "collect": lambda: rooms.questions.collect(rooms.results.chosen_ids()),
+            "tag": lambda: ask_for_tag(self._window, rooms.tagging, rooms.results.chosen_ids()),
+            "undo": rooms.tagging.undo,
             "escape": self._escape,
-            "play": window.audition.toggle,
-            "auto_play": lambda: setattr(window.audition, "auto_play", self._is_on("auto_play")),
-            "back": lambda: window.audition.step(-1),
-            "on": lambda: window.audition.step(1),
+            "review": self.dialogs.review,
+        }
+
+    def _playing(self) -> dict[str, Does]:
+        player, audition = self._rooms.player, self._rooms.audition
+        return {
+            "play": audition.toggle,
+            "auto_play": lambda: setattr(audition, "auto_play", self._is_on("auto_play")),
+            "back": lambda: audition.step(-1),
+            "on": lambda: audition.step(1),
             "loop": lambda: player.set_loop(self._is_on("loop")),
-            "range_from": lambda: window.audition.mark(0),
-            "range_to": lambda: window.audition.mark(1),
+            "range_from": lambda: audition.mark(0),
+            "range_to": lambda: audition.mark(1),
             "slower": lambda: player.faster(-1),
             "faster": lambda: player.faster(1),
             "normal": lambda: player.set_speed(1.0),
             "reverse": lambda: player.set_reverse(self._is_on("reverse")),
+        }
+
+    def _viewing(self) -> dict[str, Does]:
+        rooms, waveform = self._rooms, self._rooms.panel.waveform
+        return {
             "zoom_in": lambda: waveform.zoom(_ZOOM),
             "zoom_out": lambda: waveform.zoom(1 / _ZOOM),
-            "spectrogram": lambda: window.audition.show_spectrogram(self._is_on("spectrogram")),
-            "sources": lambda: window.sources.setVisible(self._is_on("sources")),
-            "inspector": lambda: window.inspector.setVisible(self._is_on("inspector")),
-            "review": self.review,
-            "audit": lambda: self._open("audit"),
-            "cues": lambda: self._open("cues"),
-            "duplicates": lambda: self._open("duplicates"),
-            "train": lambda: self._open("train"),
-            "models": self.models,
-            "repair": lambda: _repair(window),
-            "shortcuts": lambda: self._open("shortcuts"),
-            "diagnostics": lambda: self._open("diagnostics"),
-            "about": lambda: self._open("about"),
+            "spectrogram": lambda: rooms.audition.show_spectrogram(self._is_on("spectrogram")),
+            "sources": lambda: rooms.sources.setVisible(self._is_on("sources")),
+            "inspector": lambda: rooms.inspector.setVisible(self._is_on("inspector")),
         }
-        return table | {name: self._with_library(table[name]) for name in _NEED_LIBRARY}
 
-    def _with_library(self, does: Callable[[], object]) -> Callable[[], object]:
+    def _with_library(self, does: Does) -> Does:
         """Return what does it, or says why there is no library to do it on."""
 
         def call() -> object:
-            return does() if self._window.has_library() else None
+            return does() if self._opening.has_library() else None
 
         return call
 
     # Sounds
 
-    def similar_to(self, path: Path) -> None:
+    def similar_to(self, path: str) -> None:
         """Search for sounds like a file."""
-        self._window.bar.search_by(QuerySound(path))
-
-    def models(self) -> None:
-        """Show the models."""
-        self._open("models")
-
-    def review(self) -> None:
-        """Review tags of the chosen sounds, or of all that are shown."""
-        from app.gui.tagging.review import ReviewTags
-
-        there = self._dialogs.get("review")
-        self._open("review")
-        if isinstance(there, ReviewTags):
-            there.look_at(self._window.tagging_scope())
-
-    def review_folder(self, folder: str) -> None:
-        """Review tags of all sounds in a folder."""
-        from app.gui.tagging.review import ReviewTags
-
-        self._open("review")
-        dialog = self._dialogs.get("review")
-        if isinstance(dialog, ReviewTags):
-            dialog.look_at(ids_under(self._window.context.opened.library, folder))
-
-    def skipped(self) -> None:
-        """Show the skipped files."""
-        self._open("skipped")
+        self._rooms.bar.search_by(QuerySound(Path(path)))
 
     def show_menu(self, place: QPoint) -> None:
         """Show what can be done with the chosen rows."""
         menu = QMenu(self._window)
         for name in _ROW_MENU:
             if name:
-                menu.addAction(self._window.actions_by_name[name])
+                menu.addAction(self.actions[name])
             else:
                 menu.addSeparator()
-        names = self._window.keeping.overview.collections if self._window.keeping.overview else ()
+        keeping = self._rooms.keeping
+        names = keeping.overview.collections if keeping.overview else ()
         if names:
             others = menu.addMenu(self.tr("Collections"))
-            ids = self._window.results.chosen_ids()
+            ids = self._rooms.results.chosen_ids()
             for name in names:
                 others.addAction(menu_text(self.tr("Add to {}").format(name))).triggered.connect(
-                    lambda _=False, to=name: self._window.keeping.collect(to, ids)
+                    lambda _=False, to=name: keeping.collect(to, ids)
                 )
             others.addSeparator()
             for name in names:
                 others.addAction(
                     menu_text(self.tr("Take out of {}").format(name))
-                ).triggered.connect(lambda _=False, of=name: self._window.keeping.take_out(of, ids))
+                ).triggered.connect(lambda _=False, of=name: keeping.take_out(of, ids))
         menu.popup(place)
 
-    def close(self) -> None:
-        """Close what is open beside the window."""
-        for dialog in list(self._dialogs.values()):
-            dialog.close()
-
     def _is_on(self, name: str) -> bool:
-        return self._window.actions_by_name[name].isChecked()
-
-    def _open(self, name: str) -> None:
-        from app.gui.shell.dialogs import make_dialog
-
-        dialog = self._dialogs.get(name)
-        if dialog is None:
-            dialog = self._dialogs[name] = make_dialog(name, self._window)
-            dialog.finished.connect(lambda _: self._dialogs.pop(name, None))
-            dialog.finished.connect(dialog.deleteLater)
-        dialog.show()
-        dialog.raise_()
-        dialog.activateWindow()
+        return self.actions[name].isChecked()
 
     def _focus_search(self) -> None:
-        self._window.bar.text.setFocus()
-        self._window.bar.text.selectAll()
+        self._rooms.bar.text.setFocus()
+        self._rooms.bar.text.selectAll()
 
     def _escape(self) -> None:
-        window = self._window
-        if window.recording.is_on:
-            window.recording.finish(search=False)
-        elif window.player.playing:
-            window.player.stop()
-        elif window.panel.waveform.range_s is not None:
-            window.panel.waveform.set_range(None)
-            window.player.set_range(None)
+        rooms = self._rooms
+        if rooms.recording.is_on:
+            rooms.recording.finish(search=False)
+        elif rooms.player.playing:
+            rooms.player.stop()
+        elif rooms.panel.waveform.range_s is not None:
+            rooms.panel.waveform.set_range(None)
+            rooms.player.set_range(None)
         else:
-            window.bar.clear()
-            window.bar.text.setFocus()
+            rooms.bar.clear()
+            rooms.bar.text.setFocus()
 
     def _sounds(self) -> list[SoundRow]:
         """Return the chosen sounds."""
-        results = self._window.results
+        results = self._rooms.results
         return results.results.sounds_at(results.chosen_rows())
 
     def _copy(self, files: bool) -> None:
         """Copy the chosen files; from the waveform the range, as a file of its own."""
-        window = self._window
-        waveform = window.panel.waveform
+        waveform = self._rooms.panel.waveform
         if waveform.hasFocus() and waveform.range_s is not None:
             self._copy_range()
             return
@@ -209,46 +186,31 @@ class Commands(QObject):
             return
         (copy_files if files else copy_paths)(paths)
         said = self.tr("{} files copied") if files else self.tr("{} paths copied")
-        self._window.status.say(
+        self._rooms.status.say(
             self.tr("{} copied").format(Path(paths[0]).name)
             if len(paths) == 1
             else said.format(number(len(paths)))
         )
 
     def _copy_range(self) -> None:
-        part = self._window.ranges.kept()
+        part = self._rooms.ranges.kept()
         if part is not None:
             copy_files([str(part)])
             said = self.tr("{} is copied, and kept in {}").format(part.name, part.parent)
-            self._window.status.say(said)
+            self._rooms.status.say(said)
 
     def _reveal(self) -> None:
         sounds = self._sounds()
         if sounds:
             reveal(Path(sounds[0].path))
 
-    def _similar(self) -> None:
-        self._with_sound(self._window.bar.search_by)
+    def _export(self) -> None:
+        ids = [int(sound_id) for sound_id in self._rooms.results.results.ids]
+        export_list(self._window, self._rooms.context, ids)
 
     def _with_sound(self, use: Callable[[QuerySound], None]) -> None:
         """Use the range that is chosen in the player, or the whole sound."""
-        sound, range_s = self._window.audition.sound, self._window.panel.waveform.range_s
+        sound, range_s = self._rooms.audition.sound, self._rooms.panel.waveform.range_s
         if sound is not None:
             start, end = range_s or (None, None)
             use(QuerySound(Path(sound.path), start, end))
-
-
-def _export(window: MainWindow) -> None:
-    """Ask for a file, and write the rows that are shown into it."""
-    export_list(window, window.context, [int(sound_id) for sound_id in window.results.results.ids])
-
-
-def _repair(window: MainWindow) -> None:
-    """Ask whether to check and repair the library; the window closes for it."""
-    question = window.tr(
-        "Check the library, and save what can be saved if it is damaged?\n\n"
-        "The window closes meanwhile, and opens again. Your sounds are not touched."
-    )
-    if window.asking.sure(question, window.tr("Check and repair")):
-        window.repair_wanted = True
-        window.close()

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,20 +17,19 @@ from PySide6.QtWidgets import (
     QPushButton,
     QSpinBox,
     QVBoxLayout,
+    QWidget,
 )
 
 from app.gui.kit.files import open_folder
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
-from app.gui.kit.style.apply import apply_theme
+from app.gui.kit.style.apply import Dressed, apply_theme
 from app.gui.kit.style.palette import THEMES
 from app.gui.player.parts import SETTING
+from app.gui.shell.rooms import Rooms
 from engine.audio.peaks import PeaksCache
 from engine.paths import peaks_folder
 from engine.progress import Control
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 _MOST_THREADS = 32
 
@@ -38,11 +37,12 @@ _MOST_THREADS = 32
 class Preferences(QDialog):
     """Every change holds at once."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, parent: QWidget, rooms: Rooms, auto_play: QAction, dressed: Dressed) -> None:
+        super().__init__(parent)
+        self._context, self._player, self._indexing = rooms.context, rooms.player, rooms.indexing
+        self._parts, self._ranges, self._dressed = rooms.parts, rooms.ranges, dressed
         self._place: Path | None = None
-        settings = window.context.settings
+        settings = self._context.settings
         self.setWindowTitle(self.tr("Preferences"))
         self.setMinimumWidth(460)
         self.output, self.input = QComboBox(), QComboBox()
@@ -54,15 +54,14 @@ class Preferences(QDialog):
         self.theme.setCurrentIndex(max(0, self.theme.findData(theme)))
         self.theme.currentIndexChanged.connect(self._set_theme)
         self.auto_play = QCheckBox(self.tr("Play what is chosen"))
-        action = window.actions_by_name["auto_play"]
-        self.auto_play.setChecked(action.isChecked())
-        self.auto_play.clicked.connect(action.trigger)
+        self.auto_play.setChecked(auto_play.isChecked())
+        self.auto_play.clicked.connect(auto_play.trigger)
         self.threads = QSpinBox()
         self.threads.setRange(1, _MOST_THREADS)
-        self.threads.setValue(window.indexing.threads)
+        self.threads.setValue(self._indexing.threads)
         self.threads.valueChanged.connect(self._set_threads)
         self.watch = QCheckBox(self.tr("Keep up with changes in the folders"))
-        self.watch.setChecked(window.indexing.watches)
+        self.watch.setChecked(self._indexing.watches)
         self.watch.toggled.connect(self._set_watch)
         self.ranges = PlainLabel("…")
         self.ranges.setWordWrap(True)
@@ -101,17 +100,17 @@ class Preferences(QDialog):
         """Ask for devices and the size of the cache, which both may take a while."""
         from app.gui.player.sound.devices import input_names
 
-        outputs = self._window.player.outputs
+        outputs = self._player.outputs
 
         def look(control: Control) -> tuple[list[str], list[str], float]:
             sizes = [path.stat().st_size for path in peaks_folder().glob("*") if path.is_file()]
             return outputs.names(), input_names(), sum(sizes) / 1e6
 
-        self._window.jobs.start("read", look, self._show)
-        self._window.parts.place(belongs_to(self, self._show_place), self.ranges.setText)
+        self._context.jobs.start("read", look, self._show)
+        self._parts.place(belongs_to(self, self._show_place), self.ranges.setText)
 
     def _show(self, found: tuple[list[str], list[str], float]) -> None:
-        settings = self._window.context.settings
+        settings = self._context.settings
         for box, names, key in (
             (self.output, found[0], "audio/output"),
             (self.input, found[1], "audio/input"),
@@ -137,9 +136,9 @@ class Preferences(QDialog):
         folder = QFileDialog.getExistingDirectory(self, title, str(self._place or Path.home()))
         if not folder:
             return
-        self._window.context.settings.setValue(SETTING, folder)
-        self._window.parts.place(belongs_to(self, self._show_place), self.ranges.setText)
-        self._window.ranges.prepare_again()
+        self._context.settings.setValue(SETTING, folder)
+        self._parts.place(belongs_to(self, self._show_place), self.ranges.setText)
+        self._ranges.prepare_again()
 
     def _show_ranges(self) -> None:
         if self._place is not None:
@@ -147,24 +146,24 @@ class Preferences(QDialog):
 
     def _set_device(self, box: QComboBox, key: str) -> None:
         name = str(box.currentData() or "")
-        self._window.context.settings.setValue(key, name)
+        self._context.settings.setValue(key, name)
         if key == "audio/output":
-            self._window.player.set_device(name or None)
+            self._player.set_device(name or None)
 
     def _set_theme(self) -> None:
-        self._window.context.settings.setValue("window/theme", self.theme.currentData())
-        apply_theme(self._window, str(self.theme.currentData()))
+        self._context.settings.setValue("window/theme", self.theme.currentData())
+        apply_theme(self._dressed, str(self.theme.currentData()))
 
     def _set_threads(self, threads: int) -> None:
-        self._window.context.settings.setValue("index/threads", threads)
-        self._window.indexing.threads = threads
+        self._context.settings.setValue("index/threads", threads)
+        self._indexing.threads = threads
 
     def _set_watch(self, on: bool) -> None:
-        self._window.context.settings.setValue("index/watch", on)
-        self._window.indexing.watch(on)
+        self._context.settings.setValue("index/watch", on)
+        self._indexing.watch(on)
 
     def _empty_cache(self) -> None:
-        self._window.jobs.start(
+        self._context.jobs.start(
             "write",
             lambda control: PeaksCache(peaks_folder()).empty(),
             belongs_to(self, lambda _: self.cache.setText(self.tr("0 MB"))),

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from PySide6.QtWidgets import QDialog, QGridLayout
+from PySide6.QtWidgets import QDialog, QGridLayout, QWidget
 
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import tr
 from app.gui.shell.actions import ACTIONS, key_name
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 _ROWS = 17
 
@@ -19,8 +14,8 @@ _ROWS = 17
 class Shortcuts(QDialog):
     """Keys and what they do, as the menus have them, and those of mouse and lists."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
+    def __init__(self, parent: QWidget) -> None:
+        super().__init__(parent)
         self.setWindowTitle(self.tr("Keys"))
         grid = QGridLayout(self)
         grid.setContentsMargins(20, 16, 20, 16)

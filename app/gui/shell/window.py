@@ -1,46 +1,23 @@
-"""The main window: panels put together, actions wired, state kept."""
+"""The main window: rooms put together, actions wired, state kept."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
-from PySide6.QtGui import QAction, QCloseEvent, QDragEnterEvent, QDropEvent
-from PySide6.QtWidgets import QMainWindow, QSplitter, QStackedWidget, QVBoxLayout, QWidget
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
-from app.gui.kit.asking import Asking
 from app.gui.kit.buttons import recolour
-from app.gui.kit.context import Context
-from app.gui.kit.jobs import Jobs
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.workspace import Workspace
-from app.gui.library.indexing import Indexing
-from app.gui.library.keeping import Keeping
 from app.gui.library.overview import Overview
-from app.gui.library.questions import LibraryQuestions
-from app.gui.library.sources_panel import SourcesPanel
-from app.gui.player.audition import Audition
-from app.gui.player.inspector import Inspector
-from app.gui.player.listening import Listener
-from app.gui.player.parts import Parts
-from app.gui.player.player_panel import PlayerPanel
-from app.gui.player.ranges import Ranges
-from app.gui.player.recording import Recording
 from app.gui.player.sound.devices import Outputs
-from app.gui.player.sound.player import Player
-from app.gui.search.choosing import Choosing
-from app.gui.search.empty_state import EmptyState, Welcome
 from app.gui.search.finding import Found
-from app.gui.search.results_model import ResultsModel
-from app.gui.search.results_view import ResultsView
-from app.gui.search.search_bar import SearchBar
-from app.gui.search.searching import Searching
-from app.gui.shell.actions import fill_menus, make_actions, place_actions
+from app.gui.shell.actions import fill_menus, place_actions
 from app.gui.shell.commands import Commands
-from app.gui.shell.status_bar import StatusBar
-from app.gui.tagging.tagging import Tagging
+from app.gui.shell.opening import Opening
+from app.gui.shell.rooms import Rooms
 from engine.metadata.ucs_names import categories
-from engine.store.copies import damage_of, damaged
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 900, 560
 _TRANSPORT = (
@@ -65,47 +42,26 @@ class MainWindow(QMainWindow):
         outputs: Outputs | None = None,
     ) -> None:
         super().__init__()
-        self.jobs = Jobs(self)
-        self.status = StatusBar(self.jobs, colours)
-        self.context = Context(library_path, self.jobs, settings, colours, self.status.say)
-        self.player = Player(outputs, self)
-        self.bar = SearchBar(colours)
-        self.sources = SourcesPanel(colours)
-        self.results = ResultsView(ResultsModel(self), colours)
-        self.panel = PlayerPanel(self.player, colours)
-        self.inspector = Inspector(colours)
-        self.empty, self.welcome = EmptyState(), Welcome()
-        self.stack = QStackedWidget()
-        for page in (self.results, self.empty, self.welcome):
-            self.stack.addWidget(page)
-        self.stack.setCurrentWidget(self.empty)
-        self.keeping = Keeping(self.context, self)
-        self.tagging = Tagging(self.context, self.keeping)
-        self.indexing = Indexing(self.context, self.keeping)
-        self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
-        self.audition = Audition(
-            self.context,
-            self.player,
-            self.panel,
-            self.inspector,
-            lambda: self.results.results.found.answer,
-        )
-        self.choosing = Choosing(self.results)
-        self.parts = Parts(self.context)
-        self.ranges = Ranges(self.context, self.audition, self.panel.waveform, self.parts)
-        self.listening = Listener(self.audition, self.player)
-        self.asking, self.recording = Asking(self), Recording(self.context, self.player)
-        self.questions = LibraryQuestions(
-            self, self.context, self.asking, self.keeping, self.indexing
-        )
+        rooms = Rooms(self, library_path, settings, colours, outputs)
+        self.context, self.jobs, self.status = rooms.context, rooms.jobs, rooms.status
+        self.asking, self.questions = rooms.asking, rooms.questions
+        self.bar, self.searching, self.choosing = rooms.bar, rooms.searching, rooms.choosing
+        self.results, self.stack = rooms.results, rooms.stack
+        self.empty, self.welcome = rooms.empty, rooms.welcome
+        self.player, self.panel, self.audition = rooms.player, rooms.panel, rooms.audition
+        self.inspector, self.recording = rooms.inspector, rooms.recording
+        self.parts, self.ranges = rooms.parts, rooms.ranges
+        self.sources, self.keeping, self.indexing = rooms.sources, rooms.keeping, rooms.indexing
+        self.tagging = rooms.tagging
         self.repair_wanted = False  # when it has closed
-        self._trouble = ""  # why there is no library
-        self.commands = Commands(self)
-        self.actions_by_name: dict[str, QAction] = make_actions(self, self.commands.table())
+        self.opening = Opening(rooms, self)
+        own = {"quit": self.close, "repair": self._repair}
+        self.commands = Commands(self, self, rooms, self.opening, own)
+        self.actions_by_name = self.commands.actions
         self._lay_out()
         self._wire()
         self._restore()
-        QTimer.singleShot(0, self._open)
+        QTimer.singleShot(0, self.opening.begin)
 
     # Putting together
 
@@ -147,86 +103,22 @@ class MainWindow(QMainWindow):
         self.bar.text.setFocus()
 
     def _wire(self) -> None:
-        say, do = self.status.say, self.actions_by_name
-        self.jobs.told.connect(lambda text: say(text, True))
-        self.player.told.connect(lambda text: say(text, True, True))
+        do = self.actions_by_name
         self.searching.answered.connect(self._on_answered)
         self.keeping.overview_changed.connect(self._on_overview)
         self.keeping.sounds_changed.connect(self._on_sounds)
         self.keeping.files_changed.connect(self._on_files)
-        self.keeping.tags_changed.connect(self.results.results.forget)
-        self.keeping.tags_changed.connect(lambda _: self.audition.look_again())
-        tags = self.tagging
-        self.inspector.tag_added.connect(lambda i, tag: tags.accept([(i, tag)]))
-        self.inspector.tag_removed.connect(lambda i, tag: tags.reject([(i, tag)]))
-        self.inspector.tag_rejected.connect(lambda i, tag: tags.reject([(i, tag)]))
-        self.inspector.similar_wanted.connect(lambda path: self.commands.similar_to(Path(path)))
-        self.choosing.looked_at.connect(self.audition.look_at)
-        self.choosing.started.connect(self.audition.hear)
-        self.results.results.modelReset.connect(self.audition.wait)
-        self.audition.played.connect(self.bar.remember)
-        self.recording.changed.connect(self.bar.record.setChecked)
-        self.recording.recorded.connect(self.bar.add_sound)
+        self.inspector.similar_wanted.connect(self.commands.similar_to)
         self.bar.completer.words = self._words
         self.results.menu_wanted.connect(self.commands.show_menu)
-        self.bar.record_wanted.connect(self.recording.toggle)
         self.status.models_wanted.connect(do["models"].trigger)
         self.status.skipped_wanted.connect(do["skipped"].trigger)
         self.welcome.add_wanted.connect(do["add"].trigger)
-        self.welcome.demo_wanted.connect(self.indexing.make_demo)
-        sources = self.sources
-        sources.filter_wanted.connect(self.bar.add_filter)
-        sources.everything_wanted.connect(self.bar.clear)
-        sources.add_wanted.connect(do["add"].trigger)
-        sources.rescan_wanted.connect(self.indexing.index)
-        sources.folders_dropped.connect(self._index_dropped)
-        sources.collected.connect(self.keeping.collect)
-        sources.tag_wanted.connect(self.commands.review_folder)
-        sources.relink_wanted.connect(self.questions.relink)
-        sources.remove_wanted.connect(self.questions.forget)
-        sources.collection_wanted.connect(self.questions.new_collection)
-        sources.rename_wanted.connect(self.questions.rename_collection)
-        sources.drop_wanted.connect(self.questions.drop_collection)
+        self.sources.add_wanted.connect(do["add"].trigger)
+        self.sources.tag_wanted.connect(self.commands.dialogs.review_folder)
+        self.sources.folders_dropped.connect(self._index_dropped)
 
-    # The library
-
-    def _open(self) -> None:
-        path = self.context.library_path
-
-        def opened(workspace: Workspace) -> None:
-            self.context.workspace = workspace
-            self.results.results.read = workspace.library.sounds
-            self.keeping.count()
-            self.searching.ask()
-            on = str(self.context.settings.value("index/watch", "false")).lower() == "true"
-            self.indexing.watch(on)
-            self.parts.tidy()
-            self.indexing.go_on()
-            self.jobs.start("read", lambda control: damage_of(path, control), checked)
-
-        def checked(trouble: str) -> None:
-            if trouble:
-                failed(damaged(path))
-
-        def failed(text: str) -> None:
-            if text == damaged(path):
-                text = self.tr(
-                    "{} is not a Soundsift library, or it is damaged: "
-                    "Tools, Repair the library saves what can be saved"
-                ).format(path)
-            self.status.say(text, True, True)
-            if self.context.workspace is None:
-                self._trouble = text
-                self.empty.say(self.tr("The library could not be opened"), text)
-
-        self.jobs.start("write", lambda control: Workspace(path), opened, failed=failed)
-
-    def has_library(self) -> bool:
-        """Return whether the library is open; if it is not, say why."""
-        if self.context.workspace is None:
-            said = self._trouble or self.tr("The library is still being opened")
-            self.status.say(said, True, bool(self._trouble))
-        return self.context.workspace is not None
+    # What is shown
 
     def _on_overview(self, overview: Overview) -> None:
         self.sources.show_overview(overview)
@@ -274,11 +166,6 @@ class MainWindow(QMainWindow):
             "coll": list(overview.collections),
         }.get(key, [])
 
-    def tagging_scope(self) -> list[int]:
-        """Return the sounds to be tagged: the chosen ones, or all that are shown if it is one."""
-        chosen = self.results.chosen_ids()
-        return chosen if len(chosen) > 1 else [int(i) for i in self.results.results.ids]
-
     # Looks and state
 
     def set_colours(self, colours: Colours) -> None:
@@ -300,15 +187,25 @@ class MainWindow(QMainWindow):
         self._index_dropped([path for path in paths if Path(path).is_dir()])
 
     def _index_dropped(self, folders: list[str]) -> None:
-        if folders and self.has_library():
+        if folders and self.opening.has_library():
             self.indexing.index(folders)
+
+    def _repair(self) -> None:
+        """Ask whether to check and repair the library; the window closes for it."""
+        question = self.tr(
+            "Check the library, and save what can be saved if it is damaged?\n\n"
+            "The window closes meanwhile, and opens again. Your sounds are not touched."
+        )
+        if self.asking.sure(question, self.tr("Check and repair")):
+            self.repair_wanted = True
+            self.close()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Keep the state, end what runs, and go."""
         self._save()
         self.indexing.leave()
         self.hide()
-        self.commands.close()
+        self.commands.dialogs.close_all()
         self.recording.finish(search=False)
         self.player.close()
         self.jobs.close()

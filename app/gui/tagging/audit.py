@@ -2,30 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.gui.kit.context import Context
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.listening import HearAt
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import number
-from app.gui.tagging.tagging import told
+from app.gui.tagging.tagging import Tagging, told
 from engine.metadata.renaming import Move, Rename
+from engine.progress import Control
+from engine.store import SoundRow
 from engine.store.places import sound_at
 from engine.tags.run import Undone
 
 if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
     from engine.tags.audit import Audit, Doubt
 
 
 class AuditNames(QDialog):
     """Files of a folder that sound like what another one is called."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(
+        self,
+        parent: QWidget,
+        context: Context,
+        tagging: Tagging,
+        hear_at: HearAt,
+        ids: Collection[int],
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._tagging, self._hear_at = context, tagging, hear_at
         self._doubts: list[Doubt] = []
         self.setWindowTitle(self.tr("Names that seem wrong"))
         self.resize(860, 480)
@@ -43,7 +55,7 @@ class AuditNames(QDialog):
         hear = QPushButton(self.tr("Hear"))
         hear.clicked.connect(self.hear)
         back = QPushButton(self.tr("Take the last run back"))
-        back.clicked.connect(lambda: window.tagging.take_back(self._taken_back, self.says.setText))
+        back.clicked.connect(lambda: tagging.take_back(self._taken_back, self.says.setText))
         close = QPushButton(self.tr("Close"))
         close.clicked.connect(self.close)
         buttons = QHBoxLayout()
@@ -54,17 +66,25 @@ class AuditNames(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.table, 1)
         column.addLayout(buttons)
-        self._job = window.tagging.audit(window.tagging_scope(), self._show, self.says.setText)
+        self._job = tagging.audit(ids, self._show, self.says.setText)
         self.finished.connect(lambda _: self._job.cancel())
 
     def hear(self) -> None:
         """Play the file."""
         doubt = self._chosen
-        library = self._window.context.opened.library
-        sound_id = sound_at(library, doubt.path) if doubt is not None else None
-        if sound_id is not None:
-            sound = library.sounds([sound_id])[sound_id]
-            self._window.audition.hear_at(sound, 0.0, sound.duration_s)
+        if doubt is None:
+            return
+        library, path = self._context.opened.library, doubt.path
+
+        def look(control: Control) -> SoundRow | None:
+            sound_id = sound_at(library, path)
+            return library.sounds([sound_id]).get(sound_id) if sound_id is not None else None
+
+        def found(sound: SoundRow | None) -> None:
+            if sound is not None:
+                self._hear_at(sound, 0.0, sound.duration_s)
+
+        self._context.jobs.start("read", look, belongs_to(self, found), newest="hear a doubt")
 
     def _show(self, found: Audit) -> None:
         self._doubts = list(found.doubts)
@@ -107,7 +127,7 @@ class AuditNames(QDialog):
             Rename(str(other), str(other.with_name(one.stem + other.suffix))),
         ]
         self.swap.setEnabled(False)
-        self._window.tagging.rename(plans, self._swapped, self.says.setText)
+        self._tagging.rename(plans, self._swapped, self.says.setText)
 
     def _swapped(self, moves: list[Move]) -> None:
         gone = {old for old, _ in moves}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
@@ -17,14 +16,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import number
+from app.gui.tagging.tagging import Tagging
 from engine.metadata.renaming import UCS_PATTERN, Move, Rename
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 _MOST_SHOWN = 2000
 _WAIT_MS = 200
@@ -33,15 +31,17 @@ _WAIT_MS = 200
 class RenameFiles(QDialog):
     """A pattern, and what it makes of every name."""
 
-    def __init__(self, window: MainWindow, ids: Sequence[int], parent: QWidget) -> None:
+    def __init__(
+        self, parent: QWidget, context: Context, tagging: Tagging, ids: Sequence[int]
+    ) -> None:
         super().__init__(parent)
-        self._window, self._ids = window, list(ids)
+        self._context, self._tagging, self._ids = context, tagging, list(ids)
         self._plans: list[Rename] = []
         self.setWindowTitle(self.tr("Rename files"))
         self.resize(860, 520)
         self._wait = QTimer(self, interval=_WAIT_MS, singleShot=True)
         self._wait.timeout.connect(self._plan)
-        kept = window.context.settings
+        kept = context.settings
         self.pattern = QLineEdit(str(kept.value("rename/pattern") or UCS_PATTERN))
         self.pattern.setToolTip(
             self.tr("Fields: {catid} {fxname} {creator} {source} {user} {name}; [..] if not empty")
@@ -91,7 +91,7 @@ class RenameFiles(QDialog):
             "user": self.user.text(),
         }
         self.rename.setEnabled(False)
-        self._window.tagging.plan_renaming(
+        self._tagging.plan_renaming(
             self._ids, self.pattern.text(), fields, belongs_to(self, self._show), self._refused
         )
 
@@ -113,13 +113,13 @@ class RenameFiles(QDialog):
         self.table.fill([])
 
     def _rename(self) -> None:
-        kept = self._window.context.settings
+        kept = self._context.settings
         kept.setValue("rename/pattern", self.pattern.text())
         kept.setValue("rename/creator", self.creator.text())
         kept.setValue("rename/source", self.source.text())
         self.rename.setEnabled(False)
-        self._window.tagging.rename(self._plans, self._renamed, self._refused)
+        self._tagging.rename(self._plans, self._renamed, self._refused)
 
     def _renamed(self, moves: list[Move]) -> None:
-        self._window.status.say(self.tr("{} files renamed").format(number(len(moves))))
+        self._context.say(self.tr("{} files renamed").format(number(len(moves))))
         self.accept()

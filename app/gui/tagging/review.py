@@ -11,14 +11,18 @@ from PySide6.QtWidgets import (
     QInputDialog,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
+from app.gui.kit.asking import Asking
+from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
+from app.gui.kit.listening import Listening
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import number
 from app.gui.tagging.questions import of_taking_back
 from app.gui.tagging.suggest_bar import SuggestBar, percent_box
-from app.gui.tagging.tagging import Suggested, told
+from app.gui.tagging.tagging import Suggested, Tagging, told
 from app.gui.tagging.tags_model import ShownTag, TagsModel
 from app.gui.tagging.tags_table import TagsTable
 from engine.progress import Control
@@ -26,24 +30,31 @@ from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import sure_tags
 
 if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
     from engine.tags.run import LatestRun, Undone
 
 
 class ReviewTags(QDialog):
     """Suggestions for some sounds; A accepts, X rejects, E replaces, Space plays, Ctrl+Z undoes."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(
+        self,
+        parent: QWidget,
+        context: Context,
+        tagging: Tagging,
+        asking: Asking,
+        listening: Listening,
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._tagging = context, tagging
+        self._asking, self._listening = asking, listening
         self._ids: list[int] = []
         self.setWindowTitle(self.tr("Tags"))
         self.resize(980, 600)
-        self.bar = SuggestBar(window.context.settings)
+        self.bar = SuggestBar(context.settings)
         self.bar.wanted.connect(self.suggest)
         self.says = self.bar.says
         self.model = TagsModel()
-        self.table = TagsTable(self.model, window.context)
+        self.table = TagsTable(self.model, context)
         self.sure = percent_box(50, self.tr("Least probability to be accepted"))
         keys = PlainLabel(
             self.tr("A accept · X reject · E replace · Space hear · Ctrl+Z undo · Ctrl+A all rows")
@@ -54,8 +65,6 @@ class ReviewTags(QDialog):
         column.addWidget(self.table, 1)
         column.addWidget(keys)
         self._wire(column)
-        window.keeping.files_changed.connect(self._follow_files)
-        self.look_at(window.tagging_scope())
 
     def _wire(self, column: QVBoxLayout) -> None:
         """Connect keys, and add the buttons that do the same and more."""
@@ -93,13 +102,13 @@ class ReviewTags(QDialog):
         """Review these sounds."""
         self._ids = sorted(ids)
         self.says.setText(self.tr("{} sounds").format(number(len(self._ids))))
-        self._window.tagging.pending(self._ids, belongs_to(self, self._show_pending))
+        self._tagging.pending(self._ids, belongs_to(self, self._show_pending))
 
     def suggest(self) -> None:
         """Suggest tags for the sounds."""
         self.bar.start.setEnabled(False)
         self.says.setText(self.tr("Looking at {} sounds …").format(number(len(self._ids))))
-        self._window.tagging.suggest(
+        self._tagging.suggest(
             self._ids, self.bar.taxonomy, self.bar.rules(), self._show_suggested, self._failed
         )
 
@@ -107,12 +116,12 @@ class ReviewTags(QDialog):
 
     def accept_chosen(self) -> None:
         """Accept the chosen tags."""
-        self._window.tagging.accept(self.table.chosen(), self._decided)
+        self._tagging.accept(self.table.chosen(), self._decided)
         self.table.go_on()
 
     def reject_chosen(self) -> None:
         """Reject the chosen tags."""
-        self._window.tagging.reject(self.table.chosen(), self._decided)
+        self._tagging.reject(self.table.chosen(), self._decided)
         self.table.go_on()
 
     def edit_chosen(self) -> None:
@@ -124,28 +133,28 @@ class ReviewTags(QDialog):
         label, given = QInputDialog.getText(self, self.tr("Replace the tag"), ask, text=pairs[0][1])
         label = " ".join(label.split())
         if given and label:
-            self._window.tagging.edit(pairs, label, self._decided)
+            self._tagging.edit(pairs, label, self._decided)
 
     def accept_sure(self) -> None:
         """Accept all open tags that are likely enough, of UCS categories one for each sound."""
         pairs = sure_tags([row.tag for row in self.model.rows], self.sure.value() / 100)
         if pairs:
-            self._window.tagging.accept(pairs, self._decided)
+            self._tagging.accept(pairs, self._decided)
 
     def undo(self) -> None:
         """Take the latest decision back."""
-        self._window.tagging.undo(belongs_to(self, lambda _: self._look_again()))
+        self._tagging.undo(belongs_to(self, lambda _: self._look_again()))
 
     def hear(self) -> None:
         """Play the part that the tag was said of, or stop."""
         row = self.table.current
         if row is None:
             return
-        if self._window.player.playing:
-            self._window.player.stop()
+        if self._listening.playing:
+            self._listening.stop()
             return
         start = row.tag.start_s or 0.0
-        self._window.audition.hear_at(row.sound, start, row.tag.end_s or row.sound.duration_s)
+        self._listening.hear_at(row.sound, start, row.tag.end_s or row.sound.duration_s)
 
     # Files
 
@@ -153,30 +162,30 @@ class ReviewTags(QDialog):
         """Show what would be written into the files."""
         from app.gui.tagging.writing import WriteTags
 
-        WriteTags(self._window, self._ids, self).open()
+        WriteTags(self, self._context, self._tagging, self._ids).open()
 
     def rename(self) -> None:
         """Show how the files would be renamed."""
         from app.gui.tagging.renaming import RenameFiles
 
-        RenameFiles(self._window, self._ids, self).open()
+        RenameFiles(self, self._context, self._tagging, self._ids).open()
 
     def take_back(self) -> None:
         """Ask, and undo the latest run that changed files."""
-        library, window = self._window.context.opened.library, self._window
+        library = self._context.opened.library
 
         def ask(run: LatestRun | None) -> None:
             if run is None:
                 self.says.setText(self.tr("There is nothing to take back."))
-            elif window.asking.sure(of_taking_back(run), self.tr("Take it back")):
-                window.tagging.take_back(self._taken_back, self.says.setText)
+            elif self._asking.sure(of_taking_back(run), self.tr("Take it back")):
+                self._tagging.take_back(self._taken_back, self.says.setText)
 
         def work(control: Control) -> LatestRun | None:
             from engine.tags.run import latest_run
 
             return latest_run(library)
 
-        window.jobs.start("read", work, belongs_to(self, ask))
+        self._context.jobs.start("read", work, belongs_to(self, ask))
 
     # What happened
 
@@ -213,19 +222,19 @@ class ReviewTags(QDialog):
 
     def _look_again(self, quietly: bool = False) -> None:
         """Show what tags are now, and say how many are open unless ``quietly``."""
-        library = self._window.context.opened.library
+        library = self._context.opened.library
         ids = {row.sound.id for row in self.model.rows}
 
         def work(control: Control) -> list[TagRow]:
             return tag_rows(library, ids)
 
-        self._window.jobs.start("read", work, self._update if quietly else self._decided)
+        self._context.jobs.start("read", work, self._update if quietly else self._decided)
 
-    def _follow_files(self) -> None:
+    def follow_files(self) -> None:
         """Show files under the names that they have now."""
-        library = self._window.context.opened.library
+        library = self._context.opened.library
         ids = {row.sound.id for row in self.model.rows}
-        self._window.jobs.start(
+        self._context.jobs.start(
             "read", lambda control: library.sounds(ids), self.model.update_sounds
         )
 
@@ -233,4 +242,4 @@ class ReviewTags(QDialog):
         self._look_again(quietly=True)
         self.says.setText(told(undone))
         if undone.refused:
-            self._window.asking.tell(told(undone), [reason for _, reason in undone.refused])
+            self._asking.tell(told(undone), [reason for _, reason in undone.refused])

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job, is_alive
 from app.gui.kit.text import counted, number, tr
-from app.gui.library.keeping import Keeping
 from app.gui.tagging.tags_model import ShownTag
 from app.gui.tagging.tags_table import Pair
 from engine.progress import Control
@@ -45,11 +44,14 @@ class Suggested:
 
 
 class Tagging(QObject):
-    """What is done with tags; what has changed is told by :class:`Keeping`."""
+    """What is done with tags, and what has changed by it."""
 
-    def __init__(self, context: Context, keeping: Keeping) -> None:
-        super().__init__(keeping)
-        self._context, self._keeping = context, keeping
+    tags_changed = Signal(list)  # of which sounds
+    files_changed = Signal()  # they were written or renamed, or that was taken back
+
+    def __init__(self, context: Context, parent: QObject) -> None:
+        super().__init__(parent)
+        self._context = context
         self._remark = ""  # of the run that ended last
 
     def suggest(
@@ -116,7 +118,7 @@ class Tagging(QObject):
                 self._context.say(tr("there is no decision of this session to take back"), False)
                 return
             self._context.say(tr("{} tags are what they were").format(number(len(rows))), False)
-            self._changed({row.sound_id for row in rows})
+            self.tags_changed.emit([row.sound_id for row in rows])
             if done is not None:
                 done(rows)
 
@@ -225,7 +227,7 @@ class Tagging(QObject):
         """Change files, and look at the library anew."""
 
         def ended(result: Any) -> None:
-            self._keeping.refresh(by_user=True)
+            self.files_changed.emit()
             if self._remark:
                 self._context.say(self._remark, True)
                 self._remark = ""
@@ -233,7 +235,7 @@ class Tagging(QObject):
                 done(result)
 
         def broken(said: str) -> None:
-            self._keeping.refresh(by_user=True)
+            self.files_changed.emit()
             if is_alive(failed):
                 failed(said)
 
@@ -260,15 +262,11 @@ class Tagging(QObject):
             return tag_rows(library, ids)
 
         def decided(rows: list[TagRow]) -> None:
-            self._changed(ids)
+            self.tags_changed.emit(list(ids))
             if is_alive(done):
                 done(rows)
 
         self._context.jobs.start("write", work, decided)
-
-    def _changed(self, ids: Collection[int]) -> None:
-        self._keeping.tags_changed.emit(list(ids))
-        self._keeping.count()
 
 
 def told(undone: Undone) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import (
     QCheckBox,
@@ -15,15 +14,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import number
+from app.gui.tagging.tagging import Tagging
 from engine.metadata.write import SoundTags
 from engine.tags.run import Written
-
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
 
 _MOST_SHOWN = 2000
 
@@ -31,9 +29,11 @@ _MOST_SHOWN = 2000
 class WriteTags(QDialog):
     """A preview: the accepted tags of some sounds as fields of their files."""
 
-    def __init__(self, window: MainWindow, ids: Sequence[int], parent: QWidget) -> None:
+    def __init__(
+        self, parent: QWidget, context: Context, tagging: Tagging, ids: Sequence[int]
+    ) -> None:
         super().__init__(parent)
-        self._window = window
+        self._context, self._tagging = context, tagging
         self._wanted: Mapping[str, SoundTags] = {}
         self.setWindowTitle(self.tr("Write tags into files"))
         self.resize(820, 460)
@@ -57,7 +57,7 @@ class WriteTags(QDialog):
         column.addWidget(self.table, 1)
         column.addLayout(buttons)
         self.finished.connect(self.deleteLater)
-        window.tagging.plan_writing(ids, belongs_to(self, self._show))
+        tagging.plan_writing(ids, belongs_to(self, self._show))
 
     def _show(self, wanted: Mapping[str, SoundTags]) -> None:
         self._wanted = wanted
@@ -80,14 +80,12 @@ class WriteTags(QDialog):
     def _write(self) -> None:
         self.write.setEnabled(False)
         self.says.setText(self.tr("Writing …"))
-        self._window.tagging.write(
-            self._wanted, self.keep_time.isChecked(), self._written, self._failed
-        )
+        self._tagging.write(self._wanted, self.keep_time.isChecked(), self._written, self._failed)
 
     def _written(self, written: Written) -> None:
         done = self.tr("{} files written.").format(number(len(written.done)))
         if not (written.refused or written.kept):
-            self._window.status.say(done)
+            self._context.say(done)
             self.accept()
             return
         told = (*written.refused, *written.kept)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PySide6.QtCore import QProcess
 from PySide6.QtWidgets import (
@@ -17,36 +18,35 @@ from PySide6.QtWidgets import (
     QProgressBar,
     QPushButton,
     QVBoxLayout,
+    QWidget,
 )
 
+from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import roughly_left
-from app.gui.models.models import use_model_in
 from app.gui.training.curve import Curve
 from engine.log import log_end, logger
 from engine.models.spec import read_spec
 
-if TYPE_CHECKING:
-    from app.gui.shell.window import MainWindow
-
 _PATIENCE_MS = 5000
 _KEPT = 1 << 14  # bytes of what the trainer wrote to standard error
 _log = logger(__name__)
+UseModel = Callable[[str, Callable[[str], None]], None]  # by name; says what that means
 
 
 class Training(QDialog):
     """Starts ``python -m trainer --from-library`` and reads its JSON lines."""
 
-    def __init__(self, window: MainWindow) -> None:
-        super().__init__(window)
-        self._window = window
+    def __init__(self, parent: QWidget, context: Context, use_model: UseModel) -> None:
+        super().__init__(parent)
+        self._context, self._use_model = context, use_model
         self._outcome: dict[str, Any] | None = None
         self._problem = ""
         self._wrote = b""
         self._stopping = False
-        workspace = window.context.opened
+        workspace = context.opened
         self._base = read_spec(workspace.model_folder).name
         self.setWindowTitle(self.tr("Train on my library"))
         self.resize(640, 560)
@@ -63,8 +63,8 @@ class Training(QDialog):
             )
         )
         self.says.setWordWrap(True)
-        self.loss = Curve(self.tr("loss"), window.context.colours)
-        self.recall = Curve(self.tr("mAP@10 on the way, held out"), window.context.colours)
+        self.loss = Curve(self.tr("loss"), context.colours)
+        self.recall = Curve(self.tr("mAP@10 on the way, held out"), context.colours)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.table = TextTable((self.tr("Figure"), self._base, self.tr("trained")), wide=0)
@@ -88,7 +88,7 @@ class Training(QDialog):
         self.table.fill([])
         self._outcome, self._problem, self._wrote, self._stopping = None, "", b"", False
         self._show_state(running=True)
-        library = self._window.context.library_path
+        library = self._context.library_path
         arguments = ["-m", "trainer", "--from-library", "--library", str(library)]
         arguments += ["--name", self.name.text().strip() or "personal"]
         if self.text_tower.isChecked():
@@ -233,4 +233,4 @@ class Training(QDialog):
             self._use(Path(self._outcome["model"]).name)
 
     def _use(self, name: str) -> None:
-        use_model_in(self._window, name, belongs_to(self, self.says.setText))
+        self._use_model(name, belongs_to(self, self.says.setText))

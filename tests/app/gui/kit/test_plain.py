@@ -133,7 +133,7 @@ def test_no_text_of_the_window_is_taken_for_markup(window, qtbot):
 @pytest.mark.parametrize("name", DIALOGS)
 def test_no_text_of_a_dialog_is_taken_for_markup(window, qtbot, name):
     window.actions_by_name[name].trigger()
-    dialog = window.commands._dialogs[name]
+    dialog = window.commands.dialogs.opened[name]
     if name == "cues":
         dialog.lines.setPlainText(EVIL)
         dialog.solve.click()

@@ -27,7 +27,7 @@ def dialog(window, sounds, model_folder, qtbot):
     window.keeping.refresh()
     qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 14)
     window.actions_by_name["duplicates"].trigger()
-    dialog = window.commands._dialogs["duplicates"]
+    dialog = window.commands.dialogs.opened["duplicates"]
     qtbot.waitUntil(lambda: dialog.table.rowCount() > 0)
     return dialog
 

@@ -56,7 +56,7 @@ def test_ranges_are_kept_where_the_user_chose(window, marked, qtbot, tmp_path, m
     chosen = tmp_path / "my ranges"
     chosen.mkdir()
     window.actions_by_name["preferences"].trigger()
-    dialog = window.commands._dialogs["preferences"]
+    dialog = window.commands.dialogs.opened["preferences"]
     qtbot.waitUntil(lambda: dialog.ranges.text().endswith("ranges"))
     marked(0.1, 0.3)
     choose = "app.gui.shell.preferences.QFileDialog.getExistingDirectory"

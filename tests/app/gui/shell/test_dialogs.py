@@ -19,7 +19,7 @@ from tests.engine.models.forging import change_weights
 
 def opened(window, name):
     window.actions_by_name[name].trigger()
-    return window.commands._dialogs[name]
+    return window.commands.dialogs.opened[name]
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
     assert opened(window, name) is dialog
     qtbot.waitUntil(dialog.isActiveWindow)
     qtbot.keyClick(dialog, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: name not in window.commands._dialogs)
+    qtbot.waitUntil(lambda: name not in window.commands.dialogs.opened)
 
 
 def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):

@@ -77,7 +77,7 @@ def test_a_library_that_cannot_be_opened_names_the_way_to_repair_it(
             assert "Tools, Repair" in window.status.message.text(), name
         for name in ("preferences", "about", "shortcuts"):
             window.actions_by_name[name].trigger()
-            assert window.commands._dialogs[name].isVisible(), name
+            assert window.commands.dialogs.opened[name].isVisible(), name
         window.sources.folders_dropped.emit([str(damaged_path.parent)])
     finally:
         window.close()

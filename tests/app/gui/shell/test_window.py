@@ -558,7 +558,7 @@ def test_a_library_that_is_damaged_inside_is_told_though_it_opens(
     open_window, tmp_path, qtbot, monkeypatch
 ):
     monkeypatch.setattr(
-        "app.gui.shell.window.damage_of", lambda path, control: "Page 7: never used"
+        "app.gui.shell.opening.damage_of", lambda path, control: "Page 7: never used"
     )
     window = open_window(tmp_path / "library.db")
     qtbot.waitUntil(lambda: "Tools, Repair the library" in window.status.message.text())

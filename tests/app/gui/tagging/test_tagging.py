@@ -27,7 +27,7 @@ def review(labels, window, qtbot):
     """Return the dialog with suggestions of the list ``mine.txt`` for all sounds."""
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     window.actions_by_name["review"].trigger()
-    dialog = window.commands._dialogs["review"]
+    dialog = window.commands.dialogs.opened["review"]
     qtbot.waitUntil(lambda: "Press Suggest" in dialog.says.text())
     dialog.bar.labels.setCurrentIndex(dialog.bar.labels.findText("mine.txt"))
     dialog.bar.least.setValue(1)
@@ -113,9 +113,9 @@ def test_columns_sort_and_open_suggestions_wait_for_the_next_time(review, window
     assert names == sorted(names)
     count = review.model.rowCount()
     review.close()
-    qtbot.waitUntil(lambda: "review" not in window.commands._dialogs)
+    qtbot.waitUntil(lambda: "review" not in window.commands.dialogs.opened)
     window.actions_by_name["review"].trigger()
-    again = window.commands._dialogs["review"]
+    again = window.commands.dialogs.opened["review"]
     qtbot.waitUntil(lambda: again.model.rowCount() == count)
     assert "wait for you" in again.says.text()
 
@@ -130,12 +130,12 @@ def test_a_broken_list_of_labels_is_told(review, labels, qtbot):
 def test_the_chosen_rows_are_what_is_tagged(labels, window, qtbot):
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     window.results.selectRow(0)
-    assert len(window.tagging_scope()) == 12  # one row is chosen to be heard, not to be tagged
+    assert len(window.choosing.scope()) == 12  # one row is chosen to be heard, not to be tagged
     window.results.selectAll()
-    assert len(window.tagging_scope()) == 12
+    assert len(window.choosing.scope()) == 12
     (folder,) = library_of(window).folders()
     window.sources.tag_wanted.emit(str(Path(folder) / "tones"))
-    dialog = window.commands._dialogs["review"]
+    dialog = window.commands.dialogs.opened["review"]
     qtbot.waitUntil(lambda: "6 sounds" in dialog.says.text())
 
 
@@ -148,7 +148,7 @@ def accept_everything(window) -> list[int]:
 def dialog_of(kind, window, qtbot):
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     ids = accept_everything(window)
-    dialog = kind(window, ids, window)
+    dialog = kind(window, window.context, window.tagging, ids)
     dialog.open()
     return dialog
 
@@ -207,7 +207,7 @@ def test_suggesting_that_was_stopped_can_begin_again(review, window, qtbot):
 
 def test_nothing_accepted_is_nothing_to_write(window, qtbot):
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
-    dialog = WriteTags(window, [1, 2], window)
+    dialog = WriteTags(window, window.context, window.tagging, [1, 2])
     dialog.open()
     qtbot.waitUntil(lambda: "None of these sounds" in dialog.says.text())
     assert not dialog.write.isEnabled()
@@ -241,7 +241,7 @@ def test_new_names_are_shown_as_the_pattern_is_typed(window, qtbot):
 def test_names_are_compared_with_sounds(window, qtbot):
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     window.actions_by_name["audit"].trigger()
-    dialog = window.commands._dialogs["audit"]
+    dialog = window.commands.dialogs.opened["audit"]
     # Names such as Sound_03 say nothing: that is told.
     qtbot.waitUntil(lambda: "sounds have names that say" in dialog.says.text())
     assert not dialog.swap.isEnabled()
@@ -252,7 +252,7 @@ def test_exchanged_names_are_put_right(window, qtbot, tmp_path):
 
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     window.actions_by_name["audit"].trigger()
-    dialog = window.commands._dialogs["audit"]
+    dialog = window.commands.dialogs.opened["audit"]
     qtbot.waitUntil(lambda: bool(dialog.says.text()) and "Comparing" not in dialog.says.text())
     (folder,) = map(Path, library_of(window).folders())
     one, two = folder / "tones" / "Sound_01.wav", folder / "tones" / "Sound_03.wav"
@@ -270,7 +270,7 @@ def test_exchanged_names_are_put_right(window, qtbot, tmp_path):
     assert dialog.table.item(0, 3).text() == "Sound_03.wav"
     dialog.table.selectRow(0)
     dialog.hear()
-    assert window.player.loaded == one
+    qtbot.waitUntil(lambda: window.player.loaded == one)
     dialog.swap.click()
     qtbot.waitUntil(lambda: "each other's names" in dialog.says.text())
     assert two.read_bytes() == first and dialog.table.rowCount() == 0
@@ -334,7 +334,7 @@ def test_rows_of_a_search_follow_files_that_the_user_renames(window, qtbot, soun
 
 def opened_review(window):
     window.actions_by_name["review"].trigger()
-    return window.commands._dialogs["review"]
+    return window.commands.dialogs.opened["review"]
 
 
 def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbot, monkeypatch):
