@@ -5,7 +5,7 @@ import sys
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-import app.gui.main as gui
+import app.gui.shell.running as gui
 from app.cli import main
 from app.gui.shell.window import MainWindow
 

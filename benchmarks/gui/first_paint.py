@@ -19,7 +19,7 @@ CODE = """
 import os, sys, time
 began = float(sys.argv[2])
 from pathlib import Path
-from app.gui.main import make_application, make_settings
+from app.gui.shell.running import make_application, make_settings
 from app.gui.kit.style.apply import apply_theme
 from app.gui.shell.window import MainWindow
 

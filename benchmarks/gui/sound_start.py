@@ -25,7 +25,7 @@ from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from benchmarks.gui.stage import pump, wait_for
-from app.gui.main import make_application, make_settings
+from app.gui.shell.running import make_application, make_settings
 from app.gui.player.sound import ring
 from app.gui.kit.style.apply import apply_theme
 from app.gui.shell.window import MainWindow

@@ -17,7 +17,7 @@ import numpy as np
 from PySide6.QtWidgets import QApplication
 
 from app.gui.kit.style.apply import apply_theme
-from app.gui.main import make_application, make_settings, take_down
+from app.gui.shell.running import make_application, make_settings, take_down
 from app.gui.shell.window import MainWindow
 from engine.models.catalog import find_model
 from engine.store import Library

@@ -18,8 +18,8 @@ from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
 from app.gui.kit.style.apply import apply_theme
-from app.gui.main import make_application, make_settings, take_down
 from app.gui.player.sound.devices import DeviceError
+from app.gui.shell.running import make_application, make_settings, take_down
 from app.gui.shell.window import MainWindow
 from engine.index.build import index_folders
 from engine.index.drives import relink

@@ -18,7 +18,7 @@ START = """
 import sys
 from pathlib import Path
 from PySide6.QtCore import QTimer
-from app.gui.main import make_application, make_settings
+from app.gui.shell.running import make_application, make_settings
 from app.gui.kit.style.apply import apply_theme
 from app.gui.shell.window import MainWindow
 
@@ -49,7 +49,7 @@ def test_soundsift_without_a_command_opens_the_window(own_home):
         "from PySide6.QtCore import QTimer\n"
         "from PySide6.QtWidgets import QApplication\n"
         "from app.cli import main\n"
-        "import app.gui.main as gui\n"
+        "import app.gui.shell.running as gui\n"
         "made = gui.make_application\n"
         "def make():\n"
         "    app = made()\n"

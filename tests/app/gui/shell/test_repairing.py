@@ -60,7 +60,7 @@ def test_a_library_that_cannot_be_opened_names_the_way_to_repair_it(
     qtbot, outputs, settings, damaged_path
 ):
     from app.gui.kit.style.apply import apply_theme
-    from app.gui.main import take_down
+    from app.gui.shell.running import take_down
     from app.gui.shell.window import MainWindow
 
     damaged_path.write_bytes(b"\xff" * 8192)
@@ -89,7 +89,7 @@ import sys
 from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton
-from app.gui import main
+from app.gui.shell import running
 from app.gui.kit.asking import Asking
 from app.gui.shell.window import MainWindow
 
@@ -110,7 +110,7 @@ def shown(self):
         QTimer.singleShot(300, self.actions_by_name["repair"].trigger)
 
 MainWindow.show = shown
-code = main.run(Path(sys.argv[1]))
+code = running.run(Path(sys.argv[1]))
 print(len(windows), code)
 """
 
