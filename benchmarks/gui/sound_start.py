@@ -21,6 +21,7 @@ from tests.app.gui.pulse import RATE_HZ, best_match, null_sink, read_raw, record
 TIMES = 20
 CODE = """
 import json, sys, time
+from dataclasses import replace
 from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -36,7 +37,7 @@ with open_library(home / "library.db", "default") as session:
     session.index(home / "sounds")
 make_application()
 settings = make_settings()
-settings.setValue("audio/output", "pulse")
+settings.keep(replace(settings.now, output="pulse"))
 window = MainWindow(home / "library.db", settings, apply_theme(None, "dark"))
 window.show()
 wait_for(lambda: window.results.results.rowCount() and window.context.opened.is_warm)

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from PySide6.QtCore import QSettings
-
 from app.gui.kit.jobs import Jobs
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.workspace import Workspace
 
@@ -26,7 +25,7 @@ class Context:
 
     library_path: Path
     jobs: Jobs
-    settings: QSettings
+    settings: SettingsFile
     colours: Colours
     say: Say
     workspace: Workspace | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,6 @@ from engine.progress import Control
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
 
-_UNFINISHED = "index/unfinished"
 _LOOK_MS = 4000  # between two looks at the library while it is being indexed
 
 
@@ -71,16 +71,20 @@ class Indexing(QObject):
 
     def leave(self) -> None:
         """Remember what a window that closes was indexing."""
-        self._context.settings.setValue(_UNFINISHED, self._folders if self.is_on else [])
+        self._remember(self._folders if self.is_on else [])
 
     def go_on(self) -> None:
         """Go on where the window was closed while it was indexing."""
-        folders = self._context.settings.value(_UNFINISHED) or []
-        self._context.settings.setValue(_UNFINISHED, [])
+        folders = self._context.settings.now.unfinished
+        self._remember([])
         known = self._context.opened.library.folders()
         there = [f for f in folders if Path(f).is_dir() and is_under(f, known)]
         if there:
             self.index(there)
+
+    def _remember(self, folders: Sequence[str]) -> None:
+        settings = self._context.settings
+        settings.keep(replace(settings.now, unfinished=tuple(folders)))
 
     def make_demo(self) -> None:
         """Make the demo sounds and index them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QObject
@@ -79,11 +80,11 @@ class LibraryQuestions(QObject):
             return
         overview, settings = self._keeping.overview, self._context.settings
         names = list(overview.collections) if overview else []
-        last = str(settings.value("collections/last") or "")
+        last = settings.now.collection
         if last not in names:
             title, ask = self.tr("Add to a collection"), self.tr("Its name:")
             last, given = QInputDialog.getItem(self._before, title, ask, names, 0, True)
             if not given:
                 return
-        settings.setValue("collections/last", last)
+        settings.keep(replace(settings.now, collection=last))
         self._keeping.collect(last, ids)

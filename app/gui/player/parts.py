@@ -22,7 +22,6 @@ from engine.paths import data_folder, ranges_folder
 from engine.progress import Control
 from engine.store import SoundRow
 
-SETTING = "ranges/folder"
 HIDDEN = ".soundsift-prepared"
 _ROOM = re.compile(r"\d+-[0-9a-f]{16}")
 _DAY_MS = 86_400_000
@@ -77,7 +76,7 @@ class Parts(QObject):
     @property
     def chosen(self) -> Path | None:
         """Return the folder that the user chose, None without a choice."""
-        kept = str(self._context.settings.value(SETTING) or "")
+        kept = self._context.settings.now.ranges_folder
         return Path(kept) if kept else None
 
     def is_ready(self, sound: SoundRow, range_s: tuple[float, float]) -> bool:

@@ -37,8 +37,7 @@ class Recording(QObject):
             self.finish()
             return
         self._player.stop()
-        device = self._context.settings.value("audio/input")
-        recorder = Recorder(str(device) if device else None)
+        recorder = Recorder(self._context.settings.now.input or None)
         try:
             recorder.start()
         except SoundsiftError as error:

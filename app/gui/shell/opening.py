@@ -37,8 +37,7 @@ class Opening(QObject):
         rooms.results.results.read = workspace.library.sounds
         rooms.keeping.count()
         rooms.searching.ask()
-        on = str(rooms.context.settings.value("index/watch", "false")).lower() == "true"
-        rooms.indexing.watch(on)
+        rooms.indexing.watch(rooms.context.settings.now.watch)
         rooms.parts.tidy()
         rooms.indexing.go_on()
         rooms.jobs.start("read", lambda control: damage_of(path, control), self._checked)

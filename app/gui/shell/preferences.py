@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
@@ -25,7 +27,6 @@ from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.style.apply import Dressed, apply_theme
 from app.gui.kit.style.palette import THEMES
-from app.gui.player.parts import SETTING
 from app.gui.shell.rooms import Rooms
 from engine.audio.peaks import PeaksCache
 from engine.paths import peaks_folder
@@ -50,8 +51,7 @@ class Preferences(QDialog):
         titles = (self.tr("as the system"), self.tr("light"), self.tr("dark"))
         for theme, title in zip(THEMES, titles, strict=True):
             self.theme.addItem(title, theme)
-        theme = str(settings.value("window/theme") or "system")
-        self.theme.setCurrentIndex(max(0, self.theme.findData(theme)))
+        self.theme.setCurrentIndex(max(0, self.theme.findData(settings.now.theme)))
         self.theme.currentIndexChanged.connect(self._set_theme)
         self.auto_play = QCheckBox(self.tr("Play what is chosen"))
         self.auto_play.setChecked(auto_play.isChecked())
@@ -110,20 +110,20 @@ class Preferences(QDialog):
         self._parts.place(belongs_to(self, self._show_place), self.ranges.setText)
 
     def _show(self, found: tuple[list[str], list[str], float]) -> None:
-        settings = self._context.settings
-        for box, names, key in (
-            (self.output, found[0], "audio/output"),
-            (self.input, found[1], "audio/input"),
+        kept = self._context.settings.now
+        for box, names, used, choose in (
+            (self.output, found[0], kept.output, self._set_output),
+            (self.input, found[1], kept.input, self._set_input),
         ):
             box.blockSignals(True)
             box.clear()
             box.addItem(self.tr("the system's device") if names else self.tr("none is there"), "")
             for name in names:
                 box.addItem(name, name)
-            box.setCurrentIndex(max(0, box.findData(str(settings.value(key) or ""))))
+            box.setCurrentIndex(max(0, box.findData(used)))
             box.blockSignals(False)
             box.currentIndexChanged.connect(
-                lambda _, of=box, setting=key: self._set_device(of, setting)
+                lambda _, of=box, choose=choose: choose(str(of.currentData() or ""))
             )
         self.cache.setText(self.tr("{:.0f} MB").format(found[2]))
 
@@ -136,7 +136,7 @@ class Preferences(QDialog):
         folder = QFileDialog.getExistingDirectory(self, title, str(self._place or Path.home()))
         if not folder:
             return
-        self._context.settings.setValue(SETTING, folder)
+        self._keep(ranges_folder=folder)
         self._parts.place(belongs_to(self, self._show_place), self.ranges.setText)
         self._ranges.prepare_again()
 
@@ -144,22 +144,28 @@ class Preferences(QDialog):
         if self._place is not None:
             open_folder(self._place)
 
-    def _set_device(self, box: QComboBox, key: str) -> None:
-        name = str(box.currentData() or "")
-        self._context.settings.setValue(key, name)
-        if key == "audio/output":
-            self._player.set_device(name or None)
+    def _keep(self, **changes: Any) -> None:
+        settings = self._context.settings
+        settings.keep(replace(settings.now, **changes))
+
+    def _set_output(self, name: str) -> None:
+        self._keep(output=name)
+        self._player.set_device(name or None)
+
+    def _set_input(self, name: str) -> None:
+        self._keep(input=name)
 
     def _set_theme(self) -> None:
-        self._context.settings.setValue("window/theme", self.theme.currentData())
-        apply_theme(self._dressed, str(self.theme.currentData()))
+        theme = str(self.theme.currentData())
+        self._keep(theme=theme)
+        apply_theme(self._dressed, theme)
 
     def _set_threads(self, threads: int) -> None:
-        self._context.settings.setValue("index/threads", threads)
+        self._keep(threads=threads)
         self._indexing.threads = threads
 
     def _set_watch(self, on: bool) -> None:
-        self._context.settings.setValue("index/watch", on)
+        self._keep(watch=on)
         self._indexing.watch(on)
 
     def _empty_cache(self) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import QSettings
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
 from app.gui.kit.asking import Asking
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Jobs
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.library.indexing import Indexing
 from app.gui.library.keeping import Keeping
@@ -42,7 +42,7 @@ class Rooms:
         self,
         window: QWidget,
         library_path: Path,
-        settings: QSettings,
+        settings: SettingsFile,
         colours: Colours,
         outputs: Outputs | None,
     ) -> None:

@@ -12,7 +12,6 @@ from PySide6.QtCore import (
     QEvent,
     QLibraryInfo,
     QLocale,
-    QSettings,
     QTimer,
     QTranslator,
 )
@@ -20,6 +19,7 @@ from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
 from app.gui.kit import painting
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style import icons
 from app.gui.kit.style.apply import apply_theme
 from app.gui.kit.style.icons import pixmap
@@ -52,12 +52,11 @@ def _show(app: QApplication, crashes: Crashes, path: Path, said: str = "") -> tu
     :param said: to be told when it is there.
     """
     settings = make_settings()
-    theme = str(settings.value("window/theme") or "system")
-    window = MainWindow(path, settings, apply_theme(None, theme))
+    window = MainWindow(path, settings, apply_theme(None, settings.now.theme))
     window.jobs.crashed.connect(crashes.take)
 
     def follow() -> None:
-        apply_theme(window, str(settings.value("window/theme") or "system"))
+        apply_theme(window, settings.now.theme)
 
     changed = QGuiApplication.styleHints().colorSchemeChanged
     changed.connect(follow)
@@ -96,6 +95,6 @@ def take_down(window: QWidget) -> None:
     painting.forget()
 
 
-def make_settings() -> QSettings:
+def make_settings() -> SettingsFile:
     """Return where the window keeps its state: beside the libraries."""
-    return QSettings(str(data_folder() / "window.ini"), QSettings.Format.IniFormat)
+    return SettingsFile(data_folder() / "window.ini")

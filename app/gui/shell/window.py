@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from app.gui.kit.buttons import recolour
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.library.overview import Overview
 from app.gui.player.sound.devices import Outputs
@@ -37,7 +39,7 @@ class MainWindow(QMainWindow):
     def __init__(
         self,
         library_path: Path,
-        settings: QSettings,
+        settings: SettingsFile,
         colours: Colours,
         outputs: Outputs | None = None,
     ) -> None:
@@ -217,40 +219,48 @@ class MainWindow(QMainWindow):
         super().closeEvent(event)
 
     def _save(self) -> None:
-        settings = self.context.settings
-        settings.setValue("window/geometry", self.saveGeometry())
-        settings.setValue("window/columns", self.columns.saveState())
-        settings.setValue("window/rows", self.rows.saveState())
-        settings.setValue("results/columns", self.results.column_state())
-        settings.setValue("search/history", self.bar.history)
-        settings.setValue("search/last", self.bar.query.text)
-        settings.setValue("player/gain", self.panel.gain.value())
-        for name in ("auto_play", "sources", "inspector", "loop"):
-            settings.setValue(f"on/{name}", self.actions_by_name[name].isChecked())
-        settings.sync()
+        settings, actions = self.context.settings, self.actions_by_name
+        settings.keep(
+            replace(
+                settings.now,
+                geometry=bytes(self.saveGeometry().data()),
+                columns=bytes(self.columns.saveState().data()),
+                rows=bytes(self.rows.saveState().data()),
+                result_columns=bytes(self.results.column_state().data()),
+                history=tuple(self.bar.history),
+                query=self.bar.query.text,
+                gain_db=self.panel.gain.value(),
+                auto_play=actions["auto_play"].isChecked(),
+                sources=actions["sources"].isChecked(),
+                inspector=actions["inspector"].isChecked(),
+                loop=actions["loop"].isChecked(),
+            )
+        )
+        settings.flush()
 
     def _restore(self) -> None:
-        settings = self.context.settings
-        for name, restore in (
-            ("window/geometry", self.restoreGeometry),
-            ("window/columns", self.columns.restoreState),
-            ("window/rows", self.rows.restoreState),
-            ("results/columns", self.results.restore_columns),
+        kept = self.context.settings.now
+        for state, restore in (
+            (kept.geometry, self.restoreGeometry),
+            (kept.columns, self.columns.restoreState),
+            (kept.rows, self.rows.restoreState),
+            (kept.result_columns, self.results.restore_columns),
         ):
-            state = settings.value(name)
-            if isinstance(state, QByteArray):
-                restore(state)
-        if settings.value("window/geometry") is None:
+            if state:
+                restore(QByteArray(state))
+        if not kept.geometry:
             self.resize(1280, 760)
-        history = settings.value("search/history") or []
-        self.bar.history = history if isinstance(history, list) else [str(history)]
-        self.bar.set_text(str(settings.value("search/last") or ""))
-        self.panel.gain.setValue(int(str(settings.value("player/gain") or 0)))
-        device = settings.value("audio/output")
-        self.player.set_device(str(device) if device else None)
-        self.indexing.threads = int(str(settings.value("index/threads") or 2))
+        self.bar.history = list(kept.history)
+        self.bar.set_text(kept.query)
+        self.panel.gain.setValue(kept.gain_db)
+        self.player.set_device(kept.output or None)
+        self.indexing.threads = kept.threads
         do = self.commands.table()
-        for name in ("auto_play", "sources", "inspector", "loop"):
-            on = str(settings.value(f"on/{name}", str(name != "loop"))).lower() == "true"
+        for name, on in (
+            ("auto_play", kept.auto_play),
+            ("sources", kept.sources),
+            ("inspector", kept.inspector),
+            ("loop", kept.loop),
+        ):
             self.actions_by_name[name].setChecked(on)
             do[name]()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from PySide6.QtCore import QTimer
@@ -41,14 +42,14 @@ class RenameFiles(QDialog):
         self.resize(860, 520)
         self._wait = QTimer(self, interval=_WAIT_MS, singleShot=True)
         self._wait.timeout.connect(self._plan)
-        kept = context.settings
-        self.pattern = QLineEdit(str(kept.value("rename/pattern") or UCS_PATTERN))
+        kept = context.settings.now
+        self.pattern = QLineEdit(kept.rename_pattern or UCS_PATTERN)
         self.pattern.setToolTip(
             self.tr("Fields: {catid} {fxname} {creator} {source} {user} {name}; [..] if not empty")
         )
-        self.creator = QLineEdit(str(kept.value("rename/creator") or ""))
+        self.creator = QLineEdit(kept.rename_creator)
         self.creator.setPlaceholderText(self.tr("who made the sounds, such as your initials"))
-        self.source = QLineEdit(str(kept.value("rename/source") or ""))
+        self.source = QLineEdit(kept.rename_source)
         self.source.setPlaceholderText(self.tr("what they belong to, such as a library's name"))
         self.user = QLineEdit()
         self.user.setPlaceholderText(self.tr("anything else"))
@@ -113,10 +114,15 @@ class RenameFiles(QDialog):
         self.table.fill([])
 
     def _rename(self) -> None:
-        kept = self._context.settings
-        kept.setValue("rename/pattern", self.pattern.text())
-        kept.setValue("rename/creator", self.creator.text())
-        kept.setValue("rename/source", self.source.text())
+        settings = self._context.settings
+        settings.keep(
+            replace(
+                settings.now,
+                rename_pattern=self.pattern.text(),
+                rename_creator=self.creator.text(),
+                rename_source=self.source.text(),
+            )
+        )
         self.rename.setEnabled(False)
         self._tagging.rename(self._plans, self._renamed, self._refused)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSettings, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -17,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.kit.plain import PlainLabel
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.text import tr
 
 if TYPE_CHECKING:
@@ -28,14 +30,14 @@ class SuggestBar(QWidget):
 
     wanted = Signal()
 
-    def __init__(self, settings: QSettings) -> None:
+    def __init__(self, settings: SettingsFile) -> None:
         super().__init__()
         self._settings = settings
         self.labels = QComboBox()
         self.labels.setAccessibleName(self.tr("Labels"))
         self.labels.addItem(self.tr("UCS categories"), "ucs")
         self.labels.addItem(self.tr("AudioSet classes"), "audioset")
-        own = str(settings.value("tags/labels") or "")
+        own = settings.now.labels
         if own and Path(own).is_file():
             self.labels.addItem(Path(own).name, own)
         self.labels.addItem(self.tr("A list of my own …"), "")
@@ -82,7 +84,7 @@ class SuggestBar(QWidget):
         title, kinds = self.tr("A list of labels"), self.tr("Lists (*.csv *.txt)")
         name, _ = QFileDialog.getOpenFileName(self, title, "", kinds)
         if name:
-            self._settings.setValue("tags/labels", name)
+            self._settings.keep(replace(self._settings.now, labels=name))
             self.labels.insertItem(self.labels.count() - 1, Path(name).name, name)
             self.labels.setCurrentIndex(self.labels.count() - 2)
         else:

@@ -13,10 +13,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QSettings
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
 
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.apply import apply_theme
 from app.gui.player.sound.devices import DeviceError
 from app.gui.shell.running import make_application, make_settings, take_down
@@ -104,7 +104,7 @@ def qapp():
 
 
 @pytest.fixture
-def settings() -> QSettings:
+def settings() -> SettingsFile:
     return make_settings()
 
 

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from app.gui.player.parts import HIDDEN, SETTING, open_room, remove_leftovers
+from app.gui.player.parts import HIDDEN, open_room, remove_leftovers
 from engine.errors import InputError
 
 
@@ -80,7 +81,7 @@ def test_a_chosen_folder_that_is_away_is_told_and_not_made_up(
     window, marked, qtbot, tmp_path, settings
 ):
     away = tmp_path / "drive" / "ranges"
-    settings.setValue(SETTING, str(away))
+    settings.keep(replace(settings.now, ranges_folder=str(away)))
     marked(0.1, 0.3, ready=False)
     said = window.status.message
     qtbot.waitUntil(lambda: "ranges cannot be kept in" in said.text())

@@ -188,7 +188,7 @@ def test_preferences_hold_at_once(window, outputs, settings, qtbot):
     dialog = opened(window, "preferences")
     qtbot.waitUntil(lambda: dialog.output.count() == 3)
     dialog.output.setCurrentIndex(dialog.output.findData("phones"))
-    assert window.player._device == "phones" and settings.value("audio/output") == "phones"
+    assert window.player._device == "phones" and settings.now.output == "phones"
     dialog.theme.setCurrentIndex(dialog.theme.findData("light"))
     assert window.context.colours.window == "#eceef1"
     dialog.threads.setValue(3)

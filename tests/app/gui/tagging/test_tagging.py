@@ -1,5 +1,6 @@
 """Tags in the window: suggested, decided on by keyboard, written, renamed, and taken back."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from engine.store.tags import TagRow, accepted_tags, put_tags, tag_rows
 def labels(tmp_path, settings) -> Path:
     path = tmp_path / "mine.txt"
     path.write_text("door\nrain\nbell\nwind\n")
-    settings.setValue("tags/labels", str(path))
+    settings.keep(replace(settings.now, labels=str(path)))
     return path
 
 
