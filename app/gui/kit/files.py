@@ -11,6 +11,8 @@ from PySide6.QtCore import QMimeData, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QDrag, QGuiApplication
 from PySide6.QtWidgets import QWidget
 
+from engine.store import SoundRow
+
 SOUNDS_MIME = "application/x-soundsift-sounds"  # ids of dragged rows, for our own window
 
 
@@ -18,6 +20,13 @@ def mime_of(paths: Sequence[str | Path]) -> QMimeData:
     """Return files as other programs take them."""
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(path)) for path in paths])
+    return data
+
+
+def mime_of_sounds(sounds: Sequence[SoundRow]) -> QMimeData:
+    """Return sounds as files for other programs, and for our own window as ids."""
+    data = mime_of([sound.path for sound in sounds])
+    data.setData(SOUNDS_MIME, ",".join(str(sound.id) for sound in sounds).encode())
     return data
 
 

@@ -34,6 +34,7 @@ class Indexing(QObject):
         self._watching: Job | None = None
         self._watch = False
         self._folders: list[str] = []  # that are being indexed
+        self._waiting: list[str] = []  # until it is known whether they are still there
         self.threads = 2
         self._look = QTimer(self, interval=_LOOK_MS)
         self._look.timeout.connect(self._see_progress)
@@ -71,16 +72,26 @@ class Indexing(QObject):
 
     def leave(self) -> None:
         """Remember what a window that closes was indexing."""
-        self._remember(self._folders if self.is_on else [])
+        self._remember(self._folders if self.is_on else self._waiting)
 
     def go_on(self) -> None:
         """Go on where the window was closed while it was indexing."""
-        folders = self._context.settings.now.unfinished
+        self._waiting = folders = list(self._context.settings.now.unfinished)
+        library = self._context.opened.library
         self._remember([])
-        known = self._context.opened.library.folders()
-        there = [f for f in folders if Path(f).is_dir() and is_under(f, known)]
-        if there:
-            self.index(there)
+        if not folders:
+            return
+
+        def look(control: Control) -> list[str]:
+            known = library.folders()
+            return [f for f in folders if Path(f).is_dir() and is_under(f, known)]
+
+        def looked(there: list[str]) -> None:
+            self._waiting = []
+            if there and not self.is_on:
+                self.index(there)
+
+        self._context.jobs.start("read", look, looked)
 
     def _remember(self, folders: Sequence[str]) -> None:
         settings = self._context.settings

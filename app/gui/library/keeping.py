@@ -11,7 +11,8 @@ from PySide6.QtWidgets import QWidget
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
-from app.gui.library.overview import Overview, count_everything
+from app.gui.library.overview import Overview, count_everything, drives_changed
+from engine.index.drives import note_drives
 from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
@@ -30,7 +31,19 @@ class Keeping(QObject):
         self.overview: Overview | None = None
 
     def count(self) -> None:
-        """Count everything anew."""
+        """Count everything anew, and once more if a drive went or came back."""
+        library = self._context.opened.library
+
+        def counted(changed: bool) -> None:
+            if changed:
+                self._write(lambda control: note_drives(library), lambda _: self._count())
+
+        self._count()
+        self._context.jobs.start(
+            "read", lambda control: drives_changed(library), counted, newest="drives"
+        )
+
+    def _count(self) -> None:
         workspace = self._context.opened
         self._context.jobs.start(
             "read", lambda control: count_everything(workspace), self._counted, newest="overview"

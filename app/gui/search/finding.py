@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from engine.store import SoundRow
 from engine.store.interest import note_interest
 from engine.store.listing import Order, ordered_sounds
 from engine.store.tags import accepted_tags
-from engine.store.thumbnails import put_thumbnails, thumbnails
+from engine.store.thumbnails import thumbnails
 from engine.store.vectors import Integers
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class Found:
     ids: Integers
     answer: Answer | None = None
     words_only: bool = False
+    folders: tuple[str, ...] = ()  # that were searched in
 
 
 @dataclass(frozen=True)
@@ -80,15 +81,15 @@ def find(workspace: Workspace, asked: Asked, control: Control) -> Found:
         conditions = query.conditions
         ids = ordered_sounds(workspace.library, conditions, asked.order, asked.descending)
         return Found(asked, ids)
-    with suppress(LibraryError):  # only a hint for the next index run
-        note_interest(workspace.library, query.folders)
     if not workspace.is_warm:
         from engine.search import search_names
 
-        return _found(asked, search_names(workspace.library, query, LIMIT), words_only=True)
+        found = _found(asked, search_names(workspace.library, query, LIMIT))
+        return replace(found, words_only=True, folders=tuple(query.folders))
     with workspace.searching() as searcher:
         refuse_cancelled(control)
-        return _found(asked, searcher.search_text(query, LIMIT))
+        found = _found(asked, searcher.search_text(query, LIMIT))
+    return replace(found, folders=tuple(query.folders))
 
 
 def facts_of(workspace: Workspace, ids: Collection[int]) -> RowFacts:
@@ -98,9 +99,15 @@ def facts_of(workspace: Workspace, ids: Collection[int]) -> RowFacts:
 
 
 def make_thumbnails(
-    workspace: Workspace, sounds: Sequence[SoundRow], control: Control
+    workspace: Workspace,
+    sounds: Sequence[SoundRow],
+    keep: Callable[[dict[int, bytes]], None],
+    control: Control,
 ) -> dict[int, bytes]:
-    """Return thumbnails, made where there are none; what cannot be read has an empty one."""
+    """Return thumbnails, made where there are none; what cannot be read has an empty one.
+
+    :param keep: is given those that were made, a few at a time, so that they are made only once.
+    """
     made = thumbnails(workspace.library, [sound.id for sound in sounds])
     undrawn = [sound for sound in sounds if sound.id not in made and not sound.offline]
     for start in range(0, len(undrawn), _AT_ONCE):
@@ -112,13 +119,19 @@ def make_thumbnails(
                 part[sound.id] = make_thumbnail(Path(sound.path))
             except AudioError:
                 made[sound.id] = b""
-        put_thumbnails(workspace.library, part)
+        keep(part)
         made |= part
         if control.cancel():
             break
     return made
 
 
-def _found(asked: Asked, answer: Answer, words_only: bool = False) -> Found:
+def remember_interest(workspace: Workspace, folders: Sequence[str]) -> None:
+    """Note which folders are searched in; those are listened to first."""
+    with suppress(LibraryError):  # only a hint for the next index run
+        note_interest(workspace.library, folders)
+
+
+def _found(asked: Asked, answer: Answer) -> Found:
     ids = np.array([match.sound.id for match in answer.matches], np.int64)
-    return Found(asked, ids, answer, words_only)
+    return Found(asked, ids, answer)

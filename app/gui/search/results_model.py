@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -17,11 +17,10 @@ from PySide6.QtCore import (
     QPersistentModelIndex,
     Qt,
     QTimer,
-    QUrl,
     Signal,
 )
 
-from app.gui.kit.files import SOUNDS_MIME
+from app.gui.kit.files import mime_of_sounds
 from app.gui.kit.plain import tip
 from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
 from app.gui.search.finding import Asked, Found, RowFacts
@@ -167,7 +166,6 @@ class ResultsModel(QAbstractTableModel):
         self._ids: Integers = self._found.ids
         self._sorted_by: Column | None = None
         self._cache = RowCache()
-        self.read: Callable[[Sequence[int]], Mapping[int, SoundRow]] | None = None
         self._fetch = QTimer(self, interval=0, singleShot=True)
         self._fetch.timeout.connect(self._ask)
 
@@ -205,14 +203,9 @@ class ResultsModel(QAbstractTableModel):
             self._fetch.start()
         return found
 
-    def sounds_at(self, rows: Sequence[int]) -> list[SoundRow]:
-        """Return the sounds of rows, those that were not in view read at once."""
-        ids = [int(self._ids[row]) for row in rows]
-        found = self._cache.sounds(ids)
-        missing = [i for i in ids if i not in found]
-        if missing and self.read is not None:
-            found |= self.read(missing)
-        return [found[i] for i in ids if i in found]
+    def known(self, ids: Sequence[int]) -> dict[int, SoundRow]:
+        """Return those sounds that are known as they are now; others were never in view."""
+        return self._cache.sounds(ids)
 
     def id_at(self, row: int) -> int:
         """Return the id of a row's sound."""
@@ -319,12 +312,9 @@ class ResultsModel(QAbstractTableModel):
         self.layoutChanged.emit()
 
     def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        """Return the files of rows, and for our own window their ids."""
-        found = self.sounds_at(sorted({index.row() for index in indexes}))
-        data = QMimeData()
-        data.setUrls([QUrl.fromLocalFile(sound.path) for sound in found])
-        data.setData(SOUNDS_MIME, ",".join(str(sound.id) for sound in found).encode())
-        return data
+        """Return the files of rows that are known, and for our own window their ids."""
+        ids = [self.id_at(row) for row in sorted({index.row() for index in indexes})]
+        return mime_of_sounds(list(self.known(ids).values()))
 
     def _ask(self) -> None:
         wanted = self._cache.ask()

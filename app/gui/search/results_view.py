@@ -61,6 +61,7 @@ class ResultsView(QTableView):
     sorted_by = Signal(int, Qt.SortOrder)
     menu_wanted = Signal(QPoint)
     left_upwards = Signal()
+    drag_wanted = Signal()
 
     def __init__(self, model: ResultsModel, colours: Colours) -> None:
         super().__init__()
@@ -186,6 +187,10 @@ class ResultsView(QTableView):
             self.setState(QAbstractItemView.State.DraggingState)
         super().mouseMoveEvent(event)
 
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Tell that the chosen rows leave, which may have to be read first."""
+        self.drag_wanted.emit()
+
     def contextMenuEvent(self, event: QContextMenuEvent) -> None:
         """Ask for the menu of rows."""
         if self.indexAt(event.pos()).isValid() or self.currentIndex().isValid():
@@ -205,23 +210,8 @@ class ResultsView(QTableView):
         top = self.rowViewportPosition(row)
         if -BAND_HEIGHT < top < self.viewport().height():
             painter = QPainter(self.viewport())
-            self._paint_band(painter, QRect(0, top, self.viewport().width(), BAND_HEIGHT), row)
+            _paint_band(self, painter, QRect(0, top, self.viewport().width(), BAND_HEIGHT), row)
             painter.end()
-
-    def _paint_band(self, painter: QPainter, band: QRect, row: int) -> None:
-        says = (
-            self.tr("weaker matches")
-            if row
-            else self.tr("nothing here sounds quite like that; the nearest are")
-        )
-        metrics = QFontMetrics(self.font())
-        width = metrics.horizontalAdvance(says)
-        middle = band.center().y()
-        painter.setPen(QColor(self.colours.line))
-        painter.drawLine(band.left() + 10, middle, band.left() + 34, middle)
-        painter.drawLine(band.left() + 50 + width, middle, band.right() - 10, middle)
-        painter.setPen(QColor(self.colours.warning if not row else self.colours.dim))
-        painter.drawText(band.adjusted(42, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, says)
 
     def _on_reset(self) -> None:
         header = self.horizontalHeader()
@@ -250,6 +240,23 @@ class ResultsView(QTableView):
         if first >= 0:
             last = self.rowAt(self.viewport().height() - 1)
             self.results.want_thumbnails(first, last if last >= 0 else self.results.rowCount() - 1)
+
+
+def _paint_band(view: ResultsView, painter: QPainter, band: QRect, row: int) -> None:
+    """Paint the band above the first weak row."""
+    says = (
+        view.tr("weaker matches")
+        if row
+        else view.tr("nothing here sounds quite like that; the nearest are")
+    )
+    metrics = QFontMetrics(view.font())
+    width = metrics.horizontalAdvance(says)
+    middle = band.center().y()
+    painter.setPen(QColor(view.colours.line))
+    painter.drawLine(band.left() + 10, middle, band.left() + 34, middle)
+    painter.drawLine(band.left() + 50 + width, middle, band.right() - 10, middle)
+    painter.setPen(QColor(view.colours.warning if not row else view.colours.dim))
+    painter.drawText(band.adjusted(42, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, says)
 
 
 def _show_columns(view: ResultsView, place: QPoint) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 from PySide6.QtCore import QObject, Qt, Signal
@@ -10,17 +11,29 @@ from PySide6.QtWidgets import QStackedWidget
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
 from app.gui.search.empty_state import EmptyState
-from app.gui.search.finding import Asked, Found, facts_of, find, make_thumbnails
+from app.gui.search.finding import (
+    Asked,
+    Found,
+    facts_of,
+    find,
+    make_thumbnails,
+    remember_interest,
+)
 from app.gui.search.results_model import ORDERS, Column, ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
+from engine.errors import LibraryError
+from engine.progress import Control
+from engine.store import SoundRow
 from engine.store.listing import Order
+from engine.store.thumbnails import put_thumbnails
 
 
 class Searching(QObject):
     """Keeps the results what the search bar asks for; the newest question wins."""
 
     answered = Signal(object)
+    _drawn = Signal(object)  # from the thread that draws thumbnails
 
     def __init__(
         self,
@@ -49,6 +62,7 @@ class Searching(QObject):
         view.left_upwards.connect(bar.text.setFocus)
         self._model.rows_wanted.connect(self._fetch)
         self._model.thumbnails_wanted.connect(self._draw)
+        self._drawn.connect(self._store, Qt.ConnectionType.QueuedConnection)
 
     def ask(self, asked: Asked | None = None) -> None:
         """Search, or list everything where nothing is asked."""
@@ -118,6 +132,11 @@ class Searching(QObject):
             self._context.say(text, False)
         self._said = text
         self.answered.emit(found)
+        workspace = self._context.workspace
+        if found.folders and workspace is not None:
+            self._context.jobs.start(
+                "write", lambda control: remember_interest(workspace, found.folders)
+            )
         if self._audition_next and len(found.ids):
             self._audition_next = False
             self._enter()
@@ -173,13 +192,25 @@ class Searching(QObject):
             "read", lambda control: facts_of(workspace, ids), self._model.put_rows
         )
 
-    def _draw(self, sounds: list[object]) -> None:
+    def _draw(self, sounds: list[SoundRow]) -> None:
         workspace = self._context.workspace
         if workspace is None:
             return
         self._context.jobs.start(
             "read",
-            lambda control: make_thumbnails(workspace, sounds, control),  # type: ignore[arg-type]
+            lambda control: make_thumbnails(workspace, sounds, self._drawn.emit, control),
             self._model.put_thumbnails,
             newest="thumbnails",
         )
+
+    def _store(self, made: dict[int, bytes]) -> None:
+        """Keep thumbnails for the next time."""
+        workspace = self._context.workspace
+        if workspace is None or not made:
+            return
+
+        def store(control: Control) -> None:
+            with suppress(LibraryError):  # they are made again
+                put_thumbnails(workspace.library, made)
+
+        self._context.jobs.start("write", store)

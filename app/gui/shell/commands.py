@@ -170,27 +170,26 @@ class Commands(QObject):
             rooms.bar.clear()
             rooms.bar.text.setFocus()
 
-    def _sounds(self) -> list[SoundRow]:
-        """Return the chosen sounds."""
-        results = self._rooms.results
-        return results.results.sounds_at(results.chosen_rows())
-
     def _copy(self, files: bool) -> None:
         """Copy the chosen files; from the waveform the range, as a file of its own."""
         waveform = self._rooms.panel.waveform
         if waveform.hasFocus() and waveform.range_s is not None:
             self._copy_range()
             return
-        paths = [sound.path for sound in self._sounds()]
-        if not paths:
-            return
-        (copy_files if files else copy_paths)(paths)
-        said = self.tr("{} files copied") if files else self.tr("{} paths copied")
-        self._rooms.status.say(
-            self.tr("{} copied").format(Path(paths[0]).name)
-            if len(paths) == 1
-            else said.format(number(len(paths)))
-        )
+
+        def copy(sounds: list[SoundRow]) -> None:
+            paths = [sound.path for sound in sounds]
+            if not paths:
+                return
+            (copy_files if files else copy_paths)(paths)
+            said = self.tr("{} files copied") if files else self.tr("{} paths copied")
+            self._rooms.status.say(
+                self.tr("{} copied").format(Path(paths[0]).name)
+                if len(paths) == 1
+                else said.format(number(len(paths)))
+            )
+
+        self._rooms.taking.sounds(self._rooms.results.chosen_rows(), copy)
 
     def _copy_range(self) -> None:
         part = self._rooms.ranges.kept()
@@ -200,9 +199,11 @@ class Commands(QObject):
             self._rooms.status.say(said)
 
     def _reveal(self) -> None:
-        sounds = self._sounds()
-        if sounds:
-            reveal(Path(sounds[0].path))
+        def show(sounds: list[SoundRow]) -> None:
+            if sounds:
+                reveal(Path(sounds[0].path))
+
+        self._rooms.taking.sounds(self._rooms.results.chosen_rows()[:1], show)
 
     def _export(self) -> None:
         ids = [int(sound_id) for sound_id in self._rooms.results.results.ids]

@@ -34,7 +34,6 @@ class Opening(QObject):
     def _opened(self, workspace: Workspace) -> None:
         rooms, path = self._rooms, self._rooms.context.library_path
         rooms.context.workspace = workspace
-        rooms.results.results.read = workspace.library.sounds
         rooms.keeping.count()
         rooms.searching.ask()
         rooms.indexing.watch(rooms.context.settings.now.watch)

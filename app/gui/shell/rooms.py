@@ -31,6 +31,7 @@ from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
+from app.gui.search.taking import Taking
 from app.gui.shell.status_bar import StatusBar
 from app.gui.tagging.tagging import Tagging
 
@@ -77,6 +78,7 @@ class Rooms:
         self.changing_model = ChangingModel(self.context, self.indexing.run_alone, window)
         self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
         self.choosing = Choosing(self.results)
+        self.taking = Taking(self.context, self.results)
         self.audition = Audition(
             self.context,
             self.player,

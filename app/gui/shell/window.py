@@ -48,7 +48,7 @@ class MainWindow(QMainWindow):
         self.context, self.jobs, self.status = rooms.context, rooms.jobs, rooms.status
         self.asking, self.questions = rooms.asking, rooms.questions
         self.bar, self.searching, self.choosing = rooms.bar, rooms.searching, rooms.choosing
-        self.results, self.stack = rooms.results, rooms.stack
+        self.results, self.stack, self.taking = rooms.results, rooms.stack, rooms.taking
         self.empty, self.welcome = rooms.empty, rooms.welcome
         self.player, self.panel, self.audition = rooms.player, rooms.panel, rooms.audition
         self.inspector, self.recording = rooms.inspector, rooms.recording
@@ -213,7 +213,6 @@ class MainWindow(QMainWindow):
         self.jobs.close()
         self.parts.close()
         if self.context.workspace is not None:
-            self.results.results.read = None
             self.context.workspace.close()
             self.context.workspace = None
         super().closeEvent(event)

@@ -63,26 +63,34 @@ class Tagging(QObject):
         failed: Failed,
     ) -> Job:
         """Suggest tags for sounds, and keep them until somebody decides on them."""
-        workspace = self._context.opened
+        workspace, listed = self._context.opened, sorted(ids)
 
-        def work(control: Control) -> Suggested:
-            from engine.tags.review import record, rows_of
+        def work(control: Control) -> tuple[str, list[TagRow]]:
+            from engine.tags.review import rows_of
             from engine.tags.suggest import Tagger
             from engine.tags.taxonomy import find_taxonomy
 
             chosen = find_taxonomy(taxonomy)
             with workspace.searching() as searcher:
                 tagger = Tagger(workspace.library, searcher, chosen)
-            listed = sorted(ids)
             found = tagger.suggest(np.array(listed, np.int64), rules, control)
-            rows = rows_of(workspace.library, found, listed, tagger.model_id, None)
-            record(workspace.library, listed, rows)
-            return Suggested(chosen.name, len(listed), _pending(workspace.library, listed))
+            return chosen.name, rows_of(workspace.library, found, listed, tagger.model_id, None)
+
+        def keep(said: tuple[str, list[TagRow]]) -> None:
+            name, rows = said
+
+            def write(control: Control) -> Suggested:
+                from engine.tags.review import record
+
+                record(workspace.library, listed, rows)
+                return Suggested(name, len(listed), _pending(workspace.library, listed))
+
+            self._context.jobs.start("write", write, done, failed)
 
         return self._context.jobs.start(
             "read",
             work,
-            done,
+            keep,
             failed,
             title=tr("Suggesting tags"),
             newest="suggesting",

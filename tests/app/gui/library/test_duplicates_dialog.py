@@ -1,6 +1,7 @@
 """The dialog of duplicates, on the real window: heard, compared, shown, moved to the trash."""
 
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -234,7 +235,9 @@ def test_what_was_moved_before_a_stop_is_missing(window, sounds, trash):
         for sound, stat in zip(rows, stats, strict=True)
     ]
     trashed = Trashed()
-    move_to_trash(library, files, trashed, Control(cancel=lambda: len(trashed.sounds) == 2))
+    control = Control(cancel=lambda: len(trashed.sounds) == 2)
+    with ThreadPoolExecutor(1, "write") as lane:  # where the window does it
+        lane.submit(move_to_trash, library, files, trashed, control).result()
     assert trashed.sounds == rows[:2] and len(list(trash.iterdir())) == 2
     after = library.sounds([sound.id for sound in rows])
     assert [after[sound.id].missing for sound in rows] == [True, True, False]

@@ -2,16 +2,18 @@
 
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 
-from app.gui.kit.files import SOUNDS_MIME
+from app.gui.kit.files import SOUNDS_MIME, mime_of_sounds
 from app.gui.kit.style.palette import DARK
 from app.gui.search.finding import Asked, Found, RowFacts
 from app.gui.search.results_model import ROW_ROLE, Column, ResultsModel
 from app.gui.search.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
+from app.gui.search.taking import Taking
 from engine.search.answer import Answer, Match
 from engine.store import SoundRow
 
@@ -134,21 +136,36 @@ def test_a_drag_carries_the_files_of_all_chosen_rows(view):
     assert model.supportedDragActions() == Qt.DropAction.CopyAction
 
 
-def test_rows_that_were_never_in_view_are_dragged_and_chosen_too(view):
-    model, read = view.results, []
-
-    def sounds(ids):
-        read.append(len(ids))
-        return {number: sound(number) for number in ids}
-
-    model.read = sounds
-    model.show(Found(Asked(), np.arange(100_000)))
+def test_rows_that_were_never_in_view_are_chosen_too(view):
+    view.results.show(Found(Asked(), np.arange(100_000)))
     view.selectAll()
     assert view.multiple and len(view.chosen_ids()) == 100_000
-    found = model.sounds_at(range(50_000, 50_010))
-    assert [s.id for s in found] == list(range(50_000, 50_010)) and read[-1] == 10
-    data = model.mimeData([model.index(row, 2) for row in range(6000)])
-    assert len(data.urls()) == 6000
+
+
+def test_rows_that_were_never_in_view_are_read_before_they_leave(view):
+    model, read = view.results, []
+
+    class Reading:
+        """A library, and jobs that have done what they are given at once."""
+
+        def sounds(self, ids):
+            read.append(len(ids))
+            return {number: sound(number) for number in ids}
+
+        def start(self, lane, work, done, **_):
+            assert lane == "read"
+            done(work(None))
+
+    reading, taken = Reading(), []
+    context = SimpleNamespace(workspace=SimpleNamespace(library=reading), jobs=reading)
+    taking = Taking(context, view)
+    model.show(Found(Asked(), np.arange(100_000)))
+    taking.sounds(range(50_000, 50_010), taken.append)
+    assert [s.id for s in taken[-1]] == list(range(50_000, 50_010)) and read == [10]
+    taking.sounds(range(6000), taken.append)
+    assert read == [10, 6000]
+    assert [s.id for s in taken[-1]] == list(range(6000))
+    assert len(mime_of_sounds(taken[-1]).urls()) == 6000
 
 
 def test_a_row_is_dragged_without_a_modifier_key(view, qtbot, monkeypatch):

@@ -277,6 +277,26 @@ def test_files_and_paths_are_copied(window, qtbot):
     assert QGuiApplication.clipboard().text() == path
 
 
+def test_rows_that_have_to_be_read_again_are_copied_when_they_were(window, qtbot):
+    window.results.setFocus()
+    window.results.selectAll()
+    window.results.results.forget()  # as after a change of the library
+    qtbot.keyClick(window.results, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: "12 files copied" in window.status.message.text())
+    assert len(QGuiApplication.clipboard().mimeData().urls()) == 12
+
+
+def test_a_drag_begins_when_its_rows_were_read(window, qtbot, monkeypatch):
+    dragged = []
+    monkeypatch.setattr(window.taking, "_drag", dragged.append)
+    window.results.selectAll()
+    window.results.results.forget()
+    window.results.startDrag(Qt.DropAction.CopyAction)
+    assert not dragged
+    qtbot.waitUntil(lambda: bool(dragged))
+    assert [s.id for s in dragged[0]] == window.results.chosen_ids()
+
+
 def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
     path = tmp_path / "list.csv"
     monkeypatch.setattr(

@@ -328,7 +328,8 @@ def test_rows_of_a_search_follow_files_that_the_user_renames(window, qtbot, soun
 
     qtbot.waitUntil(lambda: shown() == names)
     qtbot.waitUntil(lambda: window.audition.sound.path.endswith("new 0.wav"))
-    assert all(Path(sound.path).is_file() for sound in model.sounds_at(range(6)))
+    qtbot.waitUntil(lambda: len(model.known(list(model.ids))) == 6)
+    assert all(Path(sound.path).is_file() for sound in model.known(list(model.ids)).values())
     qtbot.waitUntil(lambda: {Path(row.sound.path).name for row in dialog.model.rows} == names)
     assert window.player.loaded is None or window.player.loaded.name == "new 0.wav"
 
