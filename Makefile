@@ -27,6 +27,7 @@ $(READY): pyproject.toml constraints.txt tools/setup.sh
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 
 types: setup
 	$(BIN)/mypy

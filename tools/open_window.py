@@ -5,9 +5,9 @@ import sys
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
-import app.gui.main as gui
+import app.gui.shell.running as gui
 from app.cli import main
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 
 WITHIN_S = 60.0
 _LOOK_MS = 200

@@ -29,7 +29,7 @@ def open_window(library: Path | None) -> int:
             "(soundsift --help)"
         )
     try:
-        from app.gui.main import run
+        from app.gui.shell.running import run
     except ImportError as error:
         raise SoundsiftError(
             f"the window cannot open ({error}): install Qt's system libraries, see the README; "

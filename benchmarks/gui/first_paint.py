@@ -19,9 +19,9 @@ CODE = """
 import os, sys, time
 began = float(sys.argv[2])
 from pathlib import Path
-from app.gui.main import make_application, make_settings
-from app.gui.style.apply import apply_theme
-from app.gui.window import MainWindow
+from app.gui.shell.running import make_application, make_settings
+from app.gui.kit.style.apply import apply_theme
+from app.gui.shell.window import MainWindow
 
 app = make_application()
 window = MainWindow(Path(sys.argv[1]), make_settings(), apply_theme(None, "dark"))

@@ -9,8 +9,8 @@ from PySide6.QtCore import Qt, QTimer
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
 
-from app.gui.models.results_model import Column
-from app.gui.window import MainWindow
+from app.gui.search.results_model import Column
+from app.gui.shell.window import MainWindow
 from benchmarks.gui.stage import opened, pump, scratch_home, synthetic_library, wait_for
 from benchmarks.report import report
 

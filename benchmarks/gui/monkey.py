@@ -20,7 +20,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QWidget
 
 from app.demo import make_demo_sounds
-from app.gui.window import MainWindow
+from app.gui.shell.window import MainWindow
 from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
 from benchmarks.report import report
 from engine.progress import Control
@@ -185,7 +185,7 @@ class Monkey:
 def unattended(window: MainWindow) -> None:
     """Let nothing wait for an answer that no monkey gives, or reach outside."""
     for name in ("add", "relink", "forget", "new_collection", "rename_collection"):
-        setattr(window.asking, name, lambda *_: None)
+        setattr(window.questions, name, lambda *_: None)
     for name in ("add", "quit", "reveal", "record", "collect", "tag", "review"):
         window.actions_by_name[name].setEnabled(False)
     window.welcome.add.setEnabled(False)

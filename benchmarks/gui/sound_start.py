@@ -21,14 +21,15 @@ from tests.app.gui.pulse import RATE_HZ, best_match, null_sink, read_raw, record
 TIMES = 20
 CODE = """
 import json, sys, time
+from dataclasses import replace
 from pathlib import Path
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from benchmarks.gui.stage import pump, wait_for
-from app.gui.main import make_application, make_settings
-from app.gui.sound import ring
-from app.gui.style.apply import apply_theme
-from app.gui.window import MainWindow
+from app.gui.shell.running import make_application, make_settings
+from app.gui.player.sound import ring
+from app.gui.kit.style.apply import apply_theme
+from app.gui.shell.window import MainWindow
 from engine.session import open_library
 
 home = Path(sys.argv[1])
@@ -36,7 +37,7 @@ with open_library(home / "library.db", "default") as session:
     session.index(home / "sounds")
 make_application()
 settings = make_settings()
-settings.setValue("audio/output", "pulse")
+settings.keep(replace(settings.now, output="pulse"))
 window = MainWindow(home / "library.db", settings, apply_theme(None, "dark"))
 window.show()
 wait_for(lambda: window.results.results.rowCount() and window.context.opened.is_warm)

@@ -16,9 +16,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import numpy as np
 from PySide6.QtWidgets import QApplication
 
-from app.gui.main import make_application, make_settings, take_down
-from app.gui.style.apply import apply_theme
-from app.gui.window import MainWindow
+from app.gui.kit.style.apply import apply_theme
+from app.gui.shell.running import make_application, make_settings, take_down
+from app.gui.shell.window import MainWindow
 from engine.models.catalog import find_model
 from engine.store import Library
 

@@ -11,7 +11,7 @@ import time
 import numpy as np
 from PySide6.QtTest import QTest
 
-from app.gui.widgets.search_bar import DEBOUNCE_MS
+from app.gui.search.search_bar import DEBOUNCE_MS
 from benchmarks.gui.stage import opened, pump, scratch_home, synthetic_library, wait_for
 from benchmarks.report import report
 

@@ -1,1 +1,1 @@
-"""Qt item models."""
+"""Models: which there are, and which is used."""

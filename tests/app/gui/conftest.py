@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -13,14 +15,17 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 import pytest
-from PySide6.QtCore import QSettings
 from PySide6.QtGui import QGuiApplication
 from pytestqt.qtbot import QtBot
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
 
-from app.gui.main import make_application, make_settings, take_down
-from app.gui.sound.devices import DeviceError
-from app.gui.style.apply import apply_theme
-from app.gui.window import MainWindow
+import app.gui
+from app.gui.kit.settings import SettingsFile
+from app.gui.kit.style.apply import apply_theme
+from app.gui.player.sound.devices import DeviceError
+from app.gui.shell.running import make_application, make_settings, take_down
+from app.gui.shell.window import MainWindow
 from engine.index.build import index_folders
 from engine.index.drives import relink
 from engine.models.trial import remember_tried
@@ -28,6 +33,7 @@ from engine.progress import Control
 from engine.store import Library
 from tests.conftest import write_sounds
 
+GUI = str(Path(app.gui.__file__).parent)
 PATIENCE_MS = 60_000  # of whoever waits for something that comes: no promise of speed
 
 
@@ -91,6 +97,31 @@ class FakeOutputs:
         self.patience += 1
 
 
+@pytest.fixture(autouse=True)
+def _lanes() -> Iterator[None]:
+    """Fail where the window's thread asks the database, or a job writes out of its lane."""
+    strayed: list[str] = []
+
+    def look(connection: object, cursor: object, statement: str, *_: object) -> None:
+        thread = threading.current_thread()
+        writes = statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE")
+        in_window = thread is threading.main_thread()
+        if not in_window and not (writes and not thread.name.startswith(("write", "index"))):
+            return
+        frame, own = sys._getframe(), []
+        while frame is not None:
+            if frame.f_code.co_filename.startswith(GUI):
+                own.append(f"{frame.f_code.co_filename}:{frame.f_lineno}")
+            frame = frame.f_back
+        if own:  # else a test asks
+            strayed.append(f"{thread.name}: {statement.split()[0]} by {own[0]}")
+
+    event.listen(Engine, "before_cursor_execute", look)
+    yield
+    event.remove(Engine, "before_cursor_execute", look)
+    assert not strayed, sorted(set(strayed))
+
+
 @pytest.fixture
 def outputs() -> FakeOutputs:
     return FakeOutputs()
@@ -104,7 +135,7 @@ def qapp():
 
 
 @pytest.fixture
-def settings() -> QSettings:
+def settings() -> SettingsFile:
     return make_settings()
 
 

@@ -1,0 +1,37 @@
+"""What the parts of the window share: the library, the jobs, the settings, a voice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from app.gui.kit.jobs import Jobs
+from app.gui.kit.settings import SettingsFile
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.workspace import Workspace
+
+
+class Say(Protocol):
+    """Shows a sentence in the status bar."""
+
+    def __call__(self, text: str, warning: bool = False, stays: bool = False) -> None:
+        """Show it for a while, or until the next one if it ``stays``."""
+
+
+@dataclass
+class Context:
+    """``workspace`` is None until the library is open."""
+
+    library_path: Path
+    jobs: Jobs
+    settings: SettingsFile
+    colours: Colours
+    say: Say
+    workspace: Workspace | None = None
+
+    @property
+    def opened(self) -> Workspace:
+        """Return the workspace, where it must be open."""
+        assert self.workspace is not None
+        return self.workspace

@@ -1,0 +1,234 @@
+"""Work beside the window: every thread of the window but the one that feeds sound begins here.
+
+One thread waits for the process that indexes, one writes, a few read.  A worker touches no
+widget: it ends with one queued signal of a long-lived object.  Progress is looked at by a timer.
+A cancelled job ends silently, but for who asked to know.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeVar
+
+import shiboken6
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from engine.errors import InputError, SoundsiftError
+from engine.log import logger, named
+from engine.progress import Cancelled, Control, Progress
+
+Lane = Literal["read", "write", "index"]
+Result = TypeVar("Result")
+_log = logger(__name__)
+_POLL_MS = 100
+_READERS = 3
+_PATIENCE_S = 10.0  # for jobs to notice that the window closes
+
+
+@dataclass(eq=False)
+class Job:
+    """One piece of work; ``title`` is None where its progress is not worth showing."""
+
+    title: str | None
+    done: Callable[[Any], None]
+    failed: Callable[[str], None] | None
+    key: str | None
+    stopped: Callable[[], None] | None = None
+    progress: Progress | None = None
+    began: float = field(default_factory=time.monotonic)
+    _cancelled: threading.Event = field(default_factory=threading.Event)
+
+    def cancel(self) -> None:
+        """Ask it to stop; nothing more is heard of it."""
+        self._cancelled.set()
+
+    @property
+    def cancelled(self) -> bool:
+        """Return whether it was asked to stop."""
+        return self._cancelled.is_set()
+
+    def control(self) -> Control:
+        """Return how the work reports and learns that it should stop."""
+
+        def update(progress: Progress) -> None:
+            if self.progress is None or progress.stage != self.progress.stage:
+                self.began = time.monotonic()
+            self.progress = progress
+
+        return Control(update, self._cancelled.is_set)
+
+    @property
+    def left_s(self) -> float | None:
+        """Return about how many seconds are left of the present stage, if that can be said."""
+        now = self.progress
+        if now is None or not now.total or not now.done:
+            return None
+        return (time.monotonic() - self.began) * (now.total - now.done) / now.done
+
+    @property
+    def rate(self) -> float | None:
+        """Return how much is done in a second, in the present stage."""
+        took = time.monotonic() - self.began
+        return self.progress.done / took if self.progress is not None and took > 0.5 else None
+
+
+class Jobs(QObject):
+    """The executors of the window."""
+
+    changed = Signal()  # what is shown of jobs may have changed
+    told = Signal(str)  # a problem that nobody else tells
+    crashed = Signal(object)  # an exception that is a defect of ours
+    _ended = Signal(object, object, object)
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._lanes: dict[Lane, ThreadPoolExecutor] = {
+            "read": ThreadPoolExecutor(_READERS, "read"),
+            "write": ThreadPoolExecutor(1, "write"),
+            "index": ThreadPoolExecutor(1, "index"),
+        }
+        self._closed = False
+        self._running: list[Job] = []
+        self._newest: dict[str, Job] = {}
+        self._ended.connect(self._on_ended, Qt.ConnectionType.QueuedConnection)
+        self._timer = QTimer(self, interval=_POLL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    def start(
+        self,
+        lane: Lane,
+        work: Callable[[Control], Result],
+        done: Callable[[Result], None] = lambda result: None,
+        failed: Callable[[str], None] | None = None,
+        title: str | None = None,
+        newest: str | None = None,
+        stopped: Callable[[], None] | None = None,
+    ) -> Job:
+        """Run ``work`` in a thread, then ``done`` or ``failed`` in the window's own.
+
+        What belongs to a dialog that was closed meanwhile is not called: ``done`` and ``failed``
+        are methods, or give their widget to :func:`belongs_to`.
+
+        :param failed: takes the sentence of a :class:`SoundsiftError`; ``told`` does if None.
+        :param title: shown with progress and a way to cancel.
+        :param newest: cancel the job that was started last under this name.
+        :param stopped: called when it has ended because it was cancelled.
+        """
+        job = Job(title, done, failed, newest, stopped)
+        if self._closed:  # a timer of a window that is closing: nobody waits for the answer
+            job.cancel()
+            return job
+        if newest is not None:
+            earlier = self._newest.get(newest)
+            if earlier is not None:
+                earlier.cancel()
+            self._newest[newest] = job
+        self._running.append(job)
+        self._lanes[lane].submit(self._run, job, work)
+        if title is not None:
+            self._timer.start()
+            self.changed.emit()
+        return job
+
+    def shown(self) -> list[Job]:
+        """Return the running jobs that have a title."""
+        return [job for job in self._running if job.title is not None]
+
+    def is_running(self, newest: str) -> bool:
+        """Return whether a job that was started under a name goes on."""
+        return newest in self._newest
+
+    def close(self) -> None:
+        """Cancel everything and wait until the threads have ended."""
+        self._closed = True
+        self._timer.stop()
+        for job in self._running:
+            job.cancel()
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+        until = time.monotonic() + _PATIENCE_S
+        for lane in self._lanes.values():
+            for thread in lane._threads:
+                thread.join(max(0.0, until - time.monotonic()))
+        self._running.clear()
+
+    def _run(self, job: Job, work: Callable[[Control], Any]) -> None:
+        result: Any = None
+        error: BaseException | None = None
+        try:
+            if job.cancelled:
+                raise Cancelled
+            result = work(job.control())
+        except BaseException as raised:  # told in the window's thread
+            error = raised
+            if isinstance(error, SoundsiftError) and not isinstance(error, InputError):
+                _log.warning("told the user: %s", named(error))
+        with suppress(RuntimeError):  # the window is gone
+            self._ended.emit(job, result, error)
+
+    def _on_ended(self, job: Job, result: Any, error: BaseException | None) -> None:
+        if job not in self._running:
+            return
+        self._running.remove(job)
+        if job.key is not None and self._newest.get(job.key) is job:
+            del self._newest[job.key]
+        if job.title is not None:
+            self.changed.emit()
+        if job.cancelled or isinstance(error, Cancelled):
+            if job.stopped is not None and is_alive(job.stopped):
+                job.stopped()
+            return
+        if error is None:
+            if is_alive(job.done):
+                job.done(result)
+        elif isinstance(error, SoundsiftError):
+            tell = job.failed or self.told.emit
+            if is_alive(tell):
+                tell(str(error))
+        else:
+            self.crashed.emit(error)
+
+    def _poll(self) -> None:
+        if not self.shown():
+            self._timer.stop()
+        self.changed.emit()
+
+
+class RunAlone(Protocol):
+    """Runs what no index run may disturb."""
+
+    def __call__(
+        self,
+        work: Callable[[Control], Result],
+        done: Callable[[Result], None],
+        failed: Callable[[str], None] | None,
+        title: str,
+    ) -> Job:
+        """Run ``work`` once nothing is indexed; see :meth:`Jobs.start`."""
+
+
+def refuse_cancelled(control: Control) -> None:
+    """Raise :class:`Cancelled` where nobody waits for the answer any more."""
+    if control.cancel():
+        raise Cancelled
+
+
+def belongs_to(widget: QObject, does: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """Return what does the same while a widget is there."""
+
+    def call(given: Any) -> None:
+        if shiboken6.isValid(widget):
+            does(given)
+
+    return call
+
+
+def is_alive(method: Callable[..., Any]) -> bool:
+    """Return whether the widget that a method belongs to is still there."""
+    owner = getattr(method, "__self__", None)
+    return not isinstance(owner, QObject) or shiboken6.isValid(owner)

@@ -1,0 +1,1 @@
+"""Keeping the library: folders, collections, indexing, duplicates."""

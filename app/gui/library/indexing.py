@@ -1,0 +1,178 @@
+"""Indexing from the window, and keeping up with changes, in a process apart."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, Qt, QTimer, Signal
+
+from app.gui.kit.context import Context
+from app.gui.kit.jobs import Job
+from app.gui.kit.text import number, tr
+from app.gui.library.keeping import Keeping
+from engine.paths import is_under
+from engine.progress import Control
+
+if TYPE_CHECKING:
+    from engine.index.build import IndexReport
+
+_LOOK_MS = 4000  # between two looks at the library while it is being indexed
+
+
+class Indexing(QObject):
+    """Listens to folders, and tells :class:`Keeping` what has changed."""
+
+    _noticed = Signal(object)  # from the thread that waits for changes
+
+    def __init__(self, context: Context, keeping: Keeping) -> None:
+        super().__init__(keeping)
+        self._context, self._keeping = context, keeping
+        self._indexing: Job | None = None
+        self._watching: Job | None = None
+        self._watch = False
+        self._folders: list[str] = []  # that are being indexed
+        self._waiting: list[str] = []  # until it is known whether they are still there
+        self.threads = 2
+        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look.timeout.connect(self._see_progress)
+        self._noticed.connect(self._indexed, Qt.ConnectionType.QueuedConnection)
+
+    @property
+    def is_on(self) -> bool:
+        """Return whether folders are being indexed."""
+        return self._indexing is not None and not self._indexing.cancelled
+
+    @property
+    def watches(self) -> bool:
+        """Return whether it keeps up with changes."""
+        return self._watch
+
+    def index(self, paths: Sequence[str | Path]) -> None:
+        """Index folders, which are added to the library; all of its own if none is named."""
+        workspace, overview = self._context.opened, self._keeping.overview
+        folders = [Path(path) for path in paths] or [
+            Path(path) for path in (overview.facets.folders if overview else ())
+        ]
+        if not folders:
+            self._context.say(tr("Add a folder of sounds first"), True)
+            return
+        threads, self._folders = self.threads, [str(folder) for folder in folders]
+
+        def work(control: Control) -> IndexReport:
+            from app.index_process import index_apart
+
+            path = self._context.library_path
+            return index_apart(path, workspace.model_folder, folders, control, threads)
+
+        self._indexing = self.run_alone(work, self._indexed, self._stopped, tr("Indexing"))
+        self._look.start()
+
+    def leave(self) -> None:
+        """Remember what a window that closes was indexing."""
+        self._remember(self._folders if self.is_on else self._waiting)
+
+    def go_on(self) -> None:
+        """Go on where the window was closed while it was indexing."""
+        self._waiting = folders = list(self._context.settings.now.unfinished)
+        library = self._context.opened.library
+        self._remember([])
+        if not folders:
+            return
+
+        def look(control: Control) -> list[str]:
+            known = library.folders()
+            return [f for f in folders if Path(f).is_dir() and is_under(f, known)]
+
+        def looked(there: list[str]) -> None:
+            self._waiting = []
+            if there and not self.is_on:
+                self.index(there)
+
+        self._context.jobs.start("read", look, looked)
+
+    def _remember(self, folders: Sequence[str]) -> None:
+        settings = self._context.settings
+        settings.keep(replace(settings.now, unfinished=tuple(folders)))
+
+    def make_demo(self) -> None:
+        """Make the demo sounds and index them."""
+        from engine.paths import data_folder
+
+        folder = data_folder() / "demo"
+
+        def work(control: Control) -> int:
+            from app.demo import make_demo_sounds
+
+            return make_demo_sounds(folder, control)
+
+        self.run_alone(work, lambda made: self.index([folder]), None, tr("Making demo sounds"))
+
+    def run_alone(
+        self,
+        work: Callable[[Control], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[str], None] | None,
+        title: str,
+    ) -> Job:
+        """Run what no index run may disturb; watching waits meanwhile."""
+        if self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        job = self._context.jobs.start("index", work, done, failed, title)
+        self._keep_watching()
+        return job
+
+    def watch(self, on: bool) -> None:
+        """Keep up with changes in the folders from now on, or no longer."""
+        self._watch = on
+        if not on and self._watching is not None:
+            self._watching.cancel()
+            self._watching = None
+        self._keep_watching()
+
+    def _keep_watching(self) -> None:
+        """Wait for changes, once what goes on has ended."""
+        workspace, threads = self._context.workspace, self.threads
+        if not self._watch or workspace is None or self._watching is not None:
+            return
+
+        def work(control: Control) -> None:
+            from app.index_process import watch_apart
+
+            folders = [Path(path) for path in workspace.library.folders()]
+            if folders:
+                path, model = self._context.library_path, workspace.model_folder
+                watch_apart(path, model, folders, control, self._noticed.emit, threads)
+
+        self._watching = self._context.jobs.start("index", work)
+
+    def _indexed(self, report: IndexReport) -> None:
+        self._indexing = None
+        self._look.stop()
+        said = {
+            "heard": tr("{} heard"),
+            "unchanged": tr("{} unchanged"),
+            "moved": tr("{} moved"),
+            "back": tr("{} back"),
+            "missing": tr("{} missing"),
+            "skipped": tr("{} skipped"),
+        }
+        parts = [said[name].format(number(count)) for name, count in report.summary()]
+        told = ", ".join(parts) or tr("no sounds there")
+        self._context.say(report.remark or told, bool(report.remark))
+        self._keeping.refresh()
+
+    def _stopped(self, said: str) -> None:
+        self._indexing = None
+        self._look.stop()
+        self._context.say(said, True)
+        self._keeping.refresh()
+
+    def _see_progress(self) -> None:
+        if not self.is_on:
+            self._indexing = None
+            self._look.stop()
+        self._keeping.refresh()

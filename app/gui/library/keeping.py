@@ -1,0 +1,146 @@
+"""Keeping the library: folders, collections, tags, counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QObject, Signal
+from PySide6.QtWidgets import QWidget
+
+from app.gui.kit.context import Context
+from app.gui.kit.text import number, tr
+from app.gui.library.overview import Overview, count_everything, drives_changed
+from engine.index.drives import note_drives
+from engine.progress import Control
+from engine.store.collections import collect, drop_collection, rename_collection, take_out
+from engine.store.places import forget_folder
+
+
+class Keeping(QObject):
+    """Changes the library, in jobs, and tells what has changed."""
+
+    overview_changed = Signal(object)
+    sounds_changed = Signal()  # there are more, or fewer
+    files_changed = Signal()  # the user has just renamed, moved or restored some
+
+    def __init__(self, context: Context, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._context = context
+        self.overview: Overview | None = None
+
+    def count(self) -> None:
+        """Count everything anew, and once more if a drive went or came back."""
+        library = self._context.opened.library
+
+        def counted(changed: bool) -> None:
+            if changed:
+                self._write(lambda control: note_drives(library), lambda _: self._count())
+
+        self._count()
+        self._context.jobs.start(
+            "read", lambda control: drives_changed(library), counted, newest="drives"
+        )
+
+    def _count(self) -> None:
+        workspace = self._context.opened
+        self._context.jobs.start(
+            "read", lambda control: count_everything(workspace), self._counted, newest="overview"
+        )
+
+    def relink(self, old: str, new: str) -> None:
+        """Tell the library that a folder moved."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> int:
+            from engine.index.drives import relink
+
+            return relink(library, Path(old), Path(new))
+
+        self._write(
+            work,
+            lambda count: self._changed(
+                tr("{} sounds are now under {}").format(number(count), new)
+            ),
+        )
+
+    def forget(self, folder: str) -> None:
+        """Take a folder out of the library; its files stay where they are."""
+        library = self._context.opened.library
+        self._write(
+            lambda control: forget_folder(library, folder),
+            lambda count: self._changed(
+                tr("{} sounds left the library; their files are untouched").format(number(count))
+            ),
+        )
+
+    def collect(self, name: str, ids: Sequence[int]) -> None:
+        """Put sounds into a collection, which is made if need be."""
+        library = self._context.opened.library
+        self._write(
+            lambda control: collect(library, name, ids),
+            lambda count: self._collected(name, len(ids), count),
+        )
+
+    def take_out(self, name: str, ids: Sequence[int]) -> None:
+        """Take sounds out of a collection."""
+        library = self._context.opened.library
+        self._write(
+            lambda control: take_out(library, name, ids),
+            lambda _: self._changed(tr("taken out of {}").format(name)),
+        )
+
+    def rename_collection(self, name: str, new: str) -> None:
+        """Give a collection another name."""
+        library = self._context.opened.library
+        self._write(lambda control: rename_collection(library, name, new), self._count_again)
+
+    def drop_collection(self, name: str) -> None:
+        """Forget a collection; its sounds stay."""
+        library = self._context.opened.library
+        self._write(lambda control: drop_collection(library, name), self._count_again)
+
+    def _write(
+        self, work: Callable[[Control], object], done: Callable[[Any], None] = lambda _: None
+    ) -> None:
+        self._context.jobs.start("write", work, done)
+
+    def _count_again(self, _: None) -> None:
+        self.count()
+
+    def _counted(self, overview: Overview) -> None:
+        self.overview = overview
+        self.overview_changed.emit(overview)
+
+    def _changed(self, said: str) -> None:
+        self._context.say(said, False)
+        self.refresh(by_user=True)
+
+    def _collected(self, name: str, count: int, new: int) -> None:
+        if new == count:
+            self._context.say(tr("{} added to {}").format(number(count), name), False)
+        else:
+            known = tr("{} added to {}, {} were there already")
+            self._context.say(known.format(new, name, count - new), False)
+        self.count()
+
+    def refresh(self, by_user: bool = False) -> None:
+        """See what has changed, and count anew.
+
+        :param by_user: it was changed just now by whoever sits here, and what is shown follows.
+        """
+        workspace = self._context.workspace
+        if workspace is None:
+            return
+
+        def seen(_: None) -> None:
+            (self.files_changed if by_user else self.sounds_changed).emit()
+            self.count()
+
+        self._context.jobs.start(
+            "read",
+            lambda control: workspace.refresh(),
+            seen,
+            newest="refresh by user" if by_user else "refresh",
+        )

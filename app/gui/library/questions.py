@@ -1,0 +1,90 @@
+"""Questions that change the library: which folder, which name, whether one is sure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
+
+from app.gui.kit.asking import Asking
+from app.gui.kit.context import Context
+from app.gui.kit.plain import title_text
+from app.gui.library.indexing import Indexing
+from app.gui.library.keeping import Keeping
+
+
+class LibraryQuestions(QObject):
+    """Asks, and lets :class:`Keeping` and :class:`Indexing` do it."""
+
+    def __init__(
+        self,
+        before: QWidget,
+        context: Context,
+        asking: Asking,
+        keeping: Keeping,
+        indexing: Indexing,
+    ) -> None:
+        super().__init__(before)
+        self._before, self._context, self._asking = before, context, asking
+        self._keeping, self._indexing = keeping, indexing
+
+    def add(self) -> None:
+        """Ask for a folder and index it."""
+        title = self.tr("Add a folder of sounds")
+        folder = QFileDialog.getExistingDirectory(self._before, title, str(Path.home()))
+        if folder:
+            self._indexing.index([folder])
+
+    def relink(self, old: str) -> None:
+        """Ask where a folder is now."""
+        title = title_text(self.tr("Where is {} now?").format(old))
+        new = QFileDialog.getExistingDirectory(self._before, title, str(Path(old).parent))
+        if new:
+            self._keeping.relink(old, new)
+
+    def forget(self, folder: str) -> None:
+        """Ask whether a folder should leave the library."""
+        said = self.tr(
+            "Take {} out of the library? What was heard and tagged there is forgotten; the files "
+            "stay where they are."
+        )
+        if self._asking.sure(said.format(folder), self.tr("Take it out")):
+            self._keeping.forget(folder)
+
+    def new_collection(self) -> None:
+        """Ask for the name of a new collection."""
+        title, ask = self.tr("New collection"), self.tr("Its name:")
+        name, given = QInputDialog.getText(self._before, title, ask)
+        if given:
+            self._keeping.collect(name, [])
+
+    def rename_collection(self, name: str) -> None:
+        """Ask for another name."""
+        title, ask = self.tr("Rename the collection"), self.tr("Its name:")
+        new, given = QInputDialog.getText(self._before, title, ask, text=name)
+        if given and new != name:
+            self._keeping.rename_collection(name, new)
+
+    def drop_collection(self, name: str) -> None:
+        """Ask whether a collection should be forgotten."""
+        said = self.tr("Delete the collection {}? Its sounds stay in the library.")
+        if self._asking.sure(said.format(name), self.tr("Delete")):
+            self._keeping.drop_collection(name)
+
+    def collect(self, ids: Sequence[int]) -> None:
+        """Put sounds into the collection that was last used, or ask for one."""
+        if not ids:
+            return
+        overview, settings = self._keeping.overview, self._context.settings
+        names = list(overview.collections) if overview else []
+        last = settings.now.collection
+        if last not in names:
+            title, ask = self.tr("Add to a collection"), self.tr("Its name:")
+            last, given = QInputDialog.getItem(self._before, title, ask, names, 0, True)
+            if not given:
+                return
+        settings.keep(replace(settings.now, collection=last))
+        self._keeping.collect(last, ids)

@@ -1,0 +1,320 @@
+"""The sources: folders, collections, UCS categories and tags, each with counts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtGui import (
+    QColor,
+    QDragEnterEvent,
+    QDragMoveEvent,
+    QDropEvent,
+    QPainter,
+    QStandardItem,
+    QStandardItemModel,
+)
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QMenu,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+)
+
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.files import SOUNDS_MIME
+from app.gui.kit.plain import PlainLabel, tip
+from app.gui.kit.style.icons import icon
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import number
+from app.gui.library.overview import Overview
+from engine.metadata.ucs_names import categories, category_of_tag
+from engine.plain_text import one_line
+from engine.store.listing import FolderCounts
+
+TOKEN = Qt.ItemDataRole.UserRole + 1  # the filter that an item stands for
+COUNT = Qt.ItemDataRole.UserRole + 2
+FOLDER = Qt.ItemDataRole.UserRole + 3
+COLLECTION = Qt.ItemDataRole.UserRole + 4
+_MOST_TAGS = 500
+
+
+class SourcesPanel(QFrame):
+    """What there is to search in; ``filter_wanted`` gives a filter of the grammar."""
+
+    filter_wanted = Signal(str)
+    everything_wanted = Signal()
+    add_wanted = Signal()
+    rescan_wanted = Signal(list)
+    tag_wanted = Signal(str)
+    relink_wanted = Signal(str)
+    remove_wanted = Signal(str)
+    folders_dropped = Signal(list)
+    collected = Signal(str, list)  # sounds were dropped on a collection
+    collection_wanted = Signal()
+    rename_wanted = Signal(str)
+    drop_wanted = Signal(str)
+
+    def __init__(self, colours: Colours) -> None:
+        super().__init__()
+        self._colours = colours
+        self._overview: Overview | None = None
+        self.setObjectName("panel")
+        self.model = QStandardItemModel(self)
+        self.tree = _Tree(self)
+        self.tree.setModel(self.model)
+        self.tree.setItemDelegate(_Delegate(self))
+        self.tree.setAccessibleName(self.tr("Folders, collections, categories and tags"))
+        self.tree.clicked.connect(self._on_chosen)
+        self.tree.activated.connect(self._on_chosen)
+        self.tree.customContextMenuRequested.connect(self._show_menu)
+        head = QHBoxLayout()
+        head.setContentsMargins(10, 6, 6, 0)
+        title = PlainLabel(self.tr("Library"))
+        title.setProperty("role", "title")
+        head.addWidget(title, 1)
+        add = IconButton("folder-add", self.tr("Add a folder of sounds (Ctrl+O)"), colours)
+        add.clicked.connect(self.add_wanted)
+        rescan = IconButton("rescan", self.tr("Look for changes in all folders (F5)"), colours)
+        rescan.clicked.connect(lambda: self.rescan_wanted.emit([]))
+        head.addWidget(add)
+        head.addWidget(rescan)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(2)
+        column.addLayout(head)
+        column.addWidget(self.tree, 1)
+
+    @property
+    def colours(self) -> Colours:
+        """Return the colours that it is painted in."""
+        return self._colours
+
+    def set_colours(self, colours: Colours) -> None:
+        """Follow the theme."""
+        self._colours = colours
+        if self._overview is not None:
+            self.show_overview(self._overview)
+
+    def show_overview(self, overview: Overview) -> None:
+        """Show counts; what was open stays open."""
+        unfolded = self._unfolded() if self._overview is not None else {"folders", "collections"}
+        first = self._overview is None
+        self._overview = overview
+        self.model.clear()
+        root = self.model.invisibleRootItem()
+        everything = self._item(self.tr("All sounds"), "search", overview.statistics.sounds)
+        everything.setData("", TOKEN)
+        root.appendRow(everything)
+        root.appendRow(self._folders(overview.facets.folders, set(overview.away)))
+        root.appendRow(self._collections(overview.collections))
+        counted = Counter(overview.facets.categories)
+        counted.update({t: n for t, n in overview.facets.tags.items() if category_of_tag(t)})
+        root.appendRow(self._categories(counted))
+        plain = {t: n for t, n in overview.facets.tags.items() if not category_of_tag(t)}
+        root.appendRow(self._tags(plain))
+        for row in range(root.rowCount()):
+            group = root.child(row)
+            if (
+                first and group.data(Qt.ItemDataRole.UserRole) in ("folders", "collections")
+            ) or group.data(Qt.ItemDataRole.UserRole) in unfolded:
+                self.tree.expand(group.index())
+            for child in range(group.rowCount()):
+                if group.child(child).data(Qt.ItemDataRole.UserRole) in unfolded:
+                    self.tree.expand(group.child(child).index())
+
+    def _unfolded(self) -> set[str]:
+        found = set()
+        root = self.model.invisibleRootItem()
+        groups = [root.child(row) for row in range(root.rowCount())]
+        for item in [*groups, *(g.child(n) for g in groups for n in range(g.rowCount()))]:
+            if self.tree.isExpanded(item.index()):
+                found.add(str(item.data(Qt.ItemDataRole.UserRole)))
+        return found
+
+    def _folders(self, folders: Mapping[str, FolderCounts], away: set[str]) -> QStandardItem:
+        group = self._group(self.tr("Folders"), "folder", "folders")
+        for path, counts in folders.items():
+            is_away = path in away or (counts.offline and not counts.sounds)
+            item = self._item(Path(path).name or path, "offline" if is_away else "folder")
+            item.setData(counts.offline if is_away else counts.sounds, COUNT)
+            item.setData(f'in:"{path}"', TOKEN)
+            item.setData(path, FOLDER)
+            state = self.tr("{} sounds").format(number(counts.sounds))
+            if counts.waiting:
+                state += self.tr(", {} wait to be listened to").format(number(counts.waiting))
+            if is_away:
+                state = self.tr("away: connect its drive, or relink it")
+            item.setToolTip(tip(f"{path}\n{state}"))
+            group.appendRow(item)
+        return group
+
+    def _collections(self, counted: Mapping[str, int]) -> QStandardItem:
+        group = self._group(self.tr("Collections"), "collection", "collections")
+        for name, count in counted.items():
+            item = self._item(name, "collection", count)
+            item.setData(f'coll:"{name}"', TOKEN)
+            item.setData(name, COLLECTION)
+            group.appendRow(item)
+        return group
+
+    def _categories(self, counted: Mapping[str, int]) -> QStandardItem:
+        group = self._group(self.tr("UCS categories"), "category", "categories")
+        tree: dict[str, list[tuple[str, str, int]]] = {}
+        for cat_id, count in counted.items():
+            known = categories().get(cat_id.lower())
+            if known is not None:
+                tree.setdefault(known.category, []).append((known.subcategory, cat_id, count))
+        for category, parts in sorted(tree.items()):
+            item = self._item(category.title(), "category", sum(p[2] for p in parts))
+            item.setData(category, Qt.ItemDataRole.UserRole)
+            prefix = _common([cat_id for _, cat_id, _ in parts])
+            item.setData(f"cat:{prefix}*", TOKEN)
+            for name, cat_id, count in sorted(parts):
+                child = self._item(name.title(), "", count)
+                child.setData(f"cat:{cat_id}", TOKEN)
+                child.setToolTip(tip(cat_id))
+                item.appendRow(child)
+            group.appendRow(item)
+        return group
+
+    def _tags(self, counted: Mapping[str, int]) -> QStandardItem:
+        group = self._group(self.tr("Tags"), "tag", "tags")
+        for label, count in list(counted.items())[:_MOST_TAGS]:
+            item = self._item(label, "tag", count)
+            item.setData(f'tag:"{label}"', TOKEN)
+            group.appendRow(item)
+        return group
+
+    def _group(self, title: str, picture: str, name: str) -> QStandardItem:
+        item = self._item(title, picture)
+        item.setData(name, Qt.ItemDataRole.UserRole)
+        return item
+
+    def _item(self, title: str, picture: str, count: int | None = None) -> QStandardItem:
+        item = QStandardItem(one_line(title))
+        item.setEditable(False)
+        if picture:
+            item.setIcon(icon(picture, self._colours.dim))
+        item.setData(count, COUNT)
+        return item
+
+    def _on_chosen(self, index: QModelIndex) -> None:
+        token = index.data(TOKEN)
+        if token:
+            self.filter_wanted.emit(token)
+        elif token == "":
+            self.everything_wanted.emit()
+        else:
+            self.tree.setExpanded(index, not self.tree.isExpanded(index))
+
+    def _show_menu(self, place: QPoint) -> None:
+        index = self.tree.indexAt(place)
+        menu = QMenu(self)
+        folder, collection = index.data(FOLDER), index.data(COLLECTION)
+        if folder:
+            for title, signal, given in (
+                (self.tr("Look for changes"), self.rescan_wanted, [folder]),
+                (self.tr("Suggest tags …"), self.tag_wanted, folder),
+                (self.tr("It moved: relink …"), self.relink_wanted, folder),
+                (self.tr("Remove from the library …"), self.remove_wanted, folder),
+            ):
+                menu.addAction(title).triggered.connect(
+                    lambda _=False, signal=signal, given=given: signal.emit(given)
+                )
+        elif collection:
+            menu.addAction(self.tr("Rename …")).triggered.connect(
+                lambda: self.rename_wanted.emit(collection)
+            )
+            menu.addAction(self.tr("Delete the collection …")).triggered.connect(
+                lambda: self.drop_wanted.emit(collection)
+            )
+        else:
+            menu.addAction(self.tr("Add a folder …")).triggered.connect(self.add_wanted)
+            menu.addAction(self.tr("New collection …")).triggered.connect(self.collection_wanted)
+        menu.popup(self.tree.viewport().mapToGlobal(place))
+
+
+class _Tree(QTreeView):
+    """The tree, onto which folders and rows can be dropped."""
+
+    def __init__(self, panel: SourcesPanel) -> None:
+        super().__init__()
+        self._panel = panel
+        self.setHeaderHidden(True)
+        self.setIndentation(14)
+        self.setUniformRowHeights(True)
+        self.setExpandsOnDoubleClick(False)
+        self.header().setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
+        self.setAcceptDrops(True)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:
+        """Welcome folders and our own rows."""
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dragMoveEvent(self, event: QDragMoveEvent) -> None:
+        """Show where a drop would go."""
+        if event.mimeData().hasFormat(SOUNDS_MIME):
+            target = self.indexAt(event.position().toPoint())
+            self.setCurrentIndex(target)
+            event.setAccepted(bool(target.data(COLLECTION)))
+        else:
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:
+        """Collect rows, index folders."""
+        data = event.mimeData()
+        name = self.indexAt(event.position().toPoint()).data(COLLECTION)
+        if data.hasFormat(SOUNDS_MIME):
+            if name:
+                text = bytes(data.data(SOUNDS_MIME).data()).decode()
+                self._panel.collected.emit(name, [int(i) for i in text.split(",") if i])
+                event.acceptProposedAction()
+            return
+        paths = [url.toLocalFile() for url in data.urls() if url.isLocalFile()]
+        folders = [path for path in paths if Path(path).is_dir()]
+        if folders:
+            event.acceptProposedAction()
+            self._panel.folders_dropped.emit(folders)
+
+
+class _Delegate(QStyledItemDelegate):
+    """Paints the count at the right of an item."""
+
+    def __init__(self, panel: SourcesPanel) -> None:
+        super().__init__(panel)
+        self._panel = panel
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        count = index.data(COUNT)
+        if count is None:
+            super().paint(painter, option, index)
+            return
+        text = number(count)
+        width = option.fontMetrics.horizontalAdvance(text) + 12
+        full = QRect(option.rect)
+        option.rect = full.adjusted(0, 0, -width, 0)
+        super().paint(painter, option, index)
+        painter.setPen(QColor(self._panel.colours.dim))
+        where = full.adjusted(0, 0, -8, 0)
+        painter.drawText(where, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def _common(cat_ids: list[str]) -> str:
+    """Return what the CatIDs of a category begin with: their capitals."""
+    first = cat_ids[0]
+    end = next((n for n, c in enumerate(first) if c.islower()), len(first)) - 1
+    return first[: max(1, end)]

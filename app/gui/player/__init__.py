@@ -1,0 +1,1 @@
+"""Listening: the player, the waveform, what is known of a sound."""

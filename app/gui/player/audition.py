@@ -1,0 +1,238 @@
+"""From a chosen row to the ear: player, waveform, inspector."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from PySide6.QtCore import QObject, QTimer, Signal
+
+from app.gui.kit.context import Context
+from app.gui.kit.text import tr
+from app.gui.player.details import SoundDetails, find_details
+from app.gui.player.inspector import Inspector
+from app.gui.player.player_panel import PlayerPanel
+from app.gui.player.sound.player import Player
+from app.gui.player.waveform_picture import View
+from engine.audio.clip import Clip, Frames
+from engine.audio.peaks import Peaks, PeaksCache
+from engine.audio.spectrogram import read_spectrogram
+from engine.paths import peaks_folder
+from engine.progress import Control
+from engine.search.answer import Answer, Match
+from engine.store import SoundRow
+
+_SETTLED_MS = 90  # a row that is only passed over is not looked into
+_SPECTRUM_COLUMNS, _SPECTRUM_BANDS = 500, 160
+_SEEK_SHARE, _LEAST_SEEK_S = 0.05, 0.25
+
+
+class Audition(QObject):
+    """Plays and explains the sound that is looked at.
+
+    ``answer`` gives what was found last, None where nothing was searched for.
+    """
+
+    played = Signal()  # somebody wants to hear what was found
+
+    def __init__(
+        self,
+        context: Context,
+        player: Player,
+        panel: PlayerPanel,
+        inspector: Inspector,
+        answer: Callable[[], Answer | None],
+    ) -> None:
+        super().__init__(panel)  # so that its timers end with the window
+        self._context, self._player = context, player
+        self._panel, self._inspector, self._answer = panel, inspector, answer
+        self._cache = PeaksCache(peaks_folder())
+        self._sound: SoundRow | None = None
+        self._match: Match | None = None
+        self._parts: list[Peaks | None] = [None]  # what a job has read of a long file so far
+        self._spectrogram = False
+        self.auto_play = True
+        self._later = QTimer(self, interval=_SETTLED_MS, singleShot=True)
+        self._later.timeout.connect(self._look_into)
+        self._view_later = QTimer(self, interval=_SETTLED_MS, singleShot=True)
+        self._view_later.timeout.connect(self._draw_spectrogram)
+        panel.waveform.detail_wanted.connect(self._read_detail)
+        panel.view_changed.connect(self._view_later.start)
+        inspector.play_wanted.connect(self.play_from)
+        inspector.sound_wanted.connect(lambda match: self.hear(match.sound, match))
+
+    @property
+    def sound(self) -> SoundRow | None:
+        """Return the sound that is looked at."""
+        return self._sound
+
+    def look_at(self, sound: SoundRow, match: Match | None, quiet: bool) -> None:
+        """Look at the sound of a row, and play it unless it should stay ``quiet``."""
+        quiet = quiet or not self.auto_play
+        self.hear(sound, match, play=not quiet)
+        if quiet:
+            self._player.stop()
+
+    def wait(self) -> None:
+        """Look into nothing just now: other rows are shown."""
+        self._later.stop()
+
+    def hear(self, sound: SoundRow, match: Match | None, play: bool = True) -> None:
+        """Look at a sound, and play it from the moment that matched."""
+        self._show(sound, match)
+        if play:
+            self.play_from(self._beginning)
+        self._later.start()
+
+    def hear_at(self, sound: SoundRow, start_s: float, end_s: float) -> None:
+        """Play a moment of a sound, wherever it comes from."""
+        self.hear(sound, None, play=False)
+        self._panel.waveform.put(match=(start_s, end_s))
+        self.play_from(start_s)
+
+    def play_from(self, seconds: float) -> None:
+        """Play the sound that is looked at from a place."""
+        self.played.emit()
+        self._player.play(seconds)
+
+    def toggle(self) -> None:
+        """Play from the moment that matched, or stop."""
+        if self._player.playing:
+            self._player.stop()
+        elif self._sound is not None:
+            order = self._player.order
+            self.play_from(order.range_s[0] if order.range_s else self._beginning)
+
+    def step(self, direction: int) -> None:
+        """Go back or on by a twentieth of what is in view."""
+        view = self._panel.waveform.view
+        step = max(_LEAST_SEEK_S, _SEEK_SHARE * (view.end_s - view.start_s))
+        if self._sound is not None:
+            place = self._player.position_s + direction * step
+            self._player.seek(min(max(0.0, place), self._sound.duration_s))
+
+    def mark(self, end: int) -> None:
+        """Let the range begin (0) or end (1) at the place that is heard."""
+        waveform, sound = self._panel.waveform, self._sound
+        if sound is None:
+            return
+        ends = list(waveform.range_s or (0.0, sound.duration_s))
+        ends[end] = self._player.position_s
+        range_s = (ends[0], ends[1]) if ends[0] < ends[1] else None
+        waveform.set_range(range_s)
+        waveform.range_changed.emit(range_s)
+
+    def show_spectrogram(self, on: bool) -> None:
+        """Show a spectrogram, or the waveform again."""
+        self._spectrogram = on
+        if on:
+            self._draw_spectrogram()
+        else:
+            self._panel.show_spectrogram(None)
+
+    def look_again(self) -> None:
+        """Show what is known now, after tags have changed."""
+        if self._sound is not None:
+            self._look_into()
+
+    @property
+    def _beginning(self) -> float:
+        return self._match.start_s if self._match is not None else 0.0
+
+    def _show(self, sound: SoundRow, match: Match | None) -> None:
+        self._match = match
+        if self._sound is not None and self._sound.id == sound.id:
+            self._sound = sound
+            return
+        self._sound = sound
+        moment = (match.start_s, match.end_s) if match is not None else None
+        self._panel.show_sound(sound, moment)
+
+    def _look_into(self) -> None:
+        """Read peaks and details of the sound that stayed chosen."""
+        sound, match = self._sound, self._match
+        if sound is None or self._context.workspace is None:
+            return
+        workspace, jobs = self._context.workspace, self._context.jobs
+        answer = self._answer() if match is not None else None
+        path = Path(sound.path)
+        long = sound.duration_s > 600
+
+        def partial(peaks: Peaks) -> None:
+            self._parts[0] = peaks
+
+        self._parts = [None]
+        jobs.start(
+            "read",
+            lambda control: self._cache.peaks(path, control, partial),
+            lambda peaks: self._put_peaks(sound, peaks),
+            title=tr("Drawing {}").format(path.name) if long else None,
+            newest="peaks",
+        )
+        if long:
+            QTimer.singleShot(300, self, lambda: self._put_part(sound))
+
+        def read(control: Control) -> SoundDetails | None:
+            return find_details(workspace, sound.id, answer, control)
+
+        jobs.start("read", read, lambda found: self._put_details(sound, match, found), newest="why")
+
+    def _put_peaks(self, sound: SoundRow, peaks: Peaks) -> None:
+        if self._sound is not None and self._sound.id == sound.id:
+            self._parts = [None]
+            self._panel.waveform.put(peaks=peaks)
+
+    def _put_part(self, sound: SoundRow) -> None:
+        """Show what is there of the peaks of a long file, while it is read."""
+        if self._sound is None or self._sound.id != sound.id:
+            return
+        if self._parts[0] is not None:
+            self._panel.waveform.put(peaks=self._parts[0])
+        if self._parts != [None] or self._context.jobs.is_running("peaks"):
+            QTimer.singleShot(300, self, lambda: self._put_part(sound))
+
+    def _put_details(
+        self, sound: SoundRow, match: Match | None, details: SoundDetails | None
+    ) -> None:
+        if details is not None and self._sound is not None and self._sound.id == sound.id:
+            if details.sound.path != self._sound.path:  # it was renamed
+                self._sound = details.sound
+                self._panel.show_sound(details.sound, None)
+            self._panel.waveform.put(moments=details.moments)
+            self._inspector.show_details(details, match)
+
+    def _read_detail(self, start_s: float, end_s: float) -> None:
+        sound = self._sound
+        if sound is None:
+            return
+
+        def read(control: Control) -> tuple[View, Frames]:
+            with Clip(Path(sound.path)) as clip:
+                first = max(0, int(start_s * clip.rate_hz) - 1)
+                frames = clip.read(first, int((end_s - start_s) * clip.rate_hz) + 3)
+                last = first + len(frames)
+                return View(first / clip.rate_hz, last / clip.rate_hz), frames
+
+        self._context.jobs.start(
+            "read",
+            read,
+            lambda detail: self._panel.waveform.put(detail=detail),
+            failed=lambda text: None,  # the player says it
+            newest="detail",
+        )
+
+    def _draw_spectrogram(self) -> None:
+        sound = self._sound
+        if sound is None or not self._spectrogram:
+            return
+        view = self._panel.waveform.view
+        path = Path(sound.path)
+        self._context.jobs.start(
+            "read",
+            lambda control: read_spectrogram(
+                path, view.start_s, view.end_s, _SPECTRUM_COLUMNS, _SPECTRUM_BANDS, control
+            ),
+            self._panel.show_spectrogram,
+            failed=lambda text: None,
+            newest="spectrogram",
+        )

@@ -1,0 +1,73 @@
+"""What is known of one sound, and why it matched; it is gathered in a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.gui.kit.jobs import refuse_cancelled
+from app.gui.kit.workspace import Workspace
+from engine.progress import Control
+from engine.store import SoundRow
+from engine.store.listing import details_of
+from engine.store.tags import accepted_tags, rejected_tags
+
+if TYPE_CHECKING:
+    from engine.search import Answer
+    from engine.search.explain import Likeness, Moment
+
+_SIMILAR = 8
+_LIKENESSES, _OFFERED = 60, 6  # looked at, and offered as tags
+_LEAST_SHARE = 0.01
+_TAG_WORDS = 3  # the bank holds whole explanations, too, which are no tags
+
+
+@dataclass(frozen=True)
+class SoundDetails:
+    """What the inspector shows of one sound."""
+
+    sound: SoundRow
+    tags: Sequence[str]
+    fields: Mapping[str, str]
+    moments: tuple[Moment, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
+    similar: Answer | None = field(default=None, compare=False)
+
+
+def find_details(
+    workspace: Workspace, sound_id: int, answer: Answer | None, control: Control
+) -> SoundDetails | None:
+    """Return what is known of a sound, and with a warm model why it matched."""
+    library = workspace.library
+    sound = library.sounds([sound_id]).get(sound_id)
+    if sound is None:
+        return None
+    tags = accepted_tags(library, [sound_id]).get(sound_id, [])
+    fields = json.loads(details_of(library, sound_id) or "{}")
+    if not workspace.is_warm:
+        return SoundDetails(sound, tags, fields)
+    from engine.search import QuerySound
+    from engine.search.explain import explain
+
+    with workspace.searching() as searcher:
+        refuse_cancelled(control)
+        moments = explain(searcher, answer, sound_id) if answer is not None else ()
+        assert workspace.bank is not None  # it comes with the searcher
+        likenesses = workspace.bank.likenesses(searcher.nearest, sound_id, _LIKENESSES)
+        similar = None
+        if len(searcher.nearest.rows_of(np.array([sound_id]))):
+            similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)
+    known = {tag.lower() for tag in (*tags, *rejected_tags(library, sound_id))}
+    offered = [
+        likeness
+        for likeness in likenesses
+        if likeness.text.lower() not in known
+        and len(likeness.text.split()) <= _TAG_WORDS
+        and likeness.share >= _LEAST_SHARE
+    ]
+    return SoundDetails(sound, tags, fields, moments, tuple(offered[:_OFFERED]), similar)

@@ -1,0 +1,1 @@
+"""Searching: the bar, the results, the cue sheet."""

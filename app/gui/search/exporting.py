@@ -1,0 +1,29 @@
+"""The rows that are shown, as a table for other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from PySide6.QtWidgets import QFileDialog, QWidget
+
+from app.gui.kit.context import Context
+from app.gui.kit.text import number, tr
+from engine.progress import Control
+
+
+def export_list(before: QWidget, context: Context, ids: Sequence[int]) -> None:
+    """Ask for a file, and write sounds into it in their order, as a table."""
+    title, kinds = tr("Export this list"), tr("Tables (*.csv *.txt *.tsv *.json)")
+    name, _ = QFileDialog.getSaveFileName(before, title, "sounds.csv", kinds)
+    if not name:
+        return
+    path, library = Path(name), context.opened.library
+    said = tr("{} sounds written to {}").format(number(len(ids)), path.name)
+
+    def write(control: Control) -> None:
+        from engine.search.export import export, format_of
+
+        export(library, ids, path, format_of(path), control)
+
+    context.jobs.start("read", write, lambda _: context.say(said, False), title=tr("Exporting"))

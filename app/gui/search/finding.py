@@ -1,0 +1,137 @@
+"""What is asked for and what is found, and the facts of its rows: functions that run in jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from app.gui.kit.jobs import refuse_cancelled
+from app.gui.kit.workspace import Workspace
+from engine.audio.peaks import make_thumbnail
+from engine.errors import AudioError, LibraryError
+from engine.progress import Control
+from engine.search.grammar import Query, parse
+from engine.store import SoundRow
+from engine.store.interest import note_interest
+from engine.store.listing import Order, ordered_sounds
+from engine.store.tags import accepted_tags
+from engine.store.thumbnails import thumbnails
+from engine.store.vectors import Integers
+
+if TYPE_CHECKING:
+    from engine.search import Answer, QuerySound
+
+LIMIT = 500  # results of one search
+_AT_ONCE = 8  # thumbnails made between two commits
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is searched for: text in the grammar, or sounds with more and less of something."""
+
+    text: str = ""
+    sounds: tuple[QuerySound, ...] = ()
+    minus: str = ""
+    order: Order = "added"
+    descending: bool = True
+
+    @property
+    def is_empty(self) -> bool:
+        """Return whether nothing is asked: then everything is listed."""
+        return not (self.text.strip() or self.sounds)
+
+
+@dataclass(frozen=True)
+class Found:
+    """What was found: the ids of rows, and the answer to a search (None: a mere list)."""
+
+    asked: Asked
+    ids: Integers
+    answer: Answer | None = None
+    words_only: bool = False
+    folders: tuple[str, ...] = ()  # that were searched in
+
+
+@dataclass(frozen=True)
+class RowFacts:
+    """What rows show beside the match: sounds, tags and thumbnails by id."""
+
+    sounds: Mapping[int, SoundRow]
+    tags: Mapping[int, Sequence[str]]
+    thumbnails: Mapping[int, bytes]
+
+
+def find(workspace: Workspace, asked: Asked, control: Control) -> Found:
+    """Return what is asked for: a list, or an answer by words alone until the model is warm.
+
+    :raises InputError: the text makes no sense; AudioError: a sound cannot be heard.
+    """
+    if asked.sounds:
+        with workspace.searching() as searcher:
+            refuse_cancelled(control)
+            answer = searcher.search_sounds(asked.sounds, LIMIT, asked.text, asked.minus)
+        return _found(asked, answer)
+    query = Query("") if asked.is_empty else parse(asked.text)
+    if not query.groups:
+        conditions = query.conditions
+        ids = ordered_sounds(workspace.library, conditions, asked.order, asked.descending)
+        return Found(asked, ids)
+    if not workspace.is_warm:
+        from engine.search import search_names
+
+        found = _found(asked, search_names(workspace.library, query, LIMIT))
+        return replace(found, words_only=True, folders=tuple(query.folders))
+    with workspace.searching() as searcher:
+        refuse_cancelled(control)
+        found = _found(asked, searcher.search_text(query, LIMIT))
+    return replace(found, folders=tuple(query.folders))
+
+
+def facts_of(workspace: Workspace, ids: Collection[int]) -> RowFacts:
+    """Return what rows show."""
+    library = workspace.library
+    return RowFacts(library.sounds(ids), accepted_tags(library, ids), thumbnails(library, ids))
+
+
+def make_thumbnails(
+    workspace: Workspace,
+    sounds: Sequence[SoundRow],
+    keep: Callable[[dict[int, bytes]], None],
+    control: Control,
+) -> dict[int, bytes]:
+    """Return thumbnails, made where there are none; what cannot be read has an empty one.
+
+    :param keep: is given those that were made, a few at a time, so that they are made only once.
+    """
+    made = thumbnails(workspace.library, [sound.id for sound in sounds])
+    undrawn = [sound for sound in sounds if sound.id not in made and not sound.offline]
+    for start in range(0, len(undrawn), _AT_ONCE):
+        part: dict[int, bytes] = {}
+        for sound in undrawn[start : start + _AT_ONCE]:
+            if control.cancel():
+                break
+            try:
+                part[sound.id] = make_thumbnail(Path(sound.path))
+            except AudioError:
+                made[sound.id] = b""
+        keep(part)
+        made |= part
+        if control.cancel():
+            break
+    return made
+
+
+def remember_interest(workspace: Workspace, folders: Sequence[str]) -> None:
+    """Note which folders are searched in; those are listened to first."""
+    with suppress(LibraryError):  # only a hint for the next index run
+        note_interest(workspace.library, folders)
+
+
+def _found(asked: Asked, answer: Answer) -> Found:
+    ids = np.array([match.sound.id for match in answer.matches], np.int64)
+    return Found(asked, ids, answer)

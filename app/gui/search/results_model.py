@@ -1,0 +1,381 @@
+"""Results as Qt shows them: a million rows, of which only the visible ones are fetched."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from PySide6.QtCore import (
+    QAbstractTableModel,
+    QMimeData,
+    QModelIndex,
+    QPersistentModelIndex,
+    Qt,
+    QTimer,
+    Signal,
+)
+
+from app.gui.kit.files import mime_of_sounds
+from app.gui.kit.plain import tip
+from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
+from app.gui.search.finding import Asked, Found, RowFacts
+from engine.metadata.ucs_names import category_of_sound
+from engine.plain_text import one_line
+from engine.search.answer import Match
+from engine.store import SoundRow
+from engine.store.vectors import Integers
+
+Index = QModelIndex | QPersistentModelIndex
+ROW_ROLE = Qt.ItemDataRole.UserRole + 1
+_KEPT_ROWS = 4000
+_NOBODY = QModelIndex()
+
+
+class Column(IntEnum):
+    """The columns, from left to right."""
+
+    WAVE = 0
+    STRENGTH = 1
+    NAME = 2
+    DURATION = 3
+    FORMAT = 4
+    CATEGORY = 5
+    DESCRIPTION = 6
+    FOLDER = 7
+    TAGS = 8
+
+
+ORDERS = {
+    Column.NAME: "name",
+    Column.DURATION: "duration",
+    Column.FORMAT: "format",
+    Column.CATEGORY: "category",
+    Column.DESCRIPTION: "description",
+    Column.FOLDER: "folder",
+}
+
+
+@dataclass(frozen=True)
+class ResultRow:
+    """One row: its sound (None while it is fetched), its match (None in a list), thumbnail."""
+
+    sound: SoundRow | None
+    match: Match | None
+    tags: Sequence[str] = ()
+    thumbnail: bytes | None = None
+
+
+class RowCache:
+    """What is known of rows, the latest used ones only."""
+
+    def __init__(self) -> None:
+        self._sounds: OrderedDict[int, tuple[SoundRow, Sequence[str]]] = OrderedDict()
+        self._thumbnails: OrderedDict[int, bytes] = OrderedDict()
+        self._wanted: set[int] = set()
+        self._asked_for: set[int] = set()
+        self._stale: set[int] = set()  # shown until they were fetched again
+
+    def row(self, sound_id: int, match: Match | None) -> ResultRow:
+        """Return a row; one that is not known is wanted from now on."""
+        thumbnail = self._thumbnails.get(sound_id)
+        known = self._sounds.get(sound_id)
+        if known is None:
+            self._wanted.add(sound_id)
+            return ResultRow(None, match, (), thumbnail)
+        if sound_id in self._stale:
+            self._wanted.add(sound_id)
+        return ResultRow(known[0], match, known[1], thumbnail)
+
+    def keep(self, sound: SoundRow, tags: Sequence[str]) -> None:
+        """Remember a sound."""
+        self._sounds[sound.id] = (sound, tags)
+        self._stale.discard(sound.id)
+        self._sounds.move_to_end(sound.id)
+        while len(self._sounds) > _KEPT_ROWS:
+            self._sounds.popitem(last=False)
+
+    def put(self, facts: RowFacts) -> None:
+        """Remember facts that were asked for."""
+        for sound_id, sound in facts.sounds.items():
+            self.keep(sound, facts.tags.get(sound_id, ()))
+        self._asked_for -= set(facts.sounds)
+        self.put_thumbnails(facts.thumbnails)
+
+    def put_thumbnails(self, made: Mapping[int, bytes]) -> None:
+        """Remember thumbnails."""
+        self._thumbnails.update(made)
+        while len(self._thumbnails) > _KEPT_ROWS:
+            self._thumbnails.popitem(last=False)
+
+    def forget(self, sound_id: int) -> None:
+        """Want a sound again, which has changed."""
+        if self._sounds.pop(sound_id, None) is not None:
+            self._wanted.add(sound_id)
+
+    def forget_all(self) -> None:
+        """Want every sound again when it is looked at; until then it is shown as it was."""
+        self._stale = set(self._sounds)
+
+    @property
+    def wants(self) -> bool:
+        """Return whether sounds are to be fetched."""
+        return bool(self._wanted)
+
+    def sounds(self, sound_ids: Sequence[int]) -> dict[int, SoundRow]:
+        """Return those sounds that are known as they are now."""
+        known = (i for i in sound_ids if i in self._sounds and i not in self._stale)
+        return {i: self._sounds[i][0] for i in known}
+
+    def undrawn(self, sound_ids: Sequence[int]) -> list[SoundRow]:
+        """Return those sounds that are known but have no thumbnail."""
+        known = self.sounds(sound_ids)
+        return [sound for i, sound in known.items() if i not in self._thumbnails]
+
+    def ask(self) -> list[int]:
+        """Return what is wanted and was not asked for yet."""
+        wanted = [i for i in self._wanted if i not in self._asked_for]
+        self._wanted.clear()
+        self._asked_for.update(wanted)
+        return wanted
+
+    def ask_anew(self) -> None:
+        """Forget what was asked for: other rows are shown."""
+        self._wanted.clear()
+        self._asked_for.clear()
+
+
+class ResultsModel(QAbstractTableModel):
+    """The rows of what was found.
+
+    ``rows_wanted`` asks for facts of sounds by id, ``thumbnails_wanted`` for pictures of sounds
+    that stay in view.
+    """
+
+    rows_wanted = Signal(list)
+    thumbnails_wanted = Signal(list)
+
+    def __init__(self, parent: Any = None) -> None:
+        super().__init__(parent)
+        self._found = Found(Asked(), np.zeros(0, np.int64))
+        self._matches: Sequence[Match] = ()
+        self._ids: Integers = self._found.ids
+        self._sorted_by: Column | None = None
+        self._cache = RowCache()
+        self._fetch = QTimer(self, interval=0, singleShot=True)
+        self._fetch.timeout.connect(self._ask)
+
+    # What is shown
+
+    def show(self, found: Found) -> None:
+        """Show other rows, in the order in which they were found."""
+        self.beginResetModel()
+        self._found = found
+        self._matches = found.answer.matches if found.answer is not None else ()
+        self._ids, self._sorted_by = found.ids, None
+        for match in self._matches:
+            self._cache.keep(match.sound, match.tags)
+        self._cache.ask_anew()
+        self.endResetModel()
+
+    @property
+    def found(self) -> Found:
+        """Return what is shown."""
+        return self._found
+
+    @property
+    def divider(self) -> int | None:
+        """Return the first weak row, None where there is none or rows stand in another order."""
+        answer = self._found.answer
+        if answer is None or self._sorted_by not in (None, Column.STRENGTH):
+            return None
+        return answer.strong if answer.strong < len(answer.matches) else None
+
+    def row_at(self, row: int) -> ResultRow:
+        """Return a row; its sound is None until it was fetched."""
+        match = self._matches[row] if self._matches else None
+        found = self._cache.row(int(self._ids[row]), match)
+        if self._cache.wants:
+            self._fetch.start()
+        return found
+
+    def known(self, ids: Sequence[int]) -> dict[int, SoundRow]:
+        """Return those sounds that are known as they are now; others were never in view."""
+        return self._cache.sounds(ids)
+
+    def id_at(self, row: int) -> int:
+        """Return the id of a row's sound."""
+        return int(self._ids[row])
+
+    @property
+    def ids(self) -> Integers:
+        """Return the ids of all rows, in their order."""
+        return self._ids
+
+    def row_of(self, sound_id: int) -> int | None:
+        """Return the row of a sound, or None."""
+        places = np.flatnonzero(self._ids == sound_id)
+        return int(places[0]) if len(places) else None
+
+    def put_rows(self, facts: RowFacts) -> None:
+        """Take facts that were asked for."""
+        self._cache.put(facts)
+        _repaint(self)
+
+    def put_thumbnails(self, made: Mapping[int, bytes]) -> None:
+        """Take thumbnails that were asked for."""
+        self._cache.put_thumbnails(made)
+        _repaint(self)
+
+    def forget(self, sound_ids: Sequence[int] | None = None) -> None:
+        """Fetch rows again, which have changed; all as they come into view if None is named."""
+        if sound_ids is None:
+            self._cache.forget_all()
+            _repaint(self)
+            return
+        for sound_id in sound_ids:
+            self._cache.forget(sound_id)
+        self._fetch.start()
+
+    def want_thumbnails(self, first: int, last: int) -> None:
+        """Ask for pictures of the rows in view that have none yet."""
+        missing = self._cache.undrawn([int(i) for i in self._ids[first : last + 1]])
+        if missing:
+            self.thumbnails_wanted.emit(missing)
+
+    # What Qt asks for
+
+    def rowCount(self, parent: Index = _NOBODY) -> int:
+        """Return how many rows there are."""
+        return 0 if parent.isValid() else len(self._ids)
+
+    def columnCount(self, parent: Index = _NOBODY) -> int:
+        """Return how many columns there are."""
+        return 0 if parent.isValid() else len(Column)
+
+    def headerData(
+        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
+    ) -> Any:
+        """Return a column's title."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _titles()[section]
+        return None
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Return a cell."""
+        if not index.isValid() or index.row() >= len(self._ids):
+            return None
+        if role == ROW_ROLE:
+            return self.row_at(index.row())
+        texts = (
+            Qt.ItemDataRole.DisplayRole,
+            Qt.ItemDataRole.ToolTipRole,
+            Qt.ItemDataRole.AccessibleTextRole,
+        )
+        if role not in texts:
+            return None
+        row = self.row_at(index.row())
+        if role == Qt.ItemDataRole.ToolTipRole:
+            if index.column() == Column.STRENGTH and row.match is not None:
+                return tip(what_speaks_for(row.match)) or None
+            return tip(row.sound.path) if row.sound else None
+        return one_line(cell_text(row, Column(index.column())))
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        """Return that a row can be chosen and dragged."""
+        flag = Qt.ItemFlag
+        return flag.ItemIsEnabled | flag.ItemIsSelectable | flag.ItemIsDragEnabled
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort the results of a search; a mere list is sorted by the library."""
+        answer = self._found.answer
+        if answer is None:
+            return
+        by = Column(column)
+        down = order == Qt.SortOrder.DescendingOrder
+        matches = list(answer.matches)
+        if by not in (Column.STRENGTH, Column.WAVE) or not down:
+            matches.sort(key=lambda match: _sort_key(match, by), reverse=down)
+        self.layoutAboutToBeChanged.emit()
+        before = {int(sound_id): row for row, sound_id in enumerate(self._ids)}
+        self._sorted_by = None if by in (Column.STRENGTH, Column.WAVE) and down else by
+        self._matches = matches
+        self._ids = np.array([match.sound.id for match in matches], np.int64)
+        after = {before[int(sound_id)]: row for row, sound_id in enumerate(self._ids)}
+        old = self.persistentIndexList()
+        new = [self.index(after[index.row()], index.column()) for index in old]
+        self.changePersistentIndexList(old, new)
+        self.layoutChanged.emit()
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        """Return the files of rows that are known, and for our own window their ids."""
+        ids = [self.id_at(row) for row in sorted({index.row() for index in indexes})]
+        return mime_of_sounds(list(self.known(ids).values()))
+
+    def _ask(self) -> None:
+        wanted = self._cache.ask()
+        if wanted:
+            self.rows_wanted.emit(wanted)
+
+
+def _repaint(model: ResultsModel) -> None:
+    """Let the rows in view be painted anew; those out of view cost nothing."""
+    if model.rowCount():
+        last = model.index(model.rowCount() - 1, len(Column) - 1)
+        model.dataChanged.emit(model.index(0, 0), last)
+
+
+def cell_text(row: ResultRow, column: Column) -> str:
+    """Return what a cell says."""
+    sound = row.sound
+    if column is Column.STRENGTH:
+        return f"{row.match.strength:.2f}" if row.match is not None else ""
+    if sound is None:
+        return "…" if column is Column.NAME else ""
+    if column is Column.NAME:
+        return os.path.basename(sound.path)  # noqa: PTH119 - for every cell that is painted
+    if column is Column.DURATION:
+        return duration(sound.duration_s)
+    if column is Column.FORMAT:
+        return technical(sound)
+    if column is Column.CATEGORY:
+        category = category_of_sound(row.tags, sound.category)
+        return category.id if category else ""
+    if column is Column.DESCRIPTION:
+        return sound.description or ""
+    if column is Column.FOLDER:
+        return short_folder(sound.path)
+    if column is Column.TAGS:
+        return ", ".join(row.tags)
+    return ""
+
+
+def _titles() -> list[str]:
+    return [
+        "",
+        tr("Match"),
+        tr("Name"),
+        tr("Length"),
+        tr("Format"),
+        tr("Category"),
+        tr("Description"),
+        tr("Folder"),
+        tr("Tags"),
+    ]
+
+
+def _sort_key(match: Match, column: Column) -> Any:
+    sound = match.sound
+    keys: dict[Column, Any] = {
+        Column.WAVE: match.score,
+        Column.STRENGTH: match.strength,
+        Column.DURATION: sound.duration_s,
+        Column.FORMAT: (sound.rate_hz, sound.bits or 0, sound.channels),
+    }
+    if column in keys:
+        return keys[column]
+    return cell_text(ResultRow(sound, match, match.tags), column).lower()

@@ -1,0 +1,319 @@
+"""The table of results: rows painted by hand, so that a hundred thousand scroll smoothly."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import (
+    QByteArray,
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    QTimer,
+    Signal,
+)
+from PySide6.QtGui import (
+    QColor,
+    QContextMenuEvent,
+    QFontMetrics,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QResizeEvent,
+)
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QMenu,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+)
+
+from app.gui.kit.painting import elided, paint_strength, paint_thumbnail
+from app.gui.kit.style.palette import Colours
+from app.gui.search.results_model import ROW_ROLE, Column, ResultRow, ResultsModel, cell_text
+
+ROW_HEIGHT = 30
+BAND_HEIGHT = 24  # of the divider
+_SETTLED_MS = 150
+_WIDTHS = {
+    Column.WAVE: 112,
+    Column.STRENGTH: 62,
+    Column.NAME: 240,
+    Column.DURATION: 62,
+    Column.FORMAT: 112,
+    Column.CATEGORY: 96,
+    Column.DESCRIPTION: 200,
+    Column.FOLDER: 220,
+    Column.TAGS: 120,
+}
+
+
+class ResultsView(QTableView):
+    """Results; ``chosen`` tells the row that is looked at, ``started`` one to be played."""
+
+    chosen = Signal(int)
+    started = Signal(int)
+    sorted_by = Signal(int, Qt.SortOrder)
+    menu_wanted = Signal(QPoint)
+    left_upwards = Signal()
+    drag_wanted = Signal()
+
+    def __init__(self, model: ResultsModel, colours: Colours) -> None:
+        super().__init__()
+        self.results = model
+        self.colours = colours
+        self._divider: int | None = None
+        self._repeating = False
+        self.setModel(model)
+        self.setItemDelegate(_Delegate(self))
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setDragEnabled(True)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragOnly)
+        self.setShowGrid(False)
+        self.setWordWrap(False)
+        self.setTabKeyNavigation(False)
+        self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.setAccessibleName(self.tr("Results"))
+        vertical = self.verticalHeader()
+        vertical.setVisible(False)
+        vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        vertical.setMinimumSectionSize(ROW_HEIGHT)
+        vertical.setDefaultSectionSize(ROW_HEIGHT)
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        header.customContextMenuRequested.connect(lambda place: _show_columns(self, place))
+        for column, width in _WIDTHS.items():
+            self.setColumnWidth(column, width)
+        header.setSectionHidden(Column.TAGS, True)
+        header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        header.setSectionsClickable(True)
+        header.setSortIndicatorShown(True)
+        header.setSortIndicatorClearable(True)
+        header.sortIndicatorChanged.connect(self.sorted_by)
+        self._settled = QTimer(self, interval=_SETTLED_MS, singleShot=True)
+        self._settled.timeout.connect(self._want_thumbnails)
+        self.verticalScrollBar().valueChanged.connect(self._settled.start)
+        model.modelReset.connect(self._on_reset)
+        model.layoutChanged.connect(self._place_divider)
+        model.dataChanged.connect(lambda *_: self._settled.start())
+        self.doubleClicked.connect(lambda index: self.started.emit(index.row()))
+
+    @property
+    def repeating(self) -> bool:
+        """Return whether a key is held down, while which nothing is played."""
+        return self._repeating
+
+    @property
+    def multiple(self) -> bool:
+        """Return whether several rows are chosen, which are not all played."""
+        ranges = self.selectionModel().selection().toList()
+        return sum(part.bottom() - part.top() + 1 for part in ranges) > 1
+
+    def chosen_rows(self) -> list[int]:
+        """Return the chosen rows, from top to bottom; a million of them are a few ranges."""
+        ranges = self.selectionModel().selection().toList()
+        return sorted({row for part in ranges for row in range(part.top(), part.bottom() + 1)})
+
+    def chosen_ids(self) -> list[int]:
+        """Return the ids of the chosen rows, from top to bottom."""
+        return [self.results.id_at(row) for row in self.chosen_rows()]
+
+    def choose(self, row: int) -> None:
+        """Look at a row."""
+        if 0 <= row < self.results.rowCount():
+            index = self.results.index(row, Column.NAME)
+            flag = QItemSelectionModel.SelectionFlag
+            self.selectionModel().setCurrentIndex(index, flag.ClearAndSelect | flag.Rows)
+            self.scrollTo(index)
+
+    def set_colours(self, colours: Colours) -> None:
+        """Paint in other colours."""
+        self.colours = colours
+        self.viewport().update()
+
+    def column_state(self) -> QByteArray:
+        """Return widths, order and visibility of the columns."""
+        return self.horizontalHeader().saveState()
+
+    def restore_columns(self, state: QByteArray) -> None:
+        """Set the columns as they were."""
+        header = self.horizontalHeader()
+        header.blockSignals(True)
+        header.restoreState(state)
+        header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        header.blockSignals(False)
+
+    # Qt's events
+
+    def currentChanged(
+        self,
+        current: QModelIndex | QPersistentModelIndex,
+        previous: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Tell which row is looked at."""
+        super().currentChanged(current, previous)
+        if current.isValid():
+            self.chosen.emit(current.row())
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Leave upwards from the first row; note keys that are held down."""
+        if event.key() == Qt.Key.Key_Up and self.currentIndex().row() <= 0:
+            self.left_upwards.emit()
+            return
+        self._repeating = event.isAutoRepeat()
+        super().keyPressEvent(event)
+
+    def keyReleaseEvent(self, event: QKeyEvent) -> None:
+        """Play where a key that was held down stops."""
+        super().keyReleaseEvent(event)
+        if self._repeating and not event.isAutoRepeat():
+            self._repeating = False
+            if self.currentIndex().isValid():
+                self.chosen.emit(self.currentIndex().row())
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Drag chosen rows; moving over others does not choose them."""
+        if event.buttons() == Qt.MouseButton.LeftButton and self.currentIndex().isValid():
+            self.setState(QAbstractItemView.State.DraggingState)
+        super().mouseMoveEvent(event)
+
+    def startDrag(self, actions: Qt.DropAction) -> None:
+        """Tell that the chosen rows leave, which may have to be read first."""
+        self.drag_wanted.emit()
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu of rows."""
+        if self.indexAt(event.pos()).isValid() or self.currentIndex().isValid():
+            self.menu_wanted.emit(event.globalPos())
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Ask for thumbnails of rows that came into view."""
+        super().resizeEvent(event)
+        self._settled.start()
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint rows, and the band above the weak ones."""
+        super().paintEvent(event)
+        row = self._divider
+        if row is None:
+            return
+        top = self.rowViewportPosition(row)
+        if -BAND_HEIGHT < top < self.viewport().height():
+            painter = QPainter(self.viewport())
+            _paint_band(self, painter, QRect(0, top, self.viewport().width(), BAND_HEIGHT), row)
+            painter.end()
+
+    def _on_reset(self) -> None:
+        header = self.horizontalHeader()
+        header.blockSignals(True)
+        if self.results.found.answer is not None:
+            header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
+        header.blockSignals(False)
+        self._place_divider()
+        self.scrollToTop()
+        self._settled.start()
+
+    def _place_divider(self) -> None:
+        if self._divider is not None and self._divider < self.results.rowCount():
+            self.setRowHeight(self._divider, ROW_HEIGHT)
+        self._divider = self.results.divider
+        if self._divider is not None:
+            self.setRowHeight(self._divider, ROW_HEIGHT + BAND_HEIGHT)
+        self.viewport().update()
+
+    def divided_at(self) -> int | None:
+        """Return the row that the divider stands above."""
+        return self._divider
+
+    def _want_thumbnails(self) -> None:
+        first = self.rowAt(0)
+        if first >= 0:
+            last = self.rowAt(self.viewport().height() - 1)
+            self.results.want_thumbnails(first, last if last >= 0 else self.results.rowCount() - 1)
+
+
+def _paint_band(view: ResultsView, painter: QPainter, band: QRect, row: int) -> None:
+    """Paint the band above the first weak row."""
+    says = (
+        view.tr("weaker matches")
+        if row
+        else view.tr("nothing here sounds quite like that; the nearest are")
+    )
+    metrics = QFontMetrics(view.font())
+    width = metrics.horizontalAdvance(says)
+    middle = band.center().y()
+    painter.setPen(QColor(view.colours.line))
+    painter.drawLine(band.left() + 10, middle, band.left() + 34, middle)
+    painter.drawLine(band.left() + 50 + width, middle, band.right() - 10, middle)
+    painter.setPen(QColor(view.colours.warning if not row else view.colours.dim))
+    painter.drawText(band.adjusted(42, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, says)
+
+
+def _show_columns(view: ResultsView, place: QPoint) -> None:
+    """Offer which columns are shown."""
+    header = view.horizontalHeader()
+    menu = QMenu(view)
+    for column in Column:
+        title = view.results.headerData(column, Qt.Orientation.Horizontal)
+        action = menu.addAction(title or view.tr("Waveform"))
+        action.setCheckable(True)
+        action.setChecked(not header.isSectionHidden(column))
+        action.setEnabled(column != Column.NAME)
+        action.toggled.connect(
+            lambda shown, section=column: header.setSectionHidden(section, not shown)
+        )
+    menu.popup(header.mapToGlobal(place))
+
+
+class _Delegate(QStyledItemDelegate):
+    """Paints cells without the style sheet, which would cost more than the whole frame."""
+
+    def __init__(self, view: ResultsView) -> None:
+        super().__init__(view)
+        self._view = view
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        view, rect, column = self._view, option.rect, index.column()
+        if index.row() == view.divided_at():
+            rect = rect.adjusted(0, BAND_HEIGHT, 0, 0)
+        colours = view.colours
+        row: ResultRow = index.data(ROW_ROLE)
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected:
+            painter.fillRect(rect, QColor(colours.selected))
+        if column == Column.WAVE:
+            paint_thumbnail(painter, rect.adjusted(8, 3, -6, -3), row.thumbnail, colours)
+        elif column == Column.STRENGTH:
+            if row.match is not None:
+                paint_strength(painter, rect.adjusted(6, 0, -8, 0), row.match, colours)
+        else:
+            self._paint_text(painter, rect, row, Column(column))
+
+    def _paint_text(self, painter: QPainter, rect: QRect, row: ResultRow, column: Column) -> None:
+        colours = self._view.colours
+        text = cell_text(row, column)
+        if not text:
+            return
+        quiet = column is not Column.NAME or row.sound is None or row.sound.offline
+        painter.setPen(QColor(colours.dim if quiet else colours.text))
+        align = Qt.AlignmentFlag.AlignVCenter | (
+            Qt.AlignmentFlag.AlignRight if column is Column.DURATION else Qt.AlignmentFlag.AlignLeft
+        )
+        inner = rect.adjusted(6, 0, -6, 0)
+        left = column is Column.FOLDER
+        painter.drawText(inner, align, elided(self._view, text, inner.width(), left))

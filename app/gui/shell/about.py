@@ -1,0 +1,52 @@
+"""About Soundsift."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
+
+from app.gui.kit.context import Context
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.style.icons import pixmap
+from engine.log import log_file
+
+
+class About(QDialog):
+    """What this is, its version, and where its things are."""
+
+    def __init__(self, parent: QWidget, context: Context) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(self.tr("About Soundsift"))
+        column = QVBoxLayout(self)
+        column.setContentsMargins(28, 20, 28, 20)
+        picture = PlainLabel()
+        drawn = pixmap("soundsift", "#000000", 128)
+        drawn.setDevicePixelRatio(2.0)
+        picture.setPixmap(drawn)
+        picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(picture)
+        title = PlainLabel(self.tr("Soundsift {}").format(version("soundsift")))
+        title.setProperty("role", "title")
+        title.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column.addWidget(title)
+        where = (
+            (self.tr("Library"), context.library_path),
+            (
+                self.tr("Model"),
+                workspace.model_folder if (workspace := context.workspace) else "–",
+            ),
+            (self.tr("Log"), log_file()),
+        )
+        lines = [
+            self.tr("Finds sounds by what they sound like. Everything stays on this computer."),
+            self.tr("Free software under the Apache License, version 2.0."),
+            "",
+            *(f"{name}: {path}" for name, path in where),
+        ]
+        text = PlainLabel("\n".join(lines))
+        text.setTextFormat(Qt.TextFormat.PlainText)
+        text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        text.setWordWrap(True)
+        column.addWidget(text)

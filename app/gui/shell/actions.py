@@ -1,0 +1,143 @@
+"""Every action of the window, with its keys: the menus, the tips and the cheat sheet read this."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtWidgets import QMenuBar, QWidget
+
+from app.gui.kit.text import tr
+
+Scope = Literal["window", "lists", "results"]
+
+
+def QT_TR_NOOP(text: str) -> str:
+    """Mark a text for lupdate, which knows this name; it is translated when it is shown."""
+    return text
+
+
+@dataclass(frozen=True)
+class ActionSpec:
+    """An action: where its keys work, and in which menu it stands.
+
+    Keys of ``lists`` work while results, sources or the waveform have the focus, so that letters
+    can still be typed; those of ``results`` in the results and the waveform only.
+    """
+
+    name: str
+    menu: str
+    title: str
+    keys: tuple[str, ...] = ()
+    scope: Scope = "window"
+    checkable: bool = False
+
+
+_FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
+    QT_TR_NOOP("&File"),
+    QT_TR_NOOP("&Search"),
+    QT_TR_NOOP("&Play"),
+    QT_TR_NOOP("&View"),
+    QT_TR_NOOP("&Tools"),
+    QT_TR_NOOP("&Help"),
+)
+ACTIONS = (
+    ActionSpec("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
+    ActionSpec("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
+    ActionSpec("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
+    ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file, or the range"), ("Ctrl+C",), "results"),
+    ActionSpec("copy_path", _FILE, QT_TR_NOOP("Copy the path"), ("Ctrl+Shift+C",), "results"),
+    ActionSpec("reveal", _FILE, QT_TR_NOOP("Show in its folder"), ("Return", "Enter"), "results"),
+    ActionSpec("export", _FILE, QT_TR_NOOP("Export this list …"), ("Ctrl+E",)),
+    ActionSpec("preferences", _FILE, QT_TR_NOOP("Preferences …"), ("Ctrl+,",)),
+    ActionSpec("quit", _FILE, QT_TR_NOOP("Quit"), ("Ctrl+Q",)),
+    ActionSpec("search", _SEARCH, QT_TR_NOOP("Search"), ("Ctrl+F",)),
+    ActionSpec("history", _SEARCH, QT_TR_NOOP("Earlier searches"), ("Ctrl+H",)),
+    ActionSpec("record", _SEARCH, QT_TR_NOOP("Search by a recording"), ("Ctrl+R",)),
+    ActionSpec("similar", _SEARCH, QT_TR_NOOP("Search for sounds like this"), ("S",), "results"),
+    ActionSpec("more", _SEARCH, QT_TR_NOOP("Add it to the search"), ("Shift+S",), "results"),
+    ActionSpec("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
+    ActionSpec("tag", _SEARCH, QT_TR_NOOP("Tag the chosen sounds …"), ("T",), "results"),
+    ActionSpec("undo", _SEARCH, QT_TR_NOOP("Take the last tag back"), ("Ctrl+Z",), "lists"),
+    ActionSpec("escape", _SEARCH, QT_TR_NOOP("Stop, then clear the search"), ("Esc",)),
+    ActionSpec("play", _PLAY, QT_TR_NOOP("Play or stop"), ("Space",), "lists"),
+    ActionSpec("auto_play", _PLAY, QT_TR_NOOP("Play what is chosen"), ("A",), "lists", True),
+    ActionSpec("back", _PLAY, QT_TR_NOOP("Back"), ("Left",), "lists"),
+    ActionSpec("on", _PLAY, QT_TR_NOOP("On"), ("Right",), "lists"),
+    ActionSpec("loop", _PLAY, QT_TR_NOOP("Loop"), ("L",), "lists", True),
+    ActionSpec("range_from", _PLAY, QT_TR_NOOP("The range begins here"), ("I",), "lists"),
+    ActionSpec("range_to", _PLAY, QT_TR_NOOP("The range ends here"), ("O",), "lists"),
+    ActionSpec("slower", _PLAY, QT_TR_NOOP("Slower, lower"), ("[",), "lists"),
+    ActionSpec("faster", _PLAY, QT_TR_NOOP("Faster, higher"), ("]",), "lists"),
+    ActionSpec("normal", _PLAY, QT_TR_NOOP("Normal speed"), ("0",), "lists"),
+    ActionSpec("reverse", _PLAY, QT_TR_NOOP("Backwards"), ("R",), "lists", True),
+    ActionSpec("zoom_in", _VIEW, QT_TR_NOOP("Zoom in"), ("+", "="), "lists"),
+    ActionSpec("zoom_out", _VIEW, QT_TR_NOOP("Zoom out"), ("-",), "lists"),
+    ActionSpec("spectrogram", _VIEW, QT_TR_NOOP("Spectrogram"), ("G",), "lists", True),
+    ActionSpec("sources", _VIEW, QT_TR_NOOP("Sources"), ("Ctrl+1",), "window", True),
+    ActionSpec("inspector", _VIEW, QT_TR_NOOP("Inspector"), ("Ctrl+2",), "window", True),
+    ActionSpec("review", _TOOLS, QT_TR_NOOP("Suggest tags …"), ("Ctrl+T",)),
+    ActionSpec("audit", _TOOLS, QT_TR_NOOP("Names that seem wrong …")),
+    ActionSpec("cues", _TOOLS, QT_TR_NOOP("Cue sheet …"), ("Ctrl+U",)),
+    ActionSpec("duplicates", _TOOLS, QT_TR_NOOP("Duplicates …")),
+    ActionSpec("train", _TOOLS, QT_TR_NOOP("Train on my library …")),
+    ActionSpec("models", _TOOLS, QT_TR_NOOP("Models …")),
+    ActionSpec("repair", _TOOLS, QT_TR_NOOP("Repair the library …")),
+    ActionSpec("shortcuts", _HELP, QT_TR_NOOP("Keys"), ("F1", "?")),
+    ActionSpec("diagnostics", _HELP, QT_TR_NOOP("Copy diagnostics …")),
+    ActionSpec("about", _HELP, QT_TR_NOOP("About Soundsift")),
+)
+
+
+def make_actions(parent: QWidget, do: Mapping[str, Callable[[], object]]) -> dict[str, QAction]:
+    """Return all actions by name; ``do`` says what each does."""
+    found = {}
+    for spec in ACTIONS:
+        action = QAction(tr(spec.title), parent)
+        action.setObjectName(spec.name)
+        action.setCheckable(spec.checkable)
+        action.setShortcuts([QKeySequence(key) for key in spec.keys])
+        in_window = spec.scope == "window"
+        context = Qt.ShortcutContext
+        action.setShortcutContext(context.WindowShortcut if in_window else context.WidgetShortcut)
+        plain = tr(spec.title).replace(" …", "")
+        keys = ", ".join(key_name(key) for key in spec.keys[:1])
+        action.setToolTip(f"{plain} ({keys})" if keys else plain)
+        action.triggered.connect(lambda _=False, name=spec.name: do[name]())
+        if spec.name == "quit":
+            action.setMenuRole(QAction.MenuRole.QuitRole)
+        if spec.name == "preferences":
+            action.setMenuRole(QAction.MenuRole.PreferencesRole)
+        if spec.name == "about":
+            action.setMenuRole(QAction.MenuRole.AboutRole)
+        found[spec.name] = action
+    return found
+
+
+def place_actions(
+    actions: Mapping[str, QAction],
+    window: QWidget,
+    lists: Sequence[QWidget],
+    results: Sequence[QWidget],
+) -> None:
+    """Let keys work where they should."""
+    for spec in ACTIONS:
+        for widget in {"window": [window], "lists": lists, "results": results}[spec.scope]:
+            widget.addAction(actions[spec.name])
+
+
+def fill_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
+    """Put every action into its menu."""
+    menus = {}
+    for spec in ACTIONS:
+        if spec.menu not in menus:
+            menus[spec.menu] = bar.addMenu(tr(spec.menu))
+        menus[spec.menu].addAction(actions[spec.name])
+
+
+def key_name(key: str) -> str:
+    """Return a key as it stands on this system's keyboards."""
+    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)

@@ -1,0 +1,58 @@
+"""The library of a window: opened in a job, and whether it is there."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QObject
+
+from app.gui.kit.workspace import Workspace
+from app.gui.shell.rooms import Rooms
+from engine.store.copies import damage_of, damaged
+
+
+class Opening(QObject):
+    """Opens the library, and says why it cannot be opened."""
+
+    def __init__(self, rooms: Rooms, parent: QObject) -> None:
+        super().__init__(parent)
+        self._rooms = rooms
+        self._trouble = ""  # why there is no library
+
+    def begin(self) -> None:
+        """Open it, and look in the background whether it is damaged."""
+        path = self._rooms.context.library_path
+        self._rooms.jobs.start(
+            "write", lambda control: Workspace(path), self._opened, failed=self._failed
+        )
+
+    def has_library(self) -> bool:
+        """Return whether the library is open; if it is not, say why."""
+        if self._rooms.context.workspace is None:
+            said = self._trouble or self.tr("The library is still being opened")
+            self._rooms.status.say(said, True, bool(self._trouble))
+        return self._rooms.context.workspace is not None
+
+    def _opened(self, workspace: Workspace) -> None:
+        rooms, path = self._rooms, self._rooms.context.library_path
+        rooms.context.workspace = workspace
+        rooms.keeping.count()
+        rooms.searching.ask()
+        rooms.indexing.watch(rooms.context.settings.now.watch)
+        rooms.parts.tidy()
+        rooms.indexing.go_on()
+        rooms.jobs.start("read", lambda control: damage_of(path, control), self._checked)
+
+    def _checked(self, trouble: str) -> None:
+        if trouble:
+            self._failed(damaged(self._rooms.context.library_path))
+
+    def _failed(self, text: str) -> None:
+        path = self._rooms.context.library_path
+        if text == damaged(path):
+            text = self.tr(
+                "{} is not a Soundsift library, or it is damaged: "
+                "Tools, Repair the library saves what can be saved"
+            ).format(path)
+        self._rooms.status.say(text, True, True)
+        if self._rooms.context.workspace is None:
+            self._trouble = text
+            self._rooms.empty.say(self.tr("The library could not be opened"), text)

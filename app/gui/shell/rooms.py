@@ -1,0 +1,130 @@
+"""The rooms of one window: panels and controllers, made and connected with one another."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PySide6.QtWidgets import QStackedWidget, QWidget
+
+from app.gui.kit.asking import Asking
+from app.gui.kit.context import Context
+from app.gui.kit.jobs import Jobs
+from app.gui.kit.settings import SettingsFile
+from app.gui.kit.style.palette import Colours
+from app.gui.library.indexing import Indexing
+from app.gui.library.keeping import Keeping
+from app.gui.library.questions import LibraryQuestions
+from app.gui.library.sources_panel import SourcesPanel
+from app.gui.models.changing import ChangingModel
+from app.gui.player.audition import Audition
+from app.gui.player.inspector import Inspector
+from app.gui.player.listening import Listener
+from app.gui.player.parts import Parts
+from app.gui.player.player_panel import PlayerPanel
+from app.gui.player.ranges import Ranges
+from app.gui.player.recording import Recording
+from app.gui.player.sound.devices import Outputs
+from app.gui.player.sound.player import Player
+from app.gui.search.choosing import Choosing
+from app.gui.search.empty_state import EmptyState, Welcome
+from app.gui.search.results_model import ResultsModel
+from app.gui.search.results_view import ResultsView
+from app.gui.search.search_bar import SearchBar
+from app.gui.search.searching import Searching
+from app.gui.search.taking import Taking
+from app.gui.shell.status_bar import StatusBar
+from app.gui.tagging.tagging import Tagging
+
+
+class Rooms:
+    """What a window consists of; no room knows another, or the window."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        library_path: Path,
+        settings: SettingsFile,
+        colours: Colours,
+        outputs: Outputs | None,
+    ) -> None:
+        self.jobs = Jobs(window)
+        self.status = StatusBar(self.jobs, colours)
+        self.context = Context(library_path, self.jobs, settings, colours, self.status.say)
+        self.asking = Asking(window)
+        self.player = Player(outputs, window)
+        self.bar = SearchBar(colours)
+        self.sources = SourcesPanel(colours)
+        self.results = ResultsView(ResultsModel(window), colours)
+        self.panel = PlayerPanel(self.player, colours)
+        self.inspector = Inspector(colours)
+        self.empty, self.welcome = EmptyState(), Welcome()
+        self.stack = QStackedWidget()
+        for page in (self.results, self.empty, self.welcome):
+            self.stack.addWidget(page)
+        self.stack.setCurrentWidget(self.empty)
+        self._make_controllers(window)
+        self._connect_search()
+        self._connect_player()
+        self._connect_library()
+        self._connect_tags()
+
+    def _make_controllers(self, window: QWidget) -> None:
+        self.keeping = Keeping(self.context, window)
+        self.indexing = Indexing(self.context, self.keeping)
+        self.questions = LibraryQuestions(
+            window, self.context, self.asking, self.keeping, self.indexing
+        )
+        self.tagging = Tagging(self.context, window)
+        self.changing_model = ChangingModel(self.context, self.indexing.run_alone, window)
+        self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
+        self.choosing = Choosing(self.results)
+        self.taking = Taking(self.context, self.results)
+        self.audition = Audition(
+            self.context,
+            self.player,
+            self.panel,
+            self.inspector,
+            lambda: self.results.results.found.answer,
+        )
+        self.parts = Parts(self.context)
+        self.ranges = Ranges(self.context, self.audition, self.panel.waveform, self.parts)
+        self.listening = Listener(self.audition, self.player)
+        self.recording = Recording(self.context, self.player)
+
+    def _connect_search(self) -> None:
+        self.choosing.looked_at.connect(self.audition.look_at)
+        self.choosing.started.connect(self.audition.hear)
+        self.results.results.modelReset.connect(self.audition.wait)
+        self.bar.record_wanted.connect(self.recording.toggle)
+
+    def _connect_player(self) -> None:
+        self.player.told.connect(lambda text: self.status.say(text, True, True))
+        self.audition.played.connect(self.bar.remember)
+        self.recording.changed.connect(self.bar.record.setChecked)
+        self.recording.recorded.connect(self.bar.add_sound)
+
+    def _connect_library(self) -> None:
+        self.jobs.told.connect(lambda text: self.status.say(text, True))
+        sources, questions = self.sources, self.questions
+        sources.filter_wanted.connect(self.bar.add_filter)
+        sources.everything_wanted.connect(self.bar.clear)
+        sources.rescan_wanted.connect(self.indexing.index)
+        sources.collected.connect(self.keeping.collect)
+        sources.relink_wanted.connect(questions.relink)
+        sources.remove_wanted.connect(questions.forget)
+        sources.collection_wanted.connect(questions.new_collection)
+        sources.rename_wanted.connect(questions.rename_collection)
+        sources.drop_wanted.connect(questions.drop_collection)
+        self.welcome.demo_wanted.connect(self.indexing.make_demo)
+        self.changing_model.changed.connect(self.keeping.refresh)
+        self.changing_model.must_listen.connect(lambda: self.indexing.index([]))
+
+    def _connect_tags(self) -> None:
+        tags, inspector = self.tagging, self.inspector
+        inspector.tag_added.connect(lambda i, tag: tags.accept([(i, tag)]))
+        inspector.tag_removed.connect(lambda i, tag: tags.reject([(i, tag)]))
+        inspector.tag_rejected.connect(lambda i, tag: tags.reject([(i, tag)]))
+        tags.tags_changed.connect(self.results.results.forget)
+        tags.tags_changed.connect(lambda _: self.audition.look_again())
+        tags.tags_changed.connect(lambda _: self.keeping.count())
+        tags.files_changed.connect(lambda: self.keeping.refresh(by_user=True))

@@ -1,0 +1,144 @@
+"""The status bar: what just happened, what goes on, the model, the counts."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QTimer, Signal
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QMenu,
+    QProgressBar,
+    QSizePolicy,
+    QToolButton,
+)
+
+from app.gui.kit.buttons import IconButton
+from app.gui.kit.jobs import Job, Jobs
+from app.gui.kit.plain import PlainLabel, menu_text, tip
+from app.gui.kit.style.palette import Colours
+from app.gui.kit.text import number, time_left
+from app.gui.library.overview import Overview
+from engine.plain_text import one_line
+
+_SHOWN_MS = 12_000
+_ALSO_WIDTH = 360  # pixels of the line before the message
+
+
+class StatusBar(QFrame):
+    """A line of text, the jobs, and what the library holds."""
+
+    models_wanted = Signal()
+    skipped_wanted = Signal()
+
+    def __init__(self, jobs: Jobs, colours: Colours) -> None:
+        super().__init__()
+        self._jobs = jobs
+        self.setObjectName("panel")
+        self.setFixedHeight(28)
+        self.message = PlainLabel()
+        self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.message.setAccessibleName(self.tr("Status"))
+        self.also = PlainLabel()
+        self.also.setMaximumWidth(_ALSO_WIDTH)
+        self.also.hide()
+        self._job_text = PlainLabel()
+        self._job_text.setProperty("role", "dim")
+        self._progress = QProgressBar()
+        self._progress.setTextVisible(False)
+        self._progress.setFixedWidth(120)
+        self._progress.setAccessibleName(self.tr("Progress"))
+        self._cancel = IconButton("close", self.tr("Stop it; what was done is kept"), colours)
+        self._cancel.clicked.connect(self._stop)
+        self.counts = QToolButton()
+        self.counts.clicked.connect(self.skipped_wanted)
+        self.counts.setToolTip(self.tr("What the library holds; click for skipped files"))
+        self.model = QToolButton()
+        self.model.clicked.connect(self.models_wanted)
+        self.model.setToolTip(self.tr("The model that hears and understands; click for others"))
+        row = QHBoxLayout(self)
+        row.setContentsMargins(10, 0, 6, 0)
+        row.setSpacing(8)
+        row.addWidget(self.also)
+        row.addWidget(self.message, 1)
+        for widget in (self._job_text, self._progress, self._cancel, self.counts, self.model):
+            row.addWidget(widget)
+        self._fade = QTimer(self, interval=_SHOWN_MS, singleShot=True)
+        self._fade.timeout.connect(lambda: self.say(""))
+        jobs.changed.connect(self._show_jobs)
+        self._show_jobs()
+
+    def say(self, text: str, warning: bool = False, stays: bool = False) -> None:
+        """Show a sentence for a while, or until the next one."""
+        self.message.setText(text)
+        self.message.setToolTip(tip(text))
+        self.message.setProperty("role", "warning" if warning else "")
+        self.message.style().unpolish(self.message)
+        self.message.style().polish(self.message)
+        self._fade.stop()
+        if text and not stays:
+            self._fade.start()
+
+    def show_also(self, query: str) -> None:
+        """Show that results are those of another query, too, beside all that is said meanwhile.
+
+        It stands until this is called again; empty: there is no other.
+        """
+        text = self.tr("Showing results for “{}”, too.").format(one_line(query)) if query else ""
+        self.also.setText(text)
+        self.also.setToolTip(tip(text))
+        self.also.setVisible(bool(text))
+
+    def show_overview(self, overview: Overview) -> None:
+        """Show counts and the model's name."""
+        counts = overview.statistics
+        parts = [self.tr("{} sounds").format(number(counts.sounds))]
+        waiting = counts.sounds - counts.embedded
+        if waiting:
+            parts.append(self.tr("{} wait").format(number(waiting)))
+        if counts.offline:
+            parts.append(self.tr("{} offline").format(number(counts.offline)))
+        if counts.skipped:
+            parts.append(self.tr("{} skipped").format(number(counts.skipped)))
+        self.counts.setText(" · ".join(parts))
+        self.model.setText(menu_text(overview.model))
+
+    def _stop(self) -> None:
+        jobs = self._jobs.shown()
+        if len(jobs) == 1:
+            jobs[0].cancel()
+            return
+        menu = QMenu(self)
+        for job in jobs:
+            menu.addAction(menu_text(self.tr("Stop: {}").format(job.title))).triggered.connect(
+                lambda _=False, chosen=job: chosen.cancel()
+            )
+        menu.popup(self._cancel.mapToGlobal(self._cancel.rect().topLeft()))
+
+    def _show_jobs(self) -> None:
+        jobs = [job for job in self._jobs.shown() if not job.cancelled]
+        for widget in (self._job_text, self._progress, self._cancel):
+            widget.setVisible(bool(jobs))
+        if not jobs:
+            return
+        job = jobs[0]
+        more = f" (+{len(jobs) - 1})" if len(jobs) > 1 else ""
+        self._job_text.setText(_described(job) + more)
+        now = job.progress
+        if now is not None and now.total:
+            self._progress.setRange(0, 1000)
+            self._progress.setValue(round(1000 * now.done / now.total))
+        else:
+            self._progress.setRange(0, 0)
+
+
+def _described(job: Job) -> str:
+    parts = [job.title or ""]
+    now = job.progress
+    if now is not None:
+        total = f" / {number(now.total)}" if now.total else ""
+        parts.append(f"{now.stage} {number(now.done)}{total}")
+        if job.rate:
+            parts.append(f"{job.rate:,.0f}/s")
+        if job.left_s is not None and now.done != now.total:
+            parts.append(time_left(job.left_s))
+    return " · ".join(parts)

@@ -1,0 +1,1 @@
+"""Tags: suggested, decided on, written into files."""

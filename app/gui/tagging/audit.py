@@ -1,0 +1,142 @@
+"""Names that seem wrong: heard, compared, and exchanged where that helps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from app.gui.kit.context import Context
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.listening import HearAt
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.tables import TextTable
+from app.gui.kit.text import number
+from app.gui.tagging.tagging import Tagging, told
+from engine.metadata.renaming import Move, Rename
+from engine.progress import Control
+from engine.store import SoundRow
+from engine.store.places import sound_at
+from engine.tags.run import Undone
+
+if TYPE_CHECKING:
+    from engine.tags.audit import Audit, Doubt
+
+
+class AuditNames(QDialog):
+    """Files of a folder that sound like what another one is called."""
+
+    def __init__(
+        self,
+        parent: QWidget,
+        context: Context,
+        tagging: Tagging,
+        hear_at: HearAt,
+        ids: Collection[int],
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._tagging, self._hear_at = context, tagging, hear_at
+        self._doubts: list[Doubt] = []
+        self.setWindowTitle(self.tr("Names that seem wrong"))
+        self.resize(860, 480)
+        self.says = PlainLabel(self.tr("Comparing names with sounds …"))
+        self.says.setWordWrap(True)
+        titles = (
+            *(self.tr("Strength"), self.tr("File"), self.tr("Sounds like"), self.tr("Swap with")),
+        )
+        self.table = TextTable(titles, wide=1)
+        self.table.itemSelectionChanged.connect(self._on_chosen)
+        self.table.cellDoubleClicked.connect(lambda *_: self.hear())
+        self.swap = QPushButton(self.tr("Exchange the two names"))
+        self.swap.setEnabled(False)
+        self.swap.clicked.connect(self._swap)
+        hear = QPushButton(self.tr("Hear"))
+        hear.clicked.connect(self.hear)
+        back = QPushButton(self.tr("Take the last run back"))
+        back.clicked.connect(lambda: tagging.take_back(self._taken_back, self.says.setText))
+        close = QPushButton(self.tr("Close"))
+        close.clicked.connect(self.close)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.says, 1)
+        for button in (hear, self.swap, back, close):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        column = QVBoxLayout(self)
+        column.addWidget(self.table, 1)
+        column.addLayout(buttons)
+        self._job = tagging.audit(ids, self._show, self.says.setText)
+        self.finished.connect(lambda _: self._job.cancel())
+
+    def hear(self) -> None:
+        """Play the file."""
+        doubt = self._chosen
+        if doubt is None:
+            return
+        library, path = self._context.opened.library, doubt.path
+
+        def look(control: Control) -> SoundRow | None:
+            sound_id = sound_at(library, path)
+            return library.sounds([sound_id]).get(sound_id) if sound_id is not None else None
+
+        def found(sound: SoundRow | None) -> None:
+            if sound is not None:
+                self._hear_at(sound, 0.0, sound.duration_s)
+
+        self._context.jobs.start("read", look, belongs_to(self, found), newest="hear a doubt")
+
+    def _show(self, found: Audit) -> None:
+        self._doubts = list(found.doubts)
+        self.table.fill(
+            [
+                (
+                    f"{doubt.strength:.0%}",
+                    Path(doubt.path).name,
+                    doubt.sounds_like,
+                    Path(doubt.swap_with).name if doubt.swap_with else "",
+                )
+                for doubt in self._doubts
+            ]
+        )
+        said = self.tr("{} of {} names seem wrong.").format(
+            number(len(self._doubts)), number(found.sounds)
+        )
+        if found.unnamed:
+            said += " " + self.tr("{} more have names that say nothing.").format(
+                number(found.unnamed)
+            )
+        self.says.setText(said)
+
+    @property
+    def _chosen(self) -> Doubt | None:
+        row = self.table.currentRow()
+        return self._doubts[row] if 0 <= row < len(self._doubts) else None
+
+    def _on_chosen(self) -> None:
+        doubt = self._chosen
+        self.swap.setEnabled(doubt is not None and doubt.swap_with is not None)
+
+    def _swap(self) -> None:
+        doubt = self._chosen
+        if doubt is None or doubt.swap_with is None:
+            return
+        one, other = Path(doubt.path), Path(doubt.swap_with)
+        plans = [
+            Rename(str(one), str(one.with_name(other.stem + one.suffix))),
+            Rename(str(other), str(other.with_name(one.stem + other.suffix))),
+        ]
+        self.swap.setEnabled(False)
+        self._tagging.rename(plans, self._swapped, self.says.setText)
+
+    def _swapped(self, moves: list[Move]) -> None:
+        gone = {old for old, _ in moves}
+        kept = [doubt for doubt in self._doubts if doubt.path not in gone]
+        for row in range(len(self._doubts) - 1, -1, -1):
+            if self._doubts[row].path in gone:
+                self.table.removeRow(row)
+        self._doubts = kept
+        self.says.setText(self.tr("The two files have each other's names."))
+
+    def _taken_back(self, undone: Undone) -> None:
+        self.says.setText(told(undone))

@@ -1,0 +1,245 @@
+"""The review of tags: suggested by the model, decided on by keyboard, then written or renamed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QInputDialog,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from app.gui.kit.asking import Asking
+from app.gui.kit.context import Context
+from app.gui.kit.jobs import belongs_to
+from app.gui.kit.listening import Listening
+from app.gui.kit.plain import PlainLabel
+from app.gui.kit.text import number
+from app.gui.tagging.questions import of_taking_back
+from app.gui.tagging.suggest_bar import SuggestBar, percent_box
+from app.gui.tagging.tagging import Suggested, Tagging, told
+from app.gui.tagging.tags_model import ShownTag, TagsModel
+from app.gui.tagging.tags_table import TagsTable
+from engine.progress import Control
+from engine.store.tags import TagRow, tag_rows
+from engine.tags.review import sure_tags
+
+if TYPE_CHECKING:
+    from engine.tags.run import LatestRun, Undone
+
+
+class ReviewTags(QDialog):
+    """Suggestions for some sounds; A accepts, X rejects, E replaces, Space plays, Ctrl+Z undoes."""
+
+    def __init__(
+        self,
+        parent: QWidget,
+        context: Context,
+        tagging: Tagging,
+        asking: Asking,
+        listening: Listening,
+    ) -> None:
+        super().__init__(parent)
+        self._context, self._tagging = context, tagging
+        self._asking, self._listening = asking, listening
+        self._ids: list[int] = []
+        self.setWindowTitle(self.tr("Tags"))
+        self.resize(980, 600)
+        self.bar = SuggestBar(context.settings)
+        self.bar.wanted.connect(self.suggest)
+        self.says = self.bar.says
+        self.model = TagsModel()
+        self.table = TagsTable(self.model, context)
+        self.sure = percent_box(50, self.tr("Least probability to be accepted"))
+        keys = PlainLabel(
+            self.tr("A accept · X reject · E replace · Space hear · Ctrl+Z undo · Ctrl+A all rows")
+        )
+        keys.setProperty("role", "dim")
+        column = QVBoxLayout(self)
+        column.addWidget(self.bar)
+        column.addWidget(self.table, 1)
+        column.addWidget(keys)
+        self._wire(column)
+
+    def _wire(self, column: QVBoxLayout) -> None:
+        """Connect keys, and add the buttons that do the same and more."""
+        table = self.table
+        table.accept_wanted.connect(self.accept_chosen)
+        table.reject_wanted.connect(self.reject_chosen)
+        table.edit_wanted.connect(self.edit_chosen)
+        table.hear_wanted.connect(self.hear)
+        table.undo_wanted.connect(self.undo)
+        deciding, writing = QHBoxLayout(), QHBoxLayout()
+        for row, title, does in (
+            (deciding, self.tr("Accept"), self.accept_chosen),
+            (deciding, self.tr("Reject"), self.reject_chosen),
+            (deciding, self.tr("Replace …"), self.edit_chosen),
+            (deciding, self.tr("Undo"), self.undo),
+            (deciding, self.tr("Accept all from"), self.accept_sure),
+            (writing, self.tr("Write into the files …"), self.write),
+            (writing, self.tr("Rename the files …"), self.rename),
+            (writing, self.tr("Take the last run back"), self.take_back),
+            (writing, self.tr("Close"), self.close),
+        ):
+            if does in (self.accept_sure, self.close):
+                row.addStretch(1)
+            button = QPushButton(title)
+            button.setAutoDefault(False)
+            button.clicked.connect(lambda _=False, does=does: does())
+            row.addWidget(button)
+        deciding.addWidget(self.sure)
+        column.addLayout(deciding)
+        column.addLayout(writing)
+
+    # What it is about
+
+    def look_at(self, ids: Collection[int]) -> None:
+        """Review these sounds."""
+        self._ids = sorted(ids)
+        self.says.setText(self.tr("{} sounds").format(number(len(self._ids))))
+        self._tagging.pending(self._ids, belongs_to(self, self._show_pending))
+
+    def suggest(self) -> None:
+        """Suggest tags for the sounds."""
+        self.bar.start.setEnabled(False)
+        self.says.setText(self.tr("Looking at {} sounds …").format(number(len(self._ids))))
+        self._tagging.suggest(
+            self._ids, self.bar.taxonomy, self.bar.rules(), self._show_suggested, self._failed
+        )
+
+    # Decisions
+
+    def accept_chosen(self) -> None:
+        """Accept the chosen tags."""
+        self._tagging.accept(self.table.chosen(), self._decided)
+        self.table.go_on()
+
+    def reject_chosen(self) -> None:
+        """Reject the chosen tags."""
+        self._tagging.reject(self.table.chosen(), self._decided)
+        self.table.go_on()
+
+    def edit_chosen(self) -> None:
+        """Ask for another label for the chosen tags."""
+        pairs = self.table.chosen()
+        if not pairs:
+            return
+        ask = self.tr("Tag {} sounds instead with:").format(number(len(pairs)))
+        label, given = QInputDialog.getText(self, self.tr("Replace the tag"), ask, text=pairs[0][1])
+        label = " ".join(label.split())
+        if given and label:
+            self._tagging.edit(pairs, label, self._decided)
+
+    def accept_sure(self) -> None:
+        """Accept all open tags that are likely enough, of UCS categories one for each sound."""
+        pairs = sure_tags([row.tag for row in self.model.rows], self.sure.value() / 100)
+        if pairs:
+            self._tagging.accept(pairs, self._decided)
+
+    def undo(self) -> None:
+        """Take the latest decision back."""
+        self._tagging.undo(belongs_to(self, lambda _: self._look_again()))
+
+    def hear(self) -> None:
+        """Play the part that the tag was said of, or stop."""
+        row = self.table.current
+        if row is None:
+            return
+        if self._listening.playing:
+            self._listening.stop()
+            return
+        start = row.tag.start_s or 0.0
+        self._listening.hear_at(row.sound, start, row.tag.end_s or row.sound.duration_s)
+
+    # Files
+
+    def write(self) -> None:
+        """Show what would be written into the files."""
+        from app.gui.tagging.writing import WriteTags
+
+        WriteTags(self, self._context, self._tagging, self._ids).open()
+
+    def rename(self) -> None:
+        """Show how the files would be renamed."""
+        from app.gui.tagging.renaming import RenameFiles
+
+        RenameFiles(self, self._context, self._tagging, self._ids).open()
+
+    def take_back(self) -> None:
+        """Ask, and undo the latest run that changed files."""
+        library = self._context.opened.library
+
+        def ask(run: LatestRun | None) -> None:
+            if run is None:
+                self.says.setText(self.tr("There is nothing to take back."))
+            elif self._asking.sure(of_taking_back(run), self.tr("Take it back")):
+                self._tagging.take_back(self._taken_back, self.says.setText)
+
+        def work(control: Control) -> LatestRun | None:
+            from engine.tags.run import latest_run
+
+            return latest_run(library)
+
+        self._context.jobs.start("read", work, belongs_to(self, ask))
+
+    # What happened
+
+    def _show_pending(self, rows: Sequence[ShownTag]) -> None:
+        self.model.show_rows(rows)
+        self.table.choose_first()
+        sounds = len({row.sound.id for row in rows})
+        if rows:
+            said = self.tr("{} sounds; {} of them have suggestions that wait for you.")
+            self.says.setText(said.format(number(len(self._ids)), number(sounds)))
+        else:
+            said = self.tr("{} sounds. Press Suggest to see what they could be.")
+            self.says.setText(said.format(number(len(self._ids))))
+
+    def _show_suggested(self, found: Suggested) -> None:
+        self.bar.start.setEnabled(True)
+        self.model.show_rows(found.rows)
+        self.table.choose_first()
+        sounds = len({row.sound.id for row in found.rows})
+        said = self.tr("{} of {} sounds have a suggestion.")
+        self.says.setText(said.format(number(sounds), number(found.sounds)))
+
+    def _failed(self, said: str) -> None:
+        self.bar.start.setEnabled(True)
+        self.says.setText(said)
+
+    def _decided(self, rows: list[TagRow]) -> None:
+        self._update(rows)
+        left = sum(row.tag.state == "suggested" for row in self.model.rows)
+        self.says.setText(self.tr("{} suggestions are open.").format(number(left)))
+
+    def _update(self, rows: list[TagRow]) -> None:
+        self.model.update_rows(rows)
+
+    def _look_again(self, quietly: bool = False) -> None:
+        """Show what tags are now, and say how many are open unless ``quietly``."""
+        library = self._context.opened.library
+        ids = {row.sound.id for row in self.model.rows}
+
+        def work(control: Control) -> list[TagRow]:
+            return tag_rows(library, ids)
+
+        self._context.jobs.start("read", work, self._update if quietly else self._decided)
+
+    def follow_files(self) -> None:
+        """Show files under the names that they have now."""
+        library = self._context.opened.library
+        ids = {row.sound.id for row in self.model.rows}
+        self._context.jobs.start(
+            "read", lambda control: library.sounds(ids), self.model.update_sounds
+        )
+
+    def _taken_back(self, undone: Undone) -> None:
+        self._look_again(quietly=True)
+        self.says.setText(told(undone))
+        if undone.refused:
+            self._asking.tell(told(undone), [reason for _, reason in undone.refused])

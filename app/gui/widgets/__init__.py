@@ -1,1 +1,0 @@
-"""What the window is put together from."""

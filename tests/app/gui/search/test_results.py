@@ -1,0 +1,220 @@
+"""The table of results: a million rows, sorting, the divider, what a drag carries."""
+
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QPoint, Qt
+
+from app.gui.kit.files import SOUNDS_MIME, mime_of_sounds
+from app.gui.kit.style.palette import DARK
+from app.gui.search.finding import Asked, Found, RowFacts
+from app.gui.search.results_model import ROW_ROLE, Column, ResultsModel
+from app.gui.search.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
+from app.gui.search.taking import Taking
+from engine.search.answer import Answer, Match
+from engine.store import SoundRow
+
+
+def sound(number: int) -> SoundRow:
+    path = f"/sounds/{'ab'[number % 2]}/Sound {number:07d}.wav"
+    return SoundRow(number, path, 10.0 - number % 7, 48000, 2, 24, "wav", missing=False)
+
+
+def answer(count: int, strong: int) -> Found:
+    matches = tuple(
+        Match(sound(n), -float(n), 1.0 - n / count, 0.5, 1.5, keyword_match=n == 1)
+        for n in range(count)
+    )
+    found = Answer("door", "random", matches, strong, 1.0)
+    return Found(Asked("door"), np.arange(count), found)
+
+
+@pytest.fixture
+def view(qtbot):
+    shown = ResultsView(ResultsModel(), DARK)
+    qtbot.addWidget(shown)
+    shown.resize(900, 400)
+    shown.show()
+    return shown
+
+
+def test_of_a_million_rows_only_the_visible_ones_are_fetched(view, qtbot):
+    asked = []
+    view.results.rows_wanted.connect(asked.append)
+    began = time.monotonic()
+    view.results.show(Found(Asked(), np.arange(1_000_000)))
+    assert time.monotonic() - began < 2
+    assert view.results.rowCount() == 1_000_000
+    qtbot.waitUntil(lambda: bool(asked))
+    view.scrollTo(view.results.index(777_777, 0))
+    qtbot.waitUntil(lambda: any(777_777 in ids for ids in asked))
+    assert sum(map(len, asked)) < 100
+    facts = {number: sound(number) for ids in asked for number in ids}
+    view.results.put_rows(RowFacts(facts, {777_777: ["metal"]}, {777_777: b"\1\2"}))
+    row = view.results.index(777_777, 0).data(ROW_ROLE)
+    assert row.sound == sound(777_777) and row.tags == ["metal"] and row.thumbnail == b"\1\2"
+
+
+def test_cells_say_what_a_sound_is(view):
+    view.results.show(answer(10, 4))
+    texts = [view.results.index(3, column).data() for column in Column]
+    assert texts[:5] == ["", "0.70", "Sound 0000003.wav", "7.00", "48 k · 24 · stereo"]
+    assert texts[5:] == ["", "", "/sounds/b", ""]
+    assert view.results.index(3, 0).data(Qt.ItemDataRole.ToolTipRole) == sound(3).path
+
+
+def test_results_sort_by_every_column_and_go_back_to_their_order(view):
+    model = view.results
+    model.show(answer(20, 4))
+    for column in Column:
+        for order in (Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder):
+            model.sort(column, order)
+            assert sorted(model.id_at(row) for row in range(20)) == list(range(20))
+    model.sort(Column.DURATION, Qt.SortOrder.AscendingOrder)
+    lengths = [model.row_at(row).sound.duration_s for row in range(20)]
+    assert lengths == sorted(lengths) and model.divider is None
+    model.sort(Column.STRENGTH, Qt.SortOrder.DescendingOrder)
+    assert [model.id_at(row) for row in range(20)] == list(range(20)) and model.divider == 4
+
+
+def test_a_chosen_row_stays_chosen_when_sorted(view):
+    view.results.show(answer(20, 4))
+    view.choose(6)  # the shortest of the first
+    view.results.sort(Column.NAME, Qt.SortOrder.DescendingOrder)
+    assert view.results.id_at(view.currentIndex().row()) == 6
+    assert view.chosen_ids() == [6]
+
+
+@pytest.mark.parametrize(
+    ("share", "words", "says"),
+    [
+        (None, (), None),
+        (0.0, (), "By sound alone"),
+        (0.05, ("the", "door"), "By sound alone"),
+        (0.5, ("door",), "Name and sound: door"),
+        (0.9, ("door", "creak"), "Mostly its name: door, creak"),
+    ],
+)
+def test_the_strength_says_how_much_of_it_is_name(view, share, words, says):
+    match = Match(sound(0), 1.0, 0.9, 0.5, 1.5, True, words=words, words_share=share)
+    found = Answer("door creak", "random", (match,), 1, 1.0)
+    view.results.show(Found(Asked("door creak"), np.arange(1), found))
+    cell = view.results.index(0, Column.STRENGTH)
+    assert cell.data(Qt.ItemDataRole.ToolTipRole) == says
+
+
+@pytest.mark.parametrize("strong", [0, 4, 20])
+def test_the_divider_stands_above_the_first_weak_row(view, strong):
+    view.results.show(answer(20, strong))
+    tall = [row for row in range(20) if view.rowHeight(row) == ROW_HEIGHT + BAND_HEIGHT]
+    assert tall == ([strong] if strong < 20 else [])
+    view.results.show(answer(20, 20))
+    assert {view.rowHeight(row) for row in range(20)} == {ROW_HEIGHT}
+
+
+def test_the_band_says_that_nothing_sounds_like_that(view, qtbot):
+    view.results.show(answer(20, 0))
+    picture = view.grab().toImage()
+    warm = sum(
+        picture.pixelColor(x, y).name() == DARK.warning
+        for x in range(40, 330)
+        for y in range(picture.height() // 2)
+    )
+    assert warm > 5
+
+
+def test_a_drag_carries_the_files_of_all_chosen_rows(view):
+    view.results.show(answer(10, 10))
+    model = view.results
+    indexes = [model.index(row, column) for row in (2, 5) for column in (0, 2)]
+    data = model.mimeData(indexes)
+    assert [url.toLocalFile() for url in data.urls()] == [sound(2).path, sound(5).path]
+    assert bytes(data.data(SOUNDS_MIME).data()) == b"2,5"
+    assert model.supportedDragActions() == Qt.DropAction.CopyAction
+
+
+def test_rows_that_were_never_in_view_are_chosen_too(view):
+    view.results.show(Found(Asked(), np.arange(100_000)))
+    view.selectAll()
+    assert view.multiple and len(view.chosen_ids()) == 100_000
+
+
+def test_rows_that_were_never_in_view_are_read_before_they_leave(view):
+    model, read = view.results, []
+
+    class Reading:
+        """A library, and jobs that have done what they are given at once."""
+
+        def sounds(self, ids):
+            read.append(len(ids))
+            return {number: sound(number) for number in ids}
+
+        def start(self, lane, work, done, **_):
+            assert lane == "read"
+            done(work(None))
+
+    reading, taken = Reading(), []
+    context = SimpleNamespace(workspace=SimpleNamespace(library=reading), jobs=reading)
+    taking = Taking(context, view)
+    model.show(Found(Asked(), np.arange(100_000)))
+    taking.sounds(range(50_000, 50_010), taken.append)
+    assert [s.id for s in taken[-1]] == list(range(50_000, 50_010)) and read == [10]
+    taking.sounds(range(6000), taken.append)
+    assert read == [10, 6000]
+    assert [s.id for s in taken[-1]] == list(range(6000))
+    assert len(mime_of_sounds(taken[-1]).urls()) == 6000
+
+
+def test_a_row_is_dragged_without_a_modifier_key(view, qtbot, monkeypatch):
+    view.results.show(answer(10, 10))
+    dragged = []
+    monkeypatch.setattr(view, "startDrag", lambda actions: dragged.append(view.chosen_ids()))
+    start = view.visualRect(view.results.index(3, Column.NAME)).center()
+    viewport = view.viewport()
+    qtbot.mousePress(viewport, Qt.MouseButton.LeftButton, pos=start)
+    for step in range(1, 6):
+        qtbot.mouseMove(viewport, start + QPoint(0, 12 * step))
+    send_move(viewport, start + QPoint(0, 60))
+    send_move(viewport, start + QPoint(0, 90))
+    assert dragged and dragged[0] == [3]
+
+
+def send_move(widget, place):
+    from PySide6.QtCore import QEvent, QPointF
+    from PySide6.QtGui import QMouseEvent
+    from PySide6.QtWidgets import QApplication
+
+    point = QPointF(place)
+    left = Qt.MouseButton.LeftButton
+    event = QMouseEvent(
+        QEvent.Type.MouseMove,
+        point,
+        QPointF(widget.mapToGlobal(place)),
+        Qt.MouseButton.NoButton,
+        left,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    QApplication.sendEvent(widget, event)
+
+
+def test_columns_are_hidden_and_remembered(view, qtbot):
+    header = view.horizontalHeader()
+    assert header.isSectionHidden(Column.TAGS)
+    header.setSectionHidden(Column.FOLDER, True)
+    header.resizeSection(Column.NAME, 333)
+    state = view.column_state()
+    other = ResultsView(ResultsModel(), DARK)
+    qtbot.addWidget(other)
+    other.restore_columns(state)
+    assert other.horizontalHeader().isSectionHidden(Column.FOLDER)
+    assert other.columnWidth(Column.NAME) == 333
+
+
+def test_paths_are_shortened_at_home(view):
+    home = SoundRow(1, str(Path.home() / "Boom" / "a.wav"), 1, 48000, 1, 16, "wav", missing=False)
+    view.results.show(Found(Asked(), np.array([1])))
+    view.results.put_rows(RowFacts({1: home}, {}, {}))
+    assert view.results.index(0, Column.FOLDER).data().startswith("~")
