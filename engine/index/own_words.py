@@ -112,8 +112,8 @@ def _own_bank(
 ) -> tuple[Bank, dict[str, bytes]] | None:
     """Return a library's own words as a bank, and the settings to keep; None if they tell nothing.
 
-    Potentials of windows have the mean 0 there, so that λ f − C stays where −C was and strength
-    means what it was calibrated to mean.
+    λ f of windows has the mean that it has under the model's bank, so that λ f − C stays where it
+    was and strength means what it was calibrated to mean.
     """
     from engine.models.bank import Bank
 
@@ -127,7 +127,8 @@ def _own_bank(
     if telling < _TELLING:
         return None
     bank, settings = solve(library, model, bank, control)
-    g = bank.potentials + bank(u).mean()
+    usual = model.spec.ranking.blend * Bank.of(model)(u).mean() / ranking.blend
+    g = bank.potentials + bank(u).mean() - usual
     settings |= {
         "bank_potentials": g.numpy().astype(np.float32).tobytes(),
         "own_vectors": vectors.numpy().tobytes(),
