@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
+from engine.log import stop_log
 from engine.models.audio_towers import Compact
 from engine.models.folder import write_model
 from engine.models.match_model import MatchModel
@@ -39,6 +40,13 @@ def tried(own_home: Path, request: pytest.FixtureRequest) -> None:
     """Spare every test the trial of the common model, which tests of trials do."""
     if "model_folder" in request.fixturenames:
         remember_tried(request.getfixturevalue("model_folder"))
+
+
+@pytest.fixture(autouse=True)
+def stopped_log() -> Iterator[None]:
+    """Stop the log that a command started in the tests' own process."""
+    yield
+    stop_log()
 
 
 @pytest.fixture(autouse=True)
