@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.report import report
 from engine.index.mapping import adopt_model
 from engine.models.catalog import find_model
-from engine.models.match_model import load_listener
+from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher, rank
 from engine.search.grammar import Query
@@ -83,7 +83,7 @@ def main() -> None:
     data, model = data_folder(), find_model("default")
     rows = [r for r in csv_rows(data / "sounds" / "manifest.csv") if r["split"] == "valid"]
     paths = [data / "sounds" / row["path"] for row in rows]
-    heard = hear(load_listener(model), paths, Control(), mapped=False).means().numpy()
+    heard = hear(load_audio_encoder(model), paths, Control(), mapped=False).means().numpy()
     labels, merged = [r["label"] for r in rows], [r["label_merged"] for r in rows]
     queries = sorted(set(merged))
     relevant = [{i + 1 for i, m in enumerate(merged) if m == query} for query in queries]

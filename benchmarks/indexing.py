@@ -25,7 +25,7 @@ from engine.index.build import index_folders
 from engine.index.headers import read_headers
 from engine.index.scan import scan
 from engine.models.catalog import find_model, models
-from engine.models.match_model import load_listener
+from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.store import Library
 from engine.torch_setup import prepare_torchaudio
@@ -90,23 +90,23 @@ def stages(folder: Path) -> list[dict[str, object]]:
     """Time every stage alone, on one thread, beside what bounds it."""
     torch.set_num_threads(1)
     paths = sorted(folder.iterdir())[:FEW]
-    listener = load_listener(find_model("default"))
-    rate = listener.model.spec.front_end.rate_hz
+    audio_encoder = load_audio_encoder(find_model("default"))
+    rate = audio_encoder.model.spec.front_end.rate_hz
     raw = [soundfile.read(path, dtype="float32", always_2d=True) for path in paths]
     mono = [(samples.mean(1), source) for samples, source in raw]
     at_rate = [np.concatenate(list(resampled(iter([m]), source, rate))) for m, source in mono]
-    log_mels = [listener.log_mel(samples) for samples in at_rate]
+    log_mels = [audio_encoder.log_mel(samples) for samples in at_rate]
 
     took = {
         "decode": timed(lambda p: soundfile.read(p, dtype="float32"), paths),
         "resample": timed(lambda m: list(resampled(iter([m[0]]), m[1], rate)), mono),
-        "log-mel": timed(listener.log_mel, at_rate),
-        "tower": timed(lambda part: listener.features(part), [log_mels[:20], log_mels[20:]]),
+        "log-mel": timed(audio_encoder.log_mel, at_rate),
+        "tower": timed(lambda part: audio_encoder.features(part), [log_mels[:20], log_mels[20:]]),
     }
     whole = sum(took.values())
     peak = peak_flops()
     audio_s = FEW * FILE_S
-    tower_flops = flops_of(listener, log_mels[:1]) * FEW
+    tower_flops = flops_of(audio_encoder, log_mels[:1]) * FEW
     limits = {
         "decode": "libsndfile itself",
         "resample": "FFmpeg itself",
@@ -136,12 +136,12 @@ def timed(work: Callable[..., object], given: Iterable[object]) -> float:
     return best
 
 
-def flops_of(listener: object, log_mels: list[torch.Tensor]) -> float:
+def flops_of(audio_encoder: object, log_mels: list[torch.Tensor]) -> float:
     """Return the floating-point operations of hearing some log-mels."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
-        model = listener.model  # type: ignore[attr-defined]
+        model = audio_encoder.model  # type: ignore[attr-defined]
         model.audio_tower(torch.stack(log_mels), None)
     return float(counter.get_total_flops())
 

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from benchmarks.report import report
 from engine.models.catalog import find_model
-from engine.models.match_model import load_captioner, load_listener
+from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.transport import mahalanobis_cost
 from trainer.data.manifest import data_folder, labelled_clips
@@ -30,13 +30,13 @@ _BONUSES = (0.02, 0.05, 0.1)
 def costs(model: str, split: str) -> tuple[Tensor, Tensor, float]:
     """Return costs (texts, clips), which belong together, and the model's ε."""
     folder = find_model(model)
-    listener, captioner = load_listener(folder), load_captioner(folder)
+    audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
     clips = labelled_clips(data_folder(), split)
-    heard = hear(listener, [clip.path for clip in clips], Control())
+    heard = hear(audio_encoder, [clip.path for clip in clips], Control())
     names = sorted({clip.merged for clip in clips})
-    ranking = listener.model.spec.ranking
+    ranking = audio_encoder.model.spec.ranking
     cost = (
-        mahalanobis_cost(captioner(names), listener.model.metric(heard.means()))
+        mahalanobis_cost(text_encoder(names), audio_encoder.model.metric(heard.means()))
         / ranking.cost_scale
     )
     return cost, of_labels([clip.merged for clip in clips], names).T, ranking.epsilon

@@ -16,7 +16,7 @@ import numpy as np
 from benchmarks.hybrid import fill
 from benchmarks.report import report
 from engine.models.catalog import find_model
-from engine.models.match_model import load_listener
+from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher
 from engine.search.rank import least_strength
@@ -54,7 +54,7 @@ def main() -> None:
     """Measure and print."""
     model = find_model("default")
     clips = labelled_clips(data_folder(), "esc50_dev")
-    heard = hear(load_listener(model), [clip.path for clip in clips], Control(), mapped=False)
+    heard = hear(load_audio_encoder(model), [clip.path for clip in clips], Control(), mapped=False)
     labels = [clip.merged for clip in clips]
     with tempfile.TemporaryDirectory() as folder, Library(Path(folder) / "l.db") as library:
         names = [f"/sounds/ZOOM{number:04d}.wav" for number in range(len(labels))]

@@ -29,9 +29,9 @@ from benchmarks.report import report
 from engine.metadata.captions import caption_of
 from engine.models.catalog import find_model
 from engine.models.match_model import (
-    Captioner,
     MatchModel,
-    load_listener,
+    TextEncoder,
+    load_audio_encoder,
     load_model,
     load_tokenizer,
 )
@@ -94,17 +94,17 @@ class Clips:
 class World:
     """What the base model knows outside of any library: R@1 of three sets."""
 
-    def __init__(self, clips: Clips, captioner: Captioner) -> None:
+    def __init__(self, clips: Clips, text_encoder: TextEncoder) -> None:
         self.sets = []
         valid, esc50, kitchen = (clips.split(name) for name in _SPLITS[1:])
         sets = ((esc50, "label_merged", OTHERS_OF_ESC50), (kitchen, "label", ()))
         for clip, column, others in sets:
             own = clip.column(column)
             names = sorted({*own, *others})
-            texts = captioner.features([SENTENCE.format(label=name) for name in names])
+            texts = text_encoder.features([SENTENCE.format(label=name) for name in names])
             self.sets.append((clip.features, texts, _same(own, names)))
         own, names = valid.column("label"), sorted(set(valid.column("label")))
-        self.valid = (valid.features, captioner.features(names), _same(own, names))
+        self.valid = (valid.features, text_encoder.features(names), _same(own, names))
 
     @torch.no_grad()
     def figures(self, model: MatchModel) -> dict[str, float]:
@@ -122,7 +122,7 @@ class World:
 def forgetting(clips: Clips, folder: Path) -> None:
     """Print what the guard says beside what was forgotten."""
     base, tokenizer = load_model(folder), load_tokenizer(folder)
-    guard, world = Guard.of(base, tokenizer), World(clips, Captioner(base, tokenizer))
+    guard, world = Guard.of(base, tokenizer), World(clips, TextEncoder(base, tokenizer))
     rows = [{"library": "", "rehearsal": "", "rate": "", "way": 0.0, "agreement": 1.0}]
     rows[0] |= world.figures(base)
     for name, source in _LIBRARIES.items():
@@ -134,7 +134,7 @@ def forgetting(clips: Clips, folder: Path) -> None:
             for way in _WAYS:
                 model = on_the_way(base, trained, way)
                 row = {"library": f"{name} ({len(own.rows)})", "rehearsal": weight, "rate": rate}
-                row |= {"way": way, "agreement": guard.agreement(Captioner(model, tokenizer))}
+                row |= {"way": way, "agreement": guard.agreement(TextEncoder(model, tokenizer))}
                 rows.append(row | world.figures(model))
                 print(rows[-1], flush=True)
     report("personal_forgetting", _agreement_with_truth(rows), rows)
@@ -163,7 +163,7 @@ def _trained(
 def gains(clips: Clips, folder: Path, names: str, seeds: int) -> None:
     """Print what training on a library gains whose sounds have such names."""
     base, tokenizer = load_model(folder), load_tokenizer(folder)
-    world = World(clips, Captioner(base, tokenizer))
+    world = World(clips, TextEncoder(base, tokenizer))
     own = clips.split("train2")
     right = own.column("label")
     if names == _NAMES:
@@ -195,8 +195,8 @@ def _gain(
     with tempfile.TemporaryDirectory() as run:
         model, outcome = train_personal(folder, pairs, Path(run), config, Control(), tell=_show)
     exam = exam_of(parts_of(true, config.seed)[2])
-    before, _ = exam.grade(Captioner(load_model(folder), tokenizer))
-    after, _ = exam.grade(Captioner(model, tokenizer))
+    before, _ = exam.grade(TextEncoder(load_model(folder), tokenizer))
+    after, _ = exam.grade(TextEncoder(model, tokenizer))
     found: dict[str, Any] = {"R@1 before": before.r1, "after": after.r1}
     found |= {"mAP@10 before": before.map10, "mAP@10 after": after.map10, "way": outcome.way}
     return found | {"agreement": outcome.after.agreement} | world.figures(model)
@@ -217,7 +217,7 @@ def _heard(folder: Path, kept: Path | None) -> Clips:
     if kept is not None and kept.is_file():
         return Clips(tuple(rows), torch.load(kept, weights_only=True))
     paths = [data / row["path"] for row in rows]
-    features = hear(load_listener(folder), paths, Control(), mapped=False).means()
+    features = hear(load_audio_encoder(folder), paths, Control(), mapped=False).means()
     if kept is not None:
         torch.save(features, kept)
     return Clips(tuple(rows), features)

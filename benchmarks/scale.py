@@ -22,7 +22,7 @@ from benchmarks.report import report
 from benchmarks.synthetic import blocks, fill, vocabulary
 from engine.models.bank import Bank
 from engine.models.catalog import find_model
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import read_spec
 from engine.search import Searcher
 from engine.search.nearest import Nearest
@@ -60,19 +60,19 @@ def search_whole(path: Path) -> dict[str, float]:
 def search_vectors(folder: Path, n: int) -> dict[str, float]:
     """Search a cache of vectors alone; called in a process of its own."""
     windows, spec = _opened(folder, n), read_spec(find_model("default"))
-    captioner = load_captioner(find_model("default"))
+    text_encoder = load_text_encoder(find_model("default"))
     nearest = Nearest(windows, spec.ranking)
     blend, took, found = spec.ranking.blend, [], []
     for query in texts():
         began = time.perf_counter()
         with one_thread():
-            vector = captioner([query]).numpy()
+            vector = text_encoder([query]).numpy()
         rows = nearest.best(vector, BEST, None)
         score = blend * windows.potentials[rows] - nearest.costs(vector, rows)
         found.append(rows[np.argsort(-score)[:BEST]])
         took.append(1000 * (time.perf_counter() - began))
     resident = _resident_mb()
-    exact = _exact_best(windows, captioner(texts()).numpy(), blend, spec.ranking.cost_scale)
+    exact = _exact_best(windows, text_encoder(texts()).numpy(), blend, spec.ranking.cost_scale)
     hits = [len(set(a) & set(b)) for a, b in zip(found, exact, strict=True)]
     return {
         **_percentiles(took[5:]),
@@ -85,7 +85,7 @@ def search_faiss(folder: Path, n: int, kind: str) -> dict[str, float]:
     """Search the same vectors with faiss alone, text encoding included."""
     import faiss
 
-    windows, captioner = _opened(folder, n), load_captioner(find_model("default"))
+    windows, text_encoder = _opened(folder, n), load_text_encoder(find_model("default"))
     rank = windows.vectors.shape[1]
     index = (
         faiss.IndexFlatL2(rank)
@@ -95,7 +95,7 @@ def search_faiss(folder: Path, n: int, kind: str) -> dict[str, float]:
     index.train(np.asarray(windows.vectors[:50_000], np.float32))
     for start in range(0, n, 50_000):
         index.add(np.asarray(windows.vectors[start : start + 50_000], np.float32))
-    vectors = captioner(texts()).numpy()
+    vectors = text_encoder(texts()).numpy()
     took = []
     for vector in vectors:
         began = time.perf_counter()
@@ -110,7 +110,7 @@ def scan_only(folder: Path, n: int) -> dict[str, float]:
     windows, spec = _opened(folder, n), read_spec(find_model("default"))
     nearest = Nearest(windows, spec.ranking)
     took = []
-    for vector in load_captioner(find_model("default"))(texts()).numpy():
+    for vector in load_text_encoder(find_model("default"))(texts()).numpy():
         began = time.perf_counter()
         nearest.best(vector[None], BEST, None)
         took.append(1000 * (time.perf_counter() - began))

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from benchmarks.report import report
 from engine.models.audio_towers import Compact, EfficientAt
-from engine.models.foreign import load_text_encoder
-from engine.models.match_model import Captioner, Listener, MatchModel
+from engine.models.foreign import load_foreign_text_encoder
+from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 from engine.progress import Control
 from engine.search.wording import wordings
 from engine.torch_setup import set_threads
@@ -27,7 +27,7 @@ from trainer.evaluation.metrics import recall_and_map
 from trainer.evaluation.protocols import hear
 from trainer.experiments.measure import of_labels
 from trainer.experiments.names import OTHERS_OF_ESC50
-from trainer.recipes.encoders import text_encoder
+from trainer.recipes.encoders import find_text_encoder
 from trainer.recipes.export import reference_texts
 from trainer.recipes.match import matched
 from trainer.recipes.tags import joined, read_views
@@ -37,13 +37,15 @@ _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 _SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}  # and further names
 
 
-def figures(model: MatchModel, captioner: Captioner, heard: dict[str, Tensor]) -> dict[str, float]:
+def figures(
+    model: MatchModel, text_encoder: TextEncoder, heard: dict[str, Tensor]
+) -> dict[str, float]:
     """Return the figures of a model on all sets."""
     row: dict[str, float] = {}
     for name, others in _SETS.items():
         labels = [clip.merged for clip in labelled_clips(data_folder(), name)]
         names = sorted({*labels, *others})
-        texts = captioner.between([*map(wordings, names)])
+        texts = text_encoder.between([*map(wordings, names)])
         cost = mahalanobis_cost(model.map_features(heard[name]), texts)
         relevant = of_labels(labels, names)
         if name == "valid":
@@ -66,30 +68,33 @@ def main() -> None:
     parser.add_argument("--student", type=Path, required=True)
     options = parser.parse_args()
     set_threads()
-    data, encoder = data_folder(), text_encoder(None)
-    _, tokenizer, _ = load_text_encoder(encoder)
+    data, encoder = data_folder(), find_text_encoder(None)
+    _, tokenizer, _ = load_foreign_text_encoder(encoder)
     left = (options.match, None, options.start, options.start_share)
     model, views = matched(*left).eval(), read_views(options.tags)
     labels = sorted({clip.label for clip in labelled_clips(data, TRAIN)})
     said = [*reference_texts(data, read_tag_names(data)), *labels]
-    captions = Captioner(model, tokenizer).features(said)
+    captions = TextEncoder(model, tokenizer).features(said)
     rows: list[dict[str, object]] = []
     towers: dict[str, EfficientAt | Compact] = {
         "teacher": load_teacher(data / TEACHER),
         "compact": load_student(options.student),
     }
     for name, tower in towers.items():
-        listener = Listener(matched(*left).eval())
-        listener.model.audio_tower = tower
+        audio_encoder = AudioEncoder(matched(*left).eval())
+        audio_encoder.model.audio_tower = tower
         heard = {
             split: hear(
-                listener, [c.path for c in labelled_clips(data, split)], Control(), mapped=False
+                audio_encoder,
+                [c.path for c in labelled_clips(data, split)],
+                Control(),
+                mapped=False,
             ).means()
             for split in _SETS
         }
         for weight in _WEIGHTS:
             both = joined(model, views, weight, captions)
-            found = figures(both, Captioner(both, tokenizer), heard)
+            found = figures(both, TextEncoder(both, tokenizer), heard)
             rows.append({"tower": name, "w": weight, **found})
     report("second_view", "the second view beside the first, by its weight w", rows)
 

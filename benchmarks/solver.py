@@ -27,7 +27,7 @@ from torch import Tensor
 
 from benchmarks.report import report
 from engine.models.catalog import find_model
-from engine.models.match_model import load_captioner, load_listener
+from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost, sinkhorn
@@ -49,12 +49,12 @@ def real_pairs(count: int) -> tuple[Tensor, Tensor]:
     clips = labelled_clips(data_folder(), TRAIN)
     chosen = [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:count]]
     folder = find_model("default")
-    listener, captioner = load_listener(folder), load_captioner(folder)
-    heard = hear(listener, (clip.path for clip in chosen), Control(), mapped=False)
+    audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
+    heard = hear(audio_encoder, (clip.path for clip in chosen), Control(), mapped=False)
     labels = sorted({clip.label for clip in chosen})
     place = {label: index for index, label in enumerate(labels)}
-    texts = captioner(labels)[[place[clip.label] for clip in chosen]]
-    return listener.model.map_features(heard.means()), texts
+    texts = text_encoder(labels)[[place[clip.label] for clip in chosen]]
+    return audio_encoder.model.map_features(heard.means()), texts
 
 
 def ours(cost: Tensor, epsilon: float, most: int) -> Solution:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from benchmarks.report import report
 from engine.models.audio_towers import Compact
 from engine.models.catalog import find_model
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import load_model, load_text_encoder
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data import cache
@@ -30,11 +30,11 @@ def main() -> None:
     """Measure every snapshot and print."""
     *runs, spectra = (Path(argument) for argument in sys.argv[1:])
     folder = find_model("default")
-    model, captioner = load_model(folder, ("audio",)), load_captioner(folder)
+    model, text_encoder = load_model(folder, ("audio",)), load_text_encoder(folder)
     heard = cache.load(spectra)
     label_of = {str(c.path): c.merged for c in labelled_clips(data_folder(), "esc50_dev")}
     labels = sorted(set(label_of.values()))
-    texts = captioner([SENTENCE.format(label=label) for label in labels])
+    texts = text_encoder([SENTENCE.format(label=label) for label in labels])
     relevant = torch.tensor([[label_of[p] == label for label in labels] for p in heard.paths])
     rows: list[dict[str, float]] = []
     minutes_before, steps_before = 0.0, 0

@@ -12,7 +12,7 @@ from app.demo.collection import descriptions, make_demo_sounds
 from engine.index.build import index_folders
 from engine.models.audio_towers import Compact
 from engine.models.catalog import find_model, get_model
-from engine.models.match_model import load_captioner, load_listener, load_model
+from engine.models.match_model import load_audio_encoder, load_model, load_text_encoder
 from engine.paths import assets
 from engine.progress import Control
 from engine.search import Searcher
@@ -62,7 +62,7 @@ def test_the_shipped_model_is_small_and_complete():
     ("name", "r1", "r5"), [("default", 0.5, 0.85), ("default-mn04", 0.88, 0.97)]
 )
 def test_zero_shot_on_classes_that_were_never_trained_on(folders, manifest, name, r1, r5):
-    sides = load_listener(folders[name]), load_captioner(folders[name])
+    sides = load_audio_encoder(folders[name]), load_text_encoder(folders[name])
     figures = evaluate_zero_shot(*sides, manifest("esc50_dev", "label"), Control())
     assert figures["classes"] == 22
     assert figures["per_clip"]["r1"] >= r1
@@ -71,7 +71,7 @@ def test_zero_shot_on_classes_that_were_never_trained_on(folders, manifest, name
 
 @pytest.mark.parametrize("name", ["default", "default-mn04"])
 def test_labels_find_their_validation_clips(folders, manifest, name):
-    sides = load_listener(folders[name]), load_captioner(folders[name])
+    sides = load_audio_encoder(folders[name]), load_text_encoder(folders[name])
     figures = evaluate_retrieval(*sides, manifest("valid", "caption"), Control())
     assert figures["plain"]["text_to_audio"]["r10"] >= 0.65
     bank, plain = figures["bank"]["text_to_audio"], figures["plain"]["text_to_audio"]

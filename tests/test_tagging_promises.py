@@ -12,7 +12,7 @@ import pytest
 
 from engine.index.build import index_folders
 from engine.models.catalog import find_model
-from engine.models.match_model import load_captioner, load_listener
+from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
@@ -72,7 +72,7 @@ def test_tagging_agrees_with_zero_shot_and_a_folder_of_one_kind_stays_it(data, r
 
     manifest = tmp_path / "z.csv"
     write_manifest(manifest, labelled_clips(data, "esc50_dev"), "label")
-    sides = load_listener(folder), load_captioner(folder)
+    sides = load_audio_encoder(folder), load_text_encoder(folder)
     wanted = evaluate_zero_shot(*sides, manifest, Control())["per_clip"]["r1"]
     alone = hits(rows, folder=False)
     assert abs(alone / len(rows) - wanted) <= 0.01

@@ -14,8 +14,8 @@ from engine.models.audio_towers import EfficientAt
 from engine.models.bounds import is_plain_name
 from engine.models.catalog import find_model, models
 from engine.models.folder import write_model
-from engine.models.foreign import load_text_encoder
-from engine.models.match_model import Captioner
+from engine.models.foreign import load_foreign_text_encoder
+from engine.models.match_model import TextEncoder
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.paths import data_folder, default_library, installed_models
 from engine.progress import Cancelled, Progress
@@ -36,7 +36,7 @@ from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs
 from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers
 from trainer.recipes.distil import DistillConfig, Distiller
-from trainer.recipes.encoders import text_encoder
+from trainer.recipes.encoders import find_text_encoder
 from trainer.recipes.export import (
     EXEMPLARS,
     LICENCES,
@@ -163,7 +163,7 @@ def match(options: argparse.Namespace) -> None:
     check_device(options.device)
     check_numbers(vars(options), _MATCH_BOUNDS)
     set_threads(options.threads)
-    model, tokenizer = beginning(options.start, text_encoder(options.text_encoder))
+    model, tokenizer = beginning(options.start, find_text_encoder(options.text_encoder))
     pairs = tagged_pairs(
         options.data,
         (options.spectra, *options.more),
@@ -240,7 +240,7 @@ def tags(options: argparse.Namespace) -> None:
     set_threads(options.threads)
     teacher = _teacher(options)
     student = None if options.student is None else load_student(options.student)
-    text, tokenizer, _ = load_text_encoder(text_encoder(options.text_encoder))
+    text, tokenizer, _ = load_foreign_text_encoder(find_text_encoder(options.text_encoder))
     spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
     model = matched([options.match], spec)
     with options.watch() as control:
@@ -248,7 +248,7 @@ def tags(options: argparse.Namespace) -> None:
             options.folder,
             options.data,
             make_pool([caches.load(path) for path in options.spectra], (), teacher, student),
-            Captioner(model.eval(), tokenizer),
+            TextEncoder(model.eval(), tokenizer),
             control,
         )
 
@@ -271,11 +271,11 @@ def export(options: argparse.Namespace) -> None:
     model = matched(options.match, spec, options.start, options.start_share)
     pool = clip_features(tower, caches.load(options.spectra))
     more = [clip_features(tower, caches.load(path)) for path in options.more]
-    sounds, texts = torch.cat([pool, *more]), text_encoder(options.text_encoder)
+    sounds, texts = torch.cat([pool, *more]), find_text_encoder(options.text_encoder)
     if options.tags is not None:
         labels = sorted({clip.label for clip in labelled_clips(options.data, TRAIN)})
         said = (*spec.bank, *labels)
-        captions = Captioner(model, load_text_encoder(texts)[1]).features(said)
+        captions = TextEncoder(model, load_foreign_text_encoder(texts)[1]).features(said)
         model = joined(model, read_views(options.tags), options.tag_weight, captions)
     model.audio_tower.load_state_dict(tower.state_dict())
     model.exemplars.copy_(centres(sounds, EXEMPLARS))

@@ -55,13 +55,13 @@ def _measure(
     asked: Asked, manifest: Path, model: str | None, measure: Callable[..., dict[str, Any]]
 ) -> None:
     from engine.models.catalog import find_model, preferred_model
-    from engine.models.match_model import load_captioner, load_listener
+    from engine.models.match_model import load_audio_encoder, load_text_encoder
     from engine.models.spec import read_spec
     from engine.models.trial import ensure_tried
 
     folder = find_model(model or preferred_model())
     with progress_bar() as control:
         ensure_tried(folder, control)
-        figures = measure(load_listener(folder), load_captioner(folder), manifest, control)
+        figures = measure(load_audio_encoder(folder), load_text_encoder(folder), manifest, control)
     document = {"model": read_spec(folder).name, **figures}
     asked.answer(document, report.figures(document))

@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.hybrid import fill
 from engine.models.catalog import find_model
-from engine.models.match_model import load_listener
+from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
@@ -62,7 +62,7 @@ def load_split(name: str, model: str = "default") -> Split:
     data, folder = data_folder(), find_model(model)
     rows = [r for r in csv_rows(data / "sounds" / "manifest.csv") if r["split"] == name]
     paths = [data / "sounds" / row["path"] for row in rows]
-    heard = hear(load_listener(folder), paths, Control(), mapped=False).means().numpy()
+    heard = hear(load_audio_encoder(folder), paths, Control(), mapped=False).means().numpy()
     return Split(
         tuple(path.stem for path in paths),
         tuple(row["label"] for row in rows),

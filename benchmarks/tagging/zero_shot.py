@@ -14,7 +14,7 @@ import numpy as np
 from benchmarks.report import report
 from benchmarks.tagging.calibration import list_of
 from benchmarks.tagging.stage import Split, Stage, load_split, result_name, stage
-from engine.models.match_model import load_captioner, load_listener
+from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
 from trainer.data.manifest import data_folder
@@ -64,7 +64,7 @@ def reference(model_folder: object, names: list[str]) -> float:
             writer.writerow(["path", "label"])
             writer.writerows([data / row["path"], row["label_merged"]] for row in rows)
         read_manifest(path, "label")
-        sides = load_listener(folder), load_captioner(folder)
+        sides = load_audio_encoder(folder), load_text_encoder(folder)
         return float(evaluate_zero_shot(*sides, path, Control(), names)["per_clip"]["r1"])
 
 

@@ -23,7 +23,7 @@ from engine.store.words import search_words
 
 if TYPE_CHECKING:
     from engine.models.bank import Bank
-    from engine.models.match_model import Listener
+    from engine.models.match_model import AudioEncoder
 
 _log = logger(__name__)
 _COMMIT_S = 5.0
@@ -74,19 +74,21 @@ def hear(
     if not waiting:
         return Heard(0, 0, 0.0)
     from engine.models.bank import Bank
-    from engine.models.match_model import load_listener
+    from engine.models.match_model import load_audio_encoder
     from engine.models.precision import in_best_precision
 
     control.report(Progress("loading the model", 0, len(waiting)))
-    listener = load_listener(model_folder)
+    audio_encoder = load_audio_encoder(model_folder)
     if len(waiting) >= _WORTH_MEASURING:
-        listener = in_best_precision(listener)
-    bank = Bank.stored(listener.model, library.setting)
-    batch = _Batch(library, listener, {Path(path): sound for path, sound in waiting}, roots, bank)
+        audio_encoder = in_best_precision(audio_encoder)
+    bank = Bank.stored(audio_encoder.model, library.setting)
+    batch = _Batch(
+        library, audio_encoder, {Path(path): sound for path, sound in waiting}, roots, bank
+    )
     paths = [Path(path) for path, _ in waiting]
     starts_s = {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s}
     try:
-        for path, heard in listen(listener, paths, threads, starts_s, _PART_WINDOWS):
+        for path, heard in listen(audio_encoder, paths, threads, starts_s, _PART_WINDOWS):
             batch.add(path, heard)
             done = batch.files + batch.skipped
             control.report(Progress("listening", done, len(waiting), f"{batch.audio_s:.0f} s"))
@@ -101,12 +103,12 @@ class _Batch:
     def __init__(
         self,
         library: Library,
-        listener: Listener,
+        audio_encoder: AudioEncoder,
         sounds: dict[Path, Known],
         roots: Sequence[str],
         bank: Bank,
     ) -> None:
-        self._library, self._listener = library, listener
+        self._library, self._audio_encoder = library, audio_encoder
         self._sounds, self._roots = sounds, roots
         self._bank = bank
         self._heard: list[HeardPart] = []
@@ -120,7 +122,7 @@ class _Batch:
         if isinstance(heard, AudioError):
             self._refuse(path, heard)
         else:
-            stored = windows_of(self._listener, heard, self._bank)
+            stored = windows_of(self._audio_encoder, heard, self._bank)
             finished = bool(heard.content_hash)
             self._heard.append(
                 HeardPart(

@@ -26,7 +26,7 @@ from engine.models.spec import ModelSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from engine.models.match_model import Listener
+    from engine.models.match_model import AudioEncoder
     from engine.store.vectors import Floats
 
 _log = logger(__name__)
@@ -111,7 +111,7 @@ def content_hash(path: Path) -> str:
 
 
 def listen(
-    listener: Listener,
+    audio_encoder: AudioEncoder,
     paths: Iterable[Path],
     threads: int = 2,
     starts_s: Mapping[Path, float] | None = None,
@@ -131,7 +131,7 @@ def listen(
     source = _Source(paths)
     workers = [
         threading.Thread(
-            target=_decode, args=(listener, source, starts_s or {}, queue, stop), daemon=True
+            target=_decode, args=(audio_encoder, source, starts_s or {}, queue, stop), daemon=True
         )
         for _ in range(threads)
     ]
@@ -139,9 +139,9 @@ def listen(
         worker.start()
     try:
         if steady:
-            yield from _embed_steadily(listener, queue, list(paths))
+            yield from _embed_steadily(audio_encoder, queue, list(paths))
         else:
-            yield from _embed(listener, queue, threads, starts_s or {}, part_windows)
+            yield from _embed(audio_encoder, queue, threads, starts_s or {}, part_windows)
     finally:
         stop.set()
         for worker in workers:
@@ -160,7 +160,7 @@ class _Source:
 
 
 def _decode(
-    listener: Listener,
+    audio_encoder: AudioEncoder,
     source: _Source,
     starts_s: Mapping[Path, float],
     queue: Queue[_Item],
@@ -169,7 +169,7 @@ def _decode(
     """Push the windows and the end of one file after the other."""
     while not stop.is_set() and (path := source.take()) is not None:
         try:
-            cutting = _Cutting(listener, path, starts_s.get(path, 0.0))
+            cutting = _Cutting(audio_encoder, path, starts_s.get(path, 0.0))
             for window in cutting.windows():
                 _put(queue, window, stop)
                 if stop.is_set():
@@ -189,19 +189,19 @@ def _decode(
 class _Cutting:
     """The windows of a file from a moment on, and how long it turned out to be."""
 
-    def __init__(self, listener: Listener, path: Path, start_s: float) -> None:
-        self._listener, self._path, self._start_s = listener, path, start_s
+    def __init__(self, audio_encoder: AudioEncoder, path: Path, start_s: float) -> None:
+        self._audio_encoder, self._path, self._start_s = audio_encoder, path, start_s
         self.end_s = start_s
         self.damage: str | None = None
 
     def windows(self) -> Iterator[_Window]:
         """Yield the windows that are not silent."""
-        spec: ModelSpec = self._listener.model.spec
+        spec: ModelSpec = self._audio_encoder.model.spec
         rate = spec.front_end.rate_hz
         blocks = self._counted(rate)
         for window in windows(blocks, rate, spec.window_s, spec.hop_s, self._start_s):
             if np.abs(window.samples).max(initial=0.0) > _SILENCE:
-                log_mel = self._listener.log_mel(window.samples)
+                log_mel = self._audio_encoder.log_mel(window.samples)
                 yield _Window(self._path, log_mel, (window.start_s, window.end_s))
 
     def _counted(self, rate_hz: int) -> Iterator[Samples]:
@@ -223,18 +223,18 @@ def _put(queue: Queue[_Item], item: _Item, stop: threading.Event) -> None:
 
 
 def _embed(
-    listener: Listener,
+    audio_encoder: AudioEncoder,
     queue: Queue[_Item],
     threads: int,
     starts_s: Mapping[Path, float],
     part_windows: int | None,
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
     hearing: dict[Path, _Hearing] = {}
-    spec = listener.model.spec
+    spec = audio_encoder.model.spec
     while threads:
         items = _take(queue)
         heard = [item for item in items if isinstance(item, _Window)]
-        _hear(listener, heard, hearing)
+        _hear(audio_encoder, heard, hearing)
         for path, part in hearing.items():
             if part_windows is not None and len(part.features) >= part_windows:
                 yield path, part.part("", part.times_s[-1][0] + spec.hop_s, spec.features)
@@ -248,7 +248,7 @@ def _embed(
 
 
 def _embed_steadily(
-    listener: Listener, queue: Queue[_Item], paths: Sequence[Path]
+    audio_encoder: AudioEncoder, queue: Queue[_Item], paths: Sequence[Path]
 ) -> Iterator[tuple[Path, HeardFile | AudioError]]:
     """Embed full batches of one file, and what is left over of neighbours when all of them ended.
 
@@ -264,7 +264,7 @@ def _embed_steadily(
         if isinstance(item, _Window):
             waiting[item.path].append(item)
             if len(waiting[item.path]) == _BATCH:
-                _hear(listener, waiting[item.path], hearing)
+                _hear(audio_encoder, waiting[item.path], hearing)
                 waiting[item.path] = []
         elif item is not None:
             own = group[item.path]
@@ -276,17 +276,19 @@ def _embed_steadily(
             ended = paths[own * _NEIGHBOURS : (own + 1) * _NEIGHBOURS]
             left = [window for path in ended for window in waiting.pop(path)]
             for start in range(0, len(left), _BATCH):
-                _hear(listener, left[start : start + _BATCH], hearing)
+                _hear(audio_encoder, left[start : start + _BATCH], hearing)
             for path in ended:
                 part = hearing.pop(path, _Hearing())
-                yield path, _finished(ends.pop(path), part, listener.model.spec.features)
+                yield path, _finished(ends.pop(path), part, audio_encoder.model.spec.features)
 
 
-def _hear(listener: Listener, heard: Sequence[_Window], hearing: dict[Path, _Hearing]) -> None:
+def _hear(
+    audio_encoder: AudioEncoder, heard: Sequence[_Window], hearing: dict[Path, _Hearing]
+) -> None:
     """Embed windows together, each for its file."""
     if not heard:
         return
-    features = listener.features([window.log_mel for window in heard]).numpy()
+    features = audio_encoder.features([window.log_mel for window in heard]).numpy()
     for window, feature in zip(heard, features, strict=True):
         part = hearing.setdefault(window.path, _Hearing())
         part.features.append(feature)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.models.bank import Bank
-    from engine.models.match_model import Listener, MatchModel
+    from engine.models.match_model import AudioEncoder, MatchModel
 
 FEWEST_TO_SOLVE = 1000  # windows; a smaller library keeps the model's own potentials
 _SAMPLE = 5000
@@ -41,11 +41,11 @@ _GROWTH = 0.1  # share of new or lost windows that asks for a new solution
 _CHUNK = 20000
 
 
-def windows_of(listener: Listener, heard: HeardFile, bank: Bank) -> list[StoredWindow]:
+def windows_of(audio_encoder: AudioEncoder, heard: HeardFile, bank: Bank) -> list[StoredWindow]:
     """Return the windows of a heard file as they are stored."""
     if not heard.times_s:
         return []
-    vectors, potentials = map_features(listener.model, heard.features, bank)
+    vectors, potentials = map_features(audio_encoder.model, heard.features, bank)
     features = heard.features.astype(np.float16)
     return [
         StoredWindow(start, end, feature.tobytes(), vector.tobytes(), float(potential))

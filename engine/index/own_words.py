@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from engine.models.bank import Bank
-    from engine.models.match_model import Captioner
+    from engine.models.match_model import TextEncoder
 
 _log = logger(__name__)
 FEWEST_TEXTS = 50
@@ -62,7 +62,7 @@ def refresh_bank(library: Library, model_folder: Path, control: Control) -> None
     if small and not enough and not has_own:
         return  # the model's own potentials serve
     from engine.models.bank import Bank
-    from engine.models.match_model import load_captioner, load_model
+    from engine.models.match_model import load_model, load_text_encoder
 
     settings = {
         "own_texts": "\n".join(words.texts).encode(),
@@ -70,12 +70,12 @@ def refresh_bank(library: Library, model_folder: Path, control: Control) -> None
         "solved_windows": str(library.statistics().windows).encode(),
     }
     if enough:
-        captioner = load_captioner(model_folder)
-        found = _own_bank(library, captioner, words, control)
+        text_encoder = load_text_encoder(model_folder)
+        found = _own_bank(library, text_encoder, words, control)
         if found is not None:
             rate(library, found[0], settings | found[1], control)
             return
-        model = captioner.model
+        model = text_encoder.model
     else:
         model = load_model(model_folder, ("audio",))
     bank = Bank.of(model)
@@ -108,7 +108,7 @@ def own_words(library: Library) -> OwnWords:
 
 
 def _own_bank(
-    library: Library, captioner: Captioner, words: OwnWords, control: Control
+    library: Library, text_encoder: TextEncoder, words: OwnWords, control: Control
 ) -> tuple[Bank, dict[str, bytes]] | None:
     """Return a library's own words as a bank, and the settings to keep; None if they tell nothing.
 
@@ -117,9 +117,9 @@ def _own_bank(
     """
     from engine.models.bank import Bank
 
-    model = captioner.model
+    model = text_encoder.model
     sounds, u = mapped_sample(library, model)
-    vectors = captioner(words.texts).half()
+    vectors = text_encoder(words.texts).half()
     ranking = own_ranking(model.spec)
     bank = Bank(vectors.float(), vectors.new_zeros(len(vectors)).float(), ranking)
     telling = telling_of(bank.cost(u), [words.of_sound.get(sound, ()) for sound in sounds])

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.models.match_model import MatchModel, load_captioner
+from engine.models.match_model import MatchModel, load_text_encoder
 from engine.models.spec import write_spec
 from engine.models.weights import AUDIO_PREFIX, save_weights, tensors_sha256
 from engine.transport import bank_potentials, mahalanobis_cost
@@ -29,7 +29,7 @@ def write_model(
     shutil.copyfile(tokenizer, folder / "tokenizer.json")
     model = model.eval()
     _write(folder, model)
-    vectors = load_captioner(folder)(model.spec.bank)
+    vectors = load_text_encoder(folder)(model.spec.bank)
     ranking = model.spec.ranking
     with torch.no_grad():
         model.bank_vectors.copy_(vectors)

@@ -76,7 +76,7 @@ def text_spec(folder: Path) -> TextEncoderSpec:
     return _text_spec(_config(folder), folder)
 
 
-def load_text_encoder(
+def load_foreign_text_encoder(
     folder: Path,
 ) -> tuple[TextEncoderSpec, CaptionTokenizer, dict[str, Tensor]]:
     """Return sizes, tokenizer and weights of a BERT-class encoder, for mean pooling.

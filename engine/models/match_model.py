@@ -189,7 +189,7 @@ class MatchModel(nn.Module):
 
 
 @dataclass(frozen=True)
-class Captioner:
+class TextEncoder:
     """The text side, ready to use: captions in, mapped vectors out."""
 
     model: MatchModel
@@ -227,7 +227,7 @@ class Captioner:
 
 
 @dataclass(frozen=True)
-class Listener:
+class AudioEncoder:
     """The audio side, ready to use: waveforms in, pooled features out.
 
     ``precision`` is what the tower computes in (:mod:`engine.models.precision`).
@@ -318,14 +318,14 @@ def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> Match
     return model.eval().requires_grad_(False)
 
 
-def load_listener(folder: Path) -> Listener:
+def load_audio_encoder(folder: Path) -> AudioEncoder:
     """Load only what turns sounds into features and vectors.
 
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("audio",))
     model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Listener(model)
+    return AudioEncoder(model)
 
 
 def load_tokenizer(folder: Path) -> CaptionTokenizer:
@@ -337,11 +337,11 @@ def load_tokenizer(folder: Path) -> CaptionTokenizer:
     return CaptionTokenizer.from_bytes(data, read_spec(folder).text_encoder.longest_tokens)
 
 
-def load_captioner(folder: Path) -> Captioner:
+def load_text_encoder(folder: Path) -> TextEncoder:
     """Load only what turns captions into vectors.
 
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("text",))
     model.text_tower.embeddings.word_embeddings.half()  # as they are stored; half the memory
-    return Captioner(model, load_tokenizer(folder))
+    return TextEncoder(model, load_tokenizer(folder))

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy as np
     from torch import Tensor
 
-    from engine.models.match_model import Captioner, Listener, MatchModel
+    from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 
 _KIND = "1"  # of trial: another number makes everything be tried again
 _REMEMBERED = 200
@@ -133,18 +133,18 @@ def _do(order: dict[str, str]) -> None:
         return
     folder = Path(order["folder"])
     spec = read_spec(folder)
-    from engine.models.match_model import load_captioner, load_listener
+    from engine.models.match_model import load_audio_encoder, load_text_encoder
     from engine.models.weights import check_hashes
 
     check_hashes(folder, spec)
     _check_tokenizer(folder, spec)
     _check_sizes(folder, spec)
-    captioner, listener = load_captioner(folder), load_listener(folder)
-    for model in (captioner.model, listener.model):
+    text_encoder, audio_encoder = load_text_encoder(folder), load_audio_encoder(folder)
+    for model in (text_encoder.model, audio_encoder.model):
         for name, tensor in model.state_dict().items():
             _check_finite(tensor, f"its weights {name}")
-    texts, sounds = _embed_texts(captioner, spec), _embed_sounds(listener, spec)
-    _check_ranking(listener.model, texts, sounds)
+    texts, sounds = _embed_texts(text_encoder, spec), _embed_sounds(audio_encoder, spec)
+    _check_ranking(audio_encoder.model, texts, sounds)
 
 
 def _convert_clap(source: Path, target: Path, bank_of: Path) -> None:
@@ -217,29 +217,29 @@ def _told(shape: tuple[int, ...] | None) -> str:
     return "absent" if shape is None else "×".join(map(str, shape)) or "one number"
 
 
-def _embed_texts(captioner: Captioner, spec: ModelSpec) -> Tensor:
+def _embed_texts(text_encoder: TextEncoder, spec: ModelSpec) -> Tensor:
     import torch
 
     from engine.torch_setup import one_thread
 
     with one_thread():
-        vectors = torch.cat([captioner([text]) for text in _TEXTS])
-        together = captioner(_TEXTS)
+        vectors = torch.cat([text_encoder([text]) for text in _TEXTS])
+        together = text_encoder(_TEXTS)
     _check_vectors(vectors, (len(_TEXTS), spec.rank), "texts")
     _check_vectors(together, (len(_TEXTS), spec.rank), "texts")
     return vectors
 
 
-def _embed_sounds(listener: Listener, spec: ModelSpec) -> Tensor:
+def _embed_sounds(audio_encoder: AudioEncoder, spec: ModelSpec) -> Tensor:
     import torch
 
     rate_hz = spec.front_end.rate_hz
     longest = max(1, round(spec.window_s * rate_hz))
     sounds = [_sound(duration_s, rate_hz)[:longest] for duration_s in _SOUNDS_S]
     with torch.inference_mode():
-        features = listener.features([listener.log_mel(samples) for samples in sounds])
+        features = audio_encoder.features([audio_encoder.log_mel(samples) for samples in sounds])
         _check_vectors(features, (len(sounds), spec.features), "sounds", may_be_zero=True)
-        vectors: Tensor = listener.model.map_features(features.half().float())
+        vectors: Tensor = audio_encoder.model.map_features(features.half().float())
     _check_vectors(vectors, (len(sounds), spec.rank), "sounds")
     return vectors
 

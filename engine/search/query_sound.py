@@ -15,7 +15,7 @@ from engine.errors import AudioError, InputError
 from engine.store.vectors import Floats
 
 if TYPE_CHECKING:
-    from engine.models.match_model import Listener
+    from engine.models.match_model import AudioEncoder
 
 
 @dataclass(frozen=True)
@@ -72,17 +72,17 @@ class QuerySound:
         )
 
 
-def hear(listener: Listener, sound: QuerySound) -> Floats:
+def hear(audio_encoder: AudioEncoder, sound: QuerySound) -> Floats:
     """Return the mapped vectors (windows, rank) of a sound, read in blocks.
 
     :raises AudioError: it cannot be heard, or holds no samples.
     :raises InputError: the part does not lie in it.
     """
-    spec = listener.model.spec
+    spec = audio_encoder.model.spec
     rate = spec.front_end.rate_hz
     cut = windows(sound.blocks(rate), rate, spec.window_s, spec.hop_s)
-    log_mels = [listener.log_mel(window.samples) for window in cut]
+    log_mels = [audio_encoder.log_mel(window.samples) for window in cut]
     if not log_mels:
         raise AudioError(f"{sound.name} holds no samples")
-    vectors: Floats = listener.model.map_features(listener.features(log_mels)).numpy()
+    vectors: Floats = audio_encoder.model.map_features(audio_encoder.features(log_mels)).numpy()
     return np.asarray(vectors)

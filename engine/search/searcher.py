@@ -37,7 +37,7 @@ from engine.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from engine.models.familiar import Familiar
-    from engine.models.match_model import Captioner, Listener
+    from engine.models.match_model import AudioEncoder, TextEncoder
 
 _log = logger(__name__)
 _CANDIDATES = 40  # windows that are ranked at least
@@ -61,7 +61,7 @@ class Searcher:
         _refuse_empty(library)
         self._beside = ThreadPoolExecutor(1, "words")
         alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
-        self._vocabulary = Vocabulary(lambda: self._captioner, alike)
+        self._vocabulary = Vocabulary(lambda: self._text_encoder, alike)
         self.refresh()
 
     def refresh(self) -> None:
@@ -157,14 +157,14 @@ class Searcher:
         """
         few = 2 * len(descriptions) <= _FEW_TEXTS
         with one_thread() if few else nullcontext():
-            vectors: Floats = self._captioner.between([*map(wordings, descriptions)]).numpy()
+            vectors: Floats = self._text_encoder.between([*map(wordings, descriptions)]).numpy()
         return vectors
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return mapped vectors (texts, rank)."""
         few = len(texts) <= _FEW_TEXTS
         with one_thread() if few else nullcontext():
-            vectors: Floats = self._captioner(list(texts)).numpy()
+            vectors: Floats = self._text_encoder(list(texts)).numpy()
         return vectors
 
     def query_potential(self, queries: Floats, sound: bool = False) -> float:
@@ -187,27 +187,27 @@ class Searcher:
         from engine.models.familiar import Familiar
         from engine.models.match_model import load_model
 
-        has_text = "_captioner" in self.__dict__
-        model = self._captioner.model if has_text else load_model(self._folder, ())
+        has_text = "_text_encoder" in self.__dict__
+        model = self._text_encoder.model if has_text else load_model(self._folder, ())
         return Familiar.of(model, Bank.stored(model, self._library.setting))
 
     @cached_property
-    def _captioner(self) -> Captioner:
-        from engine.models.match_model import load_captioner
+    def _text_encoder(self) -> TextEncoder:
+        from engine.models.match_model import load_text_encoder
 
-        return load_captioner(self._folder)
+        return load_text_encoder(self._folder)
 
     @cached_property
-    def _listener(self) -> Listener:
-        from engine.models.match_model import load_listener
+    def _audio_encoder(self) -> AudioEncoder:
+        from engine.models.match_model import load_audio_encoder
 
-        return load_listener(self._folder)
+        return load_audio_encoder(self._folder)
 
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
         if not texts:
             return np.zeros((1, self.spec.rank), np.float32)
-        middle = self._captioner.model.bank_vectors.mean(0, keepdim=True).numpy()
+        middle = self._text_encoder.model.bank_vectors.mean(0, keepdim=True).numpy()
         direction: Floats = self.query_vectors(texts).mean(0, keepdims=True) - middle
         return direction
 
@@ -219,7 +219,7 @@ class Searcher:
             if len(rows):
                 own: Floats = np.asarray(self.nearest.windows.vectors[rows]).astype(np.float32)
                 return own
-        return hear(self._listener, sound)
+        return hear(self._audio_encoder, sound)
 
     def _found(
         self,

@@ -12,7 +12,7 @@ from engine.metadata.ucs_names import categories
 from engine.store.words import search_words
 
 if TYPE_CHECKING:
-    from engine.models.match_model import Captioner
+    from engine.models.match_model import TextEncoder
 
 _ALIKE = 0.65  # cosine; "forrest" and "forest" have 0.70, "chimps" and "chimes" 0.62
 _KEPT = 1000  # pairs that were compared
@@ -21,17 +21,17 @@ _KEPT = 1000  # pairs that were compared
 class Vocabulary:
     """What the text tower and UCS know of words.
 
-    :param captioner: loads the text side when it is first asked.
+    :param text_encoder: loads the text side when it is first asked.
     :param compares: whether the tower tells meanings apart; else no two words are one.
     """
 
-    def __init__(self, captioner: Callable[[], Captioner], compares: bool) -> None:
-        self._captioner, self._compares = captioner, compares
+    def __init__(self, text_encoder: Callable[[], TextEncoder], compares: bool) -> None:
+        self._text_encoder, self._compares = text_encoder, compares
         self._known: dict[tuple[str, str], bool] = {}
 
     def knows(self, word: str) -> bool:
         """Return whether a word is spelt right, as far as anyone here knows it."""
-        known = self._captioner().tokenizer.knows
+        known = self._text_encoder().tokenizer.knows
         return any(known(form) or form in words_of_ucs() for form in plain_forms(word))
 
     def are_one(self, word: str, other: str) -> bool:
@@ -40,7 +40,7 @@ class Vocabulary:
         if self._compares and pair not in self._known:
             if len(self._known) >= _KEPT:
                 self._known.clear()
-            first, second = self._captioner().features(pair).numpy()
+            first, second = self._text_encoder().features(pair).numpy()
             cosine = first @ second / np.sqrt((first @ first) * (second @ second))
             self._known[pair] = bool(cosine >= _ALIKE)
         return self._known.get(pair, False)

@@ -37,10 +37,10 @@ class Scene:
         self.ear, heard.listen, heard._BLOCK = heard.listen, self.listen, BLOCK  # type: ignore
         assert apart(lambda: self.build(self.calm))[0] == 0
 
-    def listen(self, listener: Any, paths: Any, **how: Any) -> Iterator[Any]:
+    def listen(self, audio_encoder: Any, paths: Any, **how: Any) -> Iterator[Any]:
         """Hear, and count the sounds."""
         self.heard += paths
-        return self.ear(listener, paths, **how)
+        return self.ear(audio_encoder, paths, **how)
 
     def prepare(self) -> None:
         """Lay an empty folder."""

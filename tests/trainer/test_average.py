@@ -11,7 +11,7 @@ import soundfile
 import torch
 from safetensors.torch import load_file
 
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import read_spec
 from tests.conftest import tone
 from trainer.cli import main
@@ -62,7 +62,7 @@ def test_an_average_is_the_mean_of_its_runs_and_says_how_all_of_them_do(fit, tmp
     wanted = torch.stack([w[name] for w in weights]).mean(0)
     assert torch.allclose(found, wanted, rtol=1e-3, atol=1e-5)  # a folder holds half floats
     assert read_spec(tmp_path / "mean" / "model").name == "mean"
-    assert load_captioner(tmp_path / "mean" / "model")(["a bell"]).isfinite().all()
+    assert load_text_encoder(tmp_path / "mean" / "model")(["a bell"]).isfinite().all()
 
 
 def test_runs_that_do_not_fit_together_are_refused(fit, tmp_path, make_model, capsys):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from engine.errors import AudioError, InputError
-from engine.models.match_model import load_captioner, load_listener
+from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from trainer.evaluation.protocols import evaluate_retrieval, evaluate_zero_shot, read_manifest
 
@@ -18,7 +18,7 @@ def manifest(folder: Path, column: str, rows: list[tuple[str, str]]) -> Path:
 
 @pytest.fixture
 def sides(model_folder):
-    return load_listener(model_folder), load_captioner(model_folder)
+    return load_audio_encoder(model_folder), load_text_encoder(model_folder)
 
 
 FIGURES = {"r1", "r5", "r10", "map"}
@@ -46,7 +46,7 @@ def test_retrieval_gives_the_documented_figures(sides, sounds):
 
 
 def test_the_modality_gap_is_in_the_units_of_embeddings_not_of_the_metric(sides, sounds):
-    listener, captioner = sides
+    audio_encoder, text_encoder = sides
     rows = [(str(p.relative_to(sounds)), p.parent.name) for p in sounds.rglob("*.wav")]
     by_label, by_caption = sounds / "label", sounds / "caption"
     by_label.mkdir()
@@ -59,7 +59,7 @@ def test_the_modality_gap_is_in_the_units_of_embeddings_not_of_the_metric(sides,
         return [tagged["modality_gap"], found["modality_gap"]]
 
     before = gaps()
-    for model in (listener.model, captioner.model):
+    for model in (audio_encoder.model, text_encoder.model):
         model.metric.factor.mul_(3.0)
     assert min(before) > 0
     assert gaps() == pytest.approx(before, rel=1e-5)

@@ -14,7 +14,7 @@ import soundfile
 import torch
 
 from engine.errors import InputError
-from engine.models.match_model import load_listener
+from engine.models.match_model import load_audio_encoder
 from engine.models.spec import FrontEnd
 from engine.progress import Control
 from tests.conftest import tone
@@ -268,7 +268,7 @@ def test_features_are_heard_anew_for_other_sounds_or_another_tower(tmp_path, sid
 
 @pytest.fixture
 def sides(model_folder):
-    return load_listener(model_folder)
+    return load_audio_encoder(model_folder)
 
 
 def test_a_sheet_shows_the_first_three_and_marks_the_captions_own(tmp_path, sounds, monkeypatch):

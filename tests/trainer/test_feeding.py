@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from engine.errors import InputError
 from engine.models.audio_towers import Compact, EfficientAt
-from engine.models.match_model import Captioner, Listener, load_model
+from engine.models.match_model import AudioEncoder, TextEncoder, load_model
 from engine.models.panns import ResNet38
 from engine.models.spec import TextEncoderSpec
 from engine.models.text_towers import CaptionTokenizer, TextTower
@@ -119,10 +119,12 @@ def test_a_tower_in_training_hears_what_it_hears_in_use(parts, source):
         x, y = embed(batch)
     lengths = batch.samples.tolist()
     assert len(set(lengths)) > 1
-    listener = Listener(model)
-    alone = [listener.log_mel(r[:n].numpy()) for r, n in zip(batch.audio, lengths, strict=True)]
-    assert torch.allclose(x, model.audio_head(listener.features(alone)), atol=1e-5)
-    heads = model.text_head(Captioner(model, tokenizer).features(batch.captions))
+    audio_encoder = AudioEncoder(model)
+    alone = [
+        audio_encoder.log_mel(r[:n].numpy()) for r, n in zip(batch.audio, lengths, strict=True)
+    ]
+    assert torch.allclose(x, model.audio_head(audio_encoder.features(alone)), atol=1e-5)
+    heads = model.text_head(TextEncoder(model, tokenizer).features(batch.captions))
     assert torch.allclose(y, heads, atol=1e-5)
 
 
@@ -168,7 +170,7 @@ def test_validation_asks_with_every_caption_and_tells_what_it_cannot_hear(parts,
     broken.write_bytes(b"nothing")
     told = []
     exam = Validation(
-        Listener(model.eval()),
+        AudioEncoder(model.eval()),
         tokenizer,
         [sounds[0], Captioned(broken, ("a tone",)), *sounds[1:]],
         0.3,
@@ -190,7 +192,7 @@ def test_validation_asks_with_every_caption_and_tells_what_it_cannot_hear(parts,
 
 def test_the_modality_gap_of_a_validation_is_that_of_embeddings_whatever_the_metric(parts, sounds):
     model, tokenizer = parts
-    exam = Validation(Listener(model.eval()), tokenizer, sounds, 0.3, Control())
+    exam = Validation(AudioEncoder(model.eval()), tokenizer, sounds, 0.3, Control())
     before = exam(model)["modality_gap"]
     x, _ = exam.embeddings(model)
     assert x.norm(dim=1).allclose(torch.ones(len(x)))
@@ -206,4 +208,4 @@ def test_validation_without_a_sound_is_told(parts, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"nothing")
     sounds = [Captioned(tmp_path / "broken.wav", ("a tone",))]
     with pytest.raises(InputError, match="no sound of the validation set"):
-        Validation(Listener(model), tokenizer, sounds, 1.0, Control())
+        Validation(AudioEncoder(model), tokenizer, sounds, 1.0, Control())

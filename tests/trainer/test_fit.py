@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from engine.models.match_model import load_captioner, load_listener
+from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.models.spec import read_spec
 from tests import warm
 from tests.conftest import tone
@@ -62,7 +62,7 @@ def test_a_model_is_trained_end_to_end_with_pictures_and_broken_sounds_are_told(
     spec = read_spec(run / "model")
     assert (spec.name, spec.base) == ("run", read_spec(model_folder).id)
     assert spec.audio_id != read_spec(model_folder).audio_id  # its tower has learnt
-    assert load_captioner(run / "model")(["a bell"]).isfinite().all()
+    assert load_text_encoder(run / "model")(["a bell"]).isfinite().all()
     for name in ("curves.png", "space.png", "plan.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")
     lines = (run / "log.jsonl").read_text().splitlines()
@@ -75,7 +75,9 @@ def test_a_frozen_encoder_is_heard_once_and_stays_as_it_is(manifest, model_folde
         *("--frozen", "--steps", 4, "--batch", 4, "--loss", "partial", "--metric", "projected"),
     )
     events(train(*arguments))
-    before, after = (load_listener(folder) for folder in (model_folder, tmp_path / "run" / "model"))
+    before, after = (
+        load_audio_encoder(folder) for folder in (model_folder, tmp_path / "run" / "model")
+    )
     frames = [torch.randn(128, 50)]
     assert torch.allclose(before.features(frames), after.features(frames), atol=1e-6)
     assert read_spec(tmp_path / "run" / "model").audio_id == read_spec(model_folder).audio_id

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.errors import AudioError
-from engine.models.match_model import Listener, load_model
+from engine.models.match_model import AudioEncoder, load_model
 from engine.progress import Cancelled, Control, Progress
 from tests.trainer.conftest import write_set
 from trainer.data import heard
@@ -55,14 +55,14 @@ class Ears:
         self.told: list[Progress] = []
         inner = heard.listen
 
-        def listen(listener: Listener, paths: tuple[Path, ...], **how: object) -> object:
+        def listen(audio_encoder: AudioEncoder, paths: tuple[Path, ...], **how: object) -> object:
             self.heard += [path.stem for path in paths]
-            return inner(listener, paths, **how)
+            return inner(audio_encoder, paths, **how)
 
         monkeypatch.setattr(heard, "_BLOCK", 3)
         monkeypatch.setattr(heard, "listen", listen)
 
-    def __call__(self, listener: Listener, stop_at: int | None = None) -> HeardOnce:
+    def __call__(self, audio_encoder: AudioEncoder, stop_at: int | None = None) -> HeardOnce:
         self.heard.clear()
         self.told.clear()
 
@@ -71,12 +71,12 @@ class Ears:
             if progress.done == stop_at:
                 raise Cancelled
 
-        return hear_once(self.folder, listener, self.paths, Control(update))
+        return hear_once(self.folder, audio_encoder, self.paths, Control(update))
 
 
 @pytest.fixture
-def listener(model_folder: Path) -> Listener:
-    return Listener(load_model(model_folder))
+def audio_encoder(model_folder: Path) -> AudioEncoder:
+    return AudioEncoder(load_model(model_folder))
 
 
 @pytest.fixture
@@ -88,38 +88,38 @@ def blocks(ears: Ears) -> list[Path]:
     return sorted(ears.folder.iterdir())
 
 
-def test_progress_goes_on_where_listening_was_stopped(ears, listener):
+def test_progress_goes_on_where_listening_was_stopped(ears, audio_encoder):
     with pytest.raises(Cancelled):
-        ears(listener, stop_at=5)
+        ears(audio_encoder, stop_at=5)
     assert len(blocks(ears)) == 1
-    ears(listener)
+    ears(audio_encoder)
     assert ears.heard == ["3", "4", "5", "6", "7"]
     assert [progress.done for progress in ears.told] == [3, 4, 5, 6, 7, 8]
     assert {(progress.stage, progress.total) for progress in ears.told} == {("listening", 8)}
 
 
 @pytest.mark.parametrize("harm", ["a wrong bit", "cut off", "nothing", "another block"])
-def test_a_block_that_is_damaged_or_of_something_else_is_heard_anew(ears, listener, harm):
-    whole = ears(listener)
+def test_a_block_that_is_damaged_or_of_something_else_is_heard_anew(ears, audio_encoder, harm):
+    whole = ears(audio_encoder)
     first, second, _ = blocks(ears)
     data = bytearray(second.read_bytes())
     data[len(data) // 2] ^= 1
     harmed = {"a wrong bit": data, "cut off": data[:-9], "nothing": b""}
     second.write_bytes(harmed.get(harm, first.read_bytes()))
-    again = ears(listener)
+    again = ears(audio_encoder)
     assert ears.heard == ["3", "4", "5"]
     assert torch.equal(again.features, whole.features)
     assert torch.equal(again.clip, whole.clip)
     assert again.paths == whole.paths
-    ears(listener)
+    ears(audio_encoder)
     assert ears.heard == []
 
 
-def test_what_was_heard_by_other_ears_is_heard_anew(ears, listener, make_model):
-    ears(listener)
-    ears(Listener(listener.model, torch.bfloat16))
+def test_what_was_heard_by_other_ears_is_heard_anew(ears, audio_encoder, make_model):
+    ears(audio_encoder)
+    ears(AudioEncoder(audio_encoder.model, torch.bfloat16))
     assert len(ears.heard) == 8
-    other = Listener(load_model(make_model("other", seed=5, audio_seed=5)))
+    other = AudioEncoder(load_model(make_model("other", seed=5, audio_seed=5)))
     ears(other)
     assert len(ears.heard) == 8
     other.model.spec = type(other.model.spec)(**{**vars(other.model.spec), "hop_s": 2.5})
@@ -129,25 +129,27 @@ def test_what_was_heard_by_other_ears_is_heard_anew(ears, listener, make_model):
     assert ears.heard == []
 
 
-def test_only_blocks_whose_sounds_have_changed_are_heard_anew(ears, listener, tmp_path):
-    ears(listener)
+def test_only_blocks_whose_sounds_have_changed_are_heard_anew(ears, audio_encoder, tmp_path):
+    ears(audio_encoder)
     write_set(tmp_path / "more", 1)
     (tmp_path / "more" / "0.wav").rename(ears.paths[4])
     ears.paths.append(ears.paths[0])  # a sound that is named twice is heard once
-    found = ears(listener)
+    found = ears(audio_encoder)
     assert ears.heard == ["3", "4", "5"]
     assert len(found.paths) == 8
     ears.paths.insert(8, tmp_path / "gone.wav")
-    ears(listener)
+    ears(audio_encoder)
     assert ears.heard == ["6", "7", "gone"]
 
 
-def test_a_name_that_is_no_unicode_and_cannot_be_decoded_is_told_again(ears, listener, monkeypatch):
+def test_a_name_that_is_no_unicode_and_cannot_be_decoded_is_told_again(
+    ears, audio_encoder, monkeypatch
+):
     bad = ears.paths[0].with_name(os.fsdecode(b"caf\xe9.wav"))
     inner = heard.listen
 
-    def listen(listener: Listener, paths: tuple[Path, ...], **how: object) -> object:
-        yield from inner(listener, [path for path in paths if path != bad], **how)
+    def listen(audio_encoder: AudioEncoder, paths: tuple[Path, ...], **how: object) -> object:
+        yield from inner(audio_encoder, [path for path in paths if path != bad], **how)
         if bad in paths:
             yield bad, AudioError(f"{bad.name} is no sound")
 
@@ -159,6 +161,6 @@ def test_a_name_that_is_no_unicode_and_cannot_be_decoded_is_told_again(ears, lis
         told.append((path, reason) == (bad, f"{bad.name} is no sound"))
 
     for _ in range(2):
-        hear_once(ears.folder, listener, ears.paths, Control(), skipped)
+        hear_once(ears.folder, audio_encoder, ears.paths, Control(), skipped)
     assert told == [True, True]
     assert ears.heard == [path.stem for path in ears.paths[:-1]]  # once

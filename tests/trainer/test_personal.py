@@ -10,7 +10,7 @@ import torch
 from engine.errors import InputError
 from engine.metadata.captions import caption_of, caption_of_name
 from engine.models.folder import write_model
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import read_spec
 from engine.progress import Cancelled, Control, Progress
 from engine.store import Library, StoredWindow
@@ -183,7 +183,7 @@ def test_training_helps_on_sounds_that_were_held_out(model_folder, pairs, tmp_pa
     again = load_model(target)
     mapped = again.map_features(pairs.features[:5])
     assert torch.allclose(mapped, model.map_features(pairs.features[:5]), atol=1e-2)
-    assert load_captioner(target)(["door rain"]).isfinite().all()
+    assert load_text_encoder(target)(["door rain"]).isfinite().all()
     with pytest.raises(InputError, match="is there already"):
         write_personal(target, model_folder, model, outcome, pairs)
 
@@ -202,12 +202,12 @@ def test_half_of_the_names_wrong_is_not_worse_than_no_training(model_folder, pai
     names = [t[0] for t in pairs.captions]
     half = with_captions(pairs, shuffled(names, 0.5, 0))
     model, _ = train_personal(model_folder, half, tmp_path / "run", CONFIG, Control())
-    base, tokenizer = load_model(model_folder), load_captioner(model_folder).tokenizer
-    from engine.models.match_model import Captioner
+    base, tokenizer = load_model(model_folder), load_text_encoder(model_folder).tokenizer
+    from engine.models.match_model import TextEncoder
 
     def right(m) -> float:
         texts = sorted(set(names))
-        cost = torch.cdist(m.map_features(pairs.features), Captioner(m, tokenizer)(texts))
+        cost = torch.cdist(m.map_features(pairs.features), TextEncoder(m, tokenizer)(texts))
         wanted = torch.tensor([texts.index(name) for name in names])
         return float((cost.argmin(1) == wanted).float().mean())
 
@@ -256,8 +256,8 @@ class Known:
     def __init__(self, model_folder) -> None:
         self.base = load_model(model_folder).metric.factor
 
-    def figure(self, captioner) -> float:
-        return 0.9 if torch.equal(captioner.model.metric.factor, self.base) else 0.5
+    def figure(self, text_encoder) -> float:
+        return 0.9 if torch.equal(text_encoder.model.metric.factor, self.base) else 0.5
 
 
 def test_what_would_be_forgotten_elsewhere_stops_it_unless_insisted(

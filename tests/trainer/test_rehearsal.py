@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from engine.models.match_model import Captioner, load_captioner, load_model
+from engine.models.match_model import TextEncoder, load_model, load_text_encoder
 from engine.models.weights import load_tensors
 from trainer.loop.schedule import update_average, warm_up_cosine
 from trainer.recipes.export import centres
@@ -22,12 +22,12 @@ def base(model_folder):
 
 
 def test_an_unchanged_model_has_forgotten_nothing(base, model_folder):
-    rehearsal = Rehearsal(base, load_captioner(model_folder).tokenizer, 1.0)
+    rehearsal = Rehearsal(base, load_text_encoder(model_folder).tokenizer, 1.0)
     assert rehearsal(copy.deepcopy(base)).item() == pytest.approx(0.0, abs=1e-5)
 
 
 def test_rehearsal_brings_a_changed_model_back(base, model_folder):
-    rehearsal = Rehearsal(base, load_captioner(model_folder).tokenizer, 1.0)
+    rehearsal = Rehearsal(base, load_text_encoder(model_folder).tokenizer, 1.0)
     model = copy.deepcopy(base).requires_grad_(True)
     with torch.no_grad():
         model.audio_head.layers[3].weight.add_(0.05 * torch.randn(32, 64))
@@ -88,31 +88,31 @@ def wide(base):
 
 
 def test_the_guard_sees_no_sound_and_no_text_that_is_rehearsed(wide, model_folder):
-    tokenizer = load_captioner(model_folder).tokenizer
+    tokenizer = load_text_encoder(model_folder).tokenizer
     rehearsal, guard = Rehearsal(wide, tokenizer, 1.0), Guard.of(wide, tokenizer)
     assert len(rehearsal.sounds) + len(guard.sounds) == 100
     assert torch.cdist(rehearsal.sounds, guard.sounds).min() > 0
     assert len(rehearsal.texts) + len(guard.texts) == len(wide.spec.bank)
-    assert guard.agreement(Captioner(wide, tokenizer)) == 1.0
+    assert guard.agreement(TextEncoder(wide, tokenizer)) == 1.0
 
 
 def test_the_guard_falls_with_what_is_forgotten(wide, model_folder):
-    tokenizer = load_captioner(model_folder).tokenizer
+    tokenizer = load_text_encoder(model_folder).tokenizer
     guard, found = Guard.of(wide, tokenizer), []
     direction = torch.randn(32, 64)
     for amount in (0.0, 0.03, 0.1, 1.0):
         model = copy.deepcopy(wide)
         with torch.no_grad():
             model.audio_head.layers[3].weight.add_(amount * direction)
-        found.append(guard.agreement(Captioner(model, tokenizer)))
+        found.append(guard.agreement(TextEncoder(model, tokenizer)))
     assert found == sorted(found, reverse=True)
     assert found[0] == 1.0 and found[-1] < 0.5
 
 
 def test_the_guard_hears_of_a_text_tower_that_has_changed(wide, model_folder):
-    tokenizer = load_captioner(model_folder).tokenizer
+    tokenizer = load_text_encoder(model_folder).tokenizer
     guard, model = Guard.of(wide, tokenizer), copy.deepcopy(wide)
     with torch.no_grad():
         for parameter in model.text_tower.parameters():
             parameter.add_(torch.randn_like(parameter))
-    assert guard.agreement(Captioner(model, tokenizer)) < 1.0
+    assert guard.agreement(TextEncoder(model, tokenizer)) < 1.0

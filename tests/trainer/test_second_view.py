@@ -11,11 +11,11 @@ from safetensors.torch import save_file
 from engine.errors import InputError, ModelError
 from engine.models.folder import write_model
 from engine.models.match_model import (
-    Captioner,
     MatchModel,
     TagView,
-    load_captioner,
+    TextEncoder,
     load_model,
+    load_text_encoder,
     load_tokenizer,
 )
 from engine.models.spec import read_spec
@@ -113,18 +113,18 @@ def test_a_joined_model_is_a_folder_like_any_other(base, views, model_folder, tm
     again = load_model(tmp_path / "two")
     assert torch.allclose(again.map_features(x), both.map_features(x), atol=5e-3)
     captions = ["door", "rain in the woods"]
-    vectors = load_captioner(tmp_path / "two")(captions)
+    vectors = load_text_encoder(tmp_path / "two")(captions)
     tokenizer = load_tokenizer(model_folder)
-    assert torch.allclose(vectors, Captioner(both, tokenizer)(captions), atol=5e-3)
+    assert torch.allclose(vectors, TextEncoder(both, tokenizer)(captions), atol=5e-3)
 
 
 def test_between_two_wordings_lies_the_mean_direction_of_each_view(base, views, model_folder):
     both = joined(base, views, 0.5, features()[1])
-    captioner = Captioner(both, load_tokenizer(model_folder))
-    x = captioner.embed(["door", "rain"]).mean(0)
+    text_encoder = TextEncoder(both, load_tokenizer(model_folder))
+    x = text_encoder.embed(["door", "rain"]).mean(0)
     parts = [part / part.norm() for part in (x[:32], x[32:])]
     expected = both.metric(torch.cat(parts))
-    assert torch.allclose(captioner.between([["door", "rain"]])[0], expected, atol=1e-5)
+    assert torch.allclose(text_encoder.between([["door", "rain"]])[0], expected, atol=1e-5)
 
 
 def test_what_learns_later_leaves_the_second_view_alone(base, views, model_folder, tmp_path):
@@ -232,16 +232,16 @@ def test_captions_names_and_descriptions_speak_of_tags(texts):
 
 
 def test_both_views_are_learnt_from_a_data_folder(texts, model_folder, tmp_path):
-    captioner = load_captioner(model_folder)
+    text_encoder = load_text_encoder(model_folder)
     x = torch.randn(50, 384)
     pool = Pool(x, torch.sigmoid(x[:, :2]), ("",) * 50)
     seen: list[tuple[int, int | None]] = []
     control = Control(lambda progress: seen.append((progress.done, progress.total)))
-    learn_views(tmp_path / "run", texts, pool, captioner, control, QUICK, QUICK)
+    learn_views(tmp_path / "run", texts, pool, text_encoder, control, QUICK, QUICK)
     assert (seen[0], seen[-1]) == ((1, 300), (300, 300))
     audio, text = read_views(tmp_path / "run")
     assert float(((torch.sigmoid(audio.read(x)) - pool.tag_probabilities).abs()).mean()) < 0.15
-    of_rain, of_else = text.read(captioner.features(["rain", "barking"])).argmax(1).tolist()
+    of_rain, of_else = text.read(text_encoder.features(["rain", "barking"])).argmax(1).tolist()
     assert (of_rain, of_else) == (0, 1)
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from engine import durable
 from engine.errors import AudioError, InputError
 from engine.index.listen import listen
-from engine.models.match_model import Listener
+from engine.models.match_model import AudioEncoder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
 from trainer.data.cache import Skipped, state_of
@@ -48,7 +48,7 @@ class _Block:
 
 def hear_once(
     folder: Path,
-    listener: Listener,
+    audio_encoder: AudioEncoder,
     paths: Sequence[Path],
     control: Control,
     skipped: Skipped = lambda path, reason: None,
@@ -62,7 +62,7 @@ def hear_once(
     distinct = tuple(dict.fromkeys(paths))
     parts = [distinct[start : start + _BLOCK] for start in range(0, len(distinct), _BLOCK)]
     names = [folder / f"{number:06d}.block" for number in range(len(parts))]
-    listened = _heard_by(listener)
+    listened = _heard_by(audio_encoder)
     keys = [_key(listened, part) for part in parts]
     found = [_read(*named) for named in zip(names, keys, strict=True)]
     done = sum(len(block.reasons) for block in found if block is not None)
@@ -71,7 +71,7 @@ def hear_once(
     blocks = []
     for block, part, name, key in zip(found, parts, names, keys, strict=True):
         if block is None:
-            block = _hear(listener, part, control, done, len(distinct))
+            block = _hear(audio_encoder, part, control, done, len(distinct))
             _write(name, key, block)
             done += len(part)
         blocks.append(block)
@@ -102,12 +102,12 @@ def add_weights(found: hashlib._Hash, tower: nn.Module) -> None:
         found.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
 
 
-def _heard_by(listener: Listener) -> str:
+def _heard_by(audio_encoder: AudioEncoder) -> str:
     """Return everything that features depend on, but for the sounds."""
-    spec = listener.model.spec
-    windows = f"{spec.window_s} {spec.hop_s} {listener.precision}"
+    spec = audio_encoder.model.spec
+    windows = f"{spec.window_s} {spec.hop_s} {audio_encoder.precision}"
     tower, weights = f"{spec.audio_tower} {spec.tower_config} {spec.front_end}", hashlib.sha256()
-    add_weights(weights, listener.model.audio_tower)
+    add_weights(weights, audio_encoder.model.audio_tower)
     return f"{windows} {tower} {weights.hexdigest()}"
 
 
@@ -117,13 +117,15 @@ def _key(listened: str, part: Sequence[Path]) -> str:
 
 
 def _hear(
-    listener: Listener, part: Sequence[Path], control: Control, done: int, total: int
+    audio_encoder: AudioEncoder, part: Sequence[Path], control: Control, done: int, total: int
 ) -> _Block:
     """Hear a block; ``done`` sounds of ``total`` were heard before."""
-    width = listener.model.spec.features
+    width = audio_encoder.model.spec.features
     features = {path: torch.zeros(0, width) for path in part}
     reasons = dict.fromkeys(part, "")
-    for number, (path, heard) in enumerate(listen(listener, part, steady=True), start=done + 1):
+    for number, (path, heard) in enumerate(
+        listen(audio_encoder, part, steady=True), start=done + 1
+    ):
         control.report(Progress("listening", number, total))
         if isinstance(heard, AudioError):
             reasons[path] = str(heard)

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from engine.errors import AudioError, InputError
 from engine.index.listen import listen
-from engine.models.match_model import Captioner, Listener
+from engine.models.match_model import AudioEncoder, TextEncoder
 from engine.paths import why_no_file
 from engine.progress import Control, Progress
 from engine.tags.taxonomy import SENTENCE
@@ -91,7 +91,7 @@ def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
 
 
 def hear(
-    listener: Listener,
+    audio_encoder: AudioEncoder,
     paths: Iterable[Path],
     control: Control,
     mapped: bool = True,
@@ -105,7 +105,7 @@ def hear(
     """
     unique = tuple(dict.fromkeys(paths))
     features: dict[Path, Tensor] = {}
-    for number, (path, heard) in enumerate(listen(listener, unique, steady=True), start=1):
+    for number, (path, heard) in enumerate(listen(audio_encoder, unique, steady=True), start=1):
         control.report(Progress("listening", number, len(unique)))
         if not isinstance(heard, AudioError):
             features[path] = torch.from_numpy(heard.features)
@@ -119,14 +119,14 @@ def hear(
     windows = torch.tensor([len(features[path]) for path in unique])
     vectors = unmapped = torch.cat([features[path] for path in unique])
     if mapped:
-        unmapped = listener.model.audio_head(vectors)
-        vectors = listener.model.metric(unmapped)
+        unmapped = audio_encoder.model.audio_head(vectors)
+        vectors = audio_encoder.model.metric(unmapped)
     return Heard(vectors, torch.repeat_interleave(windows), unique, unmapped)
 
 
 def evaluate_zero_shot(
-    listener: Listener,
-    captioner: Captioner,
+    audio_encoder: AudioEncoder,
+    text_encoder: TextEncoder,
     manifest: Path,
     control: Control,
     others: Iterable[str] = (),
@@ -139,27 +139,27 @@ def evaluate_zero_shot(
     :param others: further labels, which no clip has.
     """
     rows = read_manifest(manifest, "label")
-    heard = hear(listener, (path for path, _ in rows), control)
+    heard = hear(audio_encoder, (path for path, _ in rows), control)
     labels = sorted({label for _, label in rows} | set(others))
-    unmapped = captioner.embed([SENTENCE.format(label=label) for label in labels])
-    sentences = captioner.model.metric(unmapped)
+    unmapped = text_encoder.embed([SENTENCE.format(label=label) for label in labels])
+    sentences = text_encoder.model.metric(unmapped)
     relevant = _relevance(rows, heard, labels)
-    ranking = listener.model.spec.ranking
+    ranking = audio_encoder.model.spec.ranking
     cost = mahalanobis_cost(heard.vectors, sentences) / ranking.cost_scale
     clip_cost = -heard.best(-cost.T).T
     joint = joint_plan(clip_cost, ranking.epsilon)
     return {
         "per_clip": recall_and_map(-clip_cost, relevant, None),
         "paper": recall_and_map(joint, relevant, None),
-        "modality_gap": _gap(listener, heard.means(), _texts_of(relevant, unmapped)),
+        "modality_gap": _gap(audio_encoder, heard.means(), _texts_of(relevant, unmapped)),
         "clips": len(heard.paths),
         "classes": len(labels),
     }
 
 
 def evaluate_retrieval(
-    listener: Listener,
-    captioner: Captioner,
+    audio_encoder: AudioEncoder,
+    text_encoder: TextEncoder,
     manifest: Path,
     control: Control,
     blend: float | None = None,
@@ -177,18 +177,18 @@ def evaluate_retrieval(
     if blend is not None and not 0.0 <= blend <= 1.0:
         raise InputError(f"--blend is a share from 0 to 1, not {blend:g}")
     rows = read_manifest(manifest, "caption")
-    heard = hear(listener, (path for path, _ in rows), control)
+    heard = hear(audio_encoder, (path for path, _ in rows), control)
     captions = sorted({caption for _, caption in rows})
-    unmapped = captioner.embed(captions)
-    vectors = captioner.model.metric(unmapped)
+    unmapped = text_encoder.embed(captions)
+    vectors = text_encoder.model.metric(unmapped)
     relevant = _relevance(rows, heard, captions)
     place = {caption: index for index, caption in enumerate(captions)}
     asked = torch.tensor([place[caption] for _, caption in rows])
     result: dict[str, Any] = {}
-    ranking = listener.model.spec.ranking
+    ranking = audio_encoder.model.spec.ranking
     own_blend = ranking.own_blend if blend is None else blend
     blend = ranking.blend if blend is None else blend
-    for name, (to_audio, to_text) in protocols(listener, heard, vectors, blend).items():
+    for name, (to_audio, to_text) in protocols(audio_encoder, heard, vectors, blend).items():
         forward = recall_and_map(to_audio[asked], relevant.T[asked])
         backward = recall_and_map(to_text, relevant)
         result[name] = {
@@ -200,19 +200,19 @@ def evaluate_retrieval(
     to_audio = heard.best(library_scores(cost, owner, ranking.epsilon, own_blend))
     forward = recall_and_map(to_audio[asked], relevant.T[asked])
     result["library"] = {"text_to_audio": _at_ten(forward)}
-    gap = _gap(listener, heard.means(), _texts_of(relevant, unmapped))
+    gap = _gap(audio_encoder, heard.means(), _texts_of(relevant, unmapped))
     sizes = {"clips": len(heard.paths), "captions": len(rows), "distinct_captions": len(captions)}
     return {**result, "blend": blend, "own_blend": own_blend, "modality_gap": gap, **sizes}
 
 
-def _gap(listener: Listener, sounds: Tensor, texts: Tensor) -> float:
+def _gap(audio_encoder: AudioEncoder, sounds: Tensor, texts: Tensor) -> float:
     """Return the modality gap of the first view's embeddings, before the metric."""
-    first = listener.model.spec.dimensions
+    first = audio_encoder.model.spec.dimensions
     return modality_gap(sounds[:, :first], texts[:, :first])
 
 
 def protocols(
-    listener: Listener, heard: Heard, texts: Tensor, blend: float | None = None
+    audio_encoder: AudioEncoder, heard: Heard, texts: Tensor, blend: float | None = None
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Return for each protocol scores (texts, clips) and (clips, texts).
 
@@ -221,7 +221,7 @@ def protocols(
 
     :param blend: λ; None takes the model's.
     """
-    model, ranking = listener.model, listener.model.spec.ranking
+    model, ranking = audio_encoder.model, audio_encoder.model.spec.ranking
     epsilon = ranking.epsilon
     blend = ranking.blend if blend is None else blend
     cost = mahalanobis_cost(texts, heard.vectors) / ranking.cost_scale

@@ -11,7 +11,7 @@ from torch import Tensor
 from engine.audio.decode import decode
 from engine.errors import AudioError, InputError
 from engine.models.frontend import LogMel
-from engine.models.match_model import Captioner, Listener, MatchModel
+from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
 from engine.torch_setup import one_thread
@@ -35,7 +35,7 @@ class Validation:
 
     def __init__(
         self,
-        listener: Listener,
+        audio_encoder: AudioEncoder,
         tokenizer: CaptionTokenizer,
         sounds: Sequence[Captioned],
         longest_s: float,
@@ -44,7 +44,7 @@ class Validation:
         tell: Tell = lambda path, reason: None,
     ) -> None:
         self.tokenizer, self.device = tokenizer, device
-        front_end = listener.model.spec.front_end
+        front_end = audio_encoder.model.spec.front_end
         log_mel = LogMel(front_end)
 
         def hear(sound: Captioned) -> Tensor:
@@ -103,9 +103,9 @@ class Validation:
         """
         model = model.to(self.device)
         at_once = 64 if model.device.type == "cuda" else 16
-        features = Listener(model).features([m.float() for m in self.log_mels], at_once)
+        features = AudioEncoder(model).features([m.float() for m in self.log_mels], at_once)
         x = model.audio_head(features.to(model.device))
-        return x.cpu(), Captioner(model, self.tokenizer).embed(self.texts).cpu()
+        return x.cpu(), TextEncoder(model, self.tokenizer).embed(self.texts).cpu()
 
 
 def _mapped(model: MatchModel, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:

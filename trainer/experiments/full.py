@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from engine.errors import InputError
-from engine.models.match_model import Captioner, Listener, load_model, load_tokenizer
+from engine.models.match_model import AudioEncoder, TextEncoder, load_model, load_tokenizer
 from engine.progress import Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
@@ -85,13 +85,15 @@ class FullData:
         """Train one arm with one seed, end to end, and measure it on the test splits."""
         run = self._train(arm, seed)
         model, tokenizer = load_model(run / "model"), load_tokenizer(run / "model")
-        listener, captioner = Listener(model), Captioner(model, tokenizer)
-        exam, gap = self._exam(arm, listener, captioner, self._set(test))
+        audio_encoder, text_encoder = AudioEncoder(model), TextEncoder(model, tokenizer)
+        exam, gap = self._exam(arm, audio_encoder, text_encoder, self._set(test))
         figures = {**retrieval_figures(exam, "test"), "gap": gap}
         if self.options.clotho:
-            figures["gap second"] = self._exam(arm, listener, captioner, self._set("second"))[1]
+            figures["gap second"] = self._exam(
+                arm, audio_encoder, text_encoder, self._set("second")
+            )[1]
         if self.options.esc50:
-            exam, figures["gap zero-shot"] = self._zero_shot(arm, listener, captioner)
+            exam, figures["gap zero-shot"] = self._zero_shot(arm, audio_encoder, text_encoder)
             figures |= tagging_figures(exam, "esc50")
         return {**figures, "unconverged": unconverged_share(run / "log.jsonl")}
 
@@ -99,7 +101,9 @@ class FullData:
         """Train one arm with one seed and return what it makes of AudioCaps' test set."""
         run = self._train(arm, seed)
         model, tokenizer = load_model(run / "model"), load_tokenizer(run / "model")
-        return self._exam(arm, Listener(model), Captioner(model, tokenizer), self._set("all"))[0]
+        return self._exam(
+            arm, AudioEncoder(model), TextEncoder(model, tokenizer), self._set("all")
+        )[0]
 
     def _train(self, arm: Arm, seed: int) -> Path:
         """Return the folder of the arm's finished run; arms that settle the same share one."""
@@ -155,32 +159,34 @@ class FullData:
         )
 
     def _exam(
-        self, arm: Arm, listener: Listener, captioner: Captioner, name: str
+        self, arm: Arm, audio_encoder: AudioEncoder, text_encoder: TextEncoder, name: str
     ) -> tuple[Exam, float]:
         """Return what a model makes of a test set with captions, and the modality gap."""
         with LeftOut() as skipped:
             sounds = read_set(name, "test", skipped)
-        test = Validation(listener, captioner.tokenizer, sounds, _LONGEST_S, self.control)
-        x, y = test.embeddings(listener.model)
-        metric = listener.model.metric
-        cost = mahalanobis_cost(metric(x), metric(y)) / listener.model.spec.ranking.cost_scale
+        test = Validation(audio_encoder, text_encoder.tokenizer, sounds, _LONGEST_S, self.control)
+        x, y = test.embeddings(audio_encoder.model)
+        metric = audio_encoder.model.metric
+        cost = mahalanobis_cost(metric(x), metric(y)) / audio_encoder.model.spec.ranking.cost_scale
         cost = arm.ground(cost)
         asked = test.relevant.nonzero()
         clips = range(len(cost))
         exam = Exam(cost, test.relevant, arm.plan_epsilon, test.texts, clips, test.paths)
         return exam, modality_gap(x[asked[:, 0]], y[asked[:, 1]])
 
-    def _zero_shot(self, arm: Arm, listener: Listener, captioner: Captioner) -> tuple[Exam, float]:
+    def _zero_shot(
+        self, arm: Arm, audio_encoder: AudioEncoder, text_encoder: TextEncoder
+    ) -> tuple[Exam, float]:
         """Return what a model makes of a fold of ESC-50, and the modality gap."""
         with LeftOut() as skipped:
             sounds = read_set(f"esc50:{self.options.esc50}", self.fold, skipped)
-        heard = hear(listener, (sound.path for sound in sounds), self.control)
+        heard = hear(audio_encoder, (sound.path for sound in sounds), self.control)
         labels = [sound.captions[0] for sound in sounds]
         names = sorted(set(labels))
         relevant = of_labels(labels, names)
-        y = captioner.embed([SENTENCE.format(label=name) for name in names])
-        cost = -heard.best(-mahalanobis_cost(heard.vectors, captioner.model.metric(y)).T).T
-        cost = arm.ground(cost / listener.model.spec.ranking.cost_scale)
+        y = text_encoder.embed([SENTENCE.format(label=name) for name in names])
+        cost = -heard.best(-mahalanobis_cost(heard.vectors, text_encoder.model.metric(y)).T).T
+        cost = arm.ground(cost / audio_encoder.model.spec.ranking.cost_scale)
         groups, paths = range(len(sounds)), [sound.path for sound in sounds]
         exam = Exam(cost, relevant, arm.plan_epsilon, names, groups, paths)
         return exam, modality_gap(heard.means(), y[relevant.float().argmax(1)])

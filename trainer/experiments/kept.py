@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.models.match_model import Listener
+from engine.models.match_model import AudioEncoder
 from engine.progress import Control
 from trainer.evaluation.protocols import hear
 
@@ -30,18 +30,18 @@ class KeptFeatures:
     control: Control
 
     def of_splits(
-        self, splits: Mapping[str, Sequence[Path]], listener: Listener
+        self, splits: Mapping[str, Sequence[Path]], audio_encoder: AudioEncoder
     ) -> dict[str, Tensor]:
         """Return features (clips, width) of every split's sounds, the mean of their windows."""
-        return {name: self._of(paths, listener) for name, paths in splits.items()}
+        return {name: self._of(paths, audio_encoder) for name, paths in splits.items()}
 
-    def _of(self, paths: Sequence[Path], listener: Listener) -> Tensor:
+    def _of(self, paths: Sequence[Path], audio_encoder: AudioEncoder) -> Tensor:
         key = digest([self.tower, *([str(path), path.stat().st_size] for path in paths)])
         file = self.folder / f"features-{key}.pt"
         if file.is_file():
             kept: Tensor = torch.load(file, weights_only=True)
             return kept
-        heard = hear(listener, paths, self.control, mapped=False).means()
+        heard = hear(audio_encoder, paths, self.control, mapped=False).means()
         part = file.with_suffix(".part")
         torch.save(heard, part)
         part.replace(file)

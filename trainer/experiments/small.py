@@ -17,8 +17,8 @@ from torch import Tensor
 
 from engine.errors import InputError
 from engine.models.catalog import find_model
-from engine.models.foreign import audio_spec, load_audio_tower, load_text_encoder
-from engine.models.match_model import Captioner, Listener, MatchModel, load_listener
+from engine.models.foreign import audio_spec, load_audio_tower, load_foreign_text_encoder
+from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder, load_audio_encoder
 from engine.models.spec import ModelSpec, Ranking, file_sha256, read_spec
 from engine.progress import Cancelled, Control
 from engine.tags.taxonomy import SENTENCE
@@ -41,7 +41,7 @@ from trainer.experiments.tables import Arm
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.run import Run
 from trainer.objectives.losses import ObjectiveConfig
-from trainer.recipes.encoders import text_encoder
+from trainer.recipes.encoders import find_text_encoder
 from trainer.recipes.settings import settled, with_cost_scale
 from trainer.recipes.teacher import TEACHER, clip_features
 
@@ -75,8 +75,8 @@ class SmallData:
         self.control = control
         self.clips = {name: labelled_clips(self.data, split) for name, split in _SPLITS.items()}
         self.source_of = _sources(self.data)
-        text_folder = text_encoder(None)
-        self.text, self.tokenizer, self.text_weights = load_text_encoder(text_folder)
+        text_folder = find_text_encoder(None)
+        self.text, self.tokenizer, self.text_weights = load_foreign_text_encoder(text_folder)
         self.towers = {
             "first": file_sha256(self.data / TEACHER)[:16],
             "second": read_spec(find_model("default")).audio_id,
@@ -193,7 +193,7 @@ class SmallData:
         names = sorted({*labels, *_NAMES.get(split, ())})
         form = SENTENCE if split in _NAMES else "{label}"
         x = model.audio_head(self._heard(arm.encoder)[split][rows])
-        y = Captioner(model, self.tokenizer).embed([form.format(label=name) for name in names])
+        y = TextEncoder(model, self.tokenizer).embed([form.format(label=name) for name in names])
         relevant = of_labels(labels, names)
         cost = mahalanobis_cost(model.metric(x), model.metric(y))
         cost = arm.ground(cost / model.spec.ranking.cost_scale)
@@ -206,17 +206,17 @@ class SmallData:
         if encoder not in self.features:
             paths = {name: [clip.path for clip in clips] for name, clips in self.clips.items()}
             keeper = KeptFeatures(self.folder, self.towers[encoder], self.control)
-            self.features[encoder] = keeper.of_splits(paths, self._listener(encoder))
+            self.features[encoder] = keeper.of_splits(paths, self._audio_encoder(encoder))
         return self.features[encoder]
 
-    def _listener(self, name: str) -> Listener:
+    def _audio_encoder(self, name: str) -> AudioEncoder:
         """Return an encoder; the first one also tags."""
         if name == "second":
-            return load_listener(find_model("default"))
+            return load_audio_encoder(find_model("default"))
         model = MatchModel(audio_spec("efficientat-mn04", None), ("audio",)).eval()
         load_audio_tower(model, self.data / TEACHER)
         self.tagger: Any = model.audio_tower
-        return Listener(model.requires_grad_(False))
+        return AudioEncoder(model.requires_grad_(False))
 
 
 def _steps(arm: Arm) -> int:

@@ -18,7 +18,7 @@ from torch import Tensor
 from engine.errors import InputError
 from engine.models.drafts import draft_of
 from engine.models.folder import write_model
-from engine.models.match_model import Listener, load_model, load_tokenizer
+from engine.models.match_model import AudioEncoder, load_model, load_tokenizer
 from engine.progress import Control
 from trainer.data.left_out import LeftOut
 from trainer.data.sets import Captioned, read_set
@@ -166,8 +166,8 @@ def _exam(
 ) -> Validation | None:
     if not sounds:
         return None
-    listener = Listener(load_model(folder))
-    return Validation(listener, load_tokenizer(folder), sounds, longest_s, control)
+    audio_encoder = AudioEncoder(load_model(folder))
+    return Validation(audio_encoder, load_tokenizer(folder), sounds, longest_s, control)
 
 
 def _rounded(figures: dict[str, float]) -> dict[str, float]:

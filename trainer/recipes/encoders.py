@@ -8,7 +8,7 @@ from pathlib import Path
 from engine.errors import InputError
 
 
-def text_encoder(folder: Path | None) -> Path:
+def find_text_encoder(folder: Path | None) -> Path:
     """Return the folder of the text encoder: the given one, or the installed MiniLM's.
 
     :raises InputError: none was given and none is installed.

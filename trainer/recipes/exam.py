@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from engine.models.match_model import Captioner, Listener, MatchModel
+from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 from engine.progress import Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
@@ -41,11 +41,11 @@ class GeneralSet:
     features: Tensor
     labels: tuple[str, ...]
 
-    def figure(self, captioner: Captioner) -> float:
+    def figure(self, text_encoder: TextEncoder) -> float:
         """Return zero-shot R@1."""
         texts = sorted(set(self.labels))
         relevant = torch.tensor([[own == text for text in texts] for own in self.labels])
-        cost = mahalanobis_cost(captioner.model.map_features(self.features), captioner(texts))
+        cost = mahalanobis_cost(text_encoder.model.map_features(self.features), text_encoder(texts))
         return recall_and_map(-cost, relevant, None)["r1"]
 
 
@@ -56,7 +56,7 @@ def hear_general_set(model: MatchModel, manifest: Path, control: Control) -> Gen
     """
     column = _text_column(manifest)
     rows = dict(read_manifest(manifest, column))
-    heard = hear(Listener(model), rows, control, mapped=False)
+    heard = hear(AudioEncoder(model), rows, control, mapped=False)
     texts = [rows[path] for path in heard.paths]
     labels = [SENTENCE.format(label=text) if column == "label" else text for text in texts]
     return GeneralSet(heard.means(), tuple(labels))
@@ -79,10 +79,10 @@ class Exam:
     relevant: Tensor
 
     @torch.inference_mode()
-    def grade(self, captioner: Captioner) -> tuple[Standing, Tensor]:
+    def grade(self, text_encoder: TextEncoder) -> tuple[Standing, Tensor]:
         """Return a model's standing, and each query's reciprocal rank."""
-        u = captioner.model.map_features(self.sounds.features)
-        cost = mahalanobis_cost(captioner(self.queries), u)
+        u = text_encoder.model.map_features(self.sounds.features)
+        cost = mahalanobis_cost(text_encoder(self.queries), u)
         scores = cost.new_full((len(self.queries), len(self.sounds.captions)), -torch.inf)
         scores = scores.scatter_reduce(1, self.sounds.clip.expand_as(cost), -cost, "amax")
         figures = recall_and_map(scores, self.relevant)
@@ -107,9 +107,9 @@ class Watch:
     known: GeneralSet | None
 
     @torch.inference_mode()
-    def figures(self, captioner: Captioner) -> tuple[float | None, float | None]:
+    def figures(self, text_encoder: TextEncoder) -> tuple[float | None, float | None]:
         """Return ``agreement`` and ``general`` of a :class:`Standing`."""
         return (
-            None if self.guard is None else self.guard.agreement(captioner),
-            None if self.known is None else self.known.figure(captioner),
+            None if self.guard is None else self.guard.agreement(text_encoder),
+            None if self.known is None else self.known.figure(text_encoder),
         )

@@ -15,8 +15,8 @@ from engine.errors import InputError
 from engine.models.familiar import Familiar
 from engine.models.match_model import (
     MatchModel,
-    load_captioner,
-    load_listener,
+    load_audio_encoder,
+    load_text_encoder,
 )
 from engine.models.spec import Ranking, read_spec, write_spec
 from engine.models.weights import load_tensors
@@ -142,25 +142,25 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     like.  ``auroc`` says how well the former can be told from searches with an answer.  For
     searches by sound it stands where the two part best, by Youden's index.
     """
-    listener, captioner = load_listener(folder), load_captioner(folder)
-    heard = hear(listener, (clip.path for clip in clips), control)
+    audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
+    heard = hear(audio_encoder, (clip.path for clip in clips), control)
     labels = sorted({clip.merged for clip in clips})
-    texts = captioner.between([*map(wordings, labels)])  # as search asks
-    familiar = replace(listener.model.spec.ranking, familiar=FAMILIAR)
+    texts = text_encoder.between([*map(wordings, labels)])  # as search asks
+    familiar = replace(audio_encoder.model.spec.ranking, familiar=FAMILIAR)
     of_path = {clip.path: clip.merged for clip in clips}
     relevant = torch.tensor([[of_path[path] == label for label in labels] for path in heard.paths])
     maps, own_maps = {}, {}
     cost = mahalanobis_cost(texts, heard.vectors) / familiar.cost_scale
     for blend in BLENDS:
-        to_audio, _ = protocols(listener, heard, texts, blend)["bank"]
+        to_audio, _ = protocols(audio_encoder, heard, texts, blend)["bank"]
         maps[blend] = recall_and_map(to_audio, relevant.T)["map"]
         by_words = library_scores(cost, owners(relevant), familiar.epsilon, blend)
         own_maps[blend] = recall_and_map(heard.best(by_words), relevant.T)["map"]
     blend, own_blend = least_good(maps), least_good(own_maps)
-    kin, model = _kin(texts), listener.model
+    kin, model = _kin(texts), audio_encoder.model
     model.spec = replace(model.spec, ranking=replace(familiar, blend=blend))
     with_class, without = _best_evidence(model, heard, texts, _some(kin, relevant.T))
-    soundless = captioner.between([*map(wordings, SOUNDLESS)])
+    soundless = text_encoder.between([*map(wordings, SOUNDLESS)])
     nothing = torch.zeros(len(soundless), len(heard.paths), dtype=torch.bool)
     mistaken = torch.cat([without, _best_evidence(model, heard, soundless, nothing)[0]])
     own_kin = _some(_some(relevant, kin), relevant.T)

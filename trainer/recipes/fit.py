@@ -19,8 +19,8 @@ from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
 from engine.models.folder import write_model
-from engine.models.foreign import audio_spec, load_audio_tower, load_text_encoder
-from engine.models.match_model import Listener, MatchModel, load_model, load_tokenizer
+from engine.models.foreign import audio_spec, load_audio_tower, load_foreign_text_encoder
+from engine.models.match_model import AudioEncoder, MatchModel, load_model, load_tokenizer
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control
@@ -41,7 +41,7 @@ from trainer.loop.run import Run, reporting
 from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.base import is_standardised, of_base
-from trainer.recipes.encoders import text_encoder
+from trainer.recipes.encoders import find_text_encoder
 from trainer.recipes.fit_config import FitConfig, absolute, read_config, write_config
 from trainer.recipes.once import FEATURES, SIGNATURE, build_cache, check_validation
 from trainer.recipes.settings import settled, with_cost_scale, with_towers
@@ -222,8 +222,8 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
         model.spec = replace(spec, name=name, base=spec.id)
         return Start(sounds, exam, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
     spec = audio_spec(config.encoder, config.weights)
-    text_folder = text_encoder(config.text_encoder)
-    text, tokenizer, weights = load_text_encoder(text_folder)
+    text_folder = find_text_encoder(config.text_encoder)
+    text, tokenizer, weights = load_foreign_text_encoder(text_folder)
     spec = replace(_sized(spec, config), name=name, text_encoder=text)
     model = MatchModel(with_towers(spec, asdict(config)))
     model.text_tower.load_state_dict(weights)
@@ -251,10 +251,10 @@ def _validation(
 ) -> Validation | None:
     if not start.exam:
         return None
-    listener = Listener(start.model)
+    audio_encoder = AudioEncoder(start.model)
     with skipped:
         return Validation(
-            listener, start.tokenizer, start.exam, config.longest, control, device, skipped
+            audio_encoder, start.tokenizer, start.exam, config.longest, control, device, skipped
         )
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from engine.errors import InputError
 from engine.models.audio_towers import Compact, EfficientAt
-from engine.models.foreign import load_text_encoder
+from engine.models.foreign import load_foreign_text_encoder
 from engine.models.match_model import MatchModel, load_model, load_tokenizer
 from engine.models.spec import ModelSpec
 from engine.models.text_towers import CaptionTokenizer
@@ -52,7 +52,7 @@ def beginning(start: Path | None, encoder: Path) -> tuple[MatchModel, CaptionTok
     :raises InputError: the model has a second view already.
     """
     if start is None:
-        text, tokenizer, weights = load_text_encoder(encoder)
+        text, tokenizer, weights = load_foreign_text_encoder(encoder)
         model = MatchModel(ModelSpec("match", "efficientat-mn04", text_encoder=text))
         model.text_tower.load_state_dict(weights)
         return model, tokenizer

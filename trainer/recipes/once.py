@@ -11,7 +11,7 @@ from pathlib import Path
 
 from engine import durable
 from engine.errors import InputError
-from engine.models.match_model import Listener, MatchModel
+from engine.models.match_model import AudioEncoder, MatchModel
 from engine.progress import Control
 from trainer.data import cache as caches
 from trainer.data.heard import add_weights, forget, hear_once
@@ -52,7 +52,7 @@ def build_cache(
     paths = [sound.path for sound in sounds]
     if config.frozen:
         with skipped:
-            heard = hear_once(folder / _BLOCKS, Listener(model), paths, control, skipped)
+            heard = hear_once(folder / _BLOCKS, AudioEncoder(model), paths, control, skipped)
         kept = {**vars(heard), "paths": [str(path) for path in heard.paths]}
         save_whole(folder / FEATURES, kept)
     else:

@@ -18,7 +18,7 @@ from typing import Any
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.models.match_model import Captioner, MatchModel, load_model, load_tokenizer
+from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
 from engine.progress import Control
 from trainer.data.library_pairs import CaptionedFeatures
 from trainer.loop.config import Rates, RunConfig
@@ -117,7 +117,7 @@ def train_personal(
     left = Remaining(control, _stages(config))
     left.report(_JUDGING, 0)
     guard = Guard.of(base, tokenizer) if base.spec.exemplars else None
-    judge = _Judge(exam_of(choosing), Watch(guard, known), Captioner(base, tokenizer))
+    judge = _Judge(exam_of(choosing), Watch(guard, known), TextEncoder(base, tokenizer))
     left.report(_JUDGING, 1)
     rehearsal = Rehearsal(base, tokenizer, config.rehearsal) if guard else None
     model = copy.deepcopy(base).requires_grad_(True)
@@ -206,16 +206,16 @@ class Trial:
 class _Judge:
     """Tries ways, on sounds that were held out and under what watches over forgetting."""
 
-    def __init__(self, exam: Exam, watch: Watch, base: Captioner) -> None:
+    def __init__(self, exam: Exam, watch: Watch, base: TextEncoder) -> None:
         self._exam, self._watch = exam, watch
         self._tokenizer = base.tokenizer
         self.before, self._precisions = self.standing(exam, base.model)
 
     def standing(self, exam: Exam, model: MatchModel) -> tuple[Standing, Tensor]:
         """Return a model's whole standing, and each query's reciprocal rank."""
-        captioner = Captioner(model, self._tokenizer)
-        standing, precisions = exam.grade(captioner)
-        agreement, general = self._watch.figures(captioner)
+        text_encoder = TextEncoder(model, self._tokenizer)
+        standing, precisions = exam.grade(text_encoder)
+        agreement, general = self._watch.figures(text_encoder)
         return replace(standing, agreement=agreement, general=general), precisions
 
     def trial(self, way: float, model: MatchModel) -> Trial:

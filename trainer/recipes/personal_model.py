@@ -13,7 +13,7 @@ from engine.models.bank import Bank
 from engine.models.drafts import draft_of
 from engine.models.familiar import Familiar
 from engine.models.folder import write_model
-from engine.models.match_model import Captioner, MatchModel, load_model, load_tokenizer
+from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
 from engine.models.spec import Ranking
 from engine.transport import bank_potentials, library_potential, mahalanobis_cost
 from trainer.data.library_pairs import CaptionedFeatures
@@ -62,13 +62,13 @@ def _moved_ranking(
     medians = []
     for m in (base, model):
         ranking, u = m.spec.ranking, m.map_features(windows)
-        captioner = Captioner(m, tokenizer)
-        bank = m.bank_vectors if m is base else captioner(m.spec.bank)
+        text_encoder = TextEncoder(m, tokenizer)
+        bank = m.bank_vectors if m is base else text_encoder(m.spec.bank)
         m.bank_vectors.copy_(bank)
         to_bank = mahalanobis_cost(u, bank) / ranking.cost_scale
         g = bank_potentials(to_bank, ranking.epsilon, tolerance=1e-3, max_iterations=100).g
         f = library_potential(to_bank, g, ranking.epsilon)
-        familiar, queries = Familiar.of(m, Bank(bank, g, ranking)), captioner(texts)
+        familiar, queries = Familiar.of(m, Bank(bank, g, ranking)), text_encoder(texts)
         score = ranking.strength_blend * f - mahalanobis_cost(queries, u) / ranking.cost_scale
         by_text = score.amax(1) - familiar(queries)
         among = ranking.strength_blend * f - mahalanobis_cost(u[:_QUERIES], u) / ranking.cost_scale

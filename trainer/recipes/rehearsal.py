@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from engine.models.match_model import Captioner, MatchModel
+from engine.models.match_model import MatchModel, TextEncoder
 from engine.models.text_towers import CaptionTokenizer
 from engine.transport import mahalanobis_cost
 
@@ -37,7 +37,7 @@ class Rehearsal:
         texts = [base.spec.bank[row] for row in _halves(len(base.spec.bank))[0]]
         with torch.no_grad():
             self.sounds = base.exemplars.float()[_halves(len(base.exemplars))[0]]
-            self.texts = Captioner(base, tokenizer).features(texts)
+            self.texts = TextEncoder(base, tokenizer).features(texts)
             self.u = base.map_features(self.sounds)
             self.v = base.map_text_features(self.texts)
 
@@ -81,21 +81,21 @@ class Guard:
         """Return the guard of a model with exemplars and a bank."""
         sounds = base.exemplars.float()[_halves(len(base.exemplars))[1]]
         texts = tuple(base.spec.bank[row] for row in _halves(len(base.spec.bank))[1])
-        features = Captioner(base, tokenizer).features(texts)
+        features = TextEncoder(base, tokenizer).features(texts)
         cost = mahalanobis_cost(base.map_features(sounds), base.map_text_features(features))
         return cls(base, sounds, texts, features, cost.argmin(1))
 
     @torch.no_grad()
-    def agreement(self, captioner: Captioner) -> float:
+    def agreement(self, text_encoder: TextEncoder) -> float:
         """Return the share of exemplars whose best text is what it was, 1 for the base model."""
-        model = captioner.model
+        model = text_encoder.model
         same_tower = all(
             torch.equal(own, old)
             for own, old in zip(
                 model.text_tower.parameters(), self.base.text_tower.parameters(), strict=True
             )
         )
-        features = self.features if same_tower else captioner.features(self.texts)
+        features = self.features if same_tower else text_encoder.features(self.texts)
         cost = mahalanobis_cost(model.map_features(self.sounds), model.map_text_features(features))
         return float((cost.argmin(1) == self.best).double().mean())
 

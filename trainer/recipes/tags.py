@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 
 from engine.errors import InputError, ModelError
-from engine.models.match_model import Captioner, MatchModel, TagView
+from engine.models.match_model import MatchModel, TagView, TextEncoder
 from engine.models.weights import fill, load_tensors
 from engine.progress import Control, Progress
 from engine.tags.taxonomy import SENTENCE
@@ -109,7 +109,7 @@ def learn_views(
     folder: Path,
     data: Path,
     pool: Pool,
-    captioner: Captioner,
+    text_encoder: TextEncoder,
     control: Control,
     of_captions: TagConfig = FOR_CAPTIONS,
     of_sounds: TagConfig = FOR_SOUNDS,
@@ -117,7 +117,7 @@ def learn_views(
     """Learn both sides' views and write them into ``folder``.
 
     :param pool: features of either tower, and what the teacher hears in the sound.
-    :param captioner: whose text tower the captions' view reads.
+    :param text_encoder: whose text tower the captions' view reads.
     """
     said = tagged_texts(data, of_captions.captions)
     steps = of_captions.steps + of_sounds.steps
@@ -125,7 +125,7 @@ def learn_views(
     def watch(before: int, what: str) -> Watch:
         return lambda step: control.report(Progress("learning tags", before + step, steps, what))
 
-    features = captioner.features(said.texts)
+    features = text_encoder.features(said.texts)
     usual, at_first = features[: said.captions], watch(0, "captions")
     text = captions_view(features, said.tags, said.weights, usual, of_captions, at_first)
     after = watch(of_captions.steps, "sounds")

@@ -30,7 +30,7 @@ RATE = 1000
 
 @dataclass
 class Plain:
-    """A listener whose features are the mean and the length of what it was given."""
+    """An audio encoder whose features are the mean and the length of what it was given."""
 
     batches: list[int] = field(default_factory=list)
 
@@ -262,7 +262,7 @@ def batch(library, tmp_path, monkeypatch):
     put(library, *paths)
     known = {Path(path): sound for path, sound in library.known([str(tmp_path)]).items()}
     stored = [StoredWindow(0.0, 1.0, b"f", b"v", 0.0)]
-    monkeypatch.setattr(hear, "windows_of", lambda listener, heard, g: stored)
+    monkeypatch.setattr(hear, "windows_of", lambda audio_encoder, heard, g: stored)
     made = hear._Batch(library, None, known, [str(tmp_path)], None)
     return made, paths
 
@@ -348,7 +348,7 @@ def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_
 
     monkeypatch.setattr(hear, "listen", listen_to)
     ears = SimpleNamespace(model=None)
-    monkeypatch.setattr("engine.models.match_model.load_listener", lambda folder: ears)
+    monkeypatch.setattr("engine.models.match_model.load_audio_encoder", lambda folder: ears)
     monkeypatch.setattr("engine.models.bank.Bank.stored", lambda model, setting: None)
     done = hear.hear(library, Path("model"), waiting, [str(tmp_path)], Control(), 5)
     order = [paths[1], paths[0], paths[2]]

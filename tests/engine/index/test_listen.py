@@ -9,58 +9,58 @@ import soundfile
 from engine.errors import AudioError
 from engine.index import listen as listening
 from engine.index.listen import content_hash, listen
-from engine.models.match_model import Listener, load_listener
+from engine.models.match_model import AudioEncoder, load_audio_encoder
 from tests.conftest import tone
 
 
 @pytest.fixture
-def listener(model_folder: Path) -> Listener:
-    return load_listener(model_folder)
+def audio_encoder(model_folder: Path) -> AudioEncoder:
+    return load_audio_encoder(model_folder)
 
 
 class Counting:
-    """A listener that counts the windows which wait between decoding and embedding."""
+    """An audio encoder that counts the windows which wait between decoding and embedding."""
 
-    def __init__(self, listener: Listener) -> None:
-        self.model, self._listener = listener.model, listener
+    def __init__(self, audio_encoder: AudioEncoder) -> None:
+        self.model, self._audio_encoder = audio_encoder.model, audio_encoder
         self._lock, self.waiting, self.most = threading.Lock(), 0, 0
 
     def log_mel(self, samples: np.ndarray):
         with self._lock:
             self.waiting += 1
             self.most = max(self.most, self.waiting)
-        return self._listener.log_mel(samples)
+        return self._audio_encoder.log_mel(samples)
 
     def features(self, log_mels: list):
         with self._lock:
             self.waiting -= len(log_mels)
-        return self._listener.features(log_mels)
+        return self._audio_encoder.features(log_mels)
 
 
-def test_memory_is_bounded_however_long_the_files_are(listener, tmp_path, monkeypatch):
+def test_memory_is_bounded_however_long_the_files_are(audio_encoder, tmp_path, monkeypatch):
     monkeypatch.setattr(listening, "_QUEUE", 4)
     monkeypatch.setattr(listening, "_BATCH", 3)
     for name in "abc":
         soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
-    counting = Counting(listener)
+    counting = Counting(audio_encoder)
     heard = dict(listen(counting, sorted(tmp_path.glob("*.wav")), threads=2))
     assert [len(file.features) for file in heard.values()] == [23, 23, 23]
     # The queue, one batch, and one window in the hands of each thread.
     assert counting.most <= 4 + 3 + 2
 
 
-def test_files_are_heard_as_if_alone(listener, sounds):
+def test_files_are_heard_as_if_alone(audio_encoder, sounds):
     paths = sorted(sounds.rglob("*.wav"))
-    together = dict(listen(listener, paths, threads=3))
+    together = dict(listen(audio_encoder, paths, threads=3))
     assert set(together) == set(paths)
     for path in paths:
-        ((_, alone),) = listen(listener, [path], threads=1)
+        ((_, alone),) = listen(audio_encoder, [path], threads=1)
         assert np.allclose(alone.features, together[path].features, atol=1e-5)
         assert alone.times_s == together[path].times_s
         assert alone.content_hash == together[path].content_hash == content_hash(path)
 
 
-def test_whatever_a_decoder_raises_is_one_skipped_file(listener, sounds, monkeypatch):
+def test_whatever_a_decoder_raises_is_one_skipped_file(audio_encoder, sounds, monkeypatch):
     def burst(path: Path, rate_hz: int, start_s: float):
         if path.name == "Sound_03.wav":
             raise MemoryError("absurd size")
@@ -68,26 +68,26 @@ def test_whatever_a_decoder_raises_is_one_skipped_file(listener, sounds, monkeyp
 
     real = listening.stream
     monkeypatch.setattr(listening, "stream", burst)
-    heard = dict(listen(listener, sounds.rglob("*.wav")))
+    heard = dict(listen(audio_encoder, sounds.rglob("*.wav")))
     broken = [path.name for path, result in heard.items() if isinstance(result, AudioError)]
     assert broken == ["Sound_03.wav"]
     assert len(heard) == 12
 
 
-def test_one_may_stop_listening_at_any_time(listener, sounds):
+def test_one_may_stop_listening_at_any_time(audio_encoder, sounds):
     before = threading.active_count()
     for count in (0, 1, 5):
-        heard = listen(listener, sounds.rglob("*.wav"), threads=2)
+        heard = listen(audio_encoder, sounds.rglob("*.wav"), threads=2)
         assert len(list(itertools.islice(heard, count))) == count
         heard.close()
     assert threading.active_count() == before
 
 
 class Batches(Counting):
-    """A listener that notes which windows are embedded together."""
+    """An audio encoder that notes which windows are embedded together."""
 
-    def __init__(self, listener: Listener) -> None:
-        super().__init__(listener)
+    def __init__(self, audio_encoder: AudioEncoder) -> None:
+        super().__init__(audio_encoder)
         self.together: set[tuple[bytes, ...]] = set()
 
     def features(self, log_mels: list):
@@ -96,7 +96,7 @@ class Batches(Counting):
 
 
 def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faster(
-    listener, tmp_path, monkeypatch
+    audio_encoder, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(listening, "_BATCH", 3)
     monkeypatch.setattr(listening, "_NEIGHBOURS", 2)
@@ -116,7 +116,7 @@ def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faste
             return decode(path, *more)
 
         monkeypatch.setattr(listening, "stream", stream)
-        batches = Batches(listener)
+        batches = Batches(audio_encoder)
         heard = dict(listen(batches, iter(paths), threads=2, steady=True))
         assert isinstance(heard[paths[-1]], AudioError)
         features = [heard[path].features.tobytes() for path in paths[:5]]
@@ -126,12 +126,14 @@ def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faste
     assert sizes == [1, 2, 3, 3]  # three of a; its last with b; c with d; e
 
 
-def test_a_steady_ear_keeps_few_windows_however_long_the_files_are(listener, tmp_path, monkeypatch):
+def test_a_steady_ear_keeps_few_windows_however_long_the_files_are(
+    audio_encoder, tmp_path, monkeypatch
+):
     monkeypatch.setattr(listening, "_QUEUE", 4)
     monkeypatch.setattr(listening, "_BATCH", 3)
     for name in "abc":
         soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
-    counting = Counting(listener)
+    counting = Counting(audio_encoder)
     heard = dict(listen(counting, sorted(tmp_path.glob("*.wav")), threads=2, steady=True))
     assert [len(file.features) for file in heard.values()] == [23, 23, 23]
     # The queue, what is no batch yet of each file, and one window in the hands of each thread.

@@ -11,7 +11,7 @@ from engine.index import build, own_words
 from engine.index.own_words import own_words as words_of
 from engine.index.own_words import refresh_bank, telling_of
 from engine.models.bank import Bank
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import library_ranking, read_spec, write_spec
 from engine.progress import Cancelled, Control
 from engine.search import Searcher
@@ -38,9 +38,9 @@ def ranked_model(make_model):
 
 def fill(library: Library, model_folder: Path, names: list[str], telling: bool = True) -> None:
     """Put sounds of one window into a library; their vectors are near to their names', or not."""
-    captioner = load_captioner(model_folder)
+    text_encoder = load_text_encoder(model_folder)
     random = np.random.default_rng(1)
-    vectors = captioner(names).numpy()
+    vectors = text_encoder(names).numpy()
     if not telling:
         vectors = random.permutation(vectors)
     noisy = vectors + random.normal(0, 0.01, vectors.shape)
@@ -133,7 +133,7 @@ def test_a_library_is_transported_to_its_own_words(library, ranked_model, stored
     model = load_model(ranked_model)
     assert (library.setting("own_texts") or b"").decode().split("\n") == sorted(NAMES)
     bank = Bank.stored(model, library.setting)
-    assert torch.allclose(bank.vectors, load_captioner(ranked_model)(sorted(NAMES)), atol=2e-3)
+    assert torch.allclose(bank.vectors, load_text_encoder(ranked_model)(sorted(NAMES)), atol=2e-3)
     rows = window_rows(library, "vector", "potential")
     u = torch.tensor(np.stack([np.frombuffer(row.vector, "<f2") for row in rows]).astype("<f4"))
     potentials = torch.tensor([row.potential for row in rows])

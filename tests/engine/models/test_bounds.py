@@ -11,7 +11,7 @@ from engine.errors import ModelError
 from engine.models.bounds import BOUNDS, is_plain_name
 from engine.models.catalog import find_model, models, spec_of
 from engine.models.files import MOST_BYTES
-from engine.models.match_model import load_captioner, load_model
+from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import FILES, FrontEnd, ModelSpec, Ranking, TextEncoderSpec, read_spec
 from engine.paths import installed_models
 from tests.engine.models.forging import change, sign
@@ -184,7 +184,7 @@ def test_a_file_larger_than_its_kind_may_be_is_not_read(copy, name):
     with (copy / name).open("ab") as file:
         file.truncate(MOST_BYTES[name] + 1)
     with pytest.raises(ModelError, match=f"{name} is too large"):
-        load_captioner(copy)
+        load_text_encoder(copy)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
@@ -193,7 +193,7 @@ def test_a_pipe_is_not_waited_for(copy, name):
     (copy / name).unlink()
     os.mkfifo(copy / name)
     with pytest.raises(ModelError, match=f"{name} cannot be read: it is not a file"):
-        load_captioner(copy)
+        load_text_encoder(copy)
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="this system has no /dev/zero")
@@ -202,26 +202,26 @@ def test_a_link_to_a_device_is_not_read(copy, name):
     (copy / name).unlink()
     (copy / name).symlink_to("/dev/zero")
     with pytest.raises(ModelError, match=f"{name} cannot be read: it is not a file"):
-        load_captioner(copy)
+        load_text_encoder(copy)
 
 
 @pytest.mark.parametrize("name", ["model.json", *FILES])
 def test_a_link_out_of_the_folder_is_refused_and_one_within_is_not(copy, tmp_path, name):
     (copy / name).rename(copy / "inside")
     (copy / name).symlink_to("inside")
-    load_captioner(copy)
+    load_text_encoder(copy)
     (copy / "inside").rename(tmp_path / "outside")
     (copy / name).unlink()
     (copy / name).symlink_to(tmp_path / "outside")
     with pytest.raises(ModelError, match=f"{name} is a link out of its folder"):
-        load_captioner(copy)
+        load_text_encoder(copy)
 
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_vanished_is_told(copy, name):
     (copy / name).unlink()
     with pytest.raises(ModelError, match=f"{name} cannot be read: No such file"):
-        load_captioner(copy)
+        load_text_encoder(copy)
 
 
 def test_every_field_has_bounds_and_every_default_is_within(model_folder):

@@ -15,16 +15,16 @@ from engine.models.foreign import (
     audio_spec,
     load_audio_tower,
     load_clap,
-    load_text_encoder,
+    load_foreign_text_encoder,
     text_spec,
 )
 from engine.models.frontend import LogMel
 from engine.models.match_model import (
-    Captioner,
-    Listener,
+    AudioEncoder,
     MatchModel,
-    load_captioner,
-    load_listener,
+    TextEncoder,
+    load_audio_encoder,
+    load_text_encoder,
 )
 from engine.models.text_towers import CaptionTokenizer, TextTower
 from engine.progress import Control
@@ -107,7 +107,7 @@ def test_a_complete_clap_embeds_sounds_and_texts_as_transformers_does(clap_folde
         expected = rows(
             theirs(clap_folder).get_text_features(input_ids=ids, attention_mask=mask.long())
         )
-    assert torch.allclose(Captioner(model, tokenizer)(captions), expected, atol=1e-4)
+    assert torch.allclose(TextEncoder(model, tokenizer)(captions), expected, atol=1e-4)
 
 
 def test_claps_audio_tower_alone_is_taken_from_either_kind_of_folder(clap_folder, tmp_path):
@@ -116,7 +116,7 @@ def test_claps_audio_tower_alone_is_taken_from_either_kind_of_folder(clap_folder
     for folder in (clap_folder, tmp_path):
         model = MatchModel(audio_spec("clap-htsat", folder), ("audio",)).eval()
         load_audio_tower(model, folder)
-        features.append(Listener(model).features([torch.ones(64, 1001), torch.ones(64, 900)]))
+        features.append(AudioEncoder(model).features([torch.ones(64, 1001), torch.ones(64, 900)]))
     assert features[0].shape == (2, 64)
     assert torch.equal(*features)
 
@@ -125,11 +125,11 @@ def test_a_clap_becomes_a_model_folder_that_searches(clap_folder, tmp_path, own_
     write_tokenizer(clap_folder / "tokenizer.json")
     folder = get_model("clap", clap_folder, Control())
     assert folder == find_model("clap")
-    listener, captioner = load_listener(folder), load_captioner(folder)
-    assert captioner(["a sound"]).shape == (1, 24)
-    vectors = listener.model.map_features(listener.features([torch.randn(64, 1001)]))
+    audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
+    assert text_encoder(["a sound"]).shape == (1, 24)
+    vectors = audio_encoder.model.map_features(audio_encoder.features([torch.randn(64, 1001)]))
     assert torch.allclose(vectors.norm(dim=1), torch.ones(1), atol=1e-3)
-    assert listener.model.bank_vectors.abs().sum() > 0
+    assert audio_encoder.model.bank_vectors.abs().sum() > 0
 
 
 def test_a_clap_with_fusion_is_refused_with_a_sentence(tmp_path):
@@ -173,16 +173,16 @@ def test_resnet38_loads_the_checkpoint_as_its_authors_save_it(panns_checkpoint):
     load_audio_tower(model, panns_checkpoint)
     state = model.audio_tower.state_dict()
     assert {name: tuple(state[name].shape) for name in OFFICIAL} == OFFICIAL
-    features = Listener(model).features([torch.randn(64, 200), torch.randn(64, 90)])
+    features = AudioEncoder(model).features([torch.randn(64, 200), torch.randn(64, 90)])
     assert features.shape == (2, 2048)
 
 
 def test_padding_changes_no_embedding_of_resnet38(panns_checkpoint):
     model = MatchModel(audio_spec("panns-resnet38", panns_checkpoint), ("audio",)).eval()
     short, long = torch.randn(64, 90), torch.randn(64, 200)
-    listener = Listener(model)
-    together = listener.features([short, long])
-    assert torch.allclose(together[0], listener.features([short])[0], atol=1e-5)
+    audio_encoder = AudioEncoder(model)
+    together = audio_encoder.features([short, long])
+    assert torch.allclose(together[0], audio_encoder.features([short])[0], atol=1e-5)
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +229,7 @@ def test_htsat_hears_a_batch_of_sounds_of_about_ten_seconds_in_one_forward(clap_
     with torch.no_grad():
         together = model.audio_tower(model.log_mel(batch, lengths), frames)
         assert seen == [1001]
-        alone = Listener(model).features([model.log_mel(sound) for sound in sounds])
+        alone = AudioEncoder(model).features([model.log_mel(sound) for sound in sounds])
         assert torch.allclose(together, alone, atol=1e-5)
         model.audio_tower(torch.randn(3, 64, 1200), torch.tensor([1100, 1200, 1024]))
     assert seen[2:] == [1024]
@@ -269,7 +269,7 @@ def test_any_bert_class_encoder_gives_what_transformers_gives(kind, pickled, tmp
         state = {f"{kind}.{n}": t for n, t in theirs.state_dict().items()}
         torch.save(state, tmp_path / "pytorch_model.bin")
     write_tokenizer(tmp_path / "tokenizer.json")
-    spec, _, weights = load_text_encoder(tmp_path)
+    spec, _, weights = load_foreign_text_encoder(tmp_path)
     tower = TextTower(spec).eval()
     tower.load_state_dict(weights)
     ids = torch.tensor([[2, 3, 4, 5], [6, 7, config.pad_token_id, config.pad_token_id]])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.models.match_model import load_captioner, load_listener, load_model
+from engine.models.match_model import load_audio_encoder, load_model, load_text_encoder
 from engine.models.spec import FORMAT, read_spec
 from engine.models.weights import load_checkpoint, load_weights
 
@@ -33,13 +33,13 @@ def test_a_model_says_all_that_is_needed_to_use_it(model_folder):
 
 
 def test_vectors_are_mapped_and_texts_and_sounds_meet(model_folder):
-    captioner, listener = load_captioner(model_folder), load_listener(model_folder)
-    texts = captioner(["door", "rain bell", "door"])
+    text_encoder, audio_encoder = load_text_encoder(model_folder), load_audio_encoder(model_folder)
+    texts = text_encoder(["door", "rain bell", "door"])
     assert texts.shape == (3, 32)
     assert torch.allclose(texts[0], texts[2], atol=1e-6)
     assert not torch.allclose(texts[0], texts[1], atol=1e-3)
-    features = listener.features([listener.log_mel(torch.randn(9000).numpy())])
-    assert listener.model.map_features(features).shape == (1, 32)
+    features = audio_encoder.features([audio_encoder.log_mel(torch.randn(9000).numpy())])
+    assert audio_encoder.model.map_features(features).shape == (1, 32)
 
 
 def test_the_text_side_loads_no_audio_tower(model_folder):

@@ -145,8 +145,8 @@ def test_the_shipped_model_tells_spellings_from_other_words(tmp_path, typed, als
 
 
 def test_a_tower_that_is_not_ours_takes_no_two_words_for_one(model_folder):
-    from engine.models.match_model import load_captioner
+    from engine.models.match_model import load_text_encoder
 
-    tower = load_captioner(model_folder)
+    tower = load_text_encoder(model_folder)
     assert Vocabulary(lambda: tower, compares=True).are_one("door", "door")
     assert not Vocabulary(lambda: tower, compares=False).are_one("door", "door")

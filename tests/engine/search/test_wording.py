@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from engine.models.match_model import load_captioner
+from engine.models.match_model import load_text_encoder
 from engine.search import Searcher
 from engine.search.wording import telling_part, wordings
 from engine.store import FileFacts, Library
@@ -45,8 +45,8 @@ def test_a_query_lies_between_both_wordings(tmp_path, model_folder):
     with Library(tmp_path / "l.db") as library:
         library.put_sounds([(facts, [])])
         found = Searcher(library, model_folder).query_vectors(["door", "rain"])
-    captioner = load_captioner(model_folder)
+    text_encoder = load_text_encoder(model_folder)
     for vector, text in zip(found, ("door", "rain"), strict=True):
-        z = captioner.model.text_head(captioner.features(wordings(text))).mean(0)
-        u = captioner.model.metric(z / z.norm()).detach().numpy()
+        z = text_encoder.model.text_head(text_encoder.features(wordings(text))).mean(0)
+        u = text_encoder.model.metric(z / z.norm()).detach().numpy()
         assert np.allclose(vector, u, atol=1e-5)

@@ -22,13 +22,13 @@ def hearing(library: Library, model_folder: Path) -> Callable[[dict[str, Heard]]
     """Return a function that fills the library: by path the word that each window sounds like."""
 
     def fill(sounds: dict[str, Heard]) -> Searcher:
-        from engine.models.match_model import load_captioner
+        from engine.models.match_model import load_text_encoder
 
         adopt_model(library, model_folder, Control())
-        captioner = load_captioner(model_folder)
+        text_encoder = load_text_encoder(model_folder)
         heard = []
         for path, words in sounds.items():
-            vectors = captioner([SENTENCE.format(label=word) for word in words]).numpy()
+            vectors = text_encoder([SENTENCE.format(label=word) for word in words]).numpy()
             windows = [
                 StoredWindow(5.0 * n, 5.0 * n + 10, b"", vector.astype(np.float16).tobytes(), 0.0)
                 for n, vector in enumerate(vectors)
