@@ -28,11 +28,11 @@ CUES = 200
 
 def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.ndarray:
     """Return the gain of every window for every cue."""
-    nearest, ranking = searcher.nearest, searcher.spec.ranking
-    windows, rows = nearest.windows, np.arange(len(nearest.windows.present))
+    index, ranking = searcher.index, searcher.spec.ranking
+    windows, rows = index.windows, np.arange(len(index.windows.present))
     gains = []
     for cue, query in zip(cues, searcher.query_vectors([c.text for c in cues]), strict=True):
-        cost = nearest.costs(query[None], rows)
+        cost = index.costs(query[None], rows)
         zero = searcher.query_potential(query[None])
         evidence = evidence_of(cost, windows.potentials, ranking, zero)
         hits = find_words(library, keywords(cue))

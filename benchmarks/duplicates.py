@@ -32,7 +32,7 @@ from engine.models.spec import read_spec
 from engine.progress import Control
 from engine.search.duplicates import find_duplicates
 from engine.store import Library
-from trainer.data.manifest import LabelledClip, data_folder, labelled_clips
+from trainer.data.manifest import LabelledClip, datasets_folder, labelled_clips
 
 CHOSEN_ON, REPORTED = ("train", "train2"), ("esc50_dev", "kitchen20_dev", "valid")
 COPIED = 300
@@ -173,7 +173,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--tune", action="store_true", help="on what thresholds were chosen on")
     splits = CHOSEN_ON if (tune := parser.parse_args().tune) else REPORTED
-    data = data_folder()
+    data = datasets_folder()
     clips = [clip for split in splits for clip in labelled_clips(data, split)]
     with tempfile.TemporaryDirectory() as name, Library(Path(name) / "l.db") as library:
         copies = Path(name) / "copies"

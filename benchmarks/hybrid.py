@@ -25,8 +25,8 @@ from engine.search import Searcher, rank
 from engine.search.grammar import Query
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store.keywords import find_words
-from trainer.data.manifest import csv_rows, data_folder
-from trainer.evaluation.protocols import hear
+from trainer.data.manifest import csv_rows, datasets_folder
+from trainer.evaluation.protocols import embed_sounds
 
 SEEDS, BEST = 5, 10
 
@@ -80,10 +80,10 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--wrong", type=float, default=0.0, help="share of names exchanged")
     wrong = parser.parse_args().wrong
-    data, model = data_folder(), find_model("default")
+    data, model = datasets_folder(), find_model("default")
     rows = [r for r in csv_rows(data / "sounds" / "manifest.csv") if r["split"] == "valid"]
     paths = [data / "sounds" / row["path"] for row in rows]
-    heard = hear(load_audio_encoder(model), paths, Control(), mapped=False).means().numpy()
+    heard = embed_sounds(load_audio_encoder(model), paths, Control(), mapped=False).means().numpy()
     labels, merged = [r["label"] for r in rows], [r["label_merged"] for r in rows]
     queries = sorted(set(merged))
     relevant = [{i + 1 for i, m in enumerate(merged) if m == query} for query in queries]

@@ -18,9 +18,9 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.transport import mahalanobis_cost
-from trainer.data.manifest import data_folder, labelled_clips
+from trainer.data.manifest import datasets_folder, labelled_clips
 from trainer.evaluation.metrics import recall_and_map
-from trainer.evaluation.protocols import hear
+from trainer.evaluation.protocols import embed_sounds
 from trainer.evaluation.rankings import fold_of, library_scores
 from trainer.experiments.measure import of_labels
 
@@ -31,8 +31,8 @@ def costs(model: str, split: str) -> tuple[Tensor, Tensor, float]:
     """Return costs (texts, clips), which belong together, and the model's ε."""
     folder = find_model(model)
     audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
-    clips = labelled_clips(data_folder(), split)
-    heard = hear(audio_encoder, [clip.path for clip in clips], Control())
+    clips = labelled_clips(datasets_folder(), split)
+    heard = embed_sounds(audio_encoder, [clip.path for clip in clips], Control())
     names = sorted({clip.merged for clip in clips})
     ranking = audio_encoder.model.spec.ranking
     cost = (

@@ -23,8 +23,8 @@ from engine.search.rank import least_strength
 from engine.store import Library
 from engine.store.tables import MISSING, PRESENT
 from engine.tags.taxonomy import SENTENCE
-from trainer.data.manifest import data_folder, labelled_clips
-from trainer.evaluation.protocols import hear
+from trainer.data.manifest import datasets_folder, labelled_clips
+from trainer.evaluation.protocols import embed_sounds
 
 
 def best_strengths(library: Library, searcher: Searcher, labels: list[str]) -> np.ndarray:
@@ -53,8 +53,10 @@ def auroc(there: np.ndarray, gone: np.ndarray) -> float:
 def main() -> None:
     """Measure and print."""
     model = find_model("default")
-    clips = labelled_clips(data_folder(), "esc50_dev")
-    heard = hear(load_audio_encoder(model), [clip.path for clip in clips], Control(), mapped=False)
+    clips = labelled_clips(datasets_folder(), "esc50_dev")
+    heard = embed_sounds(
+        load_audio_encoder(model), [clip.path for clip in clips], Control(), mapped=False
+    )
     labels = [clip.merged for clip in clips]
     with tempfile.TemporaryDirectory() as folder, Library(Path(folder) / "l.db") as library:
         names = [f"/sounds/ZOOM{number:04d}.wav" for number in range(len(labels))]

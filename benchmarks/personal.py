@@ -40,10 +40,10 @@ from engine.tags.taxonomy import SENTENCE
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost
 from trainer.data.library_pairs import CaptionedFeatures
-from trainer.data.manifest import csv_rows, data_folder
+from trainer.data.manifest import csv_rows, datasets_folder
 from trainer.data.pairs import shuffled
 from trainer.data.recordings import recordings_of
-from trainer.evaluation.protocols import hear
+from trainer.evaluation.protocols import embed_sounds
 from trainer.experiments.names import OTHERS_OF_ESC50
 from trainer.loop.config import Rates
 from trainer.loop.run import Run
@@ -212,12 +212,12 @@ def _same(own: Sequence[str], names: Sequence[str]) -> Tensor:
 
 
 def _heard(folder: Path, kept: Path | None) -> Clips:
-    data = data_folder() / "sounds"
+    data = datasets_folder() / "sounds"
     rows = [row for row in csv_rows(data / "manifest.csv") if row["split"] in _SPLITS]
     if kept is not None and kept.is_file():
         return Clips(tuple(rows), torch.load(kept, weights_only=True))
     paths = [data / row["path"] for row in rows]
-    features = hear(load_audio_encoder(folder), paths, Control(), mapped=False).means()
+    features = embed_sounds(load_audio_encoder(folder), paths, Control(), mapped=False).means()
     if kept is not None:
         torch.save(features, kept)
     return Clips(tuple(rows), features)

@@ -25,7 +25,7 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import read_spec
 from engine.search import Searcher
-from engine.search.nearest import Nearest
+from engine.search.vector_index import VectorIndex
 from engine.store import Library
 from engine.store.vectors import WindowVectors
 from engine.torch_setup import one_thread
@@ -61,14 +61,14 @@ def search_vectors(folder: Path, n: int) -> dict[str, float]:
     """Search a cache of vectors alone; called in a process of its own."""
     windows, spec = _opened(folder, n), read_spec(find_model("default"))
     text_encoder = load_text_encoder(find_model("default"))
-    nearest = Nearest(windows, spec.ranking)
+    index = VectorIndex(windows, spec.ranking)
     blend, took, found = spec.ranking.blend, [], []
     for query in texts():
         began = time.perf_counter()
         with one_thread():
             vector = text_encoder([query]).numpy()
-        rows = nearest.best(vector, BEST, None)
-        score = blend * windows.potentials[rows] - nearest.costs(vector, rows)
+        rows = index.best(vector, BEST, None)
+        score = blend * windows.potentials[rows] - index.costs(vector, rows)
         found.append(rows[np.argsort(-score)[:BEST]])
         took.append(1000 * (time.perf_counter() - began))
     resident = _resident_mb()
@@ -108,11 +108,11 @@ def search_faiss(folder: Path, n: int, kind: str) -> dict[str, float]:
 def scan_only(folder: Path, n: int) -> dict[str, float]:
     """Time what stands against faiss: finding the best windows, without words and text."""
     windows, spec = _opened(folder, n), read_spec(find_model("default"))
-    nearest = Nearest(windows, spec.ranking)
+    index = VectorIndex(windows, spec.ranking)
     took = []
     for vector in load_text_encoder(find_model("default"))(texts()).numpy():
         began = time.perf_counter()
-        nearest.best(vector[None], BEST, None)
+        index.best(vector[None], BEST, None)
         took.append(1000 * (time.perf_counter() - began))
     return _percentiles(took[5:])
 

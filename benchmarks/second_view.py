@@ -21,10 +21,10 @@ from engine.progress import Control
 from engine.search.wording import wordings
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost
-from trainer.data.manifest import TRAIN, data_folder, labelled_clips
+from trainer.data.manifest import TRAIN, datasets_folder, labelled_clips
 from trainer.data.pairs import read_tag_names
 from trainer.evaluation.metrics import recall_and_map
-from trainer.evaluation.protocols import hear
+from trainer.evaluation.protocols import embed_sounds
 from trainer.experiments.measure import of_labels
 from trainer.experiments.names import OTHERS_OF_ESC50
 from trainer.recipes.encoders import find_text_encoder
@@ -43,7 +43,7 @@ def figures(
     """Return the figures of a model on all sets."""
     row: dict[str, float] = {}
     for name, others in _SETS.items():
-        labels = [clip.merged for clip in labelled_clips(data_folder(), name)]
+        labels = [clip.merged for clip in labelled_clips(datasets_folder(), name)]
         names = sorted({*labels, *others})
         texts = text_encoder.between([*map(wordings, names)])
         cost = mahalanobis_cost(model.map_features(heard[name]), texts)
@@ -68,7 +68,7 @@ def main() -> None:
     parser.add_argument("--student", type=Path, required=True)
     options = parser.parse_args()
     set_threads()
-    data, encoder = data_folder(), find_text_encoder(None)
+    data, encoder = datasets_folder(), find_text_encoder(None)
     _, tokenizer, _ = load_foreign_text_encoder(encoder)
     left = (options.match, None, options.start, options.start_share)
     model, views = matched(*left).eval(), read_views(options.tags)
@@ -84,7 +84,7 @@ def main() -> None:
         audio_encoder = AudioEncoder(matched(*left).eval())
         audio_encoder.model.audio_tower = tower
         heard = {
-            split: hear(
+            split: embed_sounds(
                 audio_encoder,
                 [c.path for c in labelled_clips(data, split)],
                 Control(),

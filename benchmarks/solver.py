@@ -31,8 +31,8 @@ from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost, sinkhorn
-from trainer.data.manifest import TRAIN, data_folder, labelled_clips
-from trainer.evaluation.protocols import hear
+from trainer.data.manifest import TRAIN, datasets_folder, labelled_clips
+from trainer.evaluation.protocols import embed_sounds
 
 TOLERANCE = 1e-5
 EPSILONS = {256: (0.05, 0.03, 0.01), 4096: (0.05, 0.03)}
@@ -46,11 +46,11 @@ Method = Callable[[Tensor, float, int], Solution]
 
 def real_pairs(count: int) -> tuple[Tensor, Tensor]:
     """Return mapped vectors (count, rank) of clips and of their labels."""
-    clips = labelled_clips(data_folder(), TRAIN)
+    clips = labelled_clips(datasets_folder(), TRAIN)
     chosen = [clips[i] for i in np.random.default_rng(0).permutation(len(clips))[:count]]
     folder = find_model("default")
     audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
-    heard = hear(audio_encoder, (clip.path for clip in chosen), Control(), mapped=False)
+    heard = embed_sounds(audio_encoder, (clip.path for clip in chosen), Control(), mapped=False)
     labels = sorted({clip.label for clip in chosen})
     place = {label: index for index, label in enumerate(labels)}
     texts = text_encoder(labels)[[place[clip.label] for clip in chosen]]

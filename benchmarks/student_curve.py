@@ -21,7 +21,7 @@ from engine.models.match_model import load_model, load_text_encoder
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data import cache
-from trainer.data.manifest import data_folder, labelled_clips
+from trainer.data.manifest import datasets_folder, labelled_clips
 from trainer.evaluation.metrics import recall_and_map
 from trainer.recipes.teacher import clip_features
 
@@ -32,7 +32,7 @@ def main() -> None:
     folder = find_model("default")
     model, text_encoder = load_model(folder, ("audio",)), load_text_encoder(folder)
     heard = cache.load(spectra)
-    label_of = {str(c.path): c.merged for c in labelled_clips(data_folder(), "esc50_dev")}
+    label_of = {str(c.path): c.merged for c in labelled_clips(datasets_folder(), "esc50_dev")}
     labels = sorted(set(label_of.values()))
     texts = text_encoder([SENTENCE.format(label=label) for label in labels])
     relevant = torch.tensor([[label_of[p] == label for label in labels] for p in heard.paths])

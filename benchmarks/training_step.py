@@ -26,7 +26,7 @@ from engine.models.text_towers import CaptionTokenizer
 from trainer.data.cache import Cache
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.loop.config import Rates, RunConfig
-from trainer.loop.embedding import Feeding
+from trainer.loop.embedding import LoaderConfig
 from trainer.loop.run import Run
 
 KINDS = ("fp32", "bf16", "fp32+compile", "bf16+compile")
@@ -69,7 +69,7 @@ def measured(
     dtype = torch.bfloat16 if config.mixed_precision else torch.float32
     rates = machine_rates(device, dtype)
     with tempfile.TemporaryDirectory() as folder:
-        feeding = Feeding(workers, compiled=bool(compiled))
+        feeding = LoaderConfig(workers, compiled=bool(compiled))
         run = Run(Path(folder), model, tokenizer, source, config, device, feeding=feeding)
         if counted is None:
             with Counted(rates) as counted:

@@ -22,7 +22,7 @@ from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.models.trial import remember_tried
 from engine.store import Library
 from engine.store.tags import PERSON, TagRow, put_tags
-from trainer.data.manifest import data_folder
+from trainer.data.manifest import datasets_folder
 
 WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
 
@@ -57,7 +57,7 @@ def seeded() -> None:
 @pytest.fixture(scope="session")
 def data() -> Path:
     """Return the data folder, or skip the test."""
-    folder = data_folder()
+    folder = datasets_folder()
     if not (folder / "sounds" / "manifest.csv").is_file():
         pytest.skip(f"the data folder {folder} is absent (set SOUNDSIFT_DATA)")
     return folder

@@ -29,9 +29,9 @@ from trainer.data.manifest import TRAIN, labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
+from trainer.loop.failures import sentences_for_failures
 from trainer.loop.parallel import alike, check_device
 from trainer.loop.run import Run, reporting
-from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs
 from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers
@@ -214,7 +214,7 @@ def distil(options: argparse.Namespace) -> None:
         done[name] = run.elapsed_s
         return True
 
-    with options.watch() as control, told(options.folder):
+    with options.watch() as control, sentences_for_failures(options.folder):
         try:
             while run.progress < 1.0:
                 terms = run.train_step()

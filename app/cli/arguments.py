@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -276,9 +276,9 @@ def everywhere(function: Callable[..., Any]) -> Callable[..., Any]:
     def run(**given: Any) -> Any:
         from engine.log import start_log
 
-        asked = asked_of(click.get_current_context())
-        start_log(asked.verbose)
-        return function(asked, **given)
+        invocation = asked_of(click.get_current_context())
+        start_log(invocation.verbose)
+        return function(invocation, **given)
 
     decorated: Callable[..., Any] = with_options(*COMMON)(run)
     return decorated
@@ -295,11 +295,11 @@ def with_options(*options: Callable[..., Any]) -> Callable[..., Any]:
     return decorate
 
 
-def asked_of(ctx: click.Context) -> Asked:
+def asked_of(ctx: click.Context) -> Invocation:
     """Return what was asked for before the command or behind it."""
     names = {"library": "library", "json": "as_json", "verbose": "verbose"}
     given = {field: ctx.meta.get(_ASKED + name) for name, field in names.items()}
-    return Asked(**{field: value for field, value in given.items() if value is not None})
+    return Invocation(**{field: value for field, value in given.items() if value is not None})
 
 
 def sentence(error: click.UsageError) -> str:

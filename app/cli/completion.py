@@ -6,7 +6,7 @@ import click
 from click.shell_completion import get_completion_class
 
 from app.cli.arguments import Command, everywhere
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 
 _COMPLETE = "_SOUNDSIFT_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish")
@@ -24,7 +24,7 @@ Make the folder first if it is not there; a new shell knows it.""",
 )
 @click.argument("shell", type=click.Choice(_SHELLS))
 @everywhere
-def completion(asked: Asked, shell: str) -> None:
+def completion(invocation: Invocation, shell: str) -> None:
     """Print what lets a shell complete commands."""
     known = get_completion_class(shell)
     assert known is not None  # click knows all three
@@ -32,9 +32,9 @@ def completion(asked: Asked, shell: str) -> None:
     print(known(program, {}, "soundsift", _COMPLETE).source())
 
 
-def complete(program: click.Command, asked: str) -> int:
+def complete(program: click.Command, invocation: str) -> int:
     """Answer a shell that asks for completions, such as ``bash_complete``; return an exit code."""
-    shell, _, what = asked.partition("_")
+    shell, _, what = invocation.partition("_")
     known = get_completion_class(shell)
     if known is None or what != "complete":
         return 1

@@ -11,7 +11,7 @@ import click
 
 from app.cli import report
 from app.cli.arguments import COMMON, FILE, MODEL, Command, Family, everywhere, option, with_options
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 
@@ -30,13 +30,15 @@ def evaluate() -> None:
 @_model
 @option("--blend", "of `evaluate retrieval`", type=float, hidden=True)
 @everywhere
-def zero_shot(asked: Asked, manifest: Path, model: str | None, blend: float | None) -> None:
+def zero_shot(
+    invocation: Invocation, manifest: Path, model: str | None, blend: float | None
+) -> None:
     """Measure how often the label of a sound is told (columns path and label)."""
     from trainer.evaluation.protocols import evaluate_zero_shot
 
     if blend is not None:
         raise InputError("--blend belongs to `evaluate retrieval`: tagging takes the model's")
-    _measure(asked, manifest, model, evaluate_zero_shot)
+    _measure(invocation, manifest, model, evaluate_zero_shot)
 
 
 @evaluate.command("retrieval", cls=Command)
@@ -44,15 +46,20 @@ def zero_shot(asked: Asked, manifest: Path, model: str | None, blend: float | No
 @_model
 @option("--blend", "how much of the potential counts, 0 to 1", "P", type=float)
 @everywhere
-def retrieval(asked: Asked, manifest: Path, model: str | None, blend: float | None) -> None:
+def retrieval(
+    invocation: Invocation, manifest: Path, model: str | None, blend: float | None
+) -> None:
     """Measure how often captions and sounds find each other (columns path and caption)."""
     from trainer.evaluation.protocols import evaluate_retrieval
 
-    _measure(asked, manifest, model, partial(evaluate_retrieval, blend=blend))
+    _measure(invocation, manifest, model, partial(evaluate_retrieval, blend=blend))
 
 
 def _measure(
-    asked: Asked, manifest: Path, model: str | None, measure: Callable[..., dict[str, Any]]
+    invocation: Invocation,
+    manifest: Path,
+    model: str | None,
+    measure: Callable[..., dict[str, Any]],
 ) -> None:
     from engine.models.catalog import find_model, preferred_model
     from engine.models.match_model import load_audio_encoder, load_text_encoder
@@ -64,4 +71,4 @@ def _measure(
         ensure_tried(folder, control)
         figures = measure(load_audio_encoder(folder), load_text_encoder(folder), manifest, control)
     document = {"model": read_spec(folder).name, **figures}
-    asked.answer(document, report.figures(document))
+    invocation.answer(document, report.figures(document))

@@ -17,7 +17,7 @@ from app.cli.arguments import (
     option,
     several,
 )
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 from engine.plain_text import one_line
@@ -31,15 +31,15 @@ _limit = option("-n", "how many results (20)", "N", type=POSITIVE, default=20)
 @flag("--names", "search words only, not sounds")
 @_limit
 @everywhere
-def search(asked: Asked, text: tuple[str, ...], names: bool, n: int) -> None:
+def search(invocation: Invocation, text: tuple[str, ...], names: bool, n: int) -> None:
     """Search by text."""
     from engine.search.answer import to_dict
     from engine.search.grammar import parse
 
     query = parse(" ".join(text))
-    with asked.session_to_search() as session:
+    with invocation.session_to_search() as session:
         answer = session.search(query, n, names)
-        asked.answer(to_dict(answer), report.answer(answer))
+        invocation.answer(to_dict(answer), report.answer(answer))
 
 
 @click.command(cls=Command)
@@ -51,7 +51,7 @@ def search(asked: Asked, text: tuple[str, ...], names: bool, n: int) -> None:
 @_limit
 @everywhere
 def similar(
-    asked: Asked,
+    invocation: Invocation,
     files: tuple[Path, ...],
     start: float | None,
     end: float | None,
@@ -65,10 +65,10 @@ def similar(
 
     if len(files) > 1 and (start is not None or end is not None):
         raise InputError("--start and --end name a part of one file: give one, or leave them out")
-    with asked.session_to_search() as session:
+    with invocation.session_to_search() as session:
         sounds = [QuerySound(path, start, end) for path in files]
         answer = session.similar(sounds, n, plus, minus)
-    asked.answer(to_dict(answer), report.answer(answer))
+    invocation.answer(to_dict(answer), report.answer(answer))
 
 
 @click.command(cls=Command)
@@ -76,21 +76,21 @@ def similar(
 @option("--alternates", "clips for each line (1)", "N", type=POSITIVE, default=1)
 @option("--per-file", "clips that one file may give in all (1)", "N", type=POSITIVE, default=1)
 @everywhere
-def cues(asked: Asked, sheet: Path, alternates: int, per_file: int) -> None:
+def cues(invocation: Invocation, sheet: Path, alternates: int, per_file: int) -> None:
     """Solve a cue sheet."""
     from engine.search.cue_sheet import cues_to_dict, read_cue_sheet
 
     wanted = read_cue_sheet(sheet)
-    with asked.session_to_search() as session:
+    with invocation.session_to_search() as session:
         answers = session.cues(wanted, alternates, per_file)
-    asked.answer(cues_to_dict(answers), report.cues(answers))
+    invocation.answer(cues_to_dict(answers), report.cues(answers))
 
 
 @click.command(cls=Command)
 @flag("--exact", "only files equal byte by byte")
 @flag("--alike", "also what only sounds alike, last")
 @everywhere
-def duplicates(asked: Asked, exact: bool, alike: bool) -> None:
+def duplicates(invocation: Invocation, exact: bool, alike: bool) -> None:
     """List files that hold the same sound."""
     from engine.models.spec import read_spec
     from engine.search.duplicates import find_duplicates
@@ -100,23 +100,23 @@ def duplicates(asked: Asked, exact: bool, alike: bool) -> None:
             "--exact and --alike exclude each other: give one of them.",
             click.get_current_context(),
         )
-    with asked.session() as session, progress_bar() as control:
+    with invocation.session() as session, progress_bar() as control:
         rank = read_spec(session.model_folder).rank
         found = find_duplicates(session.library, rank, control, exact, alike)
     rows = [
         {"exact": g.exact, "kind": g.kind, "paths": [sound.path for sound in g.sounds]}
         for g in found.groups
     ]
-    asked.answer({"groups": rows, "unread": list(found.unread)}, report.duplicates(found))
+    invocation.answer({"groups": rows, "unread": list(found.unread)}, report.duplicates(found))
 
 
 @click.command(cls=Command)
 @click.argument("file", type=FILE, metavar="FILE", help="ends in .csv, .json, .txt or .tsv")
 @several("text", "TEXT", TEXT, help=f"which ones: {_GRAMMAR}")
 @everywhere
-def export(asked: Asked, file: Path, text: tuple[str, ...]) -> None:
+def export(invocation: Invocation, file: Path, text: tuple[str, ...]) -> None:
     """Write a table of sounds."""
-    with asked.session() as session, progress_bar() as control:
+    with invocation.session() as session, progress_bar() as control:
         count = session.export(file, " ".join(text), control)
     said = one_line(f"{count} sounds written to {file}")
-    asked.answer({"file": str(file), "sounds": count}, said)
+    invocation.answer({"file": str(file), "sounds": count}, said)

@@ -10,7 +10,7 @@ import click
 
 from app.cli import report
 from app.cli.arguments import FILE, MODEL, Command, everywhere, flag, option, several
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.plain_text import one_line
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 @option("--model", "name or folder (default: the library's, or the best)", "MODEL", type=MODEL)
 @flag("--watch", "go on, and keep up with changes")
 @everywhere
-def index(asked: Asked, paths: tuple[Path, ...], model: str | None, watch: bool) -> None:
+def index(invocation: Invocation, paths: tuple[Path, ...], model: str | None, watch: bool) -> None:
     """Index folders."""
     from engine.session import open_to_index
 
-    with open_to_index(paths, asked.place, model) as session, progress_bar() as control:
+    with open_to_index(paths, invocation.place, model) as session, progress_bar() as control:
         library, name = str(session.library.path), session.model_name
 
         def show(done: IndexReport) -> None:
             document = {"library": library, "model": name, **done.to_dict()}
-            asked.answer(document, report.indexed(done, name))
+            invocation.answer(document, report.indexed(done, name))
 
         if watch:
             print("watching; Ctrl-C ends it", file=sys.stderr)
@@ -46,7 +46,7 @@ def index(asked: Asked, paths: tuple[Path, ...], model: str | None, watch: bool)
     "folder", type=FILE, required=False, metavar="FOLDER", help="where (default: with the library)"
 )
 @everywhere
-def demo(asked: Asked, folder: Path | None) -> None:
+def demo(invocation: Invocation, folder: Path | None) -> None:
     """Make the demo sounds."""
     from app.demo import make_demo_sounds
     from engine.paths import data_folder
@@ -55,31 +55,31 @@ def demo(asked: Asked, folder: Path | None) -> None:
     with progress_bar() as control:
         made = make_demo_sounds(folder, control)
     said = f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}"
-    asked.answer({"folder": str(folder), "made": made}, one_line(said))
+    invocation.answer({"folder": str(folder), "made": made}, one_line(said))
 
 
 @click.command(cls=Command)
 @click.argument("old", type=FILE, metavar="OLD", help="where the folder was")
 @click.argument("new", type=FILE, metavar="NEW", help="where it is")
 @everywhere
-def relink(asked: Asked, old: Path, new: Path) -> None:
+def relink(invocation: Invocation, old: Path, new: Path) -> None:
     """Tell the library that a folder moved."""
     from engine.index.drives import relink as change
 
-    with asked.session() as session:
+    with invocation.session() as session:
         count = change(session.library, old, new)
-    asked.answer({"relinked": count}, one_line(f"{count} sounds are now under {new}"))
+    invocation.answer({"relinked": count}, one_line(f"{count} sounds are now under {new}"))
 
 
 @click.command(cls=Command)
 @everywhere
-def status(asked: Asked) -> None:
+def status(invocation: Invocation) -> None:
     """Count what is in the library."""
     from engine.index.drives import note_drives
     from engine.store.adopted import adopted_model
     from engine.store.copies import damage_of, damaged
 
-    with asked.session() as session:
+    with invocation.session() as session:
         library = session.library
         away = note_drives(library)
         counts = library.statistics()
@@ -105,31 +105,31 @@ def status(asked: Asked) -> None:
     for folder in away:
         told = f"{folder} is away: connect its drive, or tell where it moved: soundsift relink"
         said.append(one_line(told))
-    asked.answer(document, "\n".join(said))
+    invocation.answer(document, "\n".join(said))
 
 
 @click.command(cls=Command)
 @flag("--restore", "take the newest good copy")
 @flag("--dry-run", "show what would be done, and do not")
 @everywhere
-def repair(asked: Asked, restore: bool, dry_run: bool) -> None:
+def repair(invocation: Invocation, restore: bool, dry_run: bool) -> None:
     """Check the library, and save what can be saved of it."""
     from engine.store.repair import repair as run
 
-    path = asked.place
+    path = invocation.place
     with progress_bar() as control:
         done = run(path, control, restore, dry_run)
     document = {"library": str(path), "dry_run": dry_run, **done.to_dict()}
-    asked.answer(document, report.repaired(done, path, dry_run))
+    invocation.answer(document, report.repaired(done, path, dry_run))
 
 
 @click.command(cls=Command)
 @everywhere
-def skipped(asked: Asked) -> None:
+def skipped(invocation: Invocation) -> None:
     """List what could not be heard, and what could in part only."""
     from engine.store.listing import damaged_sounds
 
-    with asked.session() as session:
+    with invocation.session() as session:
         rows = [{"path": row.path, "reason": row.reason} for row in session.library.skipped()]
         damaged = [{"path": path, "reason": why} for path, why in damaged_sounds(session.library)]
-    asked.answer({"skipped": rows, "damaged": damaged}, report.skipped(rows, damaged))
+    invocation.answer({"skipped": rows, "damaged": damaged}, report.skipped(rows, damaged))

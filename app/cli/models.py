@@ -10,7 +10,7 @@ import click
 
 from app.cli import report
 from app.cli.arguments import COMMON, FILE, MODEL, Command, Family, everywhere, with_options
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 from engine.plain_text import one_line
@@ -28,7 +28,7 @@ def models() -> None:
 
 @models.command("list", cls=Command)
 @everywhere
-def list_models(asked: Asked) -> None:
+def list_models(invocation: Invocation) -> None:
     """List the models, and which one new libraries use (so does `models` alone)."""
     from engine.models import catalog
 
@@ -47,13 +47,13 @@ def list_models(asked: Asked) -> None:
                 "folder": str(entry.folder) if entry.folder else None,
             }
         )
-    asked.answer({"models": rows}, report.models(rows))
+    invocation.answer({"models": rows}, report.models(rows))
 
 
 @models.command("show", cls=Command)
 @_name
 @everywhere
-def show_model(asked: Asked, name: str | None) -> None:
+def show_model(invocation: Invocation, name: str | None) -> None:
     """Show what a model is, and how good."""
     from engine.models.catalog import find_model
     from engine.models.files import is_file, read_file
@@ -63,8 +63,8 @@ def show_model(asked: Asked, name: str | None) -> None:
     spec, card = read_spec(folder), folder / "README.md"
     document: dict[str, Any] = json.loads(read_file(folder / "model.json"))
     document["bank"] = len(document["bank"])
-    if asked.as_json or not is_file(card):
-        asked.answer(document, spec.name)
+    if invocation.as_json or not is_file(card):
+        invocation.answer(document, spec.name)
     else:
         print(report.shown(read_file(card).decode("utf-8", "replace")))
 
@@ -73,7 +73,7 @@ def show_model(asked: Asked, name: str | None) -> None:
 @_name
 @click.option("--from", "source", type=FILE, metavar="FILE", help="a file already downloaded")
 @everywhere
-def get_model(asked: Asked, name: str | None, source: Path | None) -> None:
+def get_model(invocation: Invocation, name: str | None, source: Path | None) -> None:
     """Download a model from its authors, or take it from a file."""
     from engine.models import catalog
     from engine.models.spec import read_spec
@@ -89,19 +89,19 @@ def get_model(asked: Asked, name: str | None, source: Path | None) -> None:
         f"{one_line(spec.name)} is installed; new libraries use it, an existing one after\n"
         f"  soundsift models use {one_line(spec.name)}"
     )
-    asked.answer({"name": spec.name, "id": spec.id, "folder": str(folder)}, said)
+    invocation.answer({"name": spec.name, "id": spec.id, "folder": str(folder)}, said)
 
 
 @models.command("use", cls=Command)
 @_name
 @everywhere
-def use_model(asked: Asked, name: str | None) -> None:
+def use_model(invocation: Invocation, name: str | None) -> None:
     """Let the library use another model."""
     from engine.models.catalog import find_model
 
     name = _named("use", name)
     find_model(name)
-    with asked.session() as session:
+    with invocation.session() as session:
         with progress_bar() as control:
             kept = session.use_model(name, control)
         folders, used = session.library.folders(), session.model_name
@@ -111,7 +111,7 @@ def use_model(asked: Asked, name: str | None) -> None:
         command = "  soundsift index " + " ".join(f'"{folder}"' for folder in folders)
         told = f"the library now uses {used}, which hears differently: listen again with"
         said = f"{one_line(told)}\n{one_line(command)}"
-    asked.answer({"model": used, "features_kept": kept, "folders": folders}, said)
+    invocation.answer({"model": used, "features_kept": kept, "folders": folders}, said)
 
 
 def _named(action: str, name: str | None) -> str:

@@ -21,7 +21,7 @@ from app.cli.arguments import (
     several,
     with_options,
 )
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 
@@ -75,56 +75,56 @@ def tag() -> None:
 
 @tag.command("suggest", cls=Command)
 @with_options(_PATHS, *_SUGGESTING, everywhere)
-def suggest(asked: Asked, paths: tuple[Path, ...], **given: Any) -> None:
+def suggest(invocation: Invocation, paths: tuple[Path, ...], **given: Any) -> None:
     """Suggest tags; nothing is changed (so does `tag PATH`)."""
-    _tag(asked, paths, given)
+    _tag(invocation, paths, given)
 
 
 @tag.command("apply", cls=Command)
 @with_options(_PATHS, *_SUGGESTING, *_ACCEPTING, everywhere)
-def apply(asked: Asked, paths: tuple[Path, ...], **given: Any) -> None:
+def apply(invocation: Invocation, paths: tuple[Path, ...], **given: Any) -> None:
     """Accept sure suggestions in the library."""
-    _tag(asked, paths, given, apply=True)
+    _tag(invocation, paths, given, apply=True)
 
 
 @tag.command("write", cls=Command)
 @_PATHS
 @flag("--rename", "and rename the files by --pattern, in the same run")
 @with_options(_KEEP_TIME, *_SUGGESTING, *_ACCEPTING, *_NAMING, everywhere)
-def write(asked: Asked, paths: tuple[Path, ...], rename: bool, **given: Any) -> None:
+def write(invocation: Invocation, paths: tuple[Path, ...], rename: bool, **given: Any) -> None:
     """Accept sure suggestions, and write accepted tags into the files."""
-    _tag(asked, paths, given, write=True, rename=rename)
+    _tag(invocation, paths, given, write=True, rename=rename)
 
 
 @tag.command("rename", cls=Command)
 @with_options(_PATHS, *_SUGGESTING, *_ACCEPTING, *_NAMING, everywhere)
-def rename(asked: Asked, paths: tuple[Path, ...], **given: Any) -> None:
+def rename(invocation: Invocation, paths: tuple[Path, ...], **given: Any) -> None:
     """Accept sure suggestions, and rename the files by --pattern."""
-    _tag(asked, paths, given, rename=True)
+    _tag(invocation, paths, given, rename=True)
 
 
 @tag.command("undo", cls=Command)
 @everywhere
-def undo(asked: Asked) -> None:
+def undo(invocation: Invocation) -> None:
     """Take back all that the latest run did."""
-    with asked.session() as session, progress_bar() as control:
+    with invocation.session() as session, progress_bar() as control:
         undone = session.undo_tags(control)
     refused = [{"path": path, "reason": reason} for path, reason in undone.refused]
     counts = {"tags": undone.tags, "files": undone.files, "names": undone.names}
-    asked.answer({**counts, "refused": refused}, report.undone(undone))
+    invocation.answer({**counts, "refused": refused}, report.undone(undone))
 
 
 @tag.command("audit", cls=Command)
 @with_options(_PATHS, everywhere)
-def audit(asked: Asked, paths: tuple[Path, ...]) -> None:
+def audit(invocation: Invocation, paths: tuple[Path, ...]) -> None:
     """Find files whose names seem wrong."""
     from engine.session import open_to_index
 
-    with open_to_index(paths, asked.place) as session:
+    with open_to_index(paths, invocation.place) as session:
         with progress_bar() as control:
             found = session.audit(paths, control)
         document = {"model": session.model_name, **found.to_dict()}
-        asked.answer(document, report.audit(found))
+        invocation.answer(document, report.audit(found))
 
 
 @tag.command("flags", cls=Command, hidden=True)
@@ -137,7 +137,7 @@ def audit(asked: Asked, paths: tuple[Path, ...]) -> None:
     *_NAMING,
     everywhere,
 )
-def by_flags(asked: Asked, paths: tuple[Path, ...], **given: Any) -> None:
+def by_flags(invocation: Invocation, paths: tuple[Path, ...], **given: Any) -> None:
     """Do what was a flag of `tag PATH` before it was a command of its own."""
     ctx = click.get_current_context()
     if given["undo"]:
@@ -148,11 +148,11 @@ def by_flags(asked: Asked, paths: tuple[Path, ...], **given: Any) -> None:
         ctx.invoke(audit, paths=paths)
     else:
         does = {name: given[name] for name in _OLD[:3]}
-        _tag(asked, paths, given, **does)
+        _tag(invocation, paths, given, **does)
 
 
 def _tag(
-    asked: Asked,
+    invocation: Invocation,
     paths: tuple[Path, ...],
     given: dict[str, Any],
     apply: bool = False,
@@ -176,10 +176,10 @@ def _tag(
         rename=naming,
         dry_run=given.get("dry_run", False),
     )
-    with open_to_index(paths, asked.place) as session:
+    with open_to_index(paths, invocation.place) as session:
         with progress_bar() as control:
             outcome = session.tag(paths, order, given["taxonomy"], control)
-        asked.answer(outcome.to_dict(), report.tags(outcome))
+        invocation.answer(outcome.to_dict(), report.tags(outcome))
     written = outcome.written
     if written is not None and written.refused and not written.done:
         count, reason = len(written.refused), written.refused[0][1]

@@ -20,8 +20,12 @@ _QUIET = ("loss", "way", "chosen", "stopped", "resumed", "fed")  # of a run; the
 
 def _before(context: click.Context) -> dict[str, Any]:
     """Return what was asked for before the command."""
-    asked = asked_of(context)
-    return {"library": asked.library, "json": asked.as_json, "verbose": asked.verbose}
+    invocation = asked_of(context)
+    return {
+        "library": invocation.library,
+        "json": invocation.as_json,
+        "verbose": invocation.verbose,
+    }
 
 
 def shower(whole: bool) -> Callable[[dict[str, Any]], None]:

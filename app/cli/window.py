@@ -9,15 +9,15 @@ from pathlib import Path
 import click
 
 from app.cli.arguments import Command, everywhere
-from app.cli.asked import Asked
+from app.cli.invocation import Invocation
 from engine.errors import SoundsiftError
 
 
 @click.command(cls=Command)
 @everywhere
-def window(asked: Asked) -> int:
+def window(invocation: Invocation) -> int:
     """Open the window."""
-    return open_window(asked.library)
+    return open_window(invocation.library)
 
 
 def open_window(library: Path | None) -> int:

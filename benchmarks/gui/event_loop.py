@@ -16,14 +16,14 @@ from PySide6.QtTest import QTest
 
 from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
 from benchmarks.report import report
-from trainer.data.manifest import data_folder
+from trainer.data.manifest import datasets_folder
 
 FIRST, REST = 40, 1200
 
 
 def main() -> None:
     """Index, and look how late the timer is."""
-    sounds = sorted((data_folder() / "sounds" / "train").rglob("*.ogg"))
+    sounds = sorted((datasets_folder() / "sounds" / "train").rglob("*.ogg"))
     rows = []
     with scratch_home() as home, opened(home / "library.db") as window:
         small, large = home / "small", home / "large"
@@ -45,7 +45,11 @@ def main() -> None:
             for _ in range(20):
                 view.setValue(view.value() + 60)
                 pump(0.02)
-        heard = window.keeping.overview.statistics.embedded if window.keeping.overview else 0
+        heard = (
+            window.library_controller.overview.statistics.embedded
+            if window.library_controller.overview
+            else 0
+        )
         rows.append(late.row(f"indexing {REST} files while typing and scrolling ({heard} known)"))
     report("gui_event_loop", __doc__.splitlines()[0], rows)
 

@@ -31,7 +31,7 @@ while not window.windowHandle().isExposed():
 window.grab()
 first = time.time() - began
 torch = "torch" in sys.modules
-while window.keeping.overview is None or not window.results.results.rowCount():
+while window.library_controller.overview is None or not window.results.results.rowCount():
     app.processEvents(); time.sleep(0.001)
 window.grab()
 listed = time.time() - began

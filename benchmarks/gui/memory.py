@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
 from benchmarks.report import report
 from benchmarks.synthetic import vocabulary
-from trainer.data.manifest import data_folder
+from trainer.data.manifest import datasets_folder
 
 SOUNDS, WARM, TIMES = 300, 100, 1000
 
@@ -16,7 +16,7 @@ SOUNDS, WARM, TIMES = 300, 100, 1000
 def main() -> None:
     """Search and play, and look at the resident memory."""
     rows = []
-    sounds = sorted((data_folder() / "sounds" / "valid").rglob("*.ogg"))[:SOUNDS]
+    sounds = sorted((datasets_folder() / "sounds" / "valid").rglob("*.ogg"))[:SOUNDS]
     words = vocabulary()
     with scratch_home() as home:
         folder = home / "sounds"

@@ -161,7 +161,7 @@ class Monkey:
             pairs = [(i, self.random.choice(("wet", "dry"))) for i in ids]
             decide = self.window.tagging.accept if ids[0] % 3 else self.window.tagging.reject
             decide(pairs)
-            self.window.keeping.collect("Monkey", ids)
+            self.window.library_controller.collect("Monkey", ids)
 
     def action(self) -> None:
         """Do what a menu offers, but for what waits for an answer."""

@@ -42,7 +42,7 @@ window = MainWindow(home / "library.db", settings, apply_theme(None, "dark"))
 window.show()
 wait_for(lambda: window.results.results.rowCount() and window.context.opened.is_warm)
 window.results.setFocus()
-window.audition.auto_play = False
+window.player_controller.auto_play = False
 window.results.choose(0)
 pump(0.5)
 taken, keys = [], []

@@ -80,8 +80,11 @@ def opened(library: Path) -> Iterator[MainWindow]:
     window.jobs.crashed.connect(problems.append)
     window.resize(1600, 1000)
     window.show()
-    wait_for(lambda: window.keeping.overview is not None)
-    if window.keeping.overview is not None and window.keeping.overview.statistics.windows:
+    wait_for(lambda: window.library_controller.overview is not None)
+    if (
+        window.library_controller.overview is not None
+        and window.library_controller.overview.statistics.windows
+    ):
         wait_for(lambda: window.context.opened.is_warm and not window.jobs.shown())
     yield window
     window.close()

@@ -29,7 +29,7 @@ from engine.search.names import search_names
 from engine.search.rank import rank
 from engine.store import Library
 from engine.store.keywords import find_words
-from trainer.data.manifest import data_folder
+from trainer.data.manifest import datasets_folder
 
 Way = Callable[[str], list[int]]  # a query to ids of sounds, best first
 
@@ -46,9 +46,9 @@ def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
 
     def sound(text: str) -> list[int]:
         vectors = searcher.query_vectors(parse(text).descriptions)
-        windows, ranking = searcher.nearest.windows, searcher.spec.ranking
+        windows, ranking = searcher.index.windows, searcher.spec.ranking
         rows = np.flatnonzero(windows.present)
-        cost, ids = searcher.nearest.costs(vectors, rows), windows.sound_ids[rows]
+        cost, ids = searcher.index.costs(vectors, rows), windows.sound_ids[rows]
         found = rank(cost, windows.potentials[rows], ids, ranking, 0.0, BEST)
         return [int(i) for i in ids[found.places]]
 
@@ -83,7 +83,7 @@ def main() -> None:
     arguments = parser.parse_args()
     model, sounds, intentions = (
         find_model(arguments.model),
-        read_sounds(data_folder()),
+        read_sounds(datasets_folder()),
         read_intentions(),
     )
     found: dict[str, list[Figures]] = {}

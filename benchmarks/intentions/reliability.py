@@ -26,7 +26,7 @@ from engine.models.catalog import find_model
 from engine.search import Searcher
 from engine.search.rank import STRENGTH_SLOPE, STRENGTH_ZERO, strengths_of
 from engine.store.vectors import Booleans, Floats
-from trainer.data.manifest import data_folder
+from trainer.data.manifest import datasets_folder
 
 BEST = 20
 _DECILES = 10
@@ -96,7 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     add_arguments(parser)
     arguments = parser.parse_args()
-    model, sounds = find_model(arguments.model), read_sounds(data_folder())
+    model, sounds = find_model(arguments.model), read_sounds(datasets_folder())
     found = {}
     with indexed(model, arguments.work.absolute(), sounds) as (library, paths):
         searcher = Searcher(library, model)

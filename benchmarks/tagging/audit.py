@@ -47,7 +47,7 @@ def main() -> None:
         texts = sorted(set(names))
         vectors = on.searcher.text_vectors([SENTENCE.format(label=text) for text in texts])
         epsilon = on.searcher.spec.ranking.epsilon
-        windows = on.searcher.nearest
+        windows = on.searcher.index
         cost = np.stack(
             [windows.costs(vector[None], np.arange(len(names))) for vector in vectors], axis=1
         )

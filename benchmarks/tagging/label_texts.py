@@ -42,7 +42,7 @@ def known_by(*kinds: str) -> Taxonomy:
 
 def recalls(on: Stage, vectors: LabelVectors, rows: list[int], right: np.ndarray) -> dict:
     """Return top-1 and top-5."""
-    windows = on.searcher.nearest.windows
+    windows = on.searcher.index.windows
     parts = vectors.compare(windows.vectors, windows.potentials)
     cost = np.concatenate([cost for _, cost, _ in parts])[rows]
     order = np.argsort(cost, axis=1)[:, :5]

@@ -19,8 +19,8 @@ from engine.search import Searcher
 from engine.store import Library
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Taxonomy
-from trainer.data.manifest import csv_rows, data_folder
-from trainer.evaluation.protocols import hear
+from trainer.data.manifest import csv_rows, datasets_folder
+from trainer.evaluation.protocols import embed_sounds
 
 MAPPING = Path(__file__).parent / "ucs_of_valid.csv"
 
@@ -47,11 +47,11 @@ class Stage:
     @property
     def ids(self) -> np.ndarray:
         """Return all ids."""
-        return np.arange(1, 1 + len(self.searcher.nearest.windows.sound_ids))
+        return np.arange(1, 1 + len(self.searcher.index.windows.sound_ids))
 
     def compare(self, taxonomy: Taxonomy) -> tuple[np.ndarray, np.ndarray]:
         """Return costs and log-odds (sounds, labels)."""
-        windows = self.searcher.nearest.windows
+        windows = self.searcher.index.windows
         vectors = LabelVectors.of(taxonomy, self.searcher)
         parts = list(vectors.compare(windows.vectors, windows.potentials))
         return np.concatenate([c for _, c, _ in parts]), np.concatenate([f for _, _, f in parts])
@@ -59,10 +59,10 @@ class Stage:
 
 def load_split(name: str, model: str = "default") -> Split:
     """Listen to the clips of a split."""
-    data, folder = data_folder(), find_model(model)
+    data, folder = datasets_folder(), find_model(model)
     rows = [r for r in csv_rows(data / "sounds" / "manifest.csv") if r["split"] == name]
     paths = [data / "sounds" / row["path"] for row in rows]
-    heard = hear(load_audio_encoder(folder), paths, Control(), mapped=False).means().numpy()
+    heard = embed_sounds(load_audio_encoder(folder), paths, Control(), mapped=False).means().numpy()
     return Split(
         tuple(path.stem for path in paths),
         tuple(row["label"] for row in rows),

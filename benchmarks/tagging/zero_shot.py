@@ -17,7 +17,7 @@ from benchmarks.tagging.stage import Split, Stage, load_split, result_name, stag
 from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
-from trainer.data.manifest import data_folder
+from trainer.data.manifest import datasets_folder
 from trainer.evaluation.protocols import evaluate_zero_shot, read_manifest
 from trainer.experiments.names import OTHERS_OF_ESC50
 
@@ -52,7 +52,7 @@ def reference(model_folder: object, names: list[str]) -> float:
     from pathlib import Path
 
     folder = Path(str(model_folder))
-    data = data_folder() / "sounds"
+    data = datasets_folder() / "sounds"
     with (data / "manifest.csv").open(encoding="utf-8") as source:
         import csv
 

@@ -18,11 +18,11 @@ from filelock import FileLock, Timeout
 from engine.errors import AudioError, BusyError, InputError, LibraryError
 from engine.index.drives import is_away, note_drives, refuse_vanished
 from engine.index.headers import read_headers
-from engine.index.hear import hear, to_hear
 from engine.index.mapping import adopt_model
 from engine.index.moves import follow_moves
 from engine.index.own_words import refresh_bank
 from engine.index.scan import FoundFile, difference, roots_of, scan
+from engine.index.waiting import embed_waiting, waiting_sounds
 from engine.log import logger, named
 from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
@@ -102,8 +102,8 @@ def index_folders(
         to_read, moved = follow_moves(library, plan.to_read, known, control)
         refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
         refused += _read(library, to_read, roots, control, threads)
-        waiting = to_hear(library, roots)
-        heard = hear(library, model_folder, waiting, roots, control, threads)
+        waiting = waiting_sounds(library, roots)
+        heard = embed_waiting(library, model_folder, waiting, roots, control, threads)
         refresh_bank(library, model_folder, control)
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
         remark = keep_copy(library.path, control) if changed else ""

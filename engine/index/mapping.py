@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.index.listen import HeardFile
+from engine.index.embed import EmbeddedFile
 from engine.models.catalog import models
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.trial import ensure_tried
@@ -41,7 +41,7 @@ _GROWTH = 0.1  # share of new or lost windows that asks for a new solution
 _CHUNK = 20000
 
 
-def windows_of(audio_encoder: AudioEncoder, heard: HeardFile, bank: Bank) -> list[StoredWindow]:
+def windows_of(audio_encoder: AudioEncoder, heard: EmbeddedFile, bank: Bank) -> list[StoredWindow]:
     """Return the windows of a heard file as they are stored."""
     if not heard.times_s:
         return []

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from engine.errors import AudioError
-from engine.index.listen import content_hash
+from engine.index.embed import content_hash
 from engine.index.scan import FoundFile
 from engine.progress import Control, Progress
 from engine.store import Known, Library

@@ -146,8 +146,8 @@ def telling_of(cost: Tensor, own: Sequence[Sequence[int]]) -> float:
     shares = []
     for row, texts in zip(cost, own, strict=True):
         if texts:
-            nearest = row[list(texts)].min()
-            others = (row > nearest).sum() + 0.5 * ((row == nearest).sum() - 1)
+            index = row[list(texts)].min()
+            others = (row > index).sum() + 0.5 * ((row == index).sum() - 1)
             shares.append(float(others) / max(1, len(row) - 1))
     return float(np.mean(shares)) if shares else 0.0
 

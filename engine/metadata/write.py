@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from engine.errors import AudioError, InputError
 from engine.metadata.containers import Container, Part, WordPart, open_container
-from engine.metadata.heard import hearing_of
+from engine.metadata.decoded import decodings_of
 from engine.metadata.journal import Journal
 from engine.metadata.seen import Seen
 from engine.metadata.texts import Text, clean, shown, words_of
@@ -133,7 +133,7 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
     """Let the changed container take the place of the file, if it is heard as before."""
     path = seen.path
     seen.refuse_changed()
-    heard = hearing_of(path)
+    heard = decodings_of(path)
     seen.refuse_changed()
     if heard.libsndfile is None and heard.ffmpeg is None:
         raise AudioError(f"{path.name} cannot be decoded: its header is damaged; it is as it was")
@@ -147,7 +147,7 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
             container.write(out, before_audio)
             out.flush()
             _refuse_lost(path, container, Path(str(out.name)))
-            if heard.is_kept_by(hearing_of(Path(str(out.name)))):
+            if heard.is_kept_by(decodings_of(Path(str(out.name)))):
                 return
         raise AudioError(
             f"{path.name} would be heard differently by other programs: it is as it was"

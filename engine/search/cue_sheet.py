@@ -114,7 +114,7 @@ def solve_cues(
             pairs.cues, pairs.windows, pairs.gains, strengths, strict=True
         )
     }
-    windows = searcher.nearest.windows
+    windows = searcher.index.windows
     sounds = library.sounds({int(windows.sound_ids[w]) for row in chosen for w in row})
     answers = []
     for row, cue in enumerate(cues):
@@ -166,7 +166,7 @@ def _locked(library: Library, searcher: Searcher, cue: Cue) -> tuple[int, int]:
     """Return (window, sound) that a cue keeps: the first window of its file."""
     assert cue.locked is not None
     sound = sound_at(library, spelled_out(Path(cue.locked)))
-    windows = searcher.nearest.rows_of(np.array([-1 if sound is None else sound]))
+    windows = searcher.index.rows_of(np.array([-1 if sound is None else sound]))
     if sound is None or not len(windows):
         raise InputError(f"line {cue.line} is locked to {cue.locked}, which is not in the library")
     return int(windows[0]), sound
@@ -176,19 +176,19 @@ def _pairs(
     library: Library, searcher: Searcher, cues: Sequence[Cue], rules: CueRules
 ) -> tuple[Pairs, np.ndarray]:
     """Return every cue's best windows with gains, and their strengths."""
-    nearest, ranking = searcher.nearest, searcher.ranking
-    windows = nearest.windows
+    index, ranking = searcher.index, searcher.ranking
+    windows = index.windows
     queries = searcher.query_vectors([cue.text for cue in cues])
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
     floor = least_evidence(ranking)
     rows, gains, strengths = [], [], []
-    for query, cue, own in zip(queries, cues, nearest.best_each(queries, offered), strict=True):
+    for query, cue, own in zip(queries, cues, index.best_each(queries, offered), strict=True):
         hits = find_words(library, keywords(cue))
         named = hits.sound_ids[hits.fullest(_NAMED)]
-        own = np.union1d(own, nearest.rows_of(named))
+        own = np.union1d(own, index.rows_of(named))
         own = own[windows.present[own]]
-        cost = nearest.costs(query[None], own)
+        cost = index.costs(query[None], own)
         zero = searcher.query_potential(query[None])
         evidence = evidence_of(cost, windows.potentials[own], ranking, zero)
         evidence = evidence + words_bonus(hits.weights_of(windows.sound_ids[own]), hits.whole)

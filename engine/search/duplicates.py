@@ -154,7 +154,7 @@ def _candidates(
         lowest = int(
             np.searchsorted(last, start, side="right")
         )  # the first that reaches up to here
-        near, distances = _nearest(means, start, stop, lowest, int(last[stop - 1]), last)
+        near, distances = _index(means, start, stop, lowest, int(last[stop - 1]), last)
         for row, place in zip(*np.nonzero(np.isfinite(distances)), strict=True):
             one, other = sorted((start + int(row), int(near[row, place])))
             found[int(ids[one]), int(ids[other])] = float(distances[row, place])
@@ -162,7 +162,7 @@ def _candidates(
     return pairs, np.array(list(found.values()), np.float32)
 
 
-def _nearest(
+def _index(
     means: Halves, start: int, stop: int, lowest: int, highest: int, last: Integers
 ) -> tuple[Integers, Floats]:
     """Return the places and distances of the nearest sounds of like length, (rows, neighbours)."""

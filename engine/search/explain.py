@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from engine.search.answer import Answer
-from engine.search.nearest import Nearest
 from engine.search.rank import costs_between, sound_scores, strengths_of, words_bonus
 from engine.search.searcher import Searcher
+from engine.search.vector_index import VectorIndex
 from engine.store import Library
 from engine.store.vectors import Floats
 
@@ -40,13 +40,13 @@ def explain(searcher: Searcher, answer: Answer, sound_id: int) -> tuple[Moment, 
     """
     if answer.asked is None:
         return ()
-    asked, nearest = answer.asked, searcher.nearest
+    asked, index = answer.asked, searcher.index
     ids = np.array([sound_id])
-    rows = nearest.rows_of(ids)
+    rows = index.rows_of(ids)
     if not len(rows):
         return ()
-    windows = nearest.windows
-    cost = nearest.costs(asked.vectors, rows)
+    windows = index.windows
+    cost = index.costs(asked.vectors, rows)
     scores = sound_scores(cost, windows.potentials[rows], searcher.ranking)
     if asked.named is not None:
         scores = scores + words_bonus(asked.named.weights_of(ids), asked.named.whole)
@@ -73,12 +73,12 @@ class Bank:
         stored = None if own else library.setting("bank_potentials")
         self._potentials: Floats = Bank.of(model, stored).potentials.numpy()
 
-    def likenesses(self, nearest: Nearest, sound_id: int, count: int = 6) -> tuple[Likeness, ...]:
+    def likenesses(self, index: VectorIndex, sound_id: int, count: int = 6) -> tuple[Likeness, ...]:
         """Return the texts that a sound is most like, best first; empty if it was not heard."""
-        rows = nearest.rows_of(np.array([sound_id]))
+        rows = index.rows_of(np.array([sound_id]))
         if not len(rows) or not len(self._texts):
             return ()
-        heard = np.asarray(nearest.windows.vectors[rows]).astype(np.float32)
+        heard = np.asarray(index.windows.vectors[rows]).astype(np.float32)
         cost = costs_between(heard, self._vectors, self._ranking.cost_scale)
         score = (self._potentials - cost) / self._ranking.epsilon
         weights = np.exp(score - score.max(1, keepdims=True))

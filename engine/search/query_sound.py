@@ -72,7 +72,7 @@ class QuerySound:
         )
 
 
-def hear(audio_encoder: AudioEncoder, sound: QuerySound) -> Floats:
+def embed_query(audio_encoder: AudioEncoder, sound: QuerySound) -> Floats:
     """Return the mapped vectors (windows, rank) of a sound, read in blocks.
 
     :raises AudioError: it cannot be heard, or holds no samples.

@@ -20,10 +20,10 @@ from engine.paths import spelled_out
 from engine.search.answer import Answer, Match, Reading, count_strong
 from engine.search.grammar import Query, parse
 from engine.search.names import list_sounds
-from engine.search.nearest import Nearest
-from engine.search.query_sound import QuerySound, hear
+from engine.search.query_sound import QuerySound, embed_query
 from engine.search.rank import UNHEARD, Ranked, least_strength, rank, strengths_of, words_bonus
 from engine.search.slips import respell
+from engine.search.vector_index import VectorIndex
 from engine.search.vocabulary import Vocabulary
 from engine.search.wording import wordings
 from engine.store import Library
@@ -49,7 +49,7 @@ _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/dec
 class Searcher:
     """Answers queries on a library as it was when this was made or last refreshed.
 
-    ``nearest`` finds windows near to vectors.
+    ``index`` finds windows near to vectors.
 
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
     """
@@ -68,7 +68,7 @@ class Searcher:
         """See what was indexed since."""
         vectors = load_vectors(self._library, self.spec.rank)
         self.ranking = library_ranking(self.spec, self._library.setting)
-        self.nearest = Nearest(vectors, self.ranking)
+        self.index = VectorIndex(vectors, self.ranking)
         self.__dict__.pop("familiar", None)  # potentials may have been solved anew
 
     def search_text(self, text: str | Query, limit: int = 20) -> Answer:
@@ -148,7 +148,7 @@ class Searcher:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
         vectors = self.query_vectors(["warm"])
         self.query_potential(vectors)
-        self.nearest.best(vectors, 1, None)
+        self.index.best(vectors, 1, None)
 
     def query_vectors(self, descriptions: Sequence[str]) -> Floats:
         """Return mapped vectors (descriptions, rank) of what to search for.
@@ -215,11 +215,11 @@ class Searcher:
         """Return mapped vectors (windows, rank): the library's own of a whole known file."""
         if sound.path is not None and sound.is_whole:
             known = sound_at(self._library, spelled_out(sound.path))
-            rows = self.nearest.rows_of(np.array([-1 if known is None else known]))
+            rows = self.index.rows_of(np.array([-1 if known is None else known]))
             if len(rows):
-                own: Floats = np.asarray(self.nearest.windows.vectors[rows]).astype(np.float32)
+                own: Floats = np.asarray(self.index.windows.vectors[rows]).astype(np.float32)
                 return own
-        return hear(self._audio_encoder, sound)
+        return embed_query(self._audio_encoder, sound)
 
     def _found(
         self,
@@ -229,14 +229,14 @@ class Searcher:
         fitting: Integers | None,
         named: KeywordHits | None,
     ) -> tuple[list[Match], Reading]:
-        windows, ranking = self.nearest.windows, self.ranking
+        windows, ranking = self.index.windows, self.ranking
         among = None if fitting is None else _is_of(windows.sound_ids, fitting)
         rows = self._candidates(queries, limit, among)
         bonus = None
         if named is not None and len(named.sound_ids):
             rows = np.union1d(rows, self._rows_named(named, among))
             bonus = words_bonus(named.weights_of(windows.sound_ids[rows]), named.whole)
-        cost = self.nearest.costs(queries, rows)
+        cost = self.index.costs(queries, rows)
         ids = windows.sound_ids[rows]
         ranked = rank(cost, windows.potentials[rows], ids, ranking, query_potential, limit, bonus)
         matches = self._matches(rows, ranked, named)
@@ -247,22 +247,22 @@ class Searcher:
 
     def _candidates(self, queries: Floats, limit: int, among: Booleans | None) -> Integers:
         """Return windows that include the best of at least ``limit`` sounds, if there are."""
-        windows = self.nearest.windows
+        windows = self.index.windows
         count, last = max(_CANDIDATES, 2 * limit), -1
         while True:
-            rows = self.nearest.best(queries, count, among)
+            rows = self.index.best(queries, count, among)
             enough = len(np.unique(windows.sound_ids[rows])) >= limit
             if enough or len(rows) in (last, len(windows.sound_ids)):
                 return rows
             count, last = 8 * count, len(rows)
 
     def _rows_named(self, named: KeywordHits, among: Booleans | None) -> Integers:
-        rows = self.nearest.rows_of(named.sound_ids[named.fullest(_MOST_NAMED)])
-        may = self.nearest.windows.present[rows]
+        rows = self.index.rows_of(named.sound_ids[named.fullest(_MOST_NAMED)])
+        may = self.index.windows.present[rows]
         return rows[may if among is None else may & among[rows]]
 
     def _matches(self, rows: Integers, ranked: Ranked, named: KeywordHits | None) -> list[Match]:
-        windows = self.nearest.windows
+        windows = self.index.windows
         chosen = rows[ranked.places]
         ids = [int(i) for i in windows.sound_ids[chosen]]
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
@@ -291,7 +291,7 @@ class Searcher:
         For their likeness, of which nothing is known, they are given that of sounds in general.
         """
         order = named.fullest(_MOST_NAMED)
-        places = order[~self.nearest.has_windows(named.sound_ids[order])]
+        places = order[~self.index.has_windows(named.sound_ids[order])]
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
         ids = named.sound_ids[places].tolist()

@@ -2,9 +2,9 @@
 
 from engine.store.library import Library
 from engine.store.records import (
+    EmbeddedPart,
     FileFacts,
     Header,
-    HeardPart,
     Known,
     Skipped,
     SoundRow,
@@ -13,9 +13,9 @@ from engine.store.records import (
 )
 
 __all__ = [
+    "EmbeddedPart",
     "FileFacts",
     "Header",
-    "HeardPart",
     "Known",
     "Library",
     "Skipped",

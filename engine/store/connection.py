@@ -47,7 +47,7 @@ def open_database(path: Path) -> Engine:
         raise LibraryError(damaged(path))
     engine = _engine(path)
     _refuse_odd_logs(path)
-    with told(path):
+    with sentences_for_errors(path):
         revision = _revision(path) if existed else None
         if revision != REVISION:
             _migrate(engine, path, revision, existed)
@@ -70,7 +70,7 @@ def _refuse_odd_logs(path: Path) -> None:
 
 
 @contextmanager
-def told(path: Path) -> Iterator[None]:
+def sentences_for_errors(path: Path) -> Iterator[None]:
     """Turn the database's errors into sentences about the library at ``path``."""
     try:
         yield

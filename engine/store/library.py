@@ -24,7 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.paths import is_under
 from engine.store import tables
-from engine.store.connection import open_database, told
+from engine.store.connection import open_database, sentences_for_errors
 from engine.store.connection import reading as connection_for_reading
 from engine.store.connection import writing as connection_for_writing
 from engine.store.lineage import insert_windows
@@ -75,13 +75,13 @@ class Library:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection in one consistent read transaction."""
-        with told(self.path), connection_for_reading(self._engine) as connection:
+        with sentences_for_errors(self.path), connection_for_reading(self._engine) as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a write transaction: all of it is kept, or nothing."""
-        with told(self.path), connection_for_writing(self._engine) as connection:
+        with sentences_for_errors(self.path), connection_for_writing(self._engine) as connection:
             yield connection
 
     # Folders and settings

@@ -37,7 +37,7 @@ class Header:
 
 
 @dataclass(frozen=True)
-class HeardPart:
+class EmbeddedPart:
     """Windows of one sound, up to ``heard_s``.
 
     The last part has the hash, the true duration, and what could not be heard, if anything.

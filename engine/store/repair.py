@@ -26,7 +26,7 @@ from engine.store.connection import (
     make_schema,
     open_database,
     refuse_newer,
-    told,
+    sentences_for_errors,
     writing,
 )
 from engine.store.copies import copies, copy_database, damage_of
@@ -204,7 +204,7 @@ def _salvaged(raw: Path, work: Path, known: list[Path]) -> Salvage:
 
 def _settle(made: Path, path: Path, change: Callable[[Connection], None]) -> None:
     """Bring a new library up to date, so that nothing that was derived of another is taken."""
-    with told(path):
+    with sentences_for_errors(path):
         engine = open_database(made)
         try:
             with writing(engine) as connection:

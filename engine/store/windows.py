@@ -12,7 +12,7 @@ from sqlalchemy import Row, bindparam, delete, select, update
 from engine.store import tables
 from engine.store.library import Library, write_settings
 from engine.store.lineage import insert_windows
-from engine.store.records import HeardPart
+from engine.store.records import EmbeddedPart
 from engine.store.tables import PRESENT
 
 
@@ -26,7 +26,7 @@ def window_rows(library: Library, *columns: str, present: bool = True) -> list[R
         return list(connection.execute(statement))
 
 
-def put_heard(library: Library, parts: Sequence[HeardPart]) -> None:
+def put_embedded(library: Library, parts: Sequence[EmbeddedPart]) -> None:
     """Store what was heard of sounds, whole ones or the next part of long ones."""
     if not parts:
         return

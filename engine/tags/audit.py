@@ -70,7 +70,7 @@ def audit(library: Library, searcher: Searcher, ids: Integers, control: Control)
     :raises Cancelled: the user asked to stop.
     """
     sounds = library.sounds(ids.tolist())
-    heard = ids[searcher.nearest.has_windows(ids)]
+    heard = ids[searcher.index.has_windows(ids)]
     heard = np.array(sorted(heard.tolist(), key=lambda i: sounds[i].path), np.int64)
     captions = {int(i): caption_of_name(Path(sounds[int(i)].path)) for i in heard}
     named = np.array([i for i in heard.tolist() if captions[i] is not None], np.int64)
@@ -178,8 +178,8 @@ def _swaps(cost: Floats, own: Integers) -> tuple[Floats, Integers]:
 
 def _costs_of(searcher: Searcher, sounds: Integers, texts: Floats) -> Floats:
     """Return the costs (sounds, texts) of sounds, each by its nearest window."""
-    windows = searcher.nearest.windows
-    rows = searcher.nearest.rows_of(sounds)
+    windows = searcher.index.windows
+    rows = searcher.index.rows_of(sounds)
     heard = np.asarray(windows.vectors[rows], np.float32)
     cost = costs_between(heard, texts, searcher.spec.ranking.cost_scale)
     of_window = windows.sound_ids[rows]

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from engine import durable
 from engine.errors import InputError, LibraryError, SoundsiftError
-from engine.index.listen import content_hash
+from engine.index.embed import content_hash
 from engine.log import logger
 from engine.metadata.journal import FILES, Journal, clean_up, write_record
 from engine.metadata.journal import Change as FileChange

@@ -74,7 +74,7 @@ class Tagger:
     def __init__(self, library: Library, searcher: Searcher, taxonomy: Taxonomy) -> None:
         self.taxonomy = taxonomy
         self.model_id, self.model_name = searcher.spec.id, searcher.spec.name
-        self._library, self._nearest = library, searcher.nearest
+        self._library, self._index = library, searcher.index
         self._epsilon = searcher.spec.ranking.epsilon
         self._general = searcher.familiar
         self._vectors = LabelVectors.of(taxonomy, searcher)
@@ -88,8 +88,8 @@ class Tagger:
 
         :raises Cancelled: the user asked to stop.
         """
-        rows = self._nearest.rows_of(ids)
-        windows = self._nearest.windows
+        rows = self._index.rows_of(ids)
+        windows = self._index.windows
         rows = rows[windows.present[rows]]
         g = self._folder_potentials(rows) if rules.folder else None
         of_window = windows.sound_ids[rows]
@@ -112,7 +112,7 @@ class Tagger:
         rules: Rules,
     ) -> Suggestions:
         """Return the suggestions for ``sounds``, whose windows are ``rows``."""
-        windows = self._nearest.windows
+        windows = self._index.windows
         place = np.searchsorted(sounds, windows.sound_ids[rows])
         most = min(rules.most, len(self.taxonomy.labels))
         kept: list[tuple[Integers, Integers, Floats]] = []
@@ -138,7 +138,7 @@ class Tagger:
 
     def _joined(self, rows: Integers, labels: Integers, likely: Floats, most: int) -> Suggestions:
         """Join windows that touch and have a label in common; keep the likeliest labels."""
-        windows = self._nearest.windows
+        windows = self._index.windows
         sounds, starts, ends = (
             windows.sound_ids[rows],
             windows.starts_s[rows],
@@ -182,7 +182,7 @@ class Tagger:
         return evidence
 
     def _folder_potentials(self, rows: Integers) -> Floats | None:
-        windows = self._nearest.windows
+        windows = self._index.windows
         sample = rows[:: max(1, len(rows) // _SAMPLE)]
         if not len(sample):
             return None

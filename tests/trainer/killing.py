@@ -18,7 +18,7 @@ import torch
 from engine.models.match_model import load_model
 from engine.progress import Control
 from tests.killing import apart, killed_everywhere
-from trainer.data import heard
+from trainer.data import feature_blocks
 from trainer.data.left_out import LeftOut
 from trainer.data.sets import read_set
 from trainer.recipes.fit_config import FitConfig
@@ -34,13 +34,14 @@ class Scene:
         self.folder, self.calm = folder / "killed", folder / "calm"
         self.model, self.sounds = load_model(model), read_set(f"csv:{table}")
         self.heard: list[Path] = []
-        self.ear, heard.listen, heard._BLOCK = heard.listen, self.listen, BLOCK  # type: ignore
+        self.embed = feature_blocks.embed_files
+        feature_blocks.embed_files, feature_blocks._BLOCK = self.listen, BLOCK  # type: ignore
         assert apart(lambda: self.build(self.calm))[0] == 0
 
     def listen(self, audio_encoder: Any, paths: Any, **how: Any) -> Iterator[Any]:
         """Hear, and count the sounds."""
         self.heard += paths
-        return self.ear(audio_encoder, paths, **how)
+        return self.embed(audio_encoder, paths, **how)
 
     def prepare(self) -> None:
         """Lay an empty folder."""

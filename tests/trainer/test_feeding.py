@@ -17,12 +17,12 @@ from engine.models.text_towers import CaptionTokenizer, TextTower
 from engine.progress import Control
 from tests.conftest import tone
 from trainer.data import cache as caches
-from trainer.data.augment import Disguise
+from trainer.data.augment import SpecAugment
 from trainer.data.sets import Captioned
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.validation import RISING, Validation
 from trainer.loop.config import Rates, RunConfig
-from trainer.loop.embedding import Embedder, Feeding
+from trainer.loop.embedding import Embedder, LoaderConfig
 from trainer.loop.run import Run
 
 RATE = 32000
@@ -68,7 +68,9 @@ def run(model_folder, tmp_path, source):
         model = load_model(model_folder).requires_grad_(True)
         data = (model_folder / "tokenizer.json").read_bytes()
         tokenizer = CaptionTokenizer.from_bytes(data, 16)
-        return Run(tmp_path / name, model, tokenizer, source, config, feeding=Feeding(**feeding))
+        return Run(
+            tmp_path / name, model, tokenizer, source, config, feeding=LoaderConfig(**feeding)
+        )
 
     return start
 
@@ -113,7 +115,7 @@ def test_channels_last_change_rounding_alone_and_are_written_as_usual(run):
 
 def test_a_tower_in_training_hears_what_it_hears_in_use(parts, source):
     model, tokenizer = parts
-    embed = Embedder(model.eval(), tokenizer, 0.0, Disguise(), False, "cpu")
+    embed = Embedder(model.eval(), tokenizer, 0.0, SpecAugment(), False, "cpu")
     batch = source.draw(np.random.default_rng(0), 6)
     with torch.no_grad():
         x, y = embed(batch)

@@ -250,7 +250,7 @@ def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
         ("--frozen --audio-rate 1e-4", "--audio-rate 0.0001 changes nothing with --frozen"),
         ("--frozen --tower-training", "--tower-training changes nothing with --frozen"),
         ("--frozen --longest 5", "--longest 5.0 changes nothing with --frozen and no --validation"),
-        ("--frozen --recipe paper --disguise", "--disguise changes nothing with --frozen"),
+        ("--frozen --recipe paper --augment", "--augment changes nothing with --frozen"),
         ("--score text_to_audio_r1", "--score text_to_audio_r1 changes nothing without --valid"),
         ("--patience 3", "--patience 3 changes nothing without --validation"),
         ("--validation-split test", "--validation-split test changes nothing without --valid"),
@@ -279,7 +279,7 @@ def test_what_would_change_nothing_is_refused(tmp_path, capsys, given, sentence)
 @pytest.mark.parametrize(
     "given",
     [
-        "--frozen --mix 0 --text-rate 0 --audio-rate 0 --no-disguise --no-tower-training",
+        "--frozen --mix 0 --text-rate 0 --audio-rate 0 --no-augment --no-tower-training",
         "--frozen --longest 5 --validation csv:x",
         "--frozen --recipe paper",
         "--score text_to_audio_r1 --patience 3 --validation-split test --validation csv:x",

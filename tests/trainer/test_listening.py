@@ -13,8 +13,8 @@ from engine.errors import AudioError
 from engine.models.match_model import AudioEncoder, load_model
 from engine.progress import Cancelled, Control, Progress
 from tests.trainer.conftest import write_set
-from trainer.data import heard
-from trainer.data.heard import HeardOnce, hear_once
+from trainer.data import feature_blocks
+from trainer.data.feature_blocks import FeatureBlocks, embed_once
 
 POSIX = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of its own process")
 
@@ -53,16 +53,16 @@ class Ears:
         self.paths = sorted(table.parent.glob("*.wav"))
         self.heard: list[str] = []
         self.told: list[Progress] = []
-        inner = heard.listen
+        inner = feature_blocks.embed_files
 
         def listen(audio_encoder: AudioEncoder, paths: tuple[Path, ...], **how: object) -> object:
             self.heard += [path.stem for path in paths]
             return inner(audio_encoder, paths, **how)
 
-        monkeypatch.setattr(heard, "_BLOCK", 3)
-        monkeypatch.setattr(heard, "listen", listen)
+        monkeypatch.setattr(feature_blocks, "_BLOCK", 3)
+        monkeypatch.setattr(feature_blocks, "embed_files", listen)
 
-    def __call__(self, audio_encoder: AudioEncoder, stop_at: int | None = None) -> HeardOnce:
+    def __call__(self, audio_encoder: AudioEncoder, stop_at: int | None = None) -> FeatureBlocks:
         self.heard.clear()
         self.told.clear()
 
@@ -71,7 +71,7 @@ class Ears:
             if progress.done == stop_at:
                 raise Cancelled
 
-        return hear_once(self.folder, audio_encoder, self.paths, Control(update))
+        return embed_once(self.folder, audio_encoder, self.paths, Control(update))
 
 
 @pytest.fixture
@@ -146,14 +146,14 @@ def test_a_name_that_is_no_unicode_and_cannot_be_decoded_is_told_again(
     ears, audio_encoder, monkeypatch
 ):
     bad = ears.paths[0].with_name(os.fsdecode(b"caf\xe9.wav"))
-    inner = heard.listen
+    inner = feature_blocks.embed_files
 
     def listen(audio_encoder: AudioEncoder, paths: tuple[Path, ...], **how: object) -> object:
         yield from inner(audio_encoder, [path for path in paths if path != bad], **how)
         if bad in paths:
             yield bad, AudioError(f"{bad.name} is no sound")
 
-    monkeypatch.setattr(heard, "listen", listen)
+    monkeypatch.setattr(feature_blocks, "embed_files", listen)
     ears.paths.append(bad)
     told: list[bool] = []
 
@@ -161,6 +161,6 @@ def test_a_name_that_is_no_unicode_and_cannot_be_decoded_is_told_again(
         told.append((path, reason) == (bad, f"{bad.name} is no sound"))
 
     for _ in range(2):
-        hear_once(ears.folder, audio_encoder, ears.paths, Control(), skipped)
+        embed_once(ears.folder, audio_encoder, ears.paths, Control(), skipped)
     assert told == [True, True]
     assert ears.heard == [path.stem for path in ears.paths[:-1]]  # once

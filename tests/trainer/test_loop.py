@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool, TaggedCaption
-from trainer.loop.checkpoint import Keeping, read_checkpoint
+from trainer.loop.checkpoint import CheckpointPolicy, read_checkpoint
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.run import Run
 from trainer.objectives.ground_metric import METRICS
@@ -331,7 +331,7 @@ def test_a_log_stopped_and_killed_many_times_reads_like_an_undisturbed_one(start
             raise StopError
 
     for kill_at in (4, 30, 41):  # after which nothing is saved any more
-        run = start("often", config, validate=validate, keeping=Keeping(steps=6))
+        run = start("often", config, validate=validate, keeping=CheckpointPolicy(steps=6))
         inner = run.save
 
         def save(run=run, inner=inner, kill_at=kill_at):
@@ -356,7 +356,7 @@ def test_a_log_stopped_and_killed_many_times_reads_like_an_undisturbed_one(start
 def test_a_checkpoint_is_due_by_time_too(start, monkeypatch):
     clock = iter(range(0, 100000, 100))
     monkeypatch.setattr("trainer.loop.checkpoint.time.monotonic", lambda: next(clock))
-    run = start("clock", keeping=Keeping(steps=0, seconds=300.0))
+    run = start("clock", keeping=CheckpointPolicy(steps=0, seconds=300.0))
     saved: list[int] = []
     inner = run.save
 

@@ -114,7 +114,7 @@ def test_the_recipe_paper_is_the_papers_setting_on_the_built_run(paper_run):
     kinds = [type(layer).__name__ for layer in model.audio_head.layers]
     assert kinds == ["Linear", "ReLU", "Dropout", "Linear"]
     assert bool((model.audio_head.deviation == 1).all())  # features are not standardised
-    assert vars(config.disguise) | {"filter_knots": 0} == dict.fromkeys(vars(config.disguise), 0)
+    assert vars(config.augment) | {"filter_knots": 0} == dict.fromkeys(vars(config.augment), 0)
     assert model.text_tower.spec.pooling == "first"
     assert not model.audio_tower.embeds
     assert model.audio_tower.training
@@ -131,8 +131,8 @@ def test_the_recipe_names_the_papers_sizes_and_an_option_wins_over_it():
     assert (config.batch, config.dimensions, config.epochs) == (256, 1024, 30.0)
     pairs = [Captioned(Path("a.wav"), ("a", "b", "c", "d", "e"))] * 200
     assert fit._run_config(config, pairs, 1).steps == round(30 * 1000 / 256)
-    config = FitConfig.of(options_of([*given, "--batch", "64", "--disguise"]))
-    assert (config.batch, config.disguise) == (64, True)
+    config = FitConfig.of(options_of([*given, "--batch", "64", "--augment"]))
+    assert (config.batch, config.augment) == (64, True)
 
 
 def test_a_file_may_name_a_recipe_and_what_is_written_back_says_all_of_it(tmp_path):

@@ -13,9 +13,9 @@ from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool
 from trainer.loop.config import RunConfig
+from trainer.loop.failures import told
 from trainer.loop.parallel import FailedElsewhere, World, world
 from trainer.loop.run import Run
-from trainer.loop.troubles import told
 
 CONFIG = RunConfig(
     steps=2,

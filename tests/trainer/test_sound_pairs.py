@@ -12,7 +12,7 @@ from engine.models.panns import FRONT_END as PANNS
 from engine.models.spec import FrontEnd
 from tests.conftest import tone
 from trainer.data import cache as caches
-from trainer.data.augment import Disguise, disguised
+from trainer.data.augment import SpecAugment, augmented
 from trainer.data.pairs import Batch
 from trainer.data.sound_pairs import Crops, SoundPairs
 
@@ -196,12 +196,12 @@ def test_power_and_log_mel_undo_each_other(front_end):
 def test_gain_and_filter_move_levels_and_masks_silence_them():
     front_end = FrontEnd()
     log_mel = LogMel(front_end)(torch.randn(4, 16000) * 0.1)
-    assert torch.equal(disguised(log_mel, front_end, Disguise(0, 0, 0, 0)), log_mel)
-    louder = disguised(log_mel, front_end, Disguise(6.0, 0, 0, 0))
+    assert torch.equal(augmented(log_mel, front_end, SpecAugment(0, 0, 0, 0)), log_mel)
+    louder = augmented(log_mel, front_end, SpecAugment(6.0, 0, 0, 0))
     db = (louder - log_mel) * front_end.scale * 10 / np.log(10)
     assert db.abs().max() <= 6.01
     assert db.mean((1, 2)).std() > 0.1  # another gain for every sound
-    masked = disguised(log_mel, front_end, Disguise(0, 0, 40, 20))
+    masked = augmented(log_mel, front_end, SpecAugment(0, 0, 40, 20))
     silent = masked == front_end.floor
     assert silent.any()
     assert torch.equal(masked[~silent], log_mel[~silent])

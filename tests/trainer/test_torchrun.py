@@ -19,7 +19,7 @@ TWO = ("--standalone", "--nproc-per-node", 2, PROGRAM, "--threads", 1)
 HANGS_S = 300  # far more than any of it takes
 OPTIONS = (
     *("--steps", 6, "--batch", 8, "--micro-batch", 3, "--head-rate", 3e-3, "--audio-rate", 1e-4),
-    *("--feature-noise", 0, "--no-disguise", "--mix", 0.3),
+    *("--feature-noise", 0, "--no-augment", "--mix", 0.3),
 )
 
 

@@ -154,7 +154,7 @@ def _options(context: click.Context, before: Mapping[str, Any]) -> argparse.Name
             values[name] = list(value) if isinstance(value, tuple) else value
     for name, value in before.items():
         values[name] = values.get(name) or value
-    values["data"] = values["data"] or _data_folder()
+    values["data"] = values["data"] or _datasets_folder()
     values["from_library"] = bool(values["from_library"])
     return argparse.Namespace(**values)
 
@@ -200,7 +200,7 @@ def _do(options: argparse.Namespace) -> None:
     _log.info("%s ended after %.0f s", name, time.monotonic() - began)
 
 
-def _data_folder() -> Path:
-    from trainer.data.manifest import data_folder
+def _datasets_folder() -> Path:
+    from trainer.data.manifest import datasets_folder
 
-    return data_folder()
+    return datasets_folder()

@@ -37,7 +37,7 @@ class Mixing:
 
 
 @dataclass(frozen=True)
-class Disguise:
+class SpecAugment:
     """How training sounds are changed on the device; 0 switches a change off.
 
     ``gain_db`` is the largest gain either way, ``filter_db`` the deviation of a smooth curve
@@ -52,9 +52,9 @@ class Disguise:
     filter_knots: int = 7
 
 
-def disguised(log_mel: Tensor, front_end: FrontEnd, disguise: Disguise) -> Tensor:
+def augmented(log_mel: Tensor, front_end: FrontEnd, augment: SpecAugment) -> Tensor:
     """Return log-mels (b, bands, frames) changed at random, where they are, with torch's seed."""
-    d, (batch, bands, _) = disguise, log_mel.shape
+    d, (batch, bands, _) = augment, log_mel.shape
     if d.gain_db or d.filter_db:
         gain_db = torch.empty(batch, 1, 1).uniform_(-d.gain_db, d.gain_db)
         change = gain_db + _curve(d.filter_db * torch.randn(batch, 1, d.filter_knots), bands)

@@ -3,7 +3,7 @@
 A cache is a folder with ``values`` (every clip's rows one after the other) and ``index.json``
 (what a row is, and each clip's path, first row and number of rows).  Log-mel rows are
 normalised frames (bands,) in float16: cheap enough to crop and mix for ever.  Sample rows are
-one sample each in int16, for towers that are trained end to end and hear through a front end
+one sample each in int16, for towers that are trained end to end and rows_of through a front end
 on the device.
 
 While it is made, ``values.part`` grows, and ``begun.part`` tells how far it can be relied on.
@@ -79,13 +79,13 @@ def build_spectra(
     """
     log_mel = LogMel(front_end)
 
-    def hear(path: Path) -> Rows:
+    def rows_of(path: Path) -> Rows:
         samples = torch.from_numpy(_middle(path, front_end.rate_hz, longest_s))
         frames: Rows = log_mel(samples).T.contiguous().to(torch.float16).numpy()
         return frames
 
     made_as = MadeAs("spectra", front_end.mel_bands, f"{front_end} {longest_s}")
-    _build(folder, paths, hear, made_as, threads, skipped)
+    _build(folder, paths, rows_of, made_as, threads, skipped)
 
 
 def build_samples(
@@ -101,11 +101,11 @@ def build_samples(
     :param threads: that decode; by default one a core.
     """
 
-    def hear(path: Path) -> Rows:
+    def rows_of(path: Path) -> Rows:
         samples = _middle(path, rate_hz, longest_s).clip(-1.0, 1.0)
         return np.round(samples * 32767.0).astype(np.int16)[:, None]
 
-    _build(folder, paths, hear, MadeAs("samples", 1, f"{rate_hz} {longest_s}"), threads, skipped)
+    _build(folder, paths, rows_of, MadeAs("samples", 1, f"{rate_hz} {longest_s}"), threads, skipped)
 
 
 def _middle(path: Path, rate_hz: int, longest_s: float) -> np.ndarray[Any, np.dtype[np.float32]]:
@@ -118,7 +118,7 @@ def _middle(path: Path, rate_hz: int, longest_s: float) -> np.ndarray[Any, np.dt
 def _build(
     folder: Path,
     paths: Iterable[Path],
-    hear: Callable[[Path], Rows],
+    rows_of: Callable[[Path], Rows],
     made_as: MadeAs,
     threads: int | None,
     skipped: Skipped,
@@ -128,7 +128,7 @@ def _build(
     (folder / "index.json").unlink(missing_ok=True)  # of other values than those to come
     part, begun = folder / "values.part", folder / "begun.part"
     try:
-        sounds = _write(part, begun, iter(paths), hear, made_as, threads)
+        sounds = _write(part, begun, iter(paths), rows_of, made_as, threads)
     except OSError:  # a disk that takes no more shall have room again
         part.unlink(missing_ok=True)
         begun.unlink(missing_ok=True)
@@ -151,7 +151,7 @@ def _write(
     part: Path,
     begun: Path,
     paths: Iterator[Path],
-    hear: Callable[[Path], Rows],
+    rows_of: Callable[[Path], Rows],
     made_as: MadeAs,
     threads: int | None,
 ) -> list[Sound]:
@@ -160,7 +160,7 @@ def _write(
     def attempt(path: Path) -> tuple[Sound, Rows | None]:
         sound: Sound = {"path": str(path), "state": state_of(path)}
         try:
-            return sound, hear(path)
+            return sound, rows_of(path)
         except AudioError as error:
             return {**sound, "why": str(error)}, None
 

@@ -30,7 +30,7 @@ class LabelledClip:
     group: str
 
 
-def data_folder() -> Path:
+def datasets_folder() -> Path:
     """Return the data folder: ``SOUNDSIFT_DATA``, or ``../shared/data`` beside the checkout."""
     default = Path(__file__).resolve().parents[3] / "shared" / "data"
     return Path(os.environ.get("SOUNDSIFT_DATA", default))

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import AudioError, InputError
-from engine.index.listen import listen
+from engine.index.embed import embed_files
 from engine.models.match_model import AudioEncoder, TextEncoder
 from engine.paths import why_no_file
 from engine.progress import Control, Progress
@@ -36,7 +36,7 @@ from trainer.evaluation.rankings import joint_plan, library_scores, owners
 
 
 @dataclass(frozen=True)
-class Heard:
+class Embedded:
     """Embedded clips of a manifest: vectors (windows, rank) and each window's clip.
 
     ``unmapped`` (windows, width) is what they were before the metric; if that was not asked
@@ -90,13 +90,13 @@ def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
     return rows
 
 
-def hear(
+def embed_sounds(
     audio_encoder: AudioEncoder,
     paths: Iterable[Path],
     control: Control,
     mapped: bool = True,
     skipped: Tell | None = None,
-) -> Heard:
+) -> Embedded:
     """Embed files, all windows of each; unless ``mapped``, vectors are plain features.
 
     :param skipped: is told of files that cannot be decoded, which are left out.
@@ -105,7 +105,9 @@ def hear(
     """
     unique = tuple(dict.fromkeys(paths))
     features: dict[Path, Tensor] = {}
-    for number, (path, heard) in enumerate(listen(audio_encoder, unique, steady=True), start=1):
+    for number, (path, heard) in enumerate(
+        embed_files(audio_encoder, unique, steady=True), start=1
+    ):
         control.report(Progress("listening", number, len(unique)))
         if not isinstance(heard, AudioError):
             features[path] = torch.from_numpy(heard.features)
@@ -121,7 +123,7 @@ def hear(
     if mapped:
         unmapped = audio_encoder.model.audio_head(vectors)
         vectors = audio_encoder.model.metric(unmapped)
-    return Heard(vectors, torch.repeat_interleave(windows), unique, unmapped)
+    return Embedded(vectors, torch.repeat_interleave(windows), unique, unmapped)
 
 
 def evaluate_zero_shot(
@@ -139,7 +141,7 @@ def evaluate_zero_shot(
     :param others: further labels, which no clip has.
     """
     rows = read_manifest(manifest, "label")
-    heard = hear(audio_encoder, (path for path, _ in rows), control)
+    heard = embed_sounds(audio_encoder, (path for path, _ in rows), control)
     labels = sorted({label for _, label in rows} | set(others))
     unmapped = text_encoder.embed([SENTENCE.format(label=label) for label in labels])
     sentences = text_encoder.model.metric(unmapped)
@@ -177,7 +179,7 @@ def evaluate_retrieval(
     if blend is not None and not 0.0 <= blend <= 1.0:
         raise InputError(f"--blend is a share from 0 to 1, not {blend:g}")
     rows = read_manifest(manifest, "caption")
-    heard = hear(audio_encoder, (path for path, _ in rows), control)
+    heard = embed_sounds(audio_encoder, (path for path, _ in rows), control)
     captions = sorted({caption for _, caption in rows})
     unmapped = text_encoder.embed(captions)
     vectors = text_encoder.model.metric(unmapped)
@@ -212,7 +214,7 @@ def _gap(audio_encoder: AudioEncoder, sounds: Tensor, texts: Tensor) -> float:
 
 
 def protocols(
-    audio_encoder: AudioEncoder, heard: Heard, texts: Tensor, blend: float | None = None
+    audio_encoder: AudioEncoder, heard: Embedded, texts: Tensor, blend: float | None = None
 ) -> dict[str, tuple[Tensor, Tensor]]:
     """Return for each protocol scores (texts, clips) and (clips, texts).
 
@@ -241,7 +243,7 @@ def protocols(
     }
 
 
-def _relevance(rows: list[tuple[Path, str]], heard: Heard, texts: list[str]) -> Tensor:
+def _relevance(rows: list[tuple[Path, str]], heard: Embedded, texts: list[str]) -> Tensor:
     """Return (clips, texts): which text belongs to which clip."""
     clip = {path: index for index, path in enumerate(heard.paths)}
     text = {text: index for index, text in enumerate(texts)}

@@ -47,7 +47,7 @@ class Validation:
         front_end = audio_encoder.model.spec.front_end
         log_mel = LogMel(front_end)
 
-        def hear(sound: Captioned) -> Tensor:
+        def log_mel_of(sound: Captioned) -> Tensor:
             samples = decode(sound.path, front_end.rate_hz)[: int(longest_s * front_end.rate_hz)]
             frames: Tensor = log_mel(torch.from_numpy(samples)).half()
             return frames
@@ -56,7 +56,7 @@ class Validation:
         self.paths: list[Path] = []
         owned: list[tuple[str, ...]] = []
         with one_thread():  # for each of those that decode
-            for number, (sound, heard) in enumerate(in_order(hear, sounds)):
+            for number, (sound, heard) in enumerate(in_order(log_mel_of, sounds)):
                 control.report(Progress("decoding validation", number, len(sounds)))
                 try:
                     self.log_mels.append(heard.result())

@@ -15,7 +15,7 @@ from engine.transport import mahalanobis_cost
 from trainer.data.left_out import LeftOut
 from trainer.data.sets import read_set
 from trainer.evaluation.metrics import modality_gap
-from trainer.evaluation.protocols import hear
+from trainer.evaluation.protocols import embed_sounds
 from trainer.evaluation.validation import Validation
 from trainer.experiments.kept import digest
 from trainer.experiments.measure import (
@@ -180,7 +180,7 @@ class FullData:
         """Return what a model makes of a fold of ESC-50, and the modality gap."""
         with LeftOut() as skipped:
             sounds = read_set(f"esc50:{self.options.esc50}", self.fold, skipped)
-        heard = hear(audio_encoder, (sound.path for sound in sounds), self.control)
+        heard = embed_sounds(audio_encoder, (sound.path for sound in sounds), self.control)
         labels = [sound.captions[0] for sound in sounds]
         names = sorted(set(labels))
         relevant = of_labels(labels, names)

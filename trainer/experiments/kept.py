@@ -14,7 +14,7 @@ from torch import Tensor
 
 from engine.models.match_model import AudioEncoder
 from engine.progress import Control
-from trainer.evaluation.protocols import hear
+from trainer.evaluation.protocols import embed_sounds
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class KeptFeatures:
         if file.is_file():
             kept: Tensor = torch.load(file, weights_only=True)
             return kept
-        heard = hear(audio_encoder, paths, self.control, mapped=False).means()
+        heard = embed_sounds(audio_encoder, paths, self.control, mapped=False).means()
         part = file.with_suffix(".part")
         torch.save(heard, part)
         part.replace(file)

@@ -33,7 +33,7 @@ RandomState = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Keeping:
+class CheckpointPolicy:
     """How often a run writes its checkpoint, whichever comes first; 0 leaves one of them out."""
 
     steps: int = 200
@@ -43,7 +43,7 @@ class Keeping:
 class Due:
     """Tells when the next checkpoint is due: so many steps, or seconds, after the last one."""
 
-    def __init__(self, keeping: Keeping) -> None:
+    def __init__(self, keeping: CheckpointPolicy) -> None:
         self.keeping = keeping
         self._last_s = time.monotonic()
 

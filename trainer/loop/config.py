@@ -8,7 +8,7 @@ from pathlib import Path
 
 from engine import durable
 from engine.errors import InputError
-from trainer.data.augment import Disguise
+from trainer.data.augment import SpecAugment
 from trainer.loop.checkpoint import has_checkpoint
 from trainer.objectives.losses import ObjectiveConfig
 
@@ -52,7 +52,7 @@ class RunConfig:
     weight_decay: float = 0.01
     warm_up: float = 0.1
     feature_noise: float = 0.3  # in deviations of each feature
-    disguise: Disguise = field(default_factory=Disguise)
+    augment: SpecAugment = field(default_factory=SpecAugment)
     average_decay: float = 0.995
     validate_every: int = 0
     patience: int = 0

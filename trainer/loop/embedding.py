@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
-from trainer.data.augment import Disguise, disguised
+from trainer.data.augment import SpecAugment, augmented
 from trainer.data.pairs import Batch
 
 Tower = Callable[..., Tensor]
@@ -20,7 +20,7 @@ _SOUNDS_AT_ONCE = 32
 
 
 @dataclass(frozen=True)
-class Feeding:
+class LoaderConfig:
     """How a device is kept busy; what is learnt changes by no more than rounding.
 
     ``workers`` threads draw batches ahead.  ``compiled`` towers are traced and fused when they
@@ -45,18 +45,18 @@ class Embedder:
         model: MatchModel,
         tokenizer: CaptionTokenizer,
         feature_noise: float,
-        disguise: Disguise,
+        augment: SpecAugment,
         mixed_precision: bool,
         device: str,
         read: dict[str, Tensor] | None = None,
-        feeding: Feeding | None = None,
+        feeding: LoaderConfig | None = None,
     ) -> None:
         self.model, self.tokenizer, self.device = model, tokenizer, device
-        self.feature_noise, self.disguise = feature_noise, disguise
+        self.feature_noise, self.augment = feature_noise, augment
         self.mixed_precision = mixed_precision
         self.free: Collection[Literal["audio", "text"] | str] = ()
         self._read = {} if read is None else read
-        feeding, on_gpu = feeding or Feeding(), torch.device(device).type == "cuda"
+        feeding, on_gpu = feeding or LoaderConfig(), torch.device(device).type == "cuda"
         if on_gpu if feeding.channels_last is None else feeding.channels_last:
             model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._audio_tower: Tower = model.audio_tower
@@ -95,7 +95,7 @@ class Embedder:
         with torch.no_grad():
             log_mel = self.model.log_mel(part.audio.to(self.device), part.samples.to(self.device))
             if self.model.training:
-                log_mel = disguised(log_mel, front_end, self.disguise)
+                log_mel = augmented(log_mel, front_end, self.augment)
         even = bool((frames == log_mel.shape[-1]).all())  # then nothing has to be masked
         learns = "audio" in self.free and torch.is_grad_enabled()
         with torch.set_grad_enabled(learns), self._autocast():

@@ -23,8 +23,8 @@ from engine.progress import Cancelled, Control, Progress
 from trainer.data.loader import Loader
 from trainer.data.pairs import Source
 from trainer.loop.checkpoint import (
+    CheckpointPolicy,
     Due,
-    Keeping,
     has_checkpoint,
     random_state,
     read_checkpoint,
@@ -36,12 +36,12 @@ from trainer.loop.checkpoint import (
 )
 from trainer.loop.config import RunConfig, claim_folder
 from trainer.loop.descent import descend, gradient_norm
-from trainer.loop.embedding import Embedder, Feeding
+from trainer.loop.embedding import Embedder, LoaderConfig
+from trainer.loop.failures import check_finite, sentences_for_failures
 from trainer.loop.log import Event, Log, Tell, tensorboard
 from trainer.loop.parallel import World
 from trainer.loop.progress import Best, Solves
 from trainer.loop.schedule import update_average, warm_up_cosine
-from trainer.loop.troubles import check_finite, told
 from trainer.objectives.ground_metric import make_ground_metric, scaled_cost
 from trainer.objectives.losses import TRANSPORT, make_objective, target_plan
 
@@ -73,9 +73,9 @@ class Run:
         rehearse: Callable[[MatchModel], Tensor] | None = None,
         tell: Tell = lambda event: None,
         texts_read: dict[str, Tensor] | None = None,
-        keeping: Keeping | None = None,
+        keeping: CheckpointPolicy | None = None,
         board: bool = False,
-        feeding: Feeding | None = None,
+        feeding: LoaderConfig | None = None,
     ) -> None:
         self.folder, self.model = folder, model.to(device)
         self.source, self.config, self.device = source, config, device
@@ -94,12 +94,12 @@ class Run:
         model.set_dropout(config.dropout)
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimiser]
         self.optimiser = kind(self._groups(), weight_decay=config.weight_decay)
-        feeding = feeding or Feeding()
+        feeding = feeding or LoaderConfig()
         self.embedder = Embedder(
             self.model,
             tokenizer,
             config.feature_noise,
-            config.disguise,
+            config.augment,
             config.mixed_precision,
             device,
             texts_read,
@@ -120,7 +120,7 @@ class Run:
             self._start()
         if board and self.world.leads:
             self._log.board = tensorboard(folder / "tensorboard", self.step)
-        self._due = Due(keeping or Keeping())
+        self._due = Due(keeping or CheckpointPolicy())
 
     def run(self, watch: Callable[[int, float], None] = lambda step, loss: None) -> None:
         """Train to the last step; ``watch(step, loss)`` may raise to stop, which saves.
@@ -130,7 +130,7 @@ class Run:
         :raises InputError: memory or disk ran out, or loss or gradient became no number.
         """
         first, began = self.step, time.perf_counter()
-        with told(self.folder), closing(self.loader):
+        with sentences_for_failures(self.folder), closing(self.loader):
             self.world.spread([*self.model.state_dict().values(), *self.metric.parameters()])
             while not self.finished and self.step < self.config.steps and not self._is_stale():
                 loss = self.train_step()

@@ -35,9 +35,9 @@ from trainer.loop.checkpoint import (
     write_checkpoint,
     write_tensors,
 )
+from trainer.loop.failures import check_finite
 from trainer.loop.log import Event, Log
 from trainer.loop.schedule import update_average, warm_up_cosine
-from trainer.loop.troubles import check_finite
 
 _TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
 _HINT_CHANNELS = (16, 16, 48, 64)

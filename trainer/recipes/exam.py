@@ -15,7 +15,7 @@ from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data.library_pairs import CaptionedFeatures
 from trainer.evaluation.metrics import recall_and_map
-from trainer.evaluation.protocols import hear, read_manifest
+from trainer.evaluation.protocols import embed_sounds, read_manifest
 from trainer.recipes.rehearsal import Guard
 
 
@@ -56,7 +56,7 @@ def hear_general_set(model: MatchModel, manifest: Path, control: Control) -> Gen
     """
     column = _text_column(manifest)
     rows = dict(read_manifest(manifest, column))
-    heard = hear(AudioEncoder(model), rows, control, mapped=False)
+    heard = embed_sounds(AudioEncoder(model), rows, control, mapped=False)
     texts = [rows[path] for path in heard.paths]
     labels = [SENTENCE.format(label=text) if column == "label" else text for text in texts]
     return GeneralSet(heard.means(), tuple(labels))

@@ -25,7 +25,7 @@ from engine.search.wording import wordings
 from engine.transport import library_potential, mahalanobis_cost
 from trainer.data.manifest import LabelledClip
 from trainer.evaluation.metrics import recall_and_map
-from trainer.evaluation.protocols import Heard, hear, protocols
+from trainer.evaluation.protocols import Embedded, embed_sounds, protocols
 from trainer.evaluation.rankings import library_scores, owners
 
 PROVENANCE = {
@@ -143,7 +143,7 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     searches by sound it stands where the two part best, by Youden's index.
     """
     audio_encoder, text_encoder = load_audio_encoder(folder), load_text_encoder(folder)
-    heard = hear(audio_encoder, (clip.path for clip in clips), control)
+    heard = embed_sounds(audio_encoder, (clip.path for clip in clips), control)
     labels = sorted({clip.merged for clip in clips})
     texts = text_encoder.between([*map(wordings, labels)])  # as search asks
     familiar = replace(audio_encoder.model.spec.ranking, familiar=FAMILIAR)
@@ -202,7 +202,7 @@ def _kin(texts: Tensor) -> Tensor:
 
 def _best_evidence(
     model: MatchModel,
-    heard: Heard,
+    heard: Embedded,
     queries: Tensor,
     kin: Tensor,
     itself: Tensor | None = None,

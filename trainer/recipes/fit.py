@@ -32,13 +32,13 @@ from trainer.data.pairs import Source, shuffled
 from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.validation import Validation
-from trainer.loop.checkpoint import Keeping, has_checkpoint, read_whole
+from trainer.loop.checkpoint import CheckpointPolicy, has_checkpoint, read_whole
 from trainer.loop.config import Rates, RunConfig
-from trainer.loop.embedding import Feeding
+from trainer.loop.embedding import LoaderConfig
+from trainer.loop.failures import sentences_for_failures
 from trainer.loop.log import Tell, check_tensorboard
 from trainer.loop.parallel import World, world
 from trainer.loop.run import Run, reporting
-from trainer.loop.troubles import told
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.base import is_standardised, of_base
 from trainer.recipes.encoders import find_text_encoder
@@ -69,7 +69,7 @@ def fit_model(options: argparse.Namespace) -> None:
     places = world(config.device)
     with (
         ExitStack() as held,
-        told(folder),
+        sentences_for_failures(folder),
         options.watch() as control,
         places as (processes, device),
     ):
@@ -97,7 +97,7 @@ def fit_model(options: argparse.Namespace) -> None:
                 processes,
                 validation,
                 tell=options.show,
-                keeping=Keeping(config.checkpoint_steps, 60 * config.checkpoint_minutes),
+                keeping=CheckpointPolicy(config.checkpoint_steps, 60 * config.checkpoint_minutes),
                 board=config.tensorboard,
                 feeding=_feeding(config, device),
             )
@@ -193,12 +193,12 @@ def _run_config(config: FitConfig, sounds: Sequence[Captioned], processes: int) 
     return settled(run, asdict(config))
 
 
-def _feeding(config: FitConfig, device: str) -> Feeding:
+def _feeding(config: FitConfig, device: str) -> LoaderConfig:
     """Return how the device is fed: by one thread beside a CPU that computes, else by several."""
     workers = config.workers
     if workers is None:
         workers = min(4, cores()) if device.startswith("cuda") else 1
-    return Feeding(0 if config.frozen else workers, config.compile)
+    return LoaderConfig(0 if config.frozen else workers, config.compile)
 
 
 def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> Start:

@@ -108,7 +108,7 @@ class FitConfig:
     float32: bool = _settled("float32", "no bfloat16 on a GPU either")
     bf16: bool = _option(False, "towers in bfloat16 on a CPU too")
     feature_noise: float = _settled("feature_noise", "in deviations of each feature", NOT_NEGATIVE)
-    disguise: bool = _settled("disguise", "change gain, spectrum and gaps of what is heard")
+    augment: bool = _settled("augment", "change gain, spectrum and gaps of what is heard")
     noise: float = _option(0.0, "share of pairs that is shuffled", SHARE)
     mix: float = _option(0.0, "share of pairs made of two sounds", SHARE)
     longest: float = _settled("longest", "seconds of a sound", POSITIVE)

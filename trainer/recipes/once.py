@@ -14,7 +14,7 @@ from engine.errors import InputError
 from engine.models.match_model import AudioEncoder, MatchModel
 from engine.progress import Control
 from trainer.data import cache as caches
-from trainer.data.heard import add_weights, forget, hear_once
+from trainer.data.feature_blocks import add_weights, embed_once, forget
 from trainer.data.left_out import LeftOut
 from trainer.data.sets import Captioned
 from trainer.loop.checkpoint import has_checkpoint, save_whole
@@ -52,7 +52,7 @@ def build_cache(
     paths = [sound.path for sound in sounds]
     if config.frozen:
         with skipped:
-            heard = hear_once(folder / _BLOCKS, AudioEncoder(model), paths, control, skipped)
+            heard = embed_once(folder / _BLOCKS, AudioEncoder(model), paths, control, skipped)
         kept = {**vars(heard), "paths": [str(path) for path in heard.paths]}
         save_whole(folder / FEATURES, kept)
     else:

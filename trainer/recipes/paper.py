@@ -33,7 +33,7 @@ OURS: dict[str, Any] = {
     "pooling": "mean",
     "discarded_layers": 1,
     "tower_training": False,
-    "disguise": True,
+    "augment": True,
     "longest": 10.0,
     "float32": False,
 }
@@ -60,7 +60,7 @@ PAPER: dict[str, Any] = {
     "pooling": "first",
     "discarded_layers": 2,
     "tower_training": True,
-    "disguise": False,
+    "augment": False,
     "longest": 30.0,  # Clotho's longest; AudioCaps has 10 s
     "float32": True,
 }

@@ -12,14 +12,14 @@ import torch
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec
 from engine.transport import mahalanobis_cost
-from trainer.data.augment import Disguise
+from trainer.data.augment import SpecAugment
 from trainer.loop.config import RunConfig
 from trainer.loop.embedding import Embedder
 from trainer.loop.run import Run
 from trainer.objectives.ground_metric import WITH_START
 from trainer.objectives.losses import TRANSPORT
 
-_NO_DISGUISE = Disguise(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
+_NO_AUGMENTATION = SpecAugment(gain_db=0.0, filter_db=0.0, mask_bands=0, mask_frames=0)
 _SCALE_BATCHES = 4
 
 
@@ -36,7 +36,7 @@ def settled(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
         ground_metric=chosen["metric"],
         weight_decay=chosen["weight_decay"],
         feature_noise=chosen["feature_noise"],
-        disguise=config.disguise if chosen["disguise"] else _NO_DISGUISE,
+        augment=config.augment if chosen["augment"] else _NO_AUGMENTATION,
         average_decay=chosen["average"],
         mixed_precision=config.mixed_precision and not chosen["float32"],
         optimiser=chosen["optimiser"],
@@ -74,7 +74,7 @@ def with_cost_scale(model: MatchModel, run: Run) -> MatchModel:
     if config.cost_scale != "batch_max":
         return model
     model = model.to(run.device)
-    embed = Embedder(model, run.embedder.tokenizer, 0.0, _NO_DISGUISE, False, run.device)
+    embed = Embedder(model, run.embedder.tokenizer, 0.0, _NO_AUGMENTATION, False, run.device)
     largest = []
     for number in range(_SCALE_BATCHES):
         rng = np.random.default_rng((config.seed, number))

@@ -98,7 +98,7 @@ def _without_dense_layer(config: FitConfig) -> str | None:
     return f"with --encoder {config.encoder}"
 
 
-_AS_IT_IS = {"mix": 0.0, "disguise": False, "text_rate": 0.0, "audio_rate": 0.0}
+_AS_IT_IS = {"mix": 0.0, "augment": False, "text_rate": 0.0, "audio_rate": 0.0}
 _IDLE = (
     _Idle(_frozen, {**_AS_IT_IS, "tower_training": False}),
     _Idle(_frozen_alone, {"longest": None}),

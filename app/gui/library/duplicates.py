@@ -10,15 +10,15 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QLocale, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
-from app.gui.kit.asking import Asking
 from app.gui.kit.context import Context
 from app.gui.kit.files import reveal
 from app.gui.kit.jobs import Job, belongs_to
-from app.gui.kit.listening import Listening
 from app.gui.kit.plain import PlainLabel
+from app.gui.kit.preview import Preview
+from app.gui.kit.prompts import Prompts
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import channels, counted, duration, short_folder, tr
-from app.gui.library.keeping import Keeping
+from app.gui.library.library_controller import LibraryController
 from app.gui.library.trash import Trashed, Unwanted, move_to_trash
 from engine.models.spec import read_spec
 from engine.progress import Control
@@ -50,13 +50,13 @@ class Duplicates(QDialog):
         self,
         parent: QWidget,
         context: Context,
-        keeping: Keeping,
-        asking: Asking,
-        listening: Listening,
+        library_controller: LibraryController,
+        prompts: Prompts,
+        preview: Preview,
     ) -> None:
         super().__init__(parent)
-        self._context, self._keeping = context, keeping
-        self._asking, self._listening = asking, listening
+        self._context, self._library_controller = context, library_controller
+        self._prompts, self._preview = prompts, preview
         self._groups: list[Group] = []
         self._files: Mapping[int, tuple[int, int]] = {}
         self._unread = 0
@@ -87,25 +87,25 @@ class Duplicates(QDialog):
 
     def hear(self) -> None:
         """Play the row that is looked at, or stop."""
-        row, listening = self._current, self._listening
+        row, preview = self._current, self._preview
         if row is None:
             return
-        if listening.playing and listening.place_in(row.sound) is not None:
-            listening.stop()
+        if preview.playing and preview.place_in(row.sound) is not None:
+            preview.stop()
         else:
-            listening.hear(row.sound)
+            preview.play(row.sound)
 
     def hear_other(self) -> None:
         """Go to the next of the group, and play it from the moment that is heard now."""
         row = self._current
         if row is None:
             return
-        place_s = self._listening.place_in(row.sound) or 0.0
+        place_s = self._preview.place_in(row.sound) or 0.0
         own = [i for i, other in enumerate(self.rows) if other.place == row.place]
         following = own[(own.index(self.table.currentRow()) + 1) % len(own)]
         self.table.selectRow(following)
         sound = self.rows[following].sound
-        self._listening.hear(sound, min(place_s, sound.duration_s))
+        self._preview.play(sound, min(place_s, sound.duration_s))
 
     def reveal(self) -> None:
         """Show the file in the file manager."""
@@ -137,17 +137,17 @@ class Duplicates(QDialog):
             if sound.damage is None and staying[i] and all(c.damage for c in staying[i])
         }
         question, yes = _of_moving(len(chosen), len(lost), strangers, len(worse))
-        if not self._asking.sure(question, yes):
+        if not self._prompts.confirm(question, yes):
             return
         unwanted = [
             Unwanted(sound, *self._file(i), tuple(c.path for c in staying[i]))
             for i, sound in chosen.items()
         ]
-        self._listening.let_go(chosen.values())  # what is open cannot be moved everywhere
+        self._preview.let_go(chosen.values())  # what is open cannot be moved everywhere
         library, trashed = self._context.opened.library, Trashed()
 
         def ended() -> None:
-            self._keeping.refresh(by_user=True)
+            self._library_controller.refresh(by_user=True)
             self._forget(trashed)
 
         self._actions["trash"].setEnabled(False)
@@ -318,7 +318,7 @@ class Duplicates(QDialog):
         said = counted(len(gone), one, many)
         self.says.setText(" ".join([said, *trashed.problems[:1]]))
         if len(trashed.problems) > 1:
-            self._asking.tell(said, trashed.problems)
+            self._prompts.inform(said, trashed.problems)
         self.table.setFocus()
 
 

@@ -12,7 +12,7 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job
 from app.gui.kit.text import number, tr
-from app.gui.library.keeping import Keeping
+from app.gui.library.library_controller import LibraryController
 from engine.paths import is_under
 from engine.progress import Control
 
@@ -23,13 +23,13 @@ _LOOK_MS = 4000  # between two looks at the library while it is being indexed
 
 
 class Indexing(QObject):
-    """Listens to folders, and tells :class:`Keeping` what has changed."""
+    """Listens to folders, and tells :class:`LibraryController` what has changed."""
 
     _noticed = Signal(object)  # from the thread that waits for changes
 
-    def __init__(self, context: Context, keeping: Keeping) -> None:
-        super().__init__(keeping)
-        self._context, self._keeping = context, keeping
+    def __init__(self, context: Context, library_controller: LibraryController) -> None:
+        super().__init__(library_controller)
+        self._context, self._library_controller = context, library_controller
         self._indexing: Job | None = None
         self._watching: Job | None = None
         self._watch = False
@@ -52,7 +52,7 @@ class Indexing(QObject):
 
     def index(self, paths: Sequence[str | Path]) -> None:
         """Index folders, which are added to the library; all of its own if none is named."""
-        workspace, overview = self._context.opened, self._keeping.overview
+        workspace, overview = self._context.opened, self._library_controller.overview
         folders = [Path(path) for path in paths] or [
             Path(path) for path in (overview.facets.folders if overview else ())
         ]
@@ -163,16 +163,16 @@ class Indexing(QObject):
         parts = [said[name].format(number(count)) for name, count in report.summary()]
         told = ", ".join(parts) or tr("no sounds there")
         self._context.say(report.remark or told, bool(report.remark))
-        self._keeping.refresh()
+        self._library_controller.refresh()
 
     def _stopped(self, said: str) -> None:
         self._indexing = None
         self._look.stop()
         self._context.say(said, True)
-        self._keeping.refresh()
+        self._library_controller.refresh()
 
     def _see_progress(self) -> None:
         if not self.is_on:
             self._indexing = None
             self._look.stop()
-        self._keeping.refresh()
+        self._library_controller.refresh()

@@ -9,27 +9,27 @@ from pathlib import Path
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QFileDialog, QInputDialog, QWidget
 
-from app.gui.kit.asking import Asking
 from app.gui.kit.context import Context
 from app.gui.kit.plain import title_text
+from app.gui.kit.prompts import Prompts
 from app.gui.library.indexing import Indexing
-from app.gui.library.keeping import Keeping
+from app.gui.library.library_controller import LibraryController
 
 
 class LibraryQuestions(QObject):
-    """Asks, and lets :class:`Keeping` and :class:`Indexing` do it."""
+    """Asks, and lets :class:`LibraryController` and :class:`Indexing` do it."""
 
     def __init__(
         self,
         before: QWidget,
         context: Context,
-        asking: Asking,
-        keeping: Keeping,
+        prompts: Prompts,
+        library_controller: LibraryController,
         indexing: Indexing,
     ) -> None:
         super().__init__(before)
-        self._before, self._context, self._asking = before, context, asking
-        self._keeping, self._indexing = keeping, indexing
+        self._before, self._context, self._prompts = before, context, prompts
+        self._library_controller, self._indexing = library_controller, indexing
 
     def add(self) -> None:
         """Ask for a folder and index it."""
@@ -43,7 +43,7 @@ class LibraryQuestions(QObject):
         title = title_text(self.tr("Where is {} now?").format(old))
         new = QFileDialog.getExistingDirectory(self._before, title, str(Path(old).parent))
         if new:
-            self._keeping.relink(old, new)
+            self._library_controller.relink(old, new)
 
     def forget(self, folder: str) -> None:
         """Ask whether a folder should leave the library."""
@@ -51,34 +51,34 @@ class LibraryQuestions(QObject):
             "Take {} out of the library? What was heard and tagged there is forgotten; the files "
             "stay where they are."
         )
-        if self._asking.sure(said.format(folder), self.tr("Take it out")):
-            self._keeping.forget(folder)
+        if self._prompts.confirm(said.format(folder), self.tr("Take it out")):
+            self._library_controller.forget(folder)
 
     def new_collection(self) -> None:
         """Ask for the name of a new collection."""
         title, ask = self.tr("New collection"), self.tr("Its name:")
         name, given = QInputDialog.getText(self._before, title, ask)
         if given:
-            self._keeping.collect(name, [])
+            self._library_controller.collect(name, [])
 
     def rename_collection(self, name: str) -> None:
         """Ask for another name."""
         title, ask = self.tr("Rename the collection"), self.tr("Its name:")
         new, given = QInputDialog.getText(self._before, title, ask, text=name)
         if given and new != name:
-            self._keeping.rename_collection(name, new)
+            self._library_controller.rename_collection(name, new)
 
     def drop_collection(self, name: str) -> None:
         """Ask whether a collection should be forgotten."""
         said = self.tr("Delete the collection {}? Its sounds stay in the library.")
-        if self._asking.sure(said.format(name), self.tr("Delete")):
-            self._keeping.drop_collection(name)
+        if self._prompts.confirm(said.format(name), self.tr("Delete")):
+            self._library_controller.drop_collection(name)
 
     def collect(self, ids: Sequence[int]) -> None:
         """Put sounds into the collection that was last used, or ask for one."""
         if not ids:
             return
-        overview, settings = self._keeping.overview, self._context.settings
+        overview, settings = self._library_controller.overview, self._context.settings
         names = list(overview.collections) if overview else []
         last = settings.now.collection
         if last not in names:
@@ -87,4 +87,4 @@ class LibraryQuestions(QObject):
             if not given:
                 return
         settings.keep(replace(settings.now, collection=last))
-        self._keeping.collect(last, ids)
+        self._library_controller.collect(last, ids)

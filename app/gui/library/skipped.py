@@ -9,7 +9,7 @@ from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import counted
 from app.gui.library.indexing import Indexing
-from app.gui.library.keeping import Keeping
+from app.gui.library.library_controller import LibraryController
 from engine.store import Skipped
 from engine.store.listing import damaged_sounds
 
@@ -18,7 +18,11 @@ class SkippedFiles(QDialog):
     """Paths and reasons, the skipped files first; they are tried again when they change."""
 
     def __init__(
-        self, parent: QWidget, context: Context, keeping: Keeping, indexing: Indexing
+        self,
+        parent: QWidget,
+        context: Context,
+        library_controller: LibraryController,
+        indexing: Indexing,
     ) -> None:
         super().__init__(parent)
         self._context = context
@@ -39,8 +43,8 @@ class SkippedFiles(QDialog):
         column.addWidget(self.says)
         column.addWidget(self.table, 1)
         column.addLayout(buttons)
-        keeping.sounds_changed.connect(self._read)
-        keeping.files_changed.connect(self._read)
+        library_controller.sounds_changed.connect(self._read)
+        library_controller.files_changed.connect(self._read)
         self._read()
 
     def _read(self) -> None:

@@ -58,9 +58,9 @@ def find_details(
         refuse_cancelled(control)
         moments = explain(searcher, answer, sound_id) if answer is not None else ()
         assert workspace.bank is not None  # it comes with the searcher
-        likenesses = workspace.bank.likenesses(searcher.nearest, sound_id, _LIKENESSES)
+        likenesses = workspace.bank.likenesses(searcher.index, sound_id, _LIKENESSES)
         similar = None
-        if len(searcher.nearest.rows_of(np.array([sound_id]))):
+        if len(searcher.index.rows_of(np.array([sound_id]))):
             similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)
     known = {tag.lower() for tag in (*tags, *rejected_tags(library, sound_id))}
     offered = [

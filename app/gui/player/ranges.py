@@ -8,8 +8,8 @@ from PySide6.QtCore import QObject
 
 from app.gui.kit.context import Context
 from app.gui.kit.files import drag_files
-from app.gui.player.audition import Audition
 from app.gui.player.parts import Parts
+from app.gui.player.player_controller import PlayerController
 from app.gui.player.waveform import Waveform
 from engine.errors import SoundsiftError
 
@@ -18,10 +18,14 @@ class Ranges(QObject):
     """Has the range rendered once it is marked, and gives its file once it is wanted."""
 
     def __init__(
-        self, context: Context, audition: Audition, waveform: Waveform, parts: Parts
+        self,
+        context: Context,
+        player_controller: PlayerController,
+        waveform: Waveform,
+        parts: Parts,
     ) -> None:
         super().__init__(waveform)
-        self._context, self._audition = context, audition
+        self._context, self._player_controller = context, player_controller
         self._waveform, self._parts = waveform, parts
         waveform.range_changed.connect(self._prepare)
         waveform.range_dragged.connect(self._drag)
@@ -32,7 +36,7 @@ class Ranges(QObject):
 
     def kept(self) -> Path | None:
         """Return the range as a lasting file; None where there is none, or not yet."""
-        sound, range_s = self._audition.sound, self._waveform.range_s
+        sound, range_s = self._player_controller.sound, self._waveform.range_s
         if sound is None or range_s is None:
             return None
         try:
@@ -46,8 +50,8 @@ class Ranges(QObject):
         return path
 
     def _prepare(self, range_s: tuple[float, float] | None) -> None:
-        if self._audition.sound is not None:
-            self._parts.prepare(self._audition.sound, range_s)
+        if self._player_controller.sound is not None:
+            self._parts.prepare(self._player_controller.sound, range_s)
 
     def _drag(self) -> None:
         path = self.kept()

@@ -20,8 +20,8 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.kit.context import Context
-from app.gui.kit.listening import HearAt
 from app.gui.kit.plain import PlainLabel
+from app.gui.kit.preview import PlayPart
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import duration
 from engine.errors import InputError
@@ -34,9 +34,9 @@ _LOCK, _CUE, _MATCH, _CLIP, _MOMENT = range(5)
 class CueSheet(QDialog):
     """Lines at the left, clips at the right; a locked line keeps its clip."""
 
-    def __init__(self, parent: QWidget, context: Context, hear_at: HearAt) -> None:
+    def __init__(self, parent: QWidget, context: Context, play_part: PlayPart) -> None:
         super().__init__(parent)
-        self._context, self._hear_at = context, hear_at
+        self._context, self._hear_at = context, play_part
         self._shown: list[tuple[Cue, Assigned | None]] = []
         self.setWindowTitle(self.tr("Cue sheet"))
         self.resize(980, 560)

@@ -23,7 +23,7 @@ from PySide6.QtCore import (
 from app.gui.kit.files import mime_of_sounds
 from app.gui.kit.plain import tip
 from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
-from app.gui.search.finding import Asked, Found, RowFacts
+from app.gui.search.requests import Found, RowFacts, SearchRequest
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match
@@ -161,7 +161,7 @@ class ResultsModel(QAbstractTableModel):
 
     def __init__(self, parent: Any = None) -> None:
         super().__init__(parent)
-        self._found = Found(Asked(), np.zeros(0, np.int64))
+        self._found = Found(SearchRequest(), np.zeros(0, np.int64))
         self._matches: Sequence[Match] = ()
         self._ids: Integers = self._found.ids
         self._sorted_by: Column | None = None

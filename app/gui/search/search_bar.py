@@ -15,7 +15,7 @@ from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import duration
 from app.gui.search.filter_completer import FilterCompleter
-from app.gui.search.finding import Asked
+from app.gui.search.requests import SearchRequest
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.search.grammar import FILTERS, parse
@@ -88,11 +88,11 @@ class SearchBar(QFrame):
     # What is asked
 
     @property
-    def query(self) -> Asked:
+    def query(self) -> SearchRequest:
         """Return what is asked for now."""
         text = " ".join((*self._filters, self.text.text().strip())).strip()
         minus = self.less.text().strip() if self._sounds else ""
-        return Asked(text, tuple(self._sounds), minus)
+        return SearchRequest(text, tuple(self._sounds), minus)
 
     def ask(self) -> None:
         """Tell what is asked for, unless it makes no sense: then say why."""

@@ -11,9 +11,9 @@ from PySide6.QtWidgets import QStackedWidget
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
 from app.gui.search.empty_state import EmptyState
-from app.gui.search.finding import (
-    Asked,
+from app.gui.search.requests import (
     Found,
+    SearchRequest,
     facts_of,
     find,
     make_thumbnails,
@@ -64,7 +64,7 @@ class Searching(QObject):
         self._model.thumbnails_wanted.connect(self._draw)
         self._drawn.connect(self._store, Qt.ConnectionType.QueuedConnection)
 
-    def ask(self, asked: Asked | None = None) -> None:
+    def ask(self, asked: SearchRequest | None = None) -> None:
         """Search, or list everything where nothing is asked."""
         if asked is not None:  # somebody asks for something else
             self._kept, self._stays = None, False
@@ -72,7 +72,7 @@ class Searching(QObject):
         if workspace is None:
             return
         question = replace(asked or self._bar.query, order=self._order, descending=self._descending)
-        title = tr("Listening to the query") if question.sounds and not workspace.is_warm else None
+        title = tr("Preview to the query") if question.sounds and not workspace.is_warm else None
         self._context.jobs.start(
             "read",
             lambda control: find(workspace, question, control),

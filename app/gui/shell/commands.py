@@ -87,15 +87,15 @@ class Commands(QObject):
         }
 
     def _playing(self) -> dict[str, Does]:
-        player, audition = self._rooms.player, self._rooms.audition
+        player, player_controller = self._rooms.player, self._rooms.player_controller
         return {
-            "play": audition.toggle,
-            "auto_play": lambda: setattr(audition, "auto_play", self._is_on("auto_play")),
-            "back": lambda: audition.step(-1),
-            "on": lambda: audition.step(1),
+            "play": player_controller.toggle,
+            "auto_play": lambda: setattr(player_controller, "auto_play", self._is_on("auto_play")),
+            "back": lambda: player_controller.step(-1),
+            "on": lambda: player_controller.step(1),
             "loop": lambda: player.set_loop(self._is_on("loop")),
-            "range_from": lambda: audition.mark(0),
-            "range_to": lambda: audition.mark(1),
+            "range_from": lambda: player_controller.mark(0),
+            "range_to": lambda: player_controller.mark(1),
             "slower": lambda: player.faster(-1),
             "faster": lambda: player.faster(1),
             "normal": lambda: player.set_speed(1.0),
@@ -107,7 +107,9 @@ class Commands(QObject):
         return {
             "zoom_in": lambda: waveform.zoom(_ZOOM),
             "zoom_out": lambda: waveform.zoom(1 / _ZOOM),
-            "spectrogram": lambda: rooms.audition.show_spectrogram(self._is_on("spectrogram")),
+            "spectrogram": lambda: rooms.player_controller.show_spectrogram(
+                self._is_on("spectrogram")
+            ),
             "sources": lambda: rooms.sources.setVisible(self._is_on("sources")),
             "inspector": lambda: rooms.inspector.setVisible(self._is_on("inspector")),
         }
@@ -134,20 +136,20 @@ class Commands(QObject):
                 menu.addAction(self.actions[name])
             else:
                 menu.addSeparator()
-        keeping = self._rooms.keeping
-        names = keeping.overview.collections if keeping.overview else ()
+        library_controller = self._rooms.library_controller
+        names = library_controller.overview.collections if library_controller.overview else ()
         if names:
             others = menu.addMenu(self.tr("Collections"))
             ids = self._rooms.results.chosen_ids()
             for name in names:
                 others.addAction(menu_text(self.tr("Add to {}").format(name))).triggered.connect(
-                    lambda _=False, to=name: keeping.collect(to, ids)
+                    lambda _=False, to=name: library_controller.collect(to, ids)
                 )
             others.addSeparator()
             for name in names:
                 others.addAction(
                     menu_text(self.tr("Take out of {}").format(name))
-                ).triggered.connect(lambda _=False, of=name: keeping.take_out(of, ids))
+                ).triggered.connect(lambda _=False, of=name: library_controller.take_out(of, ids))
         menu.popup(place)
 
     def _is_on(self, name: str) -> bool:
@@ -189,7 +191,7 @@ class Commands(QObject):
                 else said.format(number(len(paths)))
             )
 
-        self._rooms.taking.sounds(self._rooms.results.chosen_rows(), copy)
+        self._rooms.selected_sounds.sounds(self._rooms.results.chosen_rows(), copy)
 
     def _copy_range(self) -> None:
         part = self._rooms.ranges.kept()
@@ -203,7 +205,7 @@ class Commands(QObject):
             if sounds:
                 reveal(Path(sounds[0].path))
 
-        self._rooms.taking.sounds(self._rooms.results.chosen_rows()[:1], show)
+        self._rooms.selected_sounds.sounds(self._rooms.results.chosen_rows()[:1], show)
 
     def _export(self) -> None:
         ids = [int(sound_id) for sound_id in self._rooms.results.results.ids]
@@ -211,7 +213,7 @@ class Commands(QObject):
 
     def _with_sound(self, use: Callable[[QuerySound], None]) -> None:
         """Use the range that is chosen in the player, or the whole sound."""
-        sound, range_s = self._rooms.audition.sound, self._rooms.panel.waveform.range_s
+        sound, range_s = self._rooms.player_controller.sound, self._rooms.panel.waveform.range_s
         if sound is not None:
             start, end = range_s or (None, None)
             use(QuerySound(Path(sound.path), start, end))

@@ -43,7 +43,7 @@ class Dialogs(QObject):
 
     def review(self) -> None:
         """Review tags of the chosen sounds, or of all that are shown."""
-        self._review().look_at(self._rooms.choosing.scope())
+        self._review().look_at(self._rooms.selection.scope())
 
     def review_folder(self, folder: str) -> None:
         """Review tags of all sounds in a folder."""
@@ -71,30 +71,30 @@ class Dialogs(QObject):
         if name in ("preferences", "shortcuts", "diagnostics", "about"):
             return self._make_own(name)
         rooms, parent, context = self._rooms, self._parent, self._rooms.context
-        keeping, listening = rooms.keeping, rooms.listening
+        library_controller, preview = rooms.library_controller, rooms.preview
         if name == "skipped":
             from app.gui.library.skipped import SkippedFiles
 
-            return SkippedFiles(parent, context, keeping, rooms.indexing)
+            return SkippedFiles(parent, context, library_controller, rooms.indexing)
         if name == "cues":
             from app.gui.search.cue_sheet import CueSheet
 
-            return CueSheet(parent, context, listening.hear_at)
+            return CueSheet(parent, context, preview.play_part)
         if name == "review":
             from app.gui.tagging.review import ReviewTags
 
-            review = ReviewTags(parent, context, rooms.tagging, rooms.asking, listening)
-            keeping.files_changed.connect(review.follow_files)
+            review = ReviewTags(parent, context, rooms.tagging, rooms.prompts, preview)
+            library_controller.files_changed.connect(review.follow_files)
             return review
         if name == "audit":
             from app.gui.tagging.audit import AuditNames
 
-            ids = rooms.choosing.scope()
-            return AuditNames(parent, context, rooms.tagging, listening.hear_at, ids)
+            ids = rooms.selection.scope()
+            return AuditNames(parent, context, rooms.tagging, preview.play_part, ids)
         if name == "duplicates":
             from app.gui.library.duplicates import Duplicates
 
-            return Duplicates(parent, context, keeping, rooms.asking, listening)
+            return Duplicates(parent, context, library_controller, rooms.prompts, preview)
         if name == "train":
             from app.gui.training.training import Training
 
@@ -102,7 +102,7 @@ class Dialogs(QObject):
         from app.gui.models.models import Models
 
         models = Models(parent, context, rooms.changing_model)
-        keeping.overview_changed.connect(models.list_models)
+        library_controller.overview_changed.connect(models.list_models)
         return models
 
     def _make_own(self, name: str) -> QDialog:

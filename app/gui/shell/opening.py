@@ -34,7 +34,7 @@ class Opening(QObject):
     def _opened(self, workspace: Workspace) -> None:
         rooms, path = self._rooms, self._rooms.context.library_path
         rooms.context.workspace = workspace
-        rooms.keeping.count()
+        rooms.library_controller.count()
         rooms.searching.ask()
         rooms.indexing.watch(rooms.context.settings.now.watch)
         rooms.parts.tidy()

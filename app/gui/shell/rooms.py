@@ -6,32 +6,32 @@ from pathlib import Path
 
 from PySide6.QtWidgets import QStackedWidget, QWidget
 
-from app.gui.kit.asking import Asking
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Jobs
+from app.gui.kit.prompts import Prompts
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.library.indexing import Indexing
-from app.gui.library.keeping import Keeping
+from app.gui.library.library_controller import LibraryController
 from app.gui.library.questions import LibraryQuestions
 from app.gui.library.sources_panel import SourcesPanel
 from app.gui.models.changing import ChangingModel
-from app.gui.player.audition import Audition
 from app.gui.player.inspector import Inspector
-from app.gui.player.listening import Listener
 from app.gui.player.parts import Parts
+from app.gui.player.player_controller import PlayerController
 from app.gui.player.player_panel import PlayerPanel
+from app.gui.player.preview import SoundPreview
 from app.gui.player.ranges import Ranges
 from app.gui.player.recording import Recording
 from app.gui.player.sound.devices import Outputs
 from app.gui.player.sound.player import Player
-from app.gui.search.choosing import Choosing
 from app.gui.search.empty_state import EmptyState, Welcome
 from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from app.gui.search.searching import Searching
-from app.gui.search.taking import Taking
+from app.gui.search.selected_sounds import SelectedSounds
+from app.gui.search.selection import Selection
 from app.gui.shell.status_bar import StatusBar
 from app.gui.tagging.tagging import Tagging
 
@@ -50,7 +50,7 @@ class Rooms:
         self.jobs = Jobs(window)
         self.status = StatusBar(self.jobs, colours)
         self.context = Context(library_path, self.jobs, settings, colours, self.status.say)
-        self.asking = Asking(window)
+        self.prompts = Prompts(window)
         self.player = Player(outputs, window)
         self.bar = SearchBar(colours)
         self.sources = SourcesPanel(colours)
@@ -69,17 +69,17 @@ class Rooms:
         self._connect_tags()
 
     def _make_controllers(self, window: QWidget) -> None:
-        self.keeping = Keeping(self.context, window)
-        self.indexing = Indexing(self.context, self.keeping)
+        self.library_controller = LibraryController(self.context, window)
+        self.indexing = Indexing(self.context, self.library_controller)
         self.questions = LibraryQuestions(
-            window, self.context, self.asking, self.keeping, self.indexing
+            window, self.context, self.prompts, self.library_controller, self.indexing
         )
         self.tagging = Tagging(self.context, window)
         self.changing_model = ChangingModel(self.context, self.indexing.run_alone, window)
         self.searching = Searching(self.context, self.bar, self.results, self.stack, self.empty)
-        self.choosing = Choosing(self.results)
-        self.taking = Taking(self.context, self.results)
-        self.audition = Audition(
+        self.selection = Selection(self.results)
+        self.selected_sounds = SelectedSounds(self.context, self.results)
+        self.player_controller = PlayerController(
             self.context,
             self.player,
             self.panel,
@@ -87,19 +87,19 @@ class Rooms:
             lambda: self.results.results.found.answer,
         )
         self.parts = Parts(self.context)
-        self.ranges = Ranges(self.context, self.audition, self.panel.waveform, self.parts)
-        self.listening = Listener(self.audition, self.player)
+        self.ranges = Ranges(self.context, self.player_controller, self.panel.waveform, self.parts)
+        self.preview = SoundPreview(self.player_controller, self.player)
         self.recording = Recording(self.context, self.player)
 
     def _connect_search(self) -> None:
-        self.choosing.looked_at.connect(self.audition.look_at)
-        self.choosing.started.connect(self.audition.hear)
-        self.results.results.modelReset.connect(self.audition.wait)
+        self.selection.looked_at.connect(self.player_controller.look_at)
+        self.selection.started.connect(self.player_controller.hear)
+        self.results.results.modelReset.connect(self.player_controller.wait)
         self.bar.record_wanted.connect(self.recording.toggle)
 
     def _connect_player(self) -> None:
         self.player.told.connect(lambda text: self.status.say(text, True, True))
-        self.audition.played.connect(self.bar.remember)
+        self.player_controller.played.connect(self.bar.remember)
         self.recording.changed.connect(self.bar.record.setChecked)
         self.recording.recorded.connect(self.bar.add_sound)
 
@@ -109,14 +109,14 @@ class Rooms:
         sources.filter_wanted.connect(self.bar.add_filter)
         sources.everything_wanted.connect(self.bar.clear)
         sources.rescan_wanted.connect(self.indexing.index)
-        sources.collected.connect(self.keeping.collect)
+        sources.collected.connect(self.library_controller.collect)
         sources.relink_wanted.connect(questions.relink)
         sources.remove_wanted.connect(questions.forget)
         sources.collection_wanted.connect(questions.new_collection)
         sources.rename_wanted.connect(questions.rename_collection)
         sources.drop_wanted.connect(questions.drop_collection)
         self.welcome.demo_wanted.connect(self.indexing.make_demo)
-        self.changing_model.changed.connect(self.keeping.refresh)
+        self.changing_model.changed.connect(self.library_controller.refresh)
         self.changing_model.must_listen.connect(lambda: self.indexing.index([]))
 
     def _connect_tags(self) -> None:
@@ -125,6 +125,6 @@ class Rooms:
         inspector.tag_removed.connect(lambda i, tag: tags.reject([(i, tag)]))
         inspector.tag_rejected.connect(lambda i, tag: tags.reject([(i, tag)]))
         tags.tags_changed.connect(self.results.results.forget)
-        tags.tags_changed.connect(lambda _: self.audition.look_again())
-        tags.tags_changed.connect(lambda _: self.keeping.count())
-        tags.files_changed.connect(lambda: self.keeping.refresh(by_user=True))
+        tags.tags_changed.connect(lambda _: self.player_controller.look_again())
+        tags.tags_changed.connect(lambda _: self.library_controller.count())
+        tags.files_changed.connect(lambda: self.library_controller.refresh(by_user=True))

@@ -62,7 +62,7 @@ def _show(app: QApplication, crashes: Crashes, path: Path, said: str = "") -> tu
     changed.connect(follow)
     window.show()
     if said:
-        QTimer.singleShot(0, window, lambda: window.asking.tell(said))
+        QTimer.singleShot(0, window, lambda: window.prompts.inform(said))
     code = app.exec()
     changed.disconnect(follow)
     take_down(window)

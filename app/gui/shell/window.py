@@ -14,7 +14,7 @@ from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.library.overview import Overview
 from app.gui.player.sound.devices import Outputs
-from app.gui.search.finding import Found
+from app.gui.search.requests import Found
 from app.gui.shell.actions import fill_menus, place_actions
 from app.gui.shell.commands import Commands
 from app.gui.shell.opening import Opening
@@ -46,14 +46,26 @@ class MainWindow(QMainWindow):
         super().__init__()
         rooms = Rooms(self, library_path, settings, colours, outputs)
         self.context, self.jobs, self.status = rooms.context, rooms.jobs, rooms.status
-        self.asking, self.questions = rooms.asking, rooms.questions
-        self.bar, self.searching, self.choosing = rooms.bar, rooms.searching, rooms.choosing
-        self.results, self.stack, self.taking = rooms.results, rooms.stack, rooms.taking
+        self.prompts, self.questions = rooms.prompts, rooms.questions
+        self.bar, self.searching, self.selection = rooms.bar, rooms.searching, rooms.selection
+        self.results, self.stack, self.selected_sounds = (
+            rooms.results,
+            rooms.stack,
+            rooms.selected_sounds,
+        )
         self.empty, self.welcome = rooms.empty, rooms.welcome
-        self.player, self.panel, self.audition = rooms.player, rooms.panel, rooms.audition
+        self.player, self.panel, self.player_controller = (
+            rooms.player,
+            rooms.panel,
+            rooms.player_controller,
+        )
         self.inspector, self.recording = rooms.inspector, rooms.recording
         self.parts, self.ranges = rooms.parts, rooms.ranges
-        self.sources, self.keeping, self.indexing = rooms.sources, rooms.keeping, rooms.indexing
+        self.sources, self.library_controller, self.indexing = (
+            rooms.sources,
+            rooms.library_controller,
+            rooms.indexing,
+        )
         self.tagging = rooms.tagging
         self.repair_wanted = False  # when it has closed
         self.opening = Opening(rooms, self)
@@ -107,9 +119,9 @@ class MainWindow(QMainWindow):
     def _wire(self) -> None:
         do = self.actions_by_name
         self.searching.answered.connect(self._on_answered)
-        self.keeping.overview_changed.connect(self._on_overview)
-        self.keeping.sounds_changed.connect(self._on_sounds)
-        self.keeping.files_changed.connect(self._on_files)
+        self.library_controller.overview_changed.connect(self._on_overview)
+        self.library_controller.sounds_changed.connect(self._on_sounds)
+        self.library_controller.files_changed.connect(self._on_files)
         self.inspector.similar_wanted.connect(self.commands.similar_to)
         self.bar.completer.words = self._words
         self.results.menu_wanted.connect(self.commands.show_menu)
@@ -146,19 +158,19 @@ class MainWindow(QMainWindow):
         """Show names and files as they are now: whoever changed them expects that."""
         self.results.results.forget()
         self.searching.refresh()
-        self.audition.look_again()
+        self.player_controller.look_again()
 
     def _on_answered(self, found: Found) -> None:
         self.status.show_also(found.answer.also if found.answer is not None else "")
-        nothing_known = self.keeping.overview is not None and not (
-            self.keeping.overview.facets.folders or len(found.ids)
+        nothing_known = self.library_controller.overview is not None and not (
+            self.library_controller.overview.facets.folders or len(found.ids)
         )
         if nothing_known and found.asked.is_empty and not self.indexing.is_on:
             self.stack.setCurrentWidget(self.welcome)
 
     def _words(self, key: str) -> list[str]:
         """Return what completes a filter."""
-        overview = self.keeping.overview
+        overview = self.library_controller.overview
         if overview is None:
             return []
         return {
@@ -198,7 +210,7 @@ class MainWindow(QMainWindow):
             "Check the library, and save what can be saved if it is damaged?\n\n"
             "The window closes meanwhile, and opens again. Your sounds are not touched."
         )
-        if self.asking.sure(question, self.tr("Check and repair")):
+        if self.prompts.confirm(question, self.tr("Check and repair")):
             self.repair_wanted = True
             self.close()
 

@@ -10,11 +10,11 @@ from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QW
 
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
-from app.gui.kit.listening import HearAt
 from app.gui.kit.plain import PlainLabel
+from app.gui.kit.preview import PlayPart
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import number
-from app.gui.tagging.tagging import Tagging, told
+from app.gui.tagging.tagging import Tagging, describe_undone
 from engine.metadata.renaming import Move, Rename
 from engine.progress import Control
 from engine.store import SoundRow
@@ -33,11 +33,11 @@ class AuditNames(QDialog):
         parent: QWidget,
         context: Context,
         tagging: Tagging,
-        hear_at: HearAt,
+        play_part: PlayPart,
         ids: Collection[int],
     ) -> None:
         super().__init__(parent)
-        self._context, self._tagging, self._hear_at = context, tagging, hear_at
+        self._context, self._tagging, self._hear_at = context, tagging, play_part
         self._doubts: list[Doubt] = []
         self.setWindowTitle(self.tr("Names that seem wrong"))
         self.resize(860, 480)
@@ -139,4 +139,4 @@ class AuditNames(QDialog):
         self.says.setText(self.tr("The two files have each other's names."))
 
     def _taken_back(self, undone: Undone) -> None:
-        self.says.setText(told(undone))
+        self.says.setText(describe_undone(undone))

@@ -14,15 +14,15 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from app.gui.kit.asking import Asking
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import belongs_to
-from app.gui.kit.listening import Listening
 from app.gui.kit.plain import PlainLabel
+from app.gui.kit.preview import Preview
+from app.gui.kit.prompts import Prompts
 from app.gui.kit.text import number
 from app.gui.tagging.questions import of_taking_back
 from app.gui.tagging.suggest_bar import SuggestBar, percent_box
-from app.gui.tagging.tagging import Suggested, Tagging, told
+from app.gui.tagging.tagging import Suggested, Tagging, describe_undone
 from app.gui.tagging.tags_model import ShownTag, TagsModel
 from app.gui.tagging.tags_table import TagsTable
 from engine.progress import Control
@@ -41,12 +41,12 @@ class ReviewTags(QDialog):
         parent: QWidget,
         context: Context,
         tagging: Tagging,
-        asking: Asking,
-        listening: Listening,
+        prompts: Prompts,
+        preview: Preview,
     ) -> None:
         super().__init__(parent)
         self._context, self._tagging = context, tagging
-        self._asking, self._listening = asking, listening
+        self._prompts, self._preview = prompts, preview
         self._ids: list[int] = []
         self.setWindowTitle(self.tr("Tags"))
         self.resize(980, 600)
@@ -150,11 +150,11 @@ class ReviewTags(QDialog):
         row = self.table.current
         if row is None:
             return
-        if self._listening.playing:
-            self._listening.stop()
+        if self._preview.playing:
+            self._preview.stop()
             return
         start = row.tag.start_s or 0.0
-        self._listening.hear_at(row.sound, start, row.tag.end_s or row.sound.duration_s)
+        self._preview.play_part(row.sound, start, row.tag.end_s or row.sound.duration_s)
 
     # Files
 
@@ -177,7 +177,7 @@ class ReviewTags(QDialog):
         def ask(run: LatestRun | None) -> None:
             if run is None:
                 self.says.setText(self.tr("There is nothing to take back."))
-            elif self._asking.sure(of_taking_back(run), self.tr("Take it back")):
+            elif self._prompts.confirm(of_taking_back(run), self.tr("Take it back")):
                 self._tagging.take_back(self._taken_back, self.says.setText)
 
         def work(control: Control) -> LatestRun | None:
@@ -240,6 +240,6 @@ class ReviewTags(QDialog):
 
     def _taken_back(self, undone: Undone) -> None:
         self._look_again(quietly=True)
-        self.says.setText(told(undone))
+        self.says.setText(describe_undone(undone))
         if undone.refused:
-            self._asking.tell(told(undone), [reason for _, reason in undone.refused])
+            self._prompts.inform(describe_undone(undone), [reason for _, reason in undone.refused])

@@ -210,7 +210,7 @@ class Tagging(QObject):
 
             return undo_last(library, control)
 
-        return self._run(tr("Taking back"), work, done, failed)
+        return self._run(tr("SelectedSounds back"), work, done, failed)
 
     def audit(self, ids: Collection[int], done: Callable[[Audit], None], failed: Failed) -> Job:
         """Compare the names of sounds with what they sound like."""
@@ -277,7 +277,7 @@ class Tagging(QObject):
         self._context.jobs.start("write", work, decided)
 
 
-def told(undone: Undone) -> str:
+def describe_undone(undone: Undone) -> str:
     """Return what was taken back, and why the rest was not."""
     files = counted(undone.files, tr("One file"), tr("{} files"))
     names = counted(undone.names, tr("one name"), tr("{} names"))

@@ -179,7 +179,7 @@ def open_window(qtbot, outputs, settings) -> Iterator[Callable[..., MainWindow]]
         window.jobs.crashed.connect(crashes.append)
         opened.append(window)
         window.show()
-        qtbot.waitUntil(lambda: window.keeping.overview is not None)
+        qtbot.waitUntil(lambda: window.library_controller.overview is not None)
         return window
 
     yield show

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 import engine.models.match_model  # noqa: F401  (before the forks: it takes a second)
-from engine.index import build, hear
+from engine.index import build, waiting
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.store import Library
@@ -51,7 +51,7 @@ class Scene:
 
     def index(self, path: Path) -> None:
         """Index in small steps, of which many end in a commit."""
-        hear._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
+        waiting._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
         with Library(path) as library:
             index_folders(library, self.model, [self.sounds], Control())
             library._engine.dispose()

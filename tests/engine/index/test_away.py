@@ -11,7 +11,7 @@ from engine.errors import AudioError, BusyError, InputError, LibraryError
 from engine.index import build
 from engine.index.build import IndexReport
 from engine.index.drives import is_away, note_drives, refuse_vanished, relink
-from engine.index.listen import content_hash
+from engine.index.embed import content_hash
 from engine.index.moves import follow_moves
 from engine.index.scan import FoundFile, Scan, difference, roots_of, scan
 from engine.progress import Cancelled, Control

@@ -247,10 +247,10 @@ def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, mo
 INDEX = """
 import sys
 from pathlib import Path
-from engine.index import build, hear
+from engine.index import build, waiting
 from engine.progress import Control
 from engine.store import Library
-hear._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
+waiting._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
 with Library(Path(sys.argv[1])) as library:
     build.index_folders(library, Path(sys.argv[2]), [Path(sys.argv[3])], Control())
 """

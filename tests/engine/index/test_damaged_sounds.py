@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from engine.index import hear
+from engine.index import waiting
 from engine.index.build import index_folders
 from engine.progress import Cancelled, Control
 from engine.store.listing import damaged_sounds
@@ -66,10 +66,10 @@ def test_a_note_follows_a_sound_that_moves_and_goes_when_all_is_heard_anew(
 def test_what_was_lost_is_noted_of_a_file_that_was_heard_in_two_runs(
     library, model_folder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(hear, "_PART_WINDOWS", 3)
-    monkeypatch.setattr(hear, "_COMMIT_S", 0.0)
-    monkeypatch.setattr("engine.index.listen._QUEUE", 2)
-    monkeypatch.setattr("engine.index.listen._BATCH", 1)
+    monkeypatch.setattr(waiting, "_PART_WINDOWS", 3)
+    monkeypatch.setattr(waiting, "_COMMIT_S", 0.0)
+    monkeypatch.setattr("engine.index.embed._QUEUE", 2)
+    monkeypatch.setattr("engine.index.embed._BATCH", 1)
     folder = tmp_path / "long"
     folder.mkdir()
     path = folder / "long.flac"

@@ -3,7 +3,7 @@ import shutil
 import pytest
 
 from engine.errors import InputError, LibraryError
-from engine.index import hear
+from engine.index import waiting
 from engine.index.build import index_folders
 from engine.index.drives import note_drives, relink
 from engine.progress import Control
@@ -51,9 +51,9 @@ def test_the_empty_place_of_a_drive_is_away_too(library, model_folder, sounds, t
 def test_a_drive_unplugged_in_the_middle_stops_the_run_and_loses_nothing(
     library, model_folder, sounds, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(hear, "_COMMIT_FILES", 1)
-    monkeypatch.setattr("engine.index.listen._QUEUE", 2)
-    monkeypatch.setattr("engine.index.listen._BATCH", 1)
+    monkeypatch.setattr(waiting, "_COMMIT_FILES", 1)
+    monkeypatch.setattr("engine.index.embed._QUEUE", 2)
+    monkeypatch.setattr("engine.index.embed._BATCH", 1)
     away = tmp_path / "unplugged"
 
     def unplug(progress):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.index import build, mapping
-from engine.index.listen import HeardFile
+from engine.index.embed import EmbeddedFile
 from engine.index.mapping import (
     adopt_model,
     map_features,
@@ -48,13 +48,13 @@ def test_features_are_mapped_as_they_are_stored(model, monkeypatch):
     monkeypatch.setattr("engine.models.bank._AT_ONCE", 4)
     own = Bank.of(model, bank.tobytes())
     assert np.allclose(map_features(model, features, own)[1], found, atol=1e-6)
-    heard = HeardFile(features[:2], ((0.0, 10.0), (5.0, 12.0)), "h", 12.0)
+    heard = EmbeddedFile(features[:2], ((0.0, 10.0), (5.0, 12.0)), "h", 12.0)
     stored = windows_of(SimpleNamespace(model=model), heard, own)
     assert [(w.start_s, w.end_s) for w in stored] == [(0.0, 10.0), (5.0, 12.0)]
     assert [w.features for w in stored] == [f.astype("<f2").tobytes() for f in features[:2]]
     assert [w.vector for w in stored] == [v.tobytes() for v in vectors[:2]]
     assert np.allclose([w.potential for w in stored], found[:2], atol=1e-6)
-    assert windows_of(None, HeardFile(features[:0], (), "h", 1.0), own) == []
+    assert windows_of(None, EmbeddedFile(features[:0], (), "h", 1.0), own) == []
 
 
 def fill(library: Library, count: int) -> None:

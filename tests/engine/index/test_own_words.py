@@ -197,9 +197,9 @@ def test_a_search_counts_how_sounds_are_claimed_by_their_names(library, ranked_m
     refreshed(library, ranked_model)
     searcher = Searcher(library, ranked_model)
     assert searcher.ranking.blend == 0.5
-    windows, text = searcher.nearest.windows, "a dog that sings"
+    windows, text = searcher.index.windows, "a dog that sings"
     queries = searcher.query_vectors([text])
-    cost = searcher.nearest.costs(queries, np.arange(len(windows.sound_ids)))
+    cost = searcher.index.costs(queries, np.arange(len(windows.sound_ids)))
     heard = (0.5 * windows.potentials - cost) / searcher.ranking.epsilon
     found = searcher.search_text(text, 60).matches
     of_sound = dict(zip(windows.sound_ids.tolist(), heard.tolist(), strict=True))
@@ -207,7 +207,7 @@ def test_a_search_counts_how_sounds_are_claimed_by_their_names(library, ranked_m
     assert len(without) > 20
     for match in without:
         assert match.score == pytest.approx(of_sound[match.sound.id], abs=1e-3)
-    assert Likely(library, ranked_model).likenesses(searcher.nearest, found[0].sound.id)
+    assert Likely(library, ranked_model).likenesses(searcher.index, found[0].sound.id)
 
 
 def test_a_stopped_solution_leaves_the_bank_that_was(library, ranked_model, stored):

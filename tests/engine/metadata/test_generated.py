@@ -14,7 +14,7 @@ from benchmarks.writing.readers import problems
 from benchmarks.writing.walkers import anatomy
 from benchmarks.written_files import examine, reasons, rows_of
 from engine.errors import AudioError, InputError
-from engine.metadata.heard import hearing_of
+from engine.metadata.decoded import decodings_of
 from engine.metadata.journal import Journal
 from engine.metadata.riff import read_layout
 from engine.metadata.ucs_names import categories
@@ -151,7 +151,7 @@ def test_a_codec_that_nobody_knows_is_heard_by_nobody(tmp_path):
     data = bytearray(path.read_bytes())
     data[20:22] = b"\xab\xcd"  # the number of its codec
     path.write_bytes(data)
-    assert hearing_of(path).ffmpeg is None
+    assert decodings_of(path).ffmpeg is None
     with pytest.raises(AudioError, match="cannot be decoded"):
         write(path)
     assert path.read_bytes() == data
@@ -161,7 +161,7 @@ def test_decoders_stay_quiet_about_what_stands_before_mp3(tmp_path, capfd):
     path = tmp_path / "a.mp3"
     data = bytearray(by_ffmpeg("mp3", "libmp3lame", 8000, 1, 0.4, {"id3v2_version": "0"}))
     path.write_bytes(bytes(300) + data[:-100])
-    heard = hearing_of(path)
+    heard = decodings_of(path)
     assert heard.libsndfile is not None
     assert capfd.readouterr().err == ""
     with soundfile.SoundFile(path) as file:

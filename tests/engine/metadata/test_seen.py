@@ -82,8 +82,8 @@ def nth(real: Callable, number: int, act: Callable[[], None], late: bool) -> Cal
     ("module", "name", "number", "late"),
     [
         (writing, "open_container", 2, True),
-        (writing, "hearing_of", 1, True),
-        (writing, "hearing_of", 2, False),
+        (writing, "decodings_of", 1, True),
+        (writing, "decodings_of", 2, False),
         (journals, "copy_attributes", 1, True),
         (journals, "write_record", 1, True),
     ],

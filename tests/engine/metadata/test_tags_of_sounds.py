@@ -9,7 +9,7 @@ import soundfile
 
 from engine.errors import AudioError, InputError
 from engine.metadata import write as writing
-from engine.metadata.heard import Hearing, hearing_of
+from engine.metadata.decoded import Decodings, decodings_of
 from engine.metadata.journal import Journal
 from engine.metadata.read import read_header
 from engine.metadata.ucs_names import categories
@@ -117,22 +117,22 @@ def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
 
 def test_what_nobody_hears_is_refused(tmp_path, journal, monkeypatch):
     path = wav(tmp_path / "a.wav")
-    old, heard = path.read_bytes(), hearing_of(path)
+    old, heard = path.read_bytes(), decodings_of(path)
     with monkeypatch.context() as patched:
-        patched.setattr(writing, "hearing_of", lambda of: Hearing(None, None))
+        patched.setattr(writing, "decodings_of", lambda of: Decodings(None, None))
         with pytest.raises(AudioError) as told:
             write_tags(path, SoundTags("words"), journal)
         assert str(told.value) == "a.wav cannot be decoded: its header is damaged; it is as it was"
-    for one in (Hearing(heard.libsndfile, None), Hearing(None, heard.ffmpeg)):
+    for one in (Decodings(heard.libsndfile, None), Decodings(None, heard.ffmpeg)):
         with monkeypatch.context() as patched:
-            patched.setattr(writing, "hearing_of", lambda of, one=one: one)
+            patched.setattr(writing, "decodings_of", lambda of, one=one: one)
             assert write_tags(path, SoundTags(keywords=(str(one)[:40],)), journal).changed
     path.write_bytes(old)
 
-    def worse(of: Path) -> Hearing:
-        return heard if of == path else Hearing(None, None)
+    def worse(of: Path) -> Decodings:
+        return heard if of == path else Decodings(None, None)
 
-    monkeypatch.setattr(writing, "hearing_of", worse)
+    monkeypatch.setattr(writing, "decodings_of", worse)
     with pytest.raises(AudioError) as told:
         write_tags(path, SoundTags("words"), journal)
     assert str(told.value) == "a.wav would be heard differently by other programs: it is as it was"
@@ -141,16 +141,16 @@ def test_what_nobody_hears_is_refused(tmp_path, journal, monkeypatch):
 
 def test_where_chunks_behind_the_audio_are_heard_they_go_before_it(tmp_path, journal, monkeypatch):
     path = wav(tmp_path / "a.wav")
-    heard, tried = hearing_of(path), []
+    heard, tried = decodings_of(path), []
 
-    def picky(of: Path) -> Hearing:
+    def picky(of: Path) -> Decodings:
         data = of.read_bytes()
         behind = data.find(b"iXML") > data.find(b"data")
         if of != path:
             tried.append((behind, len(data)))
-        return heard if of == path or not behind else Hearing(None, None)
+        return heard if of == path or not behind else Decodings(None, None)
 
-    monkeypatch.setattr(writing, "hearing_of", picky)
+    monkeypatch.setattr(writing, "decodings_of", picky)
     assert write_tags(path, SoundTags("words"), journal).changed
     assert [behind for behind, _ in tried] == [True, False] and tried[0][1] == tried[1][1]
     data = path.read_bytes()

@@ -81,12 +81,12 @@ def test_a_cue_that_says_nothing_and_an_unknown_lock_are_told(library, model_fol
 
 def test_offers_of_many_cues_are_those_of_each_alone(library, model_folder, monkeypatch):
     searcher = Searcher(library, model_folder)
-    monkeypatch.setattr("engine.search.nearest._GATHERED", 3)
-    monkeypatch.setattr("engine.search.nearest._QUERIES", 2)
+    monkeypatch.setattr("engine.search.vector_index._GATHERED", 3)
+    monkeypatch.setattr("engine.search.vector_index._QUERIES", 2)
     queries = searcher.text_vectors(["door", "rain", "a bell", "dog", "cat"])
-    together = searcher.nearest.best_each(queries, 4)
+    together = searcher.index.best_each(queries, 4)
     for query, found in zip(queries, together, strict=True):
-        alone = searcher.nearest.best(query[None], 4, None)
+        alone = searcher.index.best(query[None], 4, None)
         assert np.array_equal(np.sort(alone), np.sort(found))
 
 

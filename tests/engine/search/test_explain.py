@@ -34,10 +34,10 @@ def test_a_filter_alone_explains_nothing(session):
 
 def test_likenesses_are_shares_of_the_bank(session):
     bank = Bank(session.library, session.model_folder)
-    nearest = session.searcher.nearest
+    index = session.searcher.index
     sound_id = next(iter(session.library.sounds()))
-    everything = bank.likenesses(nearest, sound_id, 1000)
+    everything = bank.likenesses(index, sound_id, 1000)
     assert sum(likeness.share for likeness in everything) == pytest.approx(1.0, abs=1e-4)
     assert [x.share for x in everything] == sorted((x.share for x in everything), reverse=True)
     assert {x.text for x in everything} == set(session.searcher.spec.bank)
-    assert bank.likenesses(nearest, 12345) == ()
+    assert bank.likenesses(index, 12345) == ()

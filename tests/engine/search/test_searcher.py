@@ -154,7 +154,7 @@ def test_several_sounds_count_by_their_barycentre(library, model_folder, sounds)
     files = [sounds / "tones" / f"Sound_{n:02d}.wav" for n in (1, 3, 5)]
     answer = searcher.search_sounds([QuerySound(path) for path in files], 20)
     assert not {str(path) for path in files} & {match.sound.path for match in answer.matches}
-    windows = searcher.nearest.windows
+    windows = searcher.index.windows
     ids = {sound.path: i for i, sound in library.sounds().items()}
     rows = [int(np.flatnonzero(windows.sound_ids == ids[str(path)])[0]) for path in files]
     middle = np.asarray(windows.vectors[rows]).astype(float).mean(0)

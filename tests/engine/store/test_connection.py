@@ -15,7 +15,7 @@ from engine.progress import Cancelled, Control
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store import connection as module
 from engine.store import copies as copies_module
-from engine.store.connection import make_schema, refuse_newer, told
+from engine.store.connection import make_schema, refuse_newer, sentences_for_errors
 from engine.store.copies import copies, copy_database, damage_of, damaged, keep_copy
 from engine.store.lineage import begin_lineage, ensure_mark, insert_windows, leave_mark, marks
 from tests.engine.store.test_repair import overwrite, put
@@ -48,7 +48,7 @@ IN_USE = f"the library {PATH} is in use by another program: try again when it ha
     ],
 )
 def test_errors_of_the_database_are_sentences(cause, sentence):
-    with pytest.raises(LibraryError) as raised, told(PATH):
+    with pytest.raises(LibraryError) as raised, sentences_for_errors(PATH):
         raise sqlite3.OperationalError(cause)
     assert str(raised.value) == sentence
     assert damaged(PATH) == DAMAGED

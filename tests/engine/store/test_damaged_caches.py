@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from engine import durable
 from engine.models.spec import Ranking
-from engine.search import nearest
-from engine.search.nearest import Nearest
+from engine.search import vector_index
+from engine.search.vector_index import VectorIndex
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store import vectors as module
 from engine.store.tables import MISSING
@@ -29,8 +29,8 @@ def small_blocks(monkeypatch):
     """Let few windows be many blocks, and let faiss scan them."""
     monkeypatch.setattr(module, "_CHECKED", 16)
     monkeypatch.setattr(module, "_BLOCK", 50)
-    monkeypatch.setattr(nearest, "EXACT_UP_TO", 0)
-    monkeypatch.setattr(nearest, "_FIRST", 6)
+    monkeypatch.setattr(vector_index, "EXACT_UP_TO", 0)
+    monkeypatch.setattr(vector_index, "_FIRST", 6)
 
 
 def put(library: Library, names: range, seed: int = 0, windows: int = 3) -> None:
@@ -50,7 +50,7 @@ def put(library: Library, names: range, seed: int = 0, windows: int = 3) -> None
 def answers(library: Library) -> list[list[tuple[int, float, float]]]:
     """Return for each query the best windows: sound, beginning, score."""
     windows = load_vectors(library, RANK)
-    search = Nearest(windows, RANKING)
+    search = VectorIndex(windows, RANKING)
     found = []
     for query in QUERIES:
         rows = search.best(query[None], 5, None)

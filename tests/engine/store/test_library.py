@@ -9,12 +9,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from engine.errors import LibraryError
-from engine.store import FileFacts, Header, HeardPart, Library, Skipped, StoredWindow
+from engine.store import EmbeddedPart, FileFacts, Header, Library, Skipped, StoredWindow
 from engine.store import connection as store_connection
 from engine.store.keywords import match_words
 from engine.store.listing import damaged_sounds
 from engine.store.tables import MISSING, PRESENT, metadata
-from engine.store.windows import put_heard, window_rows
+from engine.store.windows import put_embedded, window_rows
 from engine.store.words import search_words
 
 
@@ -217,10 +217,10 @@ def test_parts_of_a_sound_add_up_and_what_was_skipped_once_is_forgotten(library)
     library.put_skipped([Skipped("/a/long.wav", 1, 2, 3, "unreadable")])
     (sound_id,) = library.sounds()
     library.set_state([sound_id], PRESENT)
-    put_heard(library, [HeardPart(sound_id, [window(0)], 5.0)])
+    put_embedded(library, [EmbeddedPart(sound_id, [window(0)], 5.0)])
     assert library.known(["/"])["/a/long.wav"].heard_s == 5.0
     assert len(library.skipped()) == 1
-    put_heard(library, [HeardPart(sound_id, [window(1)], 15.0, "hash", 15.0)])
+    put_embedded(library, [EmbeddedPart(sound_id, [window(1)], 15.0, "hash", 15.0)])
     (known,) = library.known(["/"]).values()
     assert (known.content_hash, known.heard_s) == ("hash", 15.0)
     assert library.sounds()[sound_id].duration_s == 15.0
@@ -232,7 +232,7 @@ def test_a_note_of_damage_comes_with_the_last_part_and_goes_with_the_file(librar
     library.put_headers([(facts("/a/cut.wav"), Header())])
     (sound_id,) = library.sounds()
     note = "damaged: 4.0 of about 9.0 s could be heard"
-    put_heard(library, [HeardPart(sound_id, [window(0)], 4.0, "hash", 4.0, note)])
+    put_embedded(library, [EmbeddedPart(sound_id, [window(0)], 4.0, "hash", 4.0, note)])
     assert library.sounds()[sound_id].damage == note
     assert damaged_sounds(library) == [("/a/cut.wav", note)]
     library.set_state([sound_id], MISSING)

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import insert
 
 from engine.store import (
+    EmbeddedPart,
     FileFacts,
     Header,
-    HeardPart,
     Known,
     Library,
     Skipped,
@@ -29,7 +29,7 @@ from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT
 from engine.store.thumbnails import put_thumbnails, thumbnails
 from engine.store.windows import (
     forget_windows,
-    put_heard,
+    put_embedded,
     remap_windows,
     sample_windows,
     window_rows,
@@ -122,8 +122,8 @@ def test_every_count_of_a_library_is_of_its_own_kind(library):
     library.put_headers([(facts("/s/f.wav", "", duration_s=3600.0), Header())])
     library.put_skipped([Skipped("/x", 1, 2, 3, "bad"), Skipped("/y", 1, 2, 3, "bad")])
     (e,) = (s.id for s in library.sounds().values() if s.path == "/s/e.wav")
-    put_heard(library, [HeardPart(e, [], 7000.0, "e", 7200.0, "cut off")])
-    put_heard(library, [HeardPart(ids["b"], [], 1.0, "b", 3.5, "of a missing sound")])
+    put_embedded(library, [EmbeddedPart(e, [], 7000.0, "e", 7200.0, "cut off")])
+    put_embedded(library, [EmbeddedPart(ids["b"], [], 1.0, "b", 3.5, "of a missing sound")])
     found = library.statistics()
     assert found == Statistics(
         sounds=3,
@@ -179,7 +179,7 @@ def test_putting_nothing_changes_nothing(library, monkeypatch):
     library.put_skipped([])
     library.drop_skipped([])
     library.set_state([], MISSING)
-    put_heard(library, [])
+    put_embedded(library, [])
     put_rewritten(library, [])
     put_headers_of(library, {})
     note_interest(library, [])
@@ -206,7 +206,7 @@ def test_a_changed_file_takes_back_all_that_was_known_of_the_old_one(library, mo
     monkeypatch.setattr(time, "time_ns", lambda: 1000)
     library.put_headers([(facts("/s/door.wav", ""), Header("old", "DOOR", "gate", {"x": "rust"}))])
     (sound_id,) = library.sounds()
-    put_heard(library, [HeardPart(sound_id, [window()], 3.5, "old", 3.5, "cut")])
+    put_embedded(library, [EmbeddedPart(sound_id, [window()], 3.5, "old", 3.5, "cut")])
     put_thumbnails(library, {sound_id: b"peaks"})
     library.put_skipped([Skipped("/s/door.wav", 1, 2, 3, "bad")])
     monkeypatch.setattr(time, "time_ns", lambda: 2000)
@@ -365,9 +365,9 @@ def test_parts_tell_the_true_length_only_at_the_end(library):
     library.put_headers([(facts(f"/s/{n}.wav", ""), Header()) for n in "ab"])
     a, b = library.sounds()
     library.put_skipped([Skipped(f"/s/{n}.wav", 1, 2, 3, "bad") for n in "ab"])
-    put_heard(
+    put_embedded(
         library,
-        [HeardPart(a, [window()], 5.0), HeardPart(b, [window(5.0)], 9.0, "hash", 9.0, "cut")],
+        [EmbeddedPart(a, [window()], 5.0), EmbeddedPart(b, [window(5.0)], 9.0, "hash", 9.0, "cut")],
     )
     one, other = library.sounds()[a], library.sounds()[b]
     assert (one.duration_s, one.damage) == (3.5, None)
@@ -427,7 +427,7 @@ def test_windows_mapped_anew_keep_all_but_vector_and_potential(library):
 def test_forgotten_windows_leave_sounds_that_were_never_heard(library):
     library.put_headers([(facts("/s/a.wav", ""), Header())])
     (sound_id,) = library.sounds()
-    put_heard(library, [HeardPart(sound_id, [window()], 3.0, "hash", 3.0, "cut")])
+    put_embedded(library, [EmbeddedPart(sound_id, [window()], 3.0, "hash", 3.0, "cut")])
     library.put_skipped([Skipped("/s/b.wav", 1, 2, 3, "bad")])
     forget_windows(library, {"model_id": b"next"})
     assert window_rows(library, "id", present=False) == []

@@ -38,7 +38,7 @@ def test_a_labels_cost_is_the_soft_minimum_over_its_texts(hearing):
     two = Label("x", "x", "x", tuple(texts[:4]), (0.5, 1.0, 1.0, 2.0), "x", "")
     one = Label("y", "y", "y", tuple(texts[4:5]), (1.0,), "y", "")
     vectors = LabelVectors.of(Taxonomy("t", (two, one)), searcher)
-    windows = searcher.nearest.windows
+    windows = searcher.index.windows
     ((_, cost, fits),) = vectors.compare(windows.vectors, windows.potentials)
     heard = torch.from_numpy(np.asarray(windows.vectors, np.float32))
     ranking = searcher.spec.ranking

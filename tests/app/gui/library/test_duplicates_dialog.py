@@ -25,8 +25,8 @@ def dialog(window, sounds, model_folder, qtbot):
     samples, rate_hz = soundfile.read(sounds / "noises" / "Sound_02.wav")
     soundfile.write(sounds / "softer.flac", -0.4 * samples, rate_hz, "PCM_24")
     index_folders(window.context.opened.library, model_folder, [sounds], Control())
-    window.keeping.refresh()
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 14)
+    window.library_controller.refresh()
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.embedded == 14)
     window.actions_by_name["duplicates"].trigger()
     dialog = window.commands.dialogs.opened["duplicates"]
     qtbot.waitUntil(lambda: dialog.table.rowCount() > 0)
@@ -71,7 +71,7 @@ def trash(monkeypatch, tmp_path):
 @pytest.fixture
 def answers(monkeypatch):
     """Return the questions asked; what stands in ``answers.yes`` is how they are answered."""
-    asked = Asked()
+    asked = SearchRequest()
 
     def answer(box):
         asked.texts.append(box.text())
@@ -84,7 +84,7 @@ def answers(monkeypatch):
     return asked
 
 
-class Asked:
+class SearchRequest:
     def __init__(self):
         self.texts: list[str] = []
         self.yes = True
@@ -167,7 +167,7 @@ def test_chosen_files_go_to_the_trash_and_are_missing(
     states = {Path(p).name: known.state for p, known in library.known([str(sounds)]).items()}
     assert states["twin.wav"] == states["Sound_02.wav"] == MISSING
     assert states["Sound_05.wav"] == states["softer.flac"] == PRESENT
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.sounds == 12)
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.sounds == 12)
 
 
 def test_the_last_copy_asks_a_clearer_question(dialog, trash, answers, qtbot):

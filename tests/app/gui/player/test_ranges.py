@@ -20,13 +20,13 @@ def marked(window, qtbot):
     """Return a function that marks a range of a sound and waits until it is ready."""
     row = window.results.results.row_of(window.results.results.id_at(0))
     window.results.choose(row)
-    qtbot.waitUntil(lambda: window.audition.sound is not None)
+    qtbot.waitUntil(lambda: window.player_controller.sound is not None)
     window.player.stop()
 
     def mark(start_s: float, end_s: float, ready: bool = True) -> None:
         window.panel.waveform.set_range((start_s, end_s))
         window.panel.waveform.range_changed.emit((start_s, end_s))
-        sound = window.audition.sound
+        sound = window.player_controller.sound
         if ready:
             qtbot.waitUntil(lambda: window.parts.is_ready(sound, (start_s, end_s)))
 
@@ -69,7 +69,7 @@ def test_ranges_are_kept_where_the_user_chose(window, marked, qtbot, tmp_path, m
     dialog._show_ranges()
     assert shown == [chosen]
     dialog.close()
-    sound = window.audition.sound
+    sound = window.player_controller.sound
     qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
     kept = window.ranges.kept()
     assert kept.parent == chosen and soundfile.info(kept).duration == pytest.approx(0.2, abs=1e-3)
@@ -102,7 +102,7 @@ def test_a_kept_file_that_was_taken_away_is_made_again(window, marked, qtbot):
     kept.unlink()
     copy(window, qtbot)
     assert "still being rendered" in window.status.message.text()
-    sound = window.audition.sound
+    sound = window.player_controller.sound
     qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
     copy(window, qtbot)
     assert kept.is_file()

@@ -10,10 +10,10 @@ from PySide6.QtCore import QPoint, Qt
 
 from app.gui.kit.files import SOUNDS_MIME, mime_of_sounds
 from app.gui.kit.style.palette import DARK
-from app.gui.search.finding import Asked, Found, RowFacts
+from app.gui.search.requests import Found, RowFacts, SearchRequest
 from app.gui.search.results_model import ROW_ROLE, Column, ResultsModel
 from app.gui.search.results_view import BAND_HEIGHT, ROW_HEIGHT, ResultsView
-from app.gui.search.taking import Taking
+from app.gui.search.selected_sounds import SelectedSounds
 from engine.search.answer import Answer, Match
 from engine.store import SoundRow
 
@@ -29,7 +29,7 @@ def answer(count: int, strong: int) -> Found:
         for n in range(count)
     )
     found = Answer("door", "random", matches, strong, 1.0)
-    return Found(Asked("door"), np.arange(count), found)
+    return Found(SearchRequest("door"), np.arange(count), found)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_of_a_million_rows_only_the_visible_ones_are_fetched(view, qtbot):
     asked = []
     view.results.rows_wanted.connect(asked.append)
     began = time.monotonic()
-    view.results.show(Found(Asked(), np.arange(1_000_000)))
+    view.results.show(Found(SearchRequest(), np.arange(1_000_000)))
     assert time.monotonic() - began < 2
     assert view.results.rowCount() == 1_000_000
     qtbot.waitUntil(lambda: bool(asked))
@@ -101,7 +101,7 @@ def test_a_chosen_row_stays_chosen_when_sorted(view):
 def test_the_strength_says_how_much_of_it_is_name(view, share, words, says):
     match = Match(sound(0), 1.0, 0.9, 0.5, 1.5, True, words=words, words_share=share)
     found = Answer("door creak", "random", (match,), 1, 1.0)
-    view.results.show(Found(Asked("door creak"), np.arange(1), found))
+    view.results.show(Found(SearchRequest("door creak"), np.arange(1), found))
     cell = view.results.index(0, Column.STRENGTH)
     assert cell.data(Qt.ItemDataRole.ToolTipRole) == says
 
@@ -137,7 +137,7 @@ def test_a_drag_carries_the_files_of_all_chosen_rows(view):
 
 
 def test_rows_that_were_never_in_view_are_chosen_too(view):
-    view.results.show(Found(Asked(), np.arange(100_000)))
+    view.results.show(Found(SearchRequest(), np.arange(100_000)))
     view.selectAll()
     assert view.multiple and len(view.chosen_ids()) == 100_000
 
@@ -158,8 +158,8 @@ def test_rows_that_were_never_in_view_are_read_before_they_leave(view):
 
     reading, taken = Reading(), []
     context = SimpleNamespace(workspace=SimpleNamespace(library=reading), jobs=reading)
-    taking = Taking(context, view)
-    model.show(Found(Asked(), np.arange(100_000)))
+    taking = SelectedSounds(context, view)
+    model.show(Found(SearchRequest(), np.arange(100_000)))
     taking.sounds(range(50_000, 50_010), taken.append)
     assert [s.id for s in taken[-1]] == list(range(50_000, 50_010)) and read == [10]
     taking.sounds(range(6000), taken.append)
@@ -215,6 +215,6 @@ def test_columns_are_hidden_and_remembered(view, qtbot):
 
 def test_paths_are_shortened_at_home(view):
     home = SoundRow(1, str(Path.home() / "Boom" / "a.wav"), 1, 48000, 1, 16, "wav", missing=False)
-    view.results.show(Found(Asked(), np.array([1])))
+    view.results.show(Found(SearchRequest(), np.array([1])))
     view.results.put_rows(RowFacts({1: home}, {}, {}))
     assert view.results.index(0, Column.FOLDER).data().startswith("~")

@@ -177,7 +177,7 @@ def test_duplicates_are_found(window, sounds, qtbot):
     twin = sounds / "twin.wav"
     twin.write_bytes((sounds / "tones" / "Sound_05.wav").read_bytes())
     window.indexing.index([])
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13)
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.embedded == 13)
     dialog = opened(window, "duplicates")
     qtbot.waitUntil(lambda: dialog.table.rowCount() >= 2)
     names = {dialog.table.item(row, 2).text() for row in range(dialog.table.rowCount())}
@@ -194,7 +194,7 @@ def test_preferences_hold_at_once(window, outputs, settings, qtbot):
     dialog.threads.setValue(3)
     assert window.indexing.threads == 3
     dialog.auto_play.click()
-    assert not window.audition.auto_play
+    assert not window.player_controller.auto_play
 
 
 def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_home):

@@ -48,10 +48,10 @@ def test_a_repair_can_be_stopped(qapp):
 
 def test_the_window_closes_for_a_repair_only_when_told_to(window, monkeypatch):
     asked = []
-    monkeypatch.setattr(window.asking, "sure", lambda *said: asked.append(said) or False)
+    monkeypatch.setattr(window.prompts, "confirm", lambda *said: asked.append(said) or False)
     window.actions_by_name["repair"].trigger()
     assert window.isVisible() and not window.repair_wanted and "save what can be" in asked[0][0]
-    monkeypatch.setattr(window.asking, "sure", lambda *said: True)
+    monkeypatch.setattr(window.prompts, "confirm", lambda *said: True)
     window.actions_by_name["repair"].trigger()
     assert not window.isVisible() and window.repair_wanted
 
@@ -90,17 +90,17 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QPushButton
 from app.gui.shell import running
-from app.gui.kit.asking import Asking
+from app.gui.kit.prompts import Prompts
 from app.gui.shell.window import MainWindow
 
-Asking.sure = lambda self, question, yes: True
+Prompts.confirm = lambda self, question, yes: True
 windows = []
 
 def tell(self, said):
     print(said)
     self.parent().close()
 
-Asking.tell = tell
+Prompts.inform = tell
 show = MainWindow.show
 
 def shown(self):

@@ -109,7 +109,7 @@ def test_nothing_plays_while_auto_play_is_off_or_a_key_repeats(window, qtbot):
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     qtbot.keyClick(window.results, Qt.Key.Key_A)
     qtbot.keyClick(window.results, Qt.Key.Key_Down)
-    assert not window.player.playing and not window.audition.auto_play
+    assert not window.player.playing and not window.player_controller.auto_play
     qtbot.keyClick(window.results, Qt.Key.Key_A)
     from PySide6.QtCore import QEvent
     from PySide6.QtGui import QKeyEvent
@@ -225,7 +225,7 @@ def test_tags_are_accepted_rejected_and_searchable_at_once(window, library_path,
         assert rejected_tags(library, sound_id) == {offered}
     search(window, qtbot, 'tag:"very metallic"')
     assert names(window) == ["Sound_05.wav"]
-    qtbot.waitUntil(lambda: "very metallic" in window.keeping.overview.facets.tags)
+    qtbot.waitUntil(lambda: "very metallic" in window.library_controller.overview.facets.tags)
 
 
 def test_d_collects_what_is_chosen(window, library_path, qtbot, monkeypatch):
@@ -235,7 +235,7 @@ def test_d_collects_what_is_chosen(window, library_path, qtbot, monkeypatch):
     qtbot.keyClick(window.results, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
     assert len(window.results.chosen_ids()) == 2
     qtbot.keyClick(window.results, Qt.Key.Key_D)
-    qtbot.waitUntil(lambda: window.keeping.overview.collections == {"My picks": 2})
+    qtbot.waitUntil(lambda: window.library_controller.overview.collections == {"My picks": 2})
     monkeypatch.setattr(QInputDialog, "getItem", lambda *a, **k: pytest.fail("asked again"))
     qtbot.keyClick(window.results, Qt.Key.Key_D)
     qtbot.waitUntil(lambda: "were there already" in window.status.message.text())
@@ -252,8 +252,8 @@ def test_rows_have_a_menu_that_collects_and_takes_out(window, qtbot):
 
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
-    window.keeping.collect("Picks", window.results.chosen_ids())
-    qtbot.waitUntil(lambda: window.keeping.overview.collections == {"Picks": 1})
+    window.library_controller.collect("Picks", window.results.chosen_ids())
+    qtbot.waitUntil(lambda: window.library_controller.overview.collections == {"Picks": 1})
     window.results.menu_wanted.emit(QPoint(5, 5))
     menu = next(m for m in window.findChildren(QMenu) if m.isVisible())
     titles = [action.text() for action in menu.actions()]
@@ -262,7 +262,7 @@ def test_rows_have_a_menu_that_collects_and_takes_out(window, qtbot):
     take = next(a for a in submenu.actions() if a.text() == "Take out of Picks")
     take.trigger()
     menu.close()
-    qtbot.waitUntil(lambda: window.keeping.overview.collections == {"Picks": 0})
+    qtbot.waitUntil(lambda: window.library_controller.overview.collections == {"Picks": 0})
 
 
 def test_files_and_paths_are_copied(window, qtbot):
@@ -288,7 +288,7 @@ def test_rows_that_have_to_be_read_again_are_copied_when_they_were(window, qtbot
 
 def test_a_drag_begins_when_its_rows_were_read(window, qtbot, monkeypatch):
     dragged = []
-    monkeypatch.setattr(window.taking, "_drag", dragged.append)
+    monkeypatch.setattr(window.selected_sounds, "_drag", dragged.append)
     window.results.selectAll()
     window.results.results.forget()
     window.results.startDrag(Qt.DropAction.CopyAction)
@@ -336,7 +336,7 @@ def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home
     waveform = window.panel.waveform
     waveform.set_range((0.25, 0.75))
     waveform.range_changed.emit((0.25, 0.75))
-    sound = window.audition.sound
+    sound = window.player_controller.sound
     source = Path(sound.path)
     before = source.read_bytes(), source.stat().st_mtime_ns
     qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.25, 0.75)))
@@ -370,7 +370,7 @@ def test_a_range_is_chosen_with_the_mouse_and_a_click_plays_from_there(window, q
     qtbot.mousePress(waveform, left, pos=QPoint(width // 4, 30))
     send_move(waveform, QPoint(width // 2, 30))
     qtbot.mouseRelease(waveform, left, pos=QPoint(width // 2, 30))
-    length = window.audition.sound.duration_s
+    length = window.player_controller.sound.duration_s
     assert waveform.range_s == pytest.approx((length / 4, length / 2), abs=0.01)
     assert window.player.order.range_s == waveform.range_s
     qtbot.mouseClick(waveform, left, pos=QPoint(width * 3 // 4, 30))
@@ -389,7 +389,7 @@ def test_a_range_is_marked_and_copied_by_keys(window, qtbot):
         qtbot.keyClick(waveform, key)
     assert waveform.range_s == pytest.approx((0.3, 0.8))
     assert window.player.order.range_s == waveform.range_s
-    sound = window.audition.sound
+    sound = window.player_controller.sound
     qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.3, 0.8)))
     qtbot.keyClick(waveform, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     (url,) = QGuiApplication.clipboard().mimeData().urls()
@@ -434,12 +434,12 @@ def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot
     assert not window.indexing.is_on
     with Library(window.context.library_path) as library:
         qtbot.waitUntil(lambda: _is_free(library))
-    window.keeping.refresh()
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.sounds == 212)
-    heard = window.keeping.overview.statistics.embedded
+    window.library_controller.refresh()
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.sounds == 212)
+    heard = window.library_controller.overview.statistics.embedded
     assert 12 <= heard < 212  # their headers were read
     window.indexing.index([])
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 212)
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.embedded == 212)
 
 
 def _is_free(library):
@@ -503,7 +503,9 @@ def test_the_demo_sounds_can_be_searched_with_the_model_that_ships(open_window, 
     qtbot.waitUntil(lambda: window.results.results.rowCount() > 0)
     window.bar.set_text("church bell ringing")  # while it is being indexed
     qtbot.waitUntil(
-        lambda: window.keeping.overview.statistics.embedded == 32 and not window.jobs.shown(),
+        lambda: (
+            window.library_controller.overview.statistics.embedded == 32 and not window.jobs.shown()
+        ),
         timeout=90_000,
     )
     search(window, qtbot, "a bell that rings")
@@ -514,23 +516,23 @@ def test_the_window_keeps_up_with_changes(window, sounds, qtbot):
     window.indexing.watch(True)
     time.sleep(0.2)
     soundfile.write(sounds / "arrived.wav", np.zeros(9000) + 0.1, 32_000)
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13)
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.embedded == 13)
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 13)
     (sounds / "arrived.wav").unlink()
     window.indexing.index([])  # watching gives way, and goes on
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.missing == 1)
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.missing == 1)
     soundfile.write(sounds / "another.wav", np.ones(9000) * 0.2, 32_000)
-    qtbot.waitUntil(lambda: window.keeping.overview.statistics.embedded == 13)
+    qtbot.waitUntil(lambda: window.library_controller.overview.statistics.embedded == 13)
 
 
 def test_folders_are_relinked_and_taken_out(window, sounds, tmp_path, qtbot, monkeypatch):
     moved = tmp_path / "moved"
     sounds.rename(moved)
-    window.keeping.relink(str(sounds), str(moved))
-    qtbot.waitUntil(lambda: str(moved) in window.keeping.overview.facets.folders)
-    monkeypatch.setattr(window.asking, "sure", lambda *a: True)
+    window.library_controller.relink(str(sounds), str(moved))
+    qtbot.waitUntil(lambda: str(moved) in window.library_controller.overview.facets.folders)
+    monkeypatch.setattr(window.prompts, "confirm", lambda *a: True)
     window.questions.forget(str(moved))
-    qtbot.waitUntil(lambda: not window.keeping.overview.facets.folders)
+    qtbot.waitUntil(lambda: not window.library_controller.overview.facets.folders)
     assert len(list(moved.rglob("*.wav"))) == 13
     qtbot.waitUntil(lambda: window.stack.currentWidget() is window.welcome)
 
@@ -592,7 +594,7 @@ def test_indexing_goes_on_where_a_window_was_closed(open_window, library_path, s
     assert window.indexing.is_on
     window.close()
     again = open_window(library_path)
-    qtbot.waitUntil(lambda: again.keeping.overview.statistics.embedded == 36)
+    qtbot.waitUntil(lambda: again.library_controller.overview.statistics.embedded == 36)
     qtbot.waitUntil(lambda: not again.indexing.is_on)
     again.close()
     last = open_window(library_path)

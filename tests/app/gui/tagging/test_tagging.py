@@ -72,7 +72,12 @@ def test_keys_decide_on_one_row_after_another(review, window, qtbot):
     assert accepted_tags(library_of(window)) == {first.sound_id: [first.label]}
     qtbot.waitUntil(
         lambda: (
-            first.label in (window.keeping.overview.facets.tags if window.keeping.overview else ())
+            first.label
+            in (
+                window.library_controller.overview.facets.tags
+                if window.library_controller.overview
+                else ()
+            )
         )
     )
     press(review, qtbot, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
@@ -131,9 +136,9 @@ def test_a_broken_list_of_labels_is_told(review, labels, qtbot):
 def test_the_chosen_rows_are_what_is_tagged(labels, window, qtbot):
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     window.results.selectRow(0)
-    assert len(window.choosing.scope()) == 12  # one row is chosen to be heard, not to be tagged
+    assert len(window.selection.scope()) == 12  # one row is chosen to be heard, not to be tagged
     window.results.selectAll()
-    assert len(window.choosing.scope()) == 12
+    assert len(window.selection.scope()) == 12
     (folder,) = library_of(window).folders()
     window.sources.tag_wanted.emit(str(Path(folder) / "tones"))
     dialog = window.commands.dialogs.opened["review"]
@@ -294,7 +299,7 @@ def test_categories_that_were_accepted_stand_among_the_categories(window, qtbot)
     window.tagging.accept([(1, "DOORWood"), (2, "wet")])
 
     def counted() -> bool:
-        overview = window.keeping.overview
+        overview = window.library_controller.overview
         return overview is not None and overview.facets.tags == {"DOORWood": 1, "wet": 1}
 
     qtbot.waitUntil(counted)
@@ -327,7 +332,7 @@ def test_rows_of_a_search_follow_files_that_the_user_renames(window, qtbot, soun
         return {Path(row.sound.path).name for i in range(6) if (row := model.row_at(i)).sound}
 
     qtbot.waitUntil(lambda: shown() == names)
-    qtbot.waitUntil(lambda: window.audition.sound.path.endswith("new 0.wav"))
+    qtbot.waitUntil(lambda: window.player_controller.sound.path.endswith("new 0.wav"))
     qtbot.waitUntil(lambda: len(model.known(list(model.ids))) == 6)
     assert all(Path(sound.path).is_file() for sound in model.known(list(model.ids)).values())
     qtbot.waitUntil(lambda: {Path(row.sound.path).name for row in dialog.model.rows} == names)
@@ -348,8 +353,10 @@ def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbo
     changed = next(folder.rglob("Sound_00.wav"))
     changed.write_bytes(changed.read_bytes() + b"x")
     asked, told = [], []
-    monkeypatch.setattr(window.asking, "sure", lambda *said: asked.append(said) or len(asked) > 1)
-    monkeypatch.setattr(window.asking, "tell", lambda *said: told.append(said))
+    monkeypatch.setattr(
+        window.prompts, "confirm", lambda *said: asked.append(said) or len(asked) > 1
+    )
+    monkeypatch.setattr(window.prompts, "inform", lambda *said: told.append(said))
     review = opened_review(window)
     review.take_back()
     qtbot.waitUntil(lambda: len(asked) == 1)

@@ -27,7 +27,7 @@ _SPECTRUM_COLUMNS, _SPECTRUM_BANDS = 500, 160
 _SEEK_SHARE, _LEAST_SEEK_S = 0.05, 0.25
 
 
-class Audition(QObject):
+class PlayerController(QObject):
     """Plays and explains the sound that is looked at.
 
     ``answer`` gives what was found last, None where nothing was searched for.
@@ -84,7 +84,7 @@ class Audition(QObject):
             self.play_from(self._beginning)
         self._later.start()
 
-    def hear_at(self, sound: SoundRow, start_s: float, end_s: float) -> None:
+    def play_part(self, sound: SoundRow, start_s: float, end_s: float) -> None:
         """Play a moment of a sound, wherever it comes from."""
         self.hear(sound, None, play=False)
         self._panel.waveform.put(match=(start_s, end_s))

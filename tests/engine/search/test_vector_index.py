@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.models.spec import Ranking
-from engine.search import nearest as module
-from engine.search.nearest import Nearest
+from engine.search import vector_index as module
+from engine.search.vector_index import VectorIndex
 from engine.store.vectors import WindowVectors
 
 RANK = 16
@@ -57,7 +57,7 @@ def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, s
         random = np.random.default_rng(seed + 1)
         query = random.normal(0, 0.25, (queries, RANK)).astype(np.float32)
         among = None if share is None else random.random(3000) < share
-        rows = Nearest(windows, Ranking(cost_scale=1.3, blend=blend)).best(query, 20, among)
+        rows = VectorIndex(windows, Ranking(cost_scale=1.3, blend=blend)).best(query, 20, among)
     assert exact_best(windows, query, blend, 20, 1.3, among) <= set(rows.tolist())
     assert windows.present[rows].all()
     assert among is None or among[rows].all()
@@ -66,7 +66,7 @@ def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, s
 def test_costs_are_distances_to_the_nearest_query():
     windows = make(50)
     queries = np.asarray(windows.vectors[[3, 7]]).astype(np.float32)
-    cost = Nearest(windows, Ranking(cost_scale=2.0)).costs(queries, np.arange(50))
+    cost = VectorIndex(windows, Ranking(cost_scale=2.0)).costs(queries, np.arange(50))
     assert cost[[3, 7]] == pytest.approx(0.0, abs=2e-3)
     far = np.linalg.norm(windows.vectors[9].astype(float) - queries, axis=1).min() / 2
     assert cost[9] == pytest.approx(far, abs=1e-4)
@@ -78,13 +78,13 @@ def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
     grown = make(2000, path=tmp_path / "codes")
     names = ("vectors", "potentials", "sound_ids", "starts_s", "ends_s", "present")
     young = WindowVectors(*(getattr(grown, name)[:1500] for name in names), grown.codes)
-    Nearest(young, RANKING).best(query, 5, None)
+    VectorIndex(young, RANKING).best(query, 5, None)
     before = (tmp_path / "codes" / "index.faiss").stat().st_size
-    rows = Nearest(grown, RANKING).best(query, 5, None)
+    rows = VectorIndex(grown, RANKING).best(query, 5, None)
     assert (tmp_path / "codes" / "index.faiss").stat().st_size > before
     assert exact_best(grown, query, 0.5, 5, 1.0) <= set(rows.tolist())
     (tmp_path / "codes" / "index.faiss").write_bytes(b"half a file")
-    rows = Nearest(grown, RANKING).best(query, 5, None)
+    rows = VectorIndex(grown, RANKING).best(query, 5, None)
     assert exact_best(grown, query, 0.5, 5, 1.0) <= set(rows.tolist())
 
 
@@ -92,20 +92,20 @@ def test_codes_of_another_blend_are_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "EXACT_UP_TO", 0)
     windows, query = make(3000, path=tmp_path / "codes"), np.full((1, RANK), 0.1, np.float32)
     for blend in (0.0, 1.0, 0.25):
-        rows = Nearest(windows, Ranking(blend=blend)).best(query, 20, None)
+        rows = VectorIndex(windows, Ranking(blend=blend)).best(query, 20, None)
         assert exact_best(windows, query, blend, 20, 1.0) <= set(rows.tolist())
         facts = json.loads((tmp_path / "codes" / "facts.json").read_text())
         assert facts["blend"] == blend
 
 
 def test_an_empty_library_has_no_windows():
-    assert len(Nearest(make(0), RANKING).best(np.zeros((1, RANK), np.float32), 5, None)) == 0
+    assert len(VectorIndex(make(0), RANKING).best(np.zeros((1, RANK), np.float32), 5, None)) == 0
 
 
 def test_windows_of_sounds_are_found_in_any_order():
     windows = make(12)
     ids = np.array([5, 3, 5, 1, 3, 3, 9, 1, 5, 7, 7, 2])
     parts = (windows.vectors, windows.potentials, ids, *[windows.potentials] * 2, windows.present)
-    nearest = Nearest(WindowVectors(*parts), RANKING)
-    assert sorted(nearest.rows_of(np.array([3, 7, 4])).tolist()) == [1, 4, 5, 9, 10]
-    assert nearest.has_windows(np.array([3, 4, 9])).tolist() == [True, False, True]
+    index = VectorIndex(WindowVectors(*parts), RANKING)
+    assert sorted(index.rows_of(np.array([3, 7, 4])).tolist()) == [1, 4, 5, 9, 10]
+    assert index.has_windows(np.array([3, 4, 9])).tolist() == [True, False, True]

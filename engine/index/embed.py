@@ -38,7 +38,7 @@ _SILENCE = 10 ** (-70 / 20)  # the loudest sample of a window that is not worth 
 
 
 @dataclass(frozen=True)
-class HeardFile:
+class EmbeddedFile:
     """What was heard in a file, or in a part of it, silence left out.
 
     ``features`` (windows, 384) and each window's seconds; ``heard_s`` is where the next part
@@ -78,7 +78,7 @@ class _End:
 
 
 @dataclass
-class _Hearing:
+class _Partial:
     """What has been embedded of a file so far."""
 
     features: list[Floats] = field(default_factory=list)
@@ -87,10 +87,10 @@ class _Hearing:
 
     def part(
         self, content_hash: str, heard_s: float, width: int, damage: str | None = None
-    ) -> HeardFile:
+    ) -> EmbeddedFile:
         """Return what waits, and begin the next part."""
         features = np.stack(self.features) if self.features else np.zeros((0, width), np.float32)
-        part = HeardFile(features, tuple(self.times_s), content_hash, heard_s, damage)
+        part = EmbeddedFile(features, tuple(self.times_s), content_hash, heard_s, damage)
         self.features, self.times_s, self.has_earlier = [], [], True
         return part
 
@@ -110,14 +110,14 @@ def content_hash(path: Path) -> str:
         raise AudioError(f"{path.name} cannot be read: {error.strerror or error}") from None
 
 
-def listen(
+def embed_files(
     audio_encoder: AudioEncoder,
     paths: Iterable[Path],
     threads: int = 2,
     starts_s: Mapping[Path, float] | None = None,
     part_windows: int | None = None,
     steady: bool = False,
-) -> Iterator[tuple[Path, HeardFile | AudioError]]:
+) -> Iterator[tuple[Path, EmbeddedFile | AudioError]]:
     """Yield each path, as it is finished, with its features or the reason why there are none.
 
     :param starts_s: where to begin in files that were heard in part, multiples of the hop.
@@ -228,19 +228,19 @@ def _embed(
     threads: int,
     starts_s: Mapping[Path, float],
     part_windows: int | None,
-) -> Iterator[tuple[Path, HeardFile | AudioError]]:
-    hearing: dict[Path, _Hearing] = {}
+) -> Iterator[tuple[Path, EmbeddedFile | AudioError]]:
+    partial: dict[Path, _Partial] = {}
     spec = audio_encoder.model.spec
     while threads:
         items = _take(queue)
         heard = [item for item in items if isinstance(item, _Window)]
-        _hear(audio_encoder, heard, hearing)
-        for path, part in hearing.items():
+        _embed_windows(audio_encoder, heard, partial)
+        for path, part in partial.items():
             if part_windows is not None and len(part.features) >= part_windows:
                 yield path, part.part("", part.times_s[-1][0] + spec.hop_s, spec.features)
         for item in items:
             if isinstance(item, _End):
-                part = hearing.pop(item.path, _Hearing())
+                part = partial.pop(item.path, _Partial())
                 part.has_earlier |= item.path in starts_s
                 yield item.path, _finished(item, part, spec.features)
             elif item is None:
@@ -249,7 +249,7 @@ def _embed(
 
 def _embed_steadily(
     audio_encoder: AudioEncoder, queue: Queue[_Item], paths: Sequence[Path]
-) -> Iterator[tuple[Path, HeardFile | AudioError]]:
+) -> Iterator[tuple[Path, EmbeddedFile | AudioError]]:
     """Embed full batches of one file, and what is left over of neighbours when all of them ended.
 
     Only the neighbours of files that are being decoded wait, however long those are.
@@ -258,13 +258,13 @@ def _embed_steadily(
     open_files = Counter(group.values())
     waiting: dict[Path, list[_Window]] = {path: [] for path in paths}
     ends: dict[Path, _End] = {}
-    hearing: dict[Path, _Hearing] = {}
+    partial: dict[Path, _Partial] = {}
     while open_files:
         item = queue.get()
         if isinstance(item, _Window):
             waiting[item.path].append(item)
             if len(waiting[item.path]) == _BATCH:
-                _hear(audio_encoder, waiting[item.path], hearing)
+                _embed_windows(audio_encoder, waiting[item.path], partial)
                 waiting[item.path] = []
         elif item is not None:
             own = group[item.path]
@@ -276,21 +276,21 @@ def _embed_steadily(
             ended = paths[own * _NEIGHBOURS : (own + 1) * _NEIGHBOURS]
             left = [window for path in ended for window in waiting.pop(path)]
             for start in range(0, len(left), _BATCH):
-                _hear(audio_encoder, left[start : start + _BATCH], hearing)
+                _embed_windows(audio_encoder, left[start : start + _BATCH], partial)
             for path in ended:
-                part = hearing.pop(path, _Hearing())
+                part = partial.pop(path, _Partial())
                 yield path, _finished(ends.pop(path), part, audio_encoder.model.spec.features)
 
 
-def _hear(
-    audio_encoder: AudioEncoder, heard: Sequence[_Window], hearing: dict[Path, _Hearing]
+def _embed_windows(
+    audio_encoder: AudioEncoder, heard: Sequence[_Window], partial: dict[Path, _Partial]
 ) -> None:
     """Embed windows together, each for its file."""
     if not heard:
         return
     features = audio_encoder.features([window.log_mel for window in heard]).numpy()
     for window, feature in zip(heard, features, strict=True):
-        part = hearing.setdefault(window.path, _Hearing())
+        part = partial.setdefault(window.path, _Partial())
         part.features.append(feature)
         part.times_s.append(window.times_s)
 
@@ -306,11 +306,11 @@ def _take(queue: Queue[_Item]) -> list[_Item]:
     return items
 
 
-def _finished(end: _End, hearing: _Hearing, width: int) -> HeardFile | AudioError:
+def _finished(end: _End, partial: _Partial, width: int) -> EmbeddedFile | AudioError:
     if isinstance(end.outcome, AudioError):
         return end.outcome
     ending = end.outcome
-    if not hearing.features and not hearing.has_earlier:
+    if not partial.features and not partial.has_earlier:
         what = "only silence" if ending.duration_s else "no samples"
         return AudioError(f"{end.path.name} holds {what}")
-    return hearing.part(ending.content_hash, ending.duration_s, width, ending.damage)
+    return partial.part(ending.content_hash, ending.duration_s, width, ending.damage)

@@ -23,7 +23,7 @@ _LOST = ("connection closed by peer", "connection reset by peer", "connection wa
 
 
 @contextmanager
-def told(folder: Path) -> Iterator[None]:
+def sentences_for_failures(folder: Path) -> Iterator[None]:
     """Turn want of memory, disk or a compiler inside a run into a sentence.
 
     :raises InputError: memory or disk ran out, the last checkpoint in ``folder`` being whole; or

@@ -18,7 +18,7 @@ from engine.store.collections import collect, drop_collection, rename_collection
 from engine.store.places import forget_folder
 
 
-class Keeping(QObject):
+class LibraryController(QObject):
     """Changes the library, in jobs, and tells what has changed."""
 
     overview_changed = Signal(object)

@@ -7,20 +7,20 @@ from typing import Protocol
 
 from engine.store import SoundRow
 
-HearAt = Callable[[SoundRow, float, float], None]  # a sound, from and to which second of it
+PlayPart = Callable[[SoundRow, float, float], None]  # a sound, from and to which second of it
 
 
-class Listening(Protocol):
+class Preview(Protocol):
     """What a list of sounds needs to let them be heard; the player's room has it."""
 
     @property
     def playing(self) -> bool:
         """Return whether something plays."""
 
-    def hear(self, sound: SoundRow, from_s: float = 0.0) -> None:
+    def play(self, sound: SoundRow, from_s: float = 0.0) -> None:
         """Play a sound from a second of it, and show what is known of it."""
 
-    def hear_at(self, sound: SoundRow, start_s: float, end_s: float) -> None:
+    def play_part(self, sound: SoundRow, start_s: float, end_s: float) -> None:
         """Play a moment of a sound, and mark it."""
 
     def stop(self) -> None:

@@ -13,14 +13,14 @@ from engine.plain_text import visible
 _LINES = 15  # of what is told in one box
 
 
-class Asking(QObject):
+class Prompts(QObject):
     """Asks whether one is sure, and tells what must be read, in front of one widget."""
 
     def __init__(self, before: QWidget) -> None:
         super().__init__(before)
         self._before = before
 
-    def sure(self, question: str, yes: str) -> bool:
+    def confirm(self, question: str, yes: str) -> bool:
         """Return whether the answer is ``yes``, the title of a button."""
         box = self._box(question)
         agree = box.addButton(yes, QMessageBox.ButtonRole.AcceptRole)
@@ -28,7 +28,7 @@ class Asking(QObject):
         box.exec()
         return box.clickedButton() is agree
 
-    def tell(self, text: str, rest: Sequence[str] = ()) -> None:
+    def inform(self, text: str, rest: Sequence[str] = ()) -> None:
         """Show a text until it was read, with the first lines of the rest."""
         lines = list(rest[:_LINES])
         if len(rest) > _LINES:

@@ -12,7 +12,7 @@ import soundfile
 
 from engine.errors import AudioError
 from engine.metadata import write as writing
-from engine.metadata.heard import Heard, Hearing, _Packer, hearing_of
+from engine.metadata.decoded import Decoded, Decodings, _Packer, decodings_of
 from engine.metadata.journal import Journal
 from engine.metadata.read import read_header
 from engine.metadata.ucs_names import categories
@@ -44,10 +44,10 @@ def test_a_recording_whose_sizes_were_never_filled_in_is_heard_as_before(tmp_pat
     riff, audio = sizes
     data[4:8], data[40:44] = struct.pack("<I", riff), struct.pack("<I", audio)
     path.write_bytes(data)
-    before = hearing_of(path)
+    before = decodings_of(path)
     assert ffmpeg_hears(path) == 14400
     write_tags(path, TAGS, Journal(tmp_path / "journal"))
-    assert before.is_kept_by(hearing_of(path)) and ffmpeg_hears(path) == 14400
+    assert before.is_kept_by(decodings_of(path)) and ffmpeg_hears(path) == 14400
     written = path.read_bytes()
     assert written.endswith(bytes(data[44:])) and written[4:8] == struct.pack("<I", riff)
     assert read_header(path).category == "DOORWood"
@@ -69,14 +69,14 @@ def mp3_in_wav(path: Path, *behind: bytes) -> bytes:
 def test_mp3_in_wav_is_heard_as_before_or_refused(tmp_path, behind):
     path = tmp_path / "a.wav"
     old = mp3_in_wav(path, *behind)
-    before = hearing_of(path)
+    before = decodings_of(path)
     assert before.ffmpeg is not None
     try:
         write_tags(path, TAGS, Journal(tmp_path / "journal"))
     except AudioError as error:
         assert "would be heard differently" in str(error) and path.read_bytes() == old
     else:
-        assert before.is_kept_by(hearing_of(path)) and path.read_bytes() != old
+        assert before.is_kept_by(decodings_of(path)) and path.read_bytes() != old
 
 
 def test_a_chunk_without_size_is_heard_as_before_or_refused(tmp_path):
@@ -88,14 +88,14 @@ def test_a_chunk_without_size_is_heard_as_before_or_refused(tmp_path):
             made = data[:place] + name + bytes(4) + data[place:]
             made = made[:4] + struct.pack("<I", len(made) - 8) + made[8:]
             path.write_bytes(made)
-            before = hearing_of(path)
+            before = decodings_of(path)
             try:
                 write_tags(path, TAGS, Journal(tmp_path / "journal"))
             except AudioError:
                 assert path.read_bytes() == made
                 refused += 1
             else:
-                assert before.is_kept_by(hearing_of(path))
+                assert before.is_kept_by(decodings_of(path))
     assert refused < 6
 
 
@@ -104,14 +104,14 @@ def test_each_of_the_two_readers_has_a_veto(tmp_path, monkeypatch, reader):
     path = tmp_path / "a.wav"
     old = plain(path)
 
-    def odd(of: Path) -> Hearing:
-        found = hearing_of(of)
+    def odd(of: Path) -> Decodings:
+        found = decodings_of(of)
         heard = {"libsndfile": found.libsndfile, "ffmpeg": found.ffmpeg}
         if of != path:
             heard[reader] = None
-        return Hearing(**heard)
+        return Decodings(**heard)
 
-    monkeypatch.setattr(writing, "hearing_of", odd)
+    monkeypatch.setattr(writing, "decodings_of", odd)
     with pytest.raises(AudioError, match="would be heard differently"):
         write_tags(path, TAGS, Journal(tmp_path / "journal"))
     assert path.read_bytes() == old and not list((tmp_path / "journal").glob("*.json"))
@@ -125,23 +125,23 @@ def test_a_change_of_one_sample_is_heard(tmp_path, kind):
             encode(file, "mp3" if kind == "mp3" else "aac", duration_s=1.0 + (frequency - 440) / 10)
         else:
             soundfile.write(file, tone(frequency, 0.3, RATE), RATE)
-    before = hearing_of(path)
-    assert before.is_kept_by(hearing_of(path))
-    assert not before.is_kept_by(hearing_of(other))
-    assert before.ffmpeg is not None and before.ffmpeg != hearing_of(other).ffmpeg
+    before = decodings_of(path)
+    assert before.is_kept_by(decodings_of(path))
+    assert not before.is_kept_by(decodings_of(other))
+    assert before.ffmpeg is not None and before.ffmpeg != decodings_of(other).ffmpeg
     if kind != "m4a":
         assert before.libsndfile is not None
-        assert before.libsndfile != hearing_of(other).libsndfile
+        assert before.libsndfile != decodings_of(other).libsndfile
     shorter = np.zeros(10)
     if kind == "wav":
         soundfile.write(other, shorter, RATE)
-        assert not before.is_kept_by(hearing_of(other))
+        assert not before.is_kept_by(decodings_of(other))
 
 
 def test_what_one_reader_could_not_read_before_it_need_not_read_after(tmp_path):
-    heard = hearing_of(encode(tmp_path / "a.m4a", "aac"))
+    heard = decodings_of(encode(tmp_path / "a.m4a", "aac"))
     assert heard.libsndfile is None and heard.is_kept_by(heard)
-    assert not Hearing(heard.ffmpeg, heard.ffmpeg).is_kept_by(heard)
+    assert not Decodings(heard.ffmpeg, heard.ffmpeg).is_kept_by(heard)
 
 
 def test_what_libmpg123_says_does_not_reach_the_terminal(tmp_path, capfd):
@@ -149,7 +149,7 @@ def test_what_libmpg123_says_does_not_reach_the_terminal(tmp_path, capfd):
     data = path.read_bytes()
     half = len(data) // 2
     path.write_bytes(data[:half] + bytes(700) + data[half + 333 : -200])
-    heard = hearing_of(path)
+    heard = decodings_of(path)
     assert heard.libsndfile is not None and heard.ffmpeg is not None
     print("still here", file=sys.stderr)
     assert capfd.readouterr().err == "still here\n"
@@ -161,7 +161,7 @@ def test_what_is_heard_is_rate_channels_frames_and_samples(tmp_path):
     paths = [tmp_path / name for name in ("a.wav", "a.flac", "a.aiff")]
     for path in paths:
         soundfile.write(path, samples, 44100, subtype="PCM_16")
-    wav, flac, aiff = map(hearing_of, paths)
+    wav, flac, aiff = map(decodings_of, paths)
     for heard in (wav.libsndfile, wav.ffmpeg):
         shape = (heard.rate_hz, heard.channels, heard.frames, heard.whole)
         assert shape == (44100, 2, len(samples), True) and len(heard.digest) == 40
@@ -170,7 +170,7 @@ def test_what_is_heard_is_rate_channels_frames_and_samples(tmp_path):
     assert wav.libsndfile.digest == hashlib.blake2b(held, digest_size=20).hexdigest()
     samples[-1, 1] += 1
     soundfile.write(paths[0], samples, 44100, subtype="PCM_16")
-    other = hearing_of(paths[0])
+    other = decodings_of(paths[0])
     assert other.libsndfile != wav.libsndfile and other.ffmpeg != wav.ffmpeg
     assert other.libsndfile.frames == wav.libsndfile.frames
 
@@ -179,38 +179,38 @@ def test_what_is_no_sound_is_heard_by_nobody(tmp_path):
     path = tmp_path / "a.wav"
     for data in (b"", b"words", bytes(1000)):
         path.write_bytes(data)
-        assert hearing_of(path) == Hearing(None, None)
+        assert decodings_of(path) == Decodings(None, None)
     with av.open(str(tmp_path / "a.mp4"), "w") as out:
         stream = out.add_stream("mpeg4", rate=25)
         stream.width = stream.height = 16
         frame = av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8), "rgb24")
         out.mux([*stream.encode(frame), *stream.encode(None)])
-    assert hearing_of(tmp_path / "a.mp4") == Hearing(None, None)
+    assert decodings_of(tmp_path / "a.mp4") == Decodings(None, None)
 
 
 def test_a_file_that_is_damaged_inside_is_heard_up_to_there(tmp_path):
     path = tmp_path / "a.flac"
     noise = np.random.default_rng(1).uniform(-0.5, 0.5, RATE)
     soundfile.write(path, noise, RATE)
-    whole = hearing_of(path)
+    whole = decodings_of(path)
     data = bytearray(path.read_bytes())
     middle = len(data) // 2
     data[middle : middle + 20_000] = bytes(20_000)
     path.write_bytes(data)
-    heard = hearing_of(path)
+    heard = decodings_of(path)
     assert heard.ffmpeg is not None and heard.ffmpeg != whole.ffmpeg
     assert heard.libsndfile is None or heard.libsndfile != whole.libsndfile
-    assert heard.is_kept_by(hearing_of(path)) and not heard.is_kept_by(whole)
+    assert heard.is_kept_by(decodings_of(path)) and not heard.is_kept_by(whole)
 
 
 def test_a_reader_that_stops_at_damage_says_that_it_did(tmp_path):
     path = encode(tmp_path / "a.mp3", "mp3")
     data = bytearray(path.read_bytes())
-    assert hearing_of(path).libsndfile.whole and hearing_of(path).ffmpeg.whole
+    assert decodings_of(path).libsndfile.whole and decodings_of(path).ffmpeg.whole
     middle = len(data) // 2
     data[middle : middle + len(data) // 4] = bytes(len(data) // 4)
     path.write_bytes(data)
-    heard = hearing_of(path)
+    heard = decodings_of(path)
     assert not heard.libsndfile.whole and not heard.ffmpeg.whole
     assert 0 < heard.ffmpeg.frames < 60_000
 
@@ -227,9 +227,14 @@ def test_a_change_of_shape_inside_a_stream_is_heard():
 
 
 def test_both_readers_have_to_hear_what_they_heard():
-    one, other = (Heard(48000, 1, n, "x", True) for n in (1, 2))
-    both = Hearing(one, one)
-    assert both.is_kept_by(both) and Hearing(None, None).is_kept_by(both)
-    assert Hearing(None, one).is_kept_by(both) and Hearing(one, None).is_kept_by(both)
-    for worse in (Hearing(one, other), Hearing(other, one), Hearing(None, one), Hearing(one, None)):
+    one, other = (Decoded(48000, 1, n, "x", True) for n in (1, 2))
+    both = Decodings(one, one)
+    assert both.is_kept_by(both) and Decodings(None, None).is_kept_by(both)
+    assert Decodings(None, one).is_kept_by(both) and Decodings(one, None).is_kept_by(both)
+    for worse in (
+        Decodings(one, other),
+        Decodings(other, one),
+        Decodings(None, one),
+        Decodings(one, None),
+    ):
         assert not both.is_kept_by(worse)

@@ -7,8 +7,8 @@ import pytest
 import soundfile
 
 from engine.errors import AudioError
-from engine.index import listen as listening
-from engine.index.listen import content_hash, listen
+from engine.index import embed as embedding
+from engine.index.embed import content_hash, embed_files
 from engine.models.match_model import AudioEncoder, load_audio_encoder
 from tests.conftest import tone
 
@@ -38,12 +38,12 @@ class Counting:
 
 
 def test_memory_is_bounded_however_long_the_files_are(audio_encoder, tmp_path, monkeypatch):
-    monkeypatch.setattr(listening, "_QUEUE", 4)
-    monkeypatch.setattr(listening, "_BATCH", 3)
+    monkeypatch.setattr(embedding, "_QUEUE", 4)
+    monkeypatch.setattr(embedding, "_BATCH", 3)
     for name in "abc":
         soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
     counting = Counting(audio_encoder)
-    heard = dict(listen(counting, sorted(tmp_path.glob("*.wav")), threads=2))
+    heard = dict(embed_files(counting, sorted(tmp_path.glob("*.wav")), threads=2))
     assert [len(file.features) for file in heard.values()] == [23, 23, 23]
     # The queue, one batch, and one window in the hands of each thread.
     assert counting.most <= 4 + 3 + 2
@@ -51,10 +51,10 @@ def test_memory_is_bounded_however_long_the_files_are(audio_encoder, tmp_path, m
 
 def test_files_are_heard_as_if_alone(audio_encoder, sounds):
     paths = sorted(sounds.rglob("*.wav"))
-    together = dict(listen(audio_encoder, paths, threads=3))
+    together = dict(embed_files(audio_encoder, paths, threads=3))
     assert set(together) == set(paths)
     for path in paths:
-        ((_, alone),) = listen(audio_encoder, [path], threads=1)
+        ((_, alone),) = embed_files(audio_encoder, [path], threads=1)
         assert np.allclose(alone.features, together[path].features, atol=1e-5)
         assert alone.times_s == together[path].times_s
         assert alone.content_hash == together[path].content_hash == content_hash(path)
@@ -66,9 +66,9 @@ def test_whatever_a_decoder_raises_is_one_skipped_file(audio_encoder, sounds, mo
             raise MemoryError("absurd size")
         return real(path, rate_hz, start_s)
 
-    real = listening.stream
-    monkeypatch.setattr(listening, "stream", burst)
-    heard = dict(listen(audio_encoder, sounds.rglob("*.wav")))
+    real = embedding.stream
+    monkeypatch.setattr(embedding, "stream", burst)
+    heard = dict(embed_files(audio_encoder, sounds.rglob("*.wav")))
     broken = [path.name for path, result in heard.items() if isinstance(result, AudioError)]
     assert broken == ["Sound_03.wav"]
     assert len(heard) == 12
@@ -77,7 +77,7 @@ def test_whatever_a_decoder_raises_is_one_skipped_file(audio_encoder, sounds, mo
 def test_one_may_stop_listening_at_any_time(audio_encoder, sounds):
     before = threading.active_count()
     for count in (0, 1, 5):
-        heard = listen(audio_encoder, sounds.rglob("*.wav"), threads=2)
+        heard = embed_files(audio_encoder, sounds.rglob("*.wav"), threads=2)
         assert len(list(itertools.islice(heard, count))) == count
         heard.close()
     assert threading.active_count() == before
@@ -98,13 +98,13 @@ class Batches(Counting):
 def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faster(
     audio_encoder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(listening, "_BATCH", 3)
-    monkeypatch.setattr(listening, "_NEIGHBOURS", 2)
+    monkeypatch.setattr(embedding, "_BATCH", 3)
+    monkeypatch.setattr(embedding, "_NEIGHBOURS", 2)
     lengths_s = {"a": 25, "b": 1, "c": 2, "d": 11, "e": 1}  # of 4, 1, 1, 2 and 1 windows
     paths = [tmp_path / f"{name}.wav" for name in [*lengths_s, "gone"]]
     for path, seconds in zip(paths, lengths_s.values(), strict=False):
         soundfile.write(path, tone(300 + 10 * seconds, seconds, 8000), 8000)
-    decode, found = listening.stream, []
+    decode, found = embedding.stream, []
     for slow in "abcde":
         others = threading.Event()  # the slow file is decoded after all others
 
@@ -115,9 +115,9 @@ def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faste
                 others.set()
             return decode(path, *more)
 
-        monkeypatch.setattr(listening, "stream", stream)
+        monkeypatch.setattr(embedding, "stream", stream)
         batches = Batches(audio_encoder)
-        heard = dict(listen(batches, iter(paths), threads=2, steady=True))
+        heard = dict(embed_files(batches, iter(paths), threads=2, steady=True))
         assert isinstance(heard[paths[-1]], AudioError)
         features = [heard[path].features.tobytes() for path in paths[:5]]
         found.append((batches.together, features))
@@ -129,12 +129,12 @@ def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faste
 def test_a_steady_ear_keeps_few_windows_however_long_the_files_are(
     audio_encoder, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(listening, "_QUEUE", 4)
-    monkeypatch.setattr(listening, "_BATCH", 3)
+    monkeypatch.setattr(embedding, "_QUEUE", 4)
+    monkeypatch.setattr(embedding, "_BATCH", 3)
     for name in "abc":
         soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
     counting = Counting(audio_encoder)
-    heard = dict(listen(counting, sorted(tmp_path.glob("*.wav")), threads=2, steady=True))
+    heard = dict(embed_files(counting, sorted(tmp_path.glob("*.wav")), threads=2, steady=True))
     assert [len(file.features) for file in heard.values()] == [23, 23, 23]
     # The queue, what is no batch yet of each file, and one window in the hands of each thread.
     assert counting.most <= 4 + 3 * 3 + 2

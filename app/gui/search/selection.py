@@ -9,7 +9,7 @@ from app.gui.search.results_view import ResultsView
 _SOON_MS, _LATER_MS = 30, 60  # between two looks whether a row was fetched
 
 
-class Choosing(QObject):
+class Selection(QObject):
     """Tells which sound is looked at, and which one is to be played in any case.
 
     ``looked_at`` gives a sound, its match (None in a list), and whether it should stay quiet

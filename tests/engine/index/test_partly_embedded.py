@@ -12,17 +12,17 @@ import torch
 
 from engine.audio.decode import probe
 from engine.errors import AudioError
-from engine.index import build, headers, hear
-from engine.index import listen as listening
+from engine.index import build, headers, waiting
+from engine.index import embed as embedding
+from engine.index.embed import EmbeddedFile, content_hash, embed_files
 from engine.index.headers import read_headers
-from engine.index.listen import HeardFile, content_hash, listen
 from engine.index.scan import FoundFile
 from engine.metadata.read import read_header
 from engine.progress import Control
-from engine.store import FileFacts, HeardPart, StoredWindow
+from engine.store import EmbeddedPart, FileFacts, StoredWindow
 from engine.store.interest import note_interest
 from engine.store.tables import PRESENT
-from engine.store.windows import put_heard, window_rows
+from engine.store.windows import put_embedded, window_rows
 from tests.engine.index.test_away import found_file, put, states, write
 
 RATE = 1000
@@ -58,8 +58,8 @@ def level(path: Path, seconds: float, values: float | list[float] = 0.5) -> Path
     return path
 
 
-def heard_in(path: Path, **how) -> list[HeardFile | AudioError]:
-    return [heard for _, heard in listen(Plain(), [path], **how)]
+def heard_in(path: Path, **how) -> list[EmbeddedFile | AudioError]:
+    return [heard for _, heard in embed_files(Plain(), [path], **how)]
 
 
 def test_a_file_is_heard_in_windows_with_its_hash_and_length(tmp_path):
@@ -94,13 +94,13 @@ def test_a_file_of_no_samples_is_told(tmp_path, monkeypatch):
         def __iter__(self):
             return iter(())
 
-    monkeypatch.setattr(listening, "stream", lambda *_: Nothing())
+    monkeypatch.setattr(embedding, "stream", lambda *_: Nothing())
     (error,) = heard_in(path)
     assert str(error) == "a.wav holds no samples"
 
 
 def test_long_files_come_in_parts_that_add_up(tmp_path, monkeypatch):
-    monkeypatch.setattr(listening, "_BATCH", 1)
+    monkeypatch.setattr(embedding, "_BATCH", 1)
     path = level(tmp_path / "a.wav", 30.0, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6])
     (whole,) = heard_in(path)
     parts = heard_in(path, part_windows=2)
@@ -129,7 +129,7 @@ def test_a_file_goes_on_where_it_was_stopped(tmp_path):
 
 def test_what_a_decoder_raises_is_told_by_the_files_name(tmp_path, monkeypatch):
     paths = [level(tmp_path / f"{n}.wav", 1.0) for n in "abc"]
-    real = listening.stream
+    real = embedding.stream
 
     def burst(path, rate_hz, start_s):
         if path.name == "a.wav":
@@ -138,29 +138,31 @@ def test_what_a_decoder_raises_is_told_by_the_files_name(tmp_path, monkeypatch):
             raise AudioError("b.wav is damaged")
         return real(path, rate_hz, start_s)
 
-    monkeypatch.setattr(listening, "stream", burst)
-    heard = dict(listen(Plain(), paths, threads=1))
+    monkeypatch.setattr(embedding, "stream", burst)
+    heard = dict(embed_files(Plain(), paths, threads=1))
     assert str(heard[paths[0]]) == "a.wav cannot be decoded: absurd"
     assert str(heard[paths[1]]) == "b.wav is damaged"
-    assert isinstance(heard[paths[2]], HeardFile)
+    assert isinstance(heard[paths[2]], EmbeddedFile)
 
 
 def test_windows_of_several_files_are_embedded_together_but_no_more_than_a_batch(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(listening, "_BATCH", 4)
+    monkeypatch.setattr(embedding, "_BATCH", 4)
     plain = Plain()
     paths = [level(tmp_path / f"{n}.wav", 60.0) for n in "ab"]
-    heard = dict(listen(plain, paths, threads=2))
+    heard = dict(embed_files(plain, paths, threads=2))
     assert [len(heard[path].features) for path in paths] == [11, 11]
     assert sum(plain.batches) == 22 and max(plain.batches) <= 4
 
 
 def test_two_threads_read_ahead_and_end_with_the_program(tmp_path, monkeypatch):
-    monkeypatch.setattr(listening, "_QUEUE", 1)
-    monkeypatch.setattr(listening, "_BATCH", 1)
+    monkeypatch.setattr(embedding, "_QUEUE", 1)
+    monkeypatch.setattr(embedding, "_BATCH", 1)
     before = set(threading.enumerate())
-    heard = listen(Plain(), [level(tmp_path / f"{n}.wav", 60.0) for n in range(6)], part_windows=1)
+    heard = embed_files(
+        Plain(), [level(tmp_path / f"{n}.wav", 60.0) for n in range(6)], part_windows=1
+    )
     next(heard)
     workers = set(threading.enumerate()) - before
     assert [worker.daemon for worker in workers] == [True, True]
@@ -236,12 +238,12 @@ def test_begun_then_searched_then_new_then_by_name(library, tmp_path):
     put(library, tmp_path / "rain/old.wav", tmp_path / "x/begun.wav", mtime_ns=0)
     put(library, tmp_path / "heard.wav", content_hash="h")
     ids = {Path(s.path).name: s.id for s in library.sounds().values()}
-    put_heard(library, [HeardPart(ids["begun.wav"], [], 5.0)])
+    put_embedded(library, [EmbeddedPart(ids["begun.wav"], [], 5.0)])
 
     def order() -> list[str]:
         return [
             str(Path(path).relative_to(tmp_path).with_suffix(""))
-            for path, _ in hear.to_hear(library, [str(tmp_path)])
+            for path, _ in waiting.waiting_sounds(library, [str(tmp_path)])
         ]
 
     plain = ["x/begun", "b/new", "a/same", "b/same", "doors/old", "rain/old"]
@@ -250,7 +252,7 @@ def test_begun_then_searched_then_new_then_by_name(library, tmp_path):
     note_interest(library, [str(tmp_path / "rain")])
     note_interest(library, ["Rain", "rain"])
     assert order() == ["x/begun", "rain/old", "doors/old", "b/new", "a/same", "b/same"]
-    assert [path for path, _ in hear.to_hear(library, [str(tmp_path / "b")])] == [
+    assert [path for path, _ in waiting.waiting_sounds(library, [str(tmp_path / "b")])] == [
         str(tmp_path / "b" / f"{n}.wav") for n in ("new", "same")
     ]
 
@@ -262,13 +264,13 @@ def batch(library, tmp_path, monkeypatch):
     put(library, *paths)
     known = {Path(path): sound for path, sound in library.known([str(tmp_path)]).items()}
     stored = [StoredWindow(0.0, 1.0, b"f", b"v", 0.0)]
-    monkeypatch.setattr(hear, "windows_of", lambda audio_encoder, heard, g: stored)
-    made = hear._Batch(library, None, known, [str(tmp_path)], None)
+    monkeypatch.setattr(waiting, "windows_of", lambda audio_encoder, heard, g: stored)
+    made = waiting._Batch(library, None, known, [str(tmp_path)], None)
     return made, paths
 
 
-def heard_file(until_s: float, digest: str = "", damage: str | None = None) -> HeardFile:
-    return HeardFile(np.zeros((1, 2), np.float32), ((0.0, 1.0),), digest, until_s, damage)
+def heard_file(until_s: float, digest: str = "", damage: str | None = None) -> EmbeddedFile:
+    return EmbeddedFile(np.zeros((1, 2), np.float32), ((0.0, 1.0),), digest, until_s, damage)
 
 
 def test_parts_and_files_are_counted_and_committed(library, batch):
@@ -296,7 +298,7 @@ def test_parts_and_files_are_counted_and_committed(library, batch):
 
 
 def test_so_many_files_are_a_transaction(library, batch, monkeypatch):
-    monkeypatch.setattr(hear, "_COMMIT_FILES", 2)
+    monkeypatch.setattr(waiting, "_COMMIT_FILES", 2)
     made, paths = batch
     made.add(paths[0], heard_file(1.0, "a"))
     assert library.statistics().embedded == 0
@@ -306,7 +308,7 @@ def test_so_many_files_are_a_transaction(library, batch, monkeypatch):
 
 def test_so_many_seconds_are_a_transaction(library, batch, monkeypatch):
     clock = [100.0]
-    monkeypatch.setattr(hear, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    monkeypatch.setattr(waiting, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     made, paths = batch
     made.commit()
     clock[0] = 105.0
@@ -332,26 +334,26 @@ def test_a_file_that_is_gone_is_missing_and_not_skipped(library, batch):
 
 def test_nothing_to_hear_needs_no_model(library, tmp_path):
     none = tmp_path / "no model"
-    assert hear.hear(library, none, [], [], Control(), 1) == hear.Heard(0, 0, 0.0)
+    assert waiting.embed_waiting(library, none, [], [], Control(), 1) == waiting.Embedded(0, 0, 0.0)
 
 
 def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_path, monkeypatch):
     paths = [write(tmp_path / f"{n}.wav") for n in range(3)]
     put(library, *paths)
-    put_heard(library, [HeardPart(2, [], 5.0)])
-    waiting = hear.to_hear(library, [str(tmp_path)])
+    put_embedded(library, [EmbeddedPart(2, [], 5.0)])
+    sounds = waiting.waiting_sounds(library, [str(tmp_path)])
     asked = []
 
     def listen_to(*arguments):
         asked.append(arguments)
         return iter([(paths[1], AudioError("1.wav is odd"))])
 
-    monkeypatch.setattr(hear, "listen", listen_to)
+    monkeypatch.setattr(waiting, "embed_files", listen_to)
     ears = SimpleNamespace(model=None)
     monkeypatch.setattr("engine.models.match_model.load_audio_encoder", lambda folder: ears)
     monkeypatch.setattr("engine.models.bank.Bank.stored", lambda model, setting: None)
-    done = hear.hear(library, Path("model"), waiting, [str(tmp_path)], Control(), 5)
+    done = waiting.embed_waiting(library, Path("model"), sounds, [str(tmp_path)], Control(), 5)
     order = [paths[1], paths[0], paths[2]]
-    assert asked == [(ears, order, 5, {paths[1]: 5.0}, hear._PART_WINDOWS)]
-    assert done == hear.Heard(0, 1, 0.0)
+    assert asked == [(ears, order, 5, {paths[1]: 5.0}, waiting._PART_WINDOWS)]
+    assert done == waiting.Embedded(0, 1, 0.0)
     assert [row.path for row in library.skipped()] == [str(paths[1])]

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class Invocation:
     """On which library (None: the user's), and whether to answer with one JSON document."""
 
     library: Path | None = None

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from engine import durable
 from engine.errors import AudioError, InputError
-from engine.index.listen import listen
+from engine.index.embed import embed_files
 from engine.models.match_model import AudioEncoder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
@@ -29,7 +29,7 @@ _BLOCK = 256  # sounds that are heard again at most, after a kill
 
 
 @dataclass(frozen=True)
-class HeardOnce:
+class FeatureBlocks:
     """Features (windows, width) of sounds, and each window's sound, a number in ``paths``."""
 
     features: Tensor
@@ -46,13 +46,13 @@ class _Block:
     reasons: tuple[str, ...]
 
 
-def hear_once(
+def embed_once(
     folder: Path,
     audio_encoder: AudioEncoder,
     paths: Sequence[Path],
     control: Control,
     skipped: Skipped = lambda path, reason: None,
-) -> HeardOnce:
+) -> FeatureBlocks:
     """Hear sounds, but for those that blocks in ``folder`` hold; they stay there.
 
     :param skipped: is told of sounds that cannot be decoded, which are left out.
@@ -71,7 +71,7 @@ def hear_once(
     blocks = []
     for block, part, name, key in zip(found, parts, names, keys, strict=True):
         if block is None:
-            block = _hear(audio_encoder, part, control, done, len(distinct))
+            block = _embed_block(audio_encoder, part, control, done, len(distinct))
             _write(name, key, block)
             done += len(part)
         blocks.append(block)
@@ -83,7 +83,7 @@ def hear_once(
     if not counts.any():
         forget(folder)
         raise InputError("none of the sounds can be heard")
-    return HeardOnce(
+    return FeatureBlocks(
         torch.cat([block.features for block in blocks]),
         torch.repeat_interleave(counts[counts > 0]),
         tuple(path for path, count in zip(distinct, counts.tolist(), strict=True) if count),
@@ -116,7 +116,7 @@ def _key(listened: str, part: Sequence[Path]) -> str:
     return "\n".join([listened, *(f"{path!r} {state_of(path)}" for path in part)])
 
 
-def _hear(
+def _embed_block(
     audio_encoder: AudioEncoder, part: Sequence[Path], control: Control, done: int, total: int
 ) -> _Block:
     """Hear a block; ``done`` sounds of ``total`` were heard before."""
@@ -124,7 +124,7 @@ def _hear(
     features = {path: torch.zeros(0, width) for path in part}
     reasons = dict.fromkeys(part, "")
     for number, (path, heard) in enumerate(
-        listen(audio_encoder, part, steady=True), start=done + 1
+        embed_files(audio_encoder, part, steady=True), start=done + 1
     ):
         control.report(Progress("listening", number, total))
         if isinstance(heard, AudioError):

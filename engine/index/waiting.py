@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 from engine.errors import AudioError
 from engine.index.drives import refuse_vanished
-from engine.index.listen import HeardFile, listen
+from engine.index.embed import EmbeddedFile, embed_files
 from engine.index.mapping import windows_of
 from engine.log import logger, named
 from engine.progress import Control, Progress
-from engine.store import HeardPart, Known, Library, Skipped
+from engine.store import EmbeddedPart, Known, Library, Skipped
 from engine.store.interest import folder_interest
 from engine.store.tables import MISSING
-from engine.store.windows import put_heard
+from engine.store.windows import put_embedded
 from engine.store.words import search_words
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ _PART_WINDOWS = 60  # of a long file, after which it can be resumed
 
 
 @dataclass(frozen=True)
-class Heard:
+class Embedded:
     """What was heard: files, files that could not be, and seconds of audio."""
 
     files: int
@@ -41,7 +41,7 @@ class Heard:
     audio_s: float
 
 
-def to_hear(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
+def waiting_sounds(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
     """Return the present sounds under ``roots`` that were not wholly heard, in order.
 
     Sounds begun go first, then those of the most searched folders, then the newest.
@@ -59,20 +59,20 @@ def to_hear(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
     return sorted(library.known(roots, waiting=True).items(), key=order)
 
 
-def hear(
+def embed_waiting(
     library: Library,
     model_folder: Path,
     waiting: Sequence[tuple[str, Known]],
     roots: Sequence[str],
     control: Control,
     threads: int,
-) -> Heard:
+) -> Embedded:
     """Listen to sounds and commit as it goes, also when cancelled.
 
     :raises LibraryError: one of ``roots`` went away; its sounds are marked offline.
     """
     if not waiting:
-        return Heard(0, 0, 0.0)
+        return Embedded(0, 0, 0.0)
     from engine.models.bank import Bank
     from engine.models.match_model import load_audio_encoder
     from engine.models.precision import in_best_precision
@@ -88,13 +88,13 @@ def hear(
     paths = [Path(path) for path, _ in waiting]
     starts_s = {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s}
     try:
-        for path, heard in listen(audio_encoder, paths, threads, starts_s, _PART_WINDOWS):
+        for path, heard in embed_files(audio_encoder, paths, threads, starts_s, _PART_WINDOWS):
             batch.add(path, heard)
             done = batch.files + batch.skipped
             control.report(Progress("listening", done, len(waiting), f"{batch.audio_s:.0f} s"))
     finally:
         batch.commit()
-    return Heard(batch.files, batch.skipped, batch.audio_s)
+    return Embedded(batch.files, batch.skipped, batch.audio_s)
 
 
 class _Batch:
@@ -111,13 +111,13 @@ class _Batch:
         self._library, self._audio_encoder = library, audio_encoder
         self._sounds, self._roots = sounds, roots
         self._bank = bank
-        self._heard: list[HeardPart] = []
+        self._heard: list[EmbeddedPart] = []
         self._skipped: list[Skipped] = []
         self._since = time.monotonic()
         self._until_s = {path: sound.heard_s for path, sound in sounds.items()}
         self.files, self.skipped, self.audio_s = 0, 0, 0.0
 
-    def add(self, path: Path, heard: HeardFile | AudioError) -> None:
+    def add(self, path: Path, heard: EmbeddedFile | AudioError) -> None:
         """Take a file or a part of one, and commit if it is time."""
         if isinstance(heard, AudioError):
             self._refuse(path, heard)
@@ -125,7 +125,7 @@ class _Batch:
             stored = windows_of(self._audio_encoder, heard, self._bank)
             finished = bool(heard.content_hash)
             self._heard.append(
-                HeardPart(
+                EmbeddedPart(
                     self._sounds[path].id,
                     stored,
                     heard.heard_s,
@@ -157,7 +157,7 @@ class _Batch:
 
     def commit(self) -> None:
         """Write what waits."""
-        put_heard(self._library, self._heard)
+        put_embedded(self._library, self._heard)
         self._library.put_skipped(self._skipped)
         self._heard, self._skipped = [], []
         self._since = time.monotonic()

@@ -31,7 +31,7 @@ _AT_ONCE = 8  # thumbnails made between two commits
 
 
 @dataclass(frozen=True)
-class Asked:
+class SearchRequest:
     """What is searched for: text in the grammar, or sounds with more and less of something."""
 
     text: str = ""
@@ -50,7 +50,7 @@ class Asked:
 class Found:
     """What was found: the ids of rows, and the answer to a search (None: a mere list)."""
 
-    asked: Asked
+    asked: SearchRequest
     ids: Integers
     answer: Answer | None = None
     words_only: bool = False
@@ -66,7 +66,7 @@ class RowFacts:
     thumbnails: Mapping[int, bytes]
 
 
-def find(workspace: Workspace, asked: Asked, control: Control) -> Found:
+def find(workspace: Workspace, asked: SearchRequest, control: Control) -> Found:
     """Return what is asked for: a list, or an answer by words alone until the model is warm.
 
     :raises InputError: the text makes no sense; AudioError: a sound cannot be heard.
@@ -132,6 +132,6 @@ def remember_interest(workspace: Workspace, folders: Sequence[str]) -> None:
         note_interest(workspace.library, folders)
 
 
-def _found(asked: Asked, answer: Answer) -> Found:
+def _found(asked: SearchRequest, answer: Answer) -> Found:
     ids = np.array([match.sound.id for match in answer.matches], np.int64)
     return Found(asked, ids, answer)

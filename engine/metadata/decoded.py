@@ -23,7 +23,7 @@ _BLOCK = 1 << 16  # frames
 
 
 @dataclass(frozen=True)
-class Heard:
+class Decoded:
     """What one reader made of a file: rate, channels, frames, and the digest of its samples.
 
     ``whole`` is False where it stopped at something damaged.
@@ -37,24 +37,24 @@ class Heard:
 
 
 @dataclass(frozen=True)
-class Hearing:
+class Decodings:
     """What the two readers made of a file; None where one could not open it."""
 
-    libsndfile: Heard | None
-    ffmpeg: Heard | None
+    libsndfile: Decoded | None
+    ffmpeg: Decoded | None
 
-    def is_kept_by(self, other: Hearing) -> bool:
+    def is_kept_by(self, other: Decodings) -> bool:
         """Return whether every reader that could read this hears the same in the other."""
         pairs = ((self.libsndfile, other.libsndfile), (self.ffmpeg, other.ffmpeg))
         return all(old is None or old == new for old, new in pairs)
 
 
-def hearing_of(path: Path) -> Hearing:
+def decodings_of(path: Path) -> Decodings:
     """Let both readers decode a whole file."""
-    return Hearing(_by_libsndfile(path), _by_ffmpeg(path))
+    return Decodings(_by_libsndfile(path), _by_ffmpeg(path))
 
 
-def _by_libsndfile(path: Path) -> Heard | None:
+def _by_libsndfile(path: Path) -> Decoded | None:
     digest, frames, whole = hashlib.blake2b(digest_size=20), 0, True
     try:
         with _quiet(path), soundfile.SoundFile(str(path)) as file:
@@ -67,7 +67,7 @@ def _by_libsndfile(path: Path) -> Heard | None:
                 whole = False
     except (soundfile.LibsndfileError, RuntimeError):
         return None
-    return Heard(rate, channels, frames, digest.hexdigest(), whole)
+    return Decoded(rate, channels, frames, digest.hexdigest(), whole)
 
 
 class _Packer:
@@ -110,7 +110,7 @@ def _quiet(path: Path) -> Iterator[None]:
         os.close(kept)
 
 
-def _by_ffmpeg(path: Path) -> Heard | None:
+def _by_ffmpeg(path: Path) -> Decoded | None:
     digest, frames, whole = hashlib.blake2b(digest_size=20), 0, True
     try:
         with av.open(str(path), metadata_errors="replace") as container:
@@ -129,4 +129,4 @@ def _by_ffmpeg(path: Path) -> Heard | None:
                 whole = False
     except (av.error.FFmpegError, OSError, ValueError):
         return None
-    return Heard(rate, channels, frames, digest.hexdigest(), whole)
+    return Decoded(rate, channels, frames, digest.hexdigest(), whole)

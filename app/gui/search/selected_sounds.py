@@ -13,7 +13,7 @@ from app.gui.search.results_view import ResultsView
 from engine.store import SoundRow
 
 
-class Taking(QObject):
+class SelectedSounds(QObject):
     """Gives the sounds of rows, at once where they are known, and lets them be dragged."""
 
     def __init__(self, context: Context, view: ResultsView) -> None:

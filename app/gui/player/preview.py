@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Collection
 from pathlib import Path
 
-from app.gui.player.audition import Audition
+from app.gui.player.player_controller import PlayerController
 from app.gui.player.sound.player import Player
 from engine.store import SoundRow
 
 
-class Listener:
-    """See :class:`app.gui.kit.listening.Listening`."""
+class SoundPreview:
+    """See :class:`app.gui.kit.preview.Preview`."""
 
-    def __init__(self, audition: Audition, player: Player) -> None:
-        self._audition, self._player = audition, player
+    def __init__(self, player_controller: PlayerController, player: Player) -> None:
+        self._player_controller, self._player = player_controller, player
 
     @property
     def playing(self) -> bool:
         """Return whether something plays."""
         return self._player.playing
 
-    def hear(self, sound: SoundRow, from_s: float = 0.0) -> None:
+    def play(self, sound: SoundRow, from_s: float = 0.0) -> None:
         """Play a sound from a second of it, and show what is known of it."""
-        self._audition.hear(sound, None, play=False)
-        self._audition.play_from(from_s)
+        self._player_controller.hear(sound, None, play=False)
+        self._player_controller.play_from(from_s)
 
-    def hear_at(self, sound: SoundRow, start_s: float, end_s: float) -> None:
+    def play_part(self, sound: SoundRow, start_s: float, end_s: float) -> None:
         """Play a moment of a sound, and mark it."""
-        self._audition.hear_at(sound, start_s, end_s)
+        self._player_controller.play_part(sound, start_s, end_s)
 
     def stop(self) -> None:
         """Play nothing."""

@@ -9,7 +9,7 @@ import soundfile
 from filelock import FileLock
 
 from engine.errors import LibraryError
-from engine.index import hear
+from engine.index import waiting
 from engine.index.build import index_folders
 from engine.index.watch import watch_folders
 from engine.progress import Cancelled, Control
@@ -58,9 +58,9 @@ def test_names_and_headers_are_searchable_before_anything_was_heard(library, mod
 def test_a_long_file_resumes_where_it_was_stopped(
     library, model_folder, tmp_path, monkeypatch, suffix
 ):
-    monkeypatch.setattr(hear, "_PART_WINDOWS", 3)
-    monkeypatch.setattr("engine.index.listen._QUEUE", 2)
-    monkeypatch.setattr("engine.index.listen._BATCH", 1)
+    monkeypatch.setattr(waiting, "_PART_WINDOWS", 3)
+    monkeypatch.setattr("engine.index.embed._QUEUE", 2)
+    monkeypatch.setattr("engine.index.embed._BATCH", 1)
     folder = tmp_path / "long"
     folder.mkdir()
     path = long_file(folder / f"long{suffix}")
@@ -103,10 +103,10 @@ def test_the_newest_and_the_most_searched_folders_are_heard_first(library, model
     with pytest.raises(Cancelled):
         index_folders(library, model_folder, [sounds], Stop("reading headers", 12).control)
     roots = [str(sounds)]
-    names = [Path(path).stem for path, _ in hear.to_hear(library, roots)]
+    names = [Path(path).stem for path, _ in waiting.waiting_sounds(library, roots)]
     assert names == sorted(names, reverse=True)
     note_interest(library, ["Noises"])
-    first = [Path(path).parent.name for path, _ in hear.to_hear(library, roots)][:6]
+    first = [Path(path).parent.name for path, _ in waiting.waiting_sounds(library, roots)][:6]
     assert first == ["noises"] * 6
 
 

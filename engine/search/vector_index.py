@@ -25,7 +25,7 @@ _QUERIES = 32  # of which all costs are held at once
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
 
 
-class Nearest:
+class VectorIndex:
     """Costs of windows to queries, for one generation of a library's vectors."""
 
     def __init__(self, windows: WindowVectors, ranking: Ranking) -> None:
