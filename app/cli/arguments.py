@@ -169,7 +169,7 @@ def positions(args: Sequence[str], params: Sequence[click.Parameter]) -> Iterato
         place += 1
 
 
-class Text(click.ParamType[Any]):
+class TextType(click.ParamType[Any]):
     """A text; it may begin like an option if it holds a space."""
 
     name = "text"
@@ -195,7 +195,7 @@ class FilePath(click.ParamType[Any]):
         return [CompletionItem(incomplete, type="file")]
 
 
-class NamedOrFile(Text):
+class NamedOrFile(TextType):
     """One of a few names, which are completed, or a file or folder."""
 
     def __init__(self, names: Callable[[], Sequence[str]]) -> None:
@@ -231,7 +231,7 @@ def _models() -> list[str]:
     return [entry.name for entry in models()]
 
 
-FILE, TEXT, MODEL, PROBABILITY = FilePath(), Text(), NamedOrFile(_models), Probability()
+FILE, TEXT, MODEL, PROBABILITY = FilePath(), TextType(), NamedOrFile(_models), Probability()
 POSITIVE = click.IntRange(min=1)
 
 
@@ -309,7 +309,7 @@ def sentence(error: click.UsageError) -> str:
     said += "" if said.endswith((".", "?", "?)")) else "."
     if ctx is None:
         return f"{said} See `soundsift --help`."
-    takes_text = any(isinstance(p.type, Text) and p.nargs == -1 for p in ctx.command.params)
+    takes_text = any(isinstance(p.type, TextType) and p.nargs == -1 for p in ctx.command.params)
     is_short = isinstance(error, click.NoSuchOption) and not error.option_name.startswith("--")
     if takes_text and is_short:
         said += " To leave a word out, put all words in quotes: 'door -wood'."

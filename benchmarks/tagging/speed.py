@@ -20,7 +20,7 @@ from benchmarks.synthetic import fill
 from engine.models.catalog import find_model
 from engine.progress import Control
 from engine.search import Searcher
-from engine.search.explain import Bank
+from engine.search.explain import ReferenceTexts
 from engine.store import Library
 from engine.tags.suggest import Rules, Tagger
 from engine.tags.taxonomy import ucs
@@ -50,7 +50,7 @@ def main() -> None:
             began = time.perf_counter()
             tagger.suggest(ids, rules, Control())
             rows.append({"how": title, "sounds a second": count / (time.perf_counter() - began)})
-        bank = Bank(library, model)
+        bank = ReferenceTexts(library, model)
         began = time.perf_counter()
         for sound_id in ids[:ONE_BY_ONE].tolist():
             bank.likenesses(searcher.index, sound_id)

@@ -13,7 +13,7 @@ import numpy as np
 from engine.audio.facts import Frames
 from engine.audio.ffmpeg import Ffmpeg
 from engine.audio.ogg import MissingPages, missing_pages
-from engine.audio.sources import Source, open_source
+from engine.audio.sources import AudioSource, open_source
 from engine.errors import AudioError
 
 __all__ = ["Clip", "Frames"]
@@ -32,7 +32,7 @@ class Clip:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._source: Source = open_source(path)
+        self._source: AudioSource = open_source(path)
         self.facts = self._source.facts
         self.rate_hz, self.channels = self.facts.rate_hz, self.facts.channels
         self.lost = 0

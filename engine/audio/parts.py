@@ -20,7 +20,7 @@ Stamp = tuple[int, int]
 
 
 @dataclass(frozen=True)
-class Part:
+class CutPart:
     """A rendered part of ``source``: ``file`` holds it, ``wanted`` is where it should lie.
 
     ``stamps`` are sizes and times of change of both, as they were when it was rendered.
@@ -39,7 +39,7 @@ class Part:
 
 def prepare_part(
     path: Path, start_s: float, end_s: float, folder: Path, room: Path, control: Control
-) -> Part:
+) -> CutPart:
     """Render a part of ``path`` into ``room``, from where it can be moved into ``folder`` at once.
 
     Where ``folder`` holds the same part already, that file is given and none is made.
@@ -57,13 +57,13 @@ def prepare_part(
         for there in itertools.takewhile(Path.exists, _names(wanted)):
             if there.is_file() and filecmp.cmp(made, there, shallow=False):
                 made.unlink()
-                return Part(path, there, wanted, (before, _stamp(there)))
+                return CutPart(path, there, wanted, (before, _stamp(there)))
     except OSError:
         pass  # one that cannot be read is another one
-    return Part(path, made, wanted, (before, _stamp(made)))
+    return CutPart(path, made, wanted, (before, _stamp(made)))
 
 
-def keep_part(part: Part) -> Part:
+def keep_part(part: CutPart) -> CutPart:
     """Put a part in its place, under the next number where its name is taken.
 
     :raises FileNotFoundError: it or its source changed or went away: prepare it again.

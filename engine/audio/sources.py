@@ -19,7 +19,7 @@ from engine.errors import AudioError
 _KNOWN = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"fLaC", b"OggS", b"riff", b"caff", b".snd")
 
 
-class Source(Protocol):
+class AudioSource(Protocol):
     """An open file.
 
     ``said`` are the frames that it says it holds, where that can be trusted; ``tells_length``
@@ -45,7 +45,7 @@ class Source(Protocol):
         ...
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path) -> AudioSource:
     """Open a sound.
 
     :raises AudioError: it cannot be opened, or says what no recording is.
@@ -63,7 +63,7 @@ def open_source(path: Path) -> Source:
     return source
 
 
-def _open(path: Path) -> Source:
+def _open(path: Path) -> AudioSource:
     with path.open("rb") as file:
         head = file.read(4)
     sizes = sizes_of(path)
@@ -80,7 +80,7 @@ def _open(path: Path) -> Source:
         return source
 
 
-def _with_libsndfile(path: Path, sizes: Sizes | None) -> Source | None:
+def _with_libsndfile(path: Path, sizes: Sizes | None) -> AudioSource | None:
     """Return a source, unless libsndfile finds nothing that can be."""
     try:
         source = Libsndfile(path, sizes)

@@ -27,7 +27,7 @@ _BLOCK = 1 << 16
 
 
 @dataclass(frozen=True)
-class Source:
+class Download:
     """Where a foreign audio tower comes from: its authors' address, and what must arrive."""
 
     url: str
@@ -37,7 +37,7 @@ class Source:
 
 
 SOURCES = {
-    "default-mn04": Source(
+    "default-mn04": Download(
         "https://github.com/fschmid56/EfficientAT/releases/download/v0.0.1/mn04_as_mAP_432.pt",
         "899a8c6217063f6941793102a2780b3dd788ab11fce468d9cf5f0577c453321c",
         4_066_513,
@@ -206,7 +206,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
         return request
 
 
-def _download(name: str, source: Source, control: Control) -> Path:
+def _download(name: str, source: Download, control: Control) -> Path:
     """Fetch a file, going on where an earlier attempt stopped; its hash is checked later."""
     folder = data_folder() / "downloads"
     folder.mkdir(parents=True, exist_ok=True)

@@ -25,7 +25,7 @@ class Moment:
 
 
 @dataclass(frozen=True)
-class Likeness:
+class TextLikeness:
     """A text of the model's bank, and its share in [0, 1] of a sound's mass."""
 
     text: str
@@ -55,7 +55,7 @@ def explain(searcher: Searcher, answer: Answer, sound_id: int) -> tuple[Moment, 
     return tuple(Moment(*map(float, moment)) for moment in sorted(times))
 
 
-class Bank:
+class ReferenceTexts:
     """The texts of a model's bank, to say what a sound is like.
 
     The share of a text is the plan's: P(text | window) ∝ exp((g_text − C)/ε), the mean over the
@@ -73,7 +73,9 @@ class Bank:
         stored = None if own else library.setting("bank_potentials")
         self._potentials: Floats = Bank.of(model, stored).potentials.numpy()
 
-    def likenesses(self, index: VectorIndex, sound_id: int, count: int = 6) -> tuple[Likeness, ...]:
+    def likenesses(
+        self, index: VectorIndex, sound_id: int, count: int = 6
+    ) -> tuple[TextLikeness, ...]:
         """Return the texts that a sound is most like, best first; empty if it was not heard."""
         rows = index.rows_of(np.array([sound_id]))
         if not len(rows) or not len(self._texts):
@@ -84,4 +86,4 @@ class Bank:
         weights = np.exp(score - score.max(1, keepdims=True))
         shares = (weights / weights.sum(1, keepdims=True)).mean(0)
         best = np.argsort(-shares)[:count]
-        return tuple(Likeness(self._texts[text], float(shares[text])) for text in best)
+        return tuple(TextLikeness(self._texts[text], float(shares[text])) for text in best)

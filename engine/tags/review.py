@@ -18,7 +18,7 @@ Pair = tuple[int, str]
 
 
 @dataclass(frozen=True)
-class Change:
+class TagChange:
     """What some tags were, and what they became; a tag that is in one only came or went."""
 
     before: tuple[TagRow, ...]
@@ -44,7 +44,7 @@ class Review:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._done: list[Change] = []
+        self._done: list[TagChange] = []
 
     @property
     def can_undo(self) -> bool:
@@ -82,17 +82,17 @@ class Review:
         self._done.append(changing(self._library, ids, lambda: put_tags(self._library, rows)))
 
 
-def changing(library: Library, ids: Collection[int], act: Callable[[], None]) -> Change:
+def changing(library: Library, ids: Collection[int], act: Callable[[], None]) -> TagChange:
     """Return what ``act`` changes in the tags of some sounds."""
     before = tag_rows(library, ids)
     act()
     return _change_between(before, tag_rows(library, ids))
 
 
-def _change_between(before: Sequence[TagRow], after: Sequence[TagRow]) -> Change:
+def _change_between(before: Sequence[TagRow], after: Sequence[TagRow]) -> TagChange:
     """Return what differs, in the order in which tags are read."""
     was, becomes = set(before), set(after)
-    return Change(
+    return TagChange(
         tuple(row for row in before if row not in becomes),
         tuple(row for row in after if row not in was),
     )
@@ -153,13 +153,13 @@ def record(
     library: Library,
     ids: Collection[int],
     rows: Sequence[TagRow],
-    note: Callable[[Change], None] = lambda change: None,
-) -> Change:
+    note: Callable[[TagChange], None] = lambda change: None,
+) -> TagChange:
     """Record what a model says of the sounds ``ids``; what a person said stays.
 
     :param note: is told before it counts, so that no change goes without the way back.
     """
-    found: list[Change] = []
+    found: list[TagChange] = []
 
     def see(before: Sequence[TagRow], after: Sequence[TagRow]) -> None:
         found.append(_change_between(before, after))

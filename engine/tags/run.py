@@ -22,8 +22,7 @@ from engine import durable
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.index.embed import content_hash
 from engine.log import logger
-from engine.metadata.journal import FILES, Journal, clean_up, write_record
-from engine.metadata.journal import Change as FileChange
+from engine.metadata.journal import FILES, Change, Journal, clean_up, write_record
 from engine.metadata.read import read_header
 from engine.metadata.records import (
     has_fields,
@@ -52,7 +51,7 @@ from engine.store.copies import keep_copy
 from engine.store.places import paths_of_content, rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.store.tags import TagRow
-from engine.tags.review import Change
+from engine.tags.review import TagChange
 
 _log = logger(__name__)
 _KEPT = 20  # runs of a library that can be undone
@@ -132,7 +131,7 @@ class TagRun:
         else:
             run.remark = keep_copy(library.path)
 
-    def note(self, change: Change) -> None:
+    def note(self, change: TagChange) -> None:
         """Remember what changed in the library's tags."""
         if change.before or change.after:
             document = {
@@ -244,7 +243,7 @@ class TagRun:
     def _is_known(self, path: str) -> bool:
         return sound_at(self._library, path) is not None
 
-    def _elsewhere(self, change: FileChange) -> str | None:
+    def _elsewhere(self, change: Change) -> str | None:
         """Return where a file is that was renamed, and whose old name is not known any more.
 
         It lies in the same folder, and holds what the run wrote: the library knows its hash.
@@ -392,7 +391,7 @@ def _describe(library: Library, paths: Collection[str]) -> None:
     put_headers_of(library, {path: read_header(Path(path)) for path in paths})
 
 
-def _of_known_sounds(library: Library, change: Change) -> tuple[Change, int]:
+def _of_known_sounds(library: Library, change: TagChange) -> tuple[TagChange, int]:
     """Return a change without sounds that are gone from the library, and how many these are."""
     ids = {row.sound_id for row in (*change.before, *change.after)}
     known = library.sounds(ids).keys()
@@ -400,14 +399,14 @@ def _of_known_sounds(library: Library, change: Change) -> tuple[Change, int]:
         tuple(row for row in rows if row.sound_id in known)
         for rows in (change.before, change.after)
     )
-    return Change(before, after), len(ids - known)
+    return TagChange(before, after), len(ids - known)
 
 
-def _read_change(path: Path) -> Change:
+def _read_change(path: Path) -> TagChange:
     """Return what is noted of tags.
 
     :raises ValueError: it is damaged.
     """
     document = read_record(path, {"before": _ROWS, "after": _ROWS})
     before, after = (tuple(TagRow(**row) for row in document[name]) for name in ("before", "after"))
-    return Change(before, after)
+    return TagChange(before, after)

@@ -53,7 +53,7 @@ def test_a_defect_is_told_in_a_sentence_and_its_traceback_is_in_the_log(monkeypa
     def session(asked):
         raise ZeroDivisionError("of ours")
 
-    monkeypatch.setattr("app.cli.invocation.Asked.session", session)
+    monkeypatch.setattr("app.cli.invocation.Invocation.session", session)
     assert main(["status"]) == 1
     said = capsys.readouterr().err
     assert said.splitlines() == [

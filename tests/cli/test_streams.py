@@ -90,6 +90,6 @@ def test_what_nobody_foresaw_of_the_system_is_a_sentence(monkeypatch, capsys):
     def fail(asked: object) -> None:
         raise PermissionError(13, "Permission denied", "/somewhere/a.wav")
 
-    monkeypatch.setattr("app.cli.invocation.Asked.session", fail)
+    monkeypatch.setattr("app.cli.invocation.Invocation.session", fail)
     assert cli.main(["status"]) == 1
     assert capsys.readouterr().err == "error: /somewhere/a.wav: Permission denied\n"

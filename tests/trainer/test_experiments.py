@@ -23,7 +23,7 @@ from trainer.data import cache as caches
 from trainer.experiments import full, kept, own_tables, run, run_experiment, sheet, small
 from trainer.experiments.measure import (
     ERROR,
-    Exam,
+    EmbeddedSet,
     of_labels,
     retrieval_figures,
     tagging_figures,
@@ -56,14 +56,16 @@ def options(tmp_path: Path, name: str, **more: object) -> argparse.Namespace:
     return argparse.Namespace(**{**given, **more})
 
 
-def exam(seed: int = 0) -> Exam:
+def exam(seed: int = 0) -> EmbeddedSet:
     """Return a test set of 24 clips of 8 labels among 10 names, somewhat told apart."""
     generator = torch.Generator().manual_seed(seed)
     labels = [f"label {n % 8}" for n in range(24)]
     names = sorted({*labels, "label 8", "label 9"})
     relevant = of_labels(labels, names)
     cost = 1.0 - 0.2 * relevant.float() + 0.15 * torch.randn(24, 10, generator=generator)
-    return Exam(cost, relevant, 0.05, names, range(24), [Path(f"{n}.wav") for n in range(24)])
+    return EmbeddedSet(
+        cost, relevant, 0.05, names, range(24), [Path(f"{n}.wav") for n in range(24)]
+    )
 
 
 def figure_names() -> set[str]:
@@ -115,7 +117,7 @@ def test_a_class_without_clips_is_offered_but_not_searched_for():
     figures = tagging_figures(exam(), "esc50")
     found = exam()
     assert found.cost.shape[1] == 10
-    narrow = Exam(found.cost[:, :8], found.relevant[:, :8], 0.05, found.texts[:8], range(24))
+    narrow = EmbeddedSet(found.cost[:, :8], found.relevant[:, :8], 0.05, found.texts[:8], range(24))
     without = tagging_figures(narrow, "esc50")
     assert figures["esc50 plain t2a mAP"] == without["esc50 plain t2a mAP"]
     assert figures["esc50 plain R@1"] <= without["esc50 plain R@1"]
@@ -279,7 +281,7 @@ def test_a_sheet_shows_the_first_three_and_marks_the_captions_own(tmp_path, soun
     class Known:
         protocol = "Known."
 
-        def exam(self, arm: Arm, seed: int) -> Exam:
+        def exam(self, arm: Arm, seed: int) -> EmbeddedSet:
             if arm.loss == "mltm":
                 return replace(found, cost=1.0 - found.relevant.float())
             return found

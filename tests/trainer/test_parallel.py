@@ -13,7 +13,7 @@ from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool
 from trainer.loop.config import RunConfig
-from trainer.loop.failures import told
+from trainer.loop.failures import X
 from trainer.loop.parallel import FailedElsewhere, World, world
 from trainer.loop.run import Run
 
@@ -103,7 +103,10 @@ def test_where_another_process_was_killed_this_one_ends_in_silence(
     tmp_path, monkeypatch, size, ends
 ):
     monkeypatch.setenv("WORLD_SIZE", size)
-    with pytest.raises(ends), told(tmp_path):  # the group of processes is left already
+    with (
+        pytest.raises(ends),
+        sentences_for_failures(tmp_path),
+    ):  # the group of processes is left already
         raise RuntimeError("[pair.cc:553] Connection closed by peer [127.0.0.1]:36266.")
 
 

@@ -35,7 +35,7 @@ class Several(click.Option):
     """An option of one value or several: ``--more A B``."""
 
 
-class Command(click.Command):
+class TrainerCommand(click.Command):
     """A command that may have options of several values."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -62,7 +62,7 @@ def spread(args: Sequence[str], names: set[str]) -> list[str]:
     return given
 
 
-class Fit(Command):
+class Fit(TrainerCommand):
     """The command whose options are the fields of a run's configuration; only here it is read."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:

@@ -10,9 +10,9 @@ import click
 from trainer.cli.options import (
     PATH,
     VERBOSE,
-    Command,
     Fit,
     OneOf,
+    TrainerCommand,
     argument,
     option,
     path,
@@ -57,11 +57,11 @@ def of_all() -> list[click.Parameter]:
     ]
 
 
-def _command(name: str, summary: str, *params: click.Parameter) -> Command:
-    return Command(name, help=summary, params=list(params))
+def _command(name: str, summary: str, *params: click.Parameter) -> TrainerCommand:
+    return TrainerCommand(name, help=summary, params=list(params))
 
 
-def commands() -> list[Command]:
+def commands() -> list[TrainerCommand]:
     """Return all commands."""
     fit = Fit("fit", help="train on a data set with any encoders")
     fit.params = [
@@ -72,7 +72,7 @@ def commands() -> list[Command]:
     return [*runs, _experiment(), *_of_models(), *_of_data()]
 
 
-def _average() -> Command:
+def _average() -> TrainerCommand:
     return _command(
         "average",
         "average runs that began with the same weights",
@@ -83,7 +83,7 @@ def _average() -> Command:
     )
 
 
-def _match() -> Command:
+def _match() -> TrainerCommand:
     return _command(
         "match",
         "m-LTM training of projections, metric and text tower on teacher features",
@@ -112,7 +112,7 @@ def _match() -> Command:
     )
 
 
-def _distil() -> Command:
+def _distil() -> TrainerCommand:
     return _command(
         "distil",
         "distil the compact audio tower",
@@ -128,7 +128,7 @@ def _distil() -> Command:
     )
 
 
-def _tags() -> Command:
+def _tags() -> TrainerCommand:
     return _command(
         "tags",
         "learn what sounds and captions say about tags",
@@ -141,7 +141,7 @@ def _tags() -> Command:
     )
 
 
-def _experiment() -> Command:
+def _experiment() -> TrainerCommand:
     full = "for --scale full"
     return _command(
         "experiment",
@@ -165,7 +165,7 @@ def _experiment() -> Command:
     )
 
 
-def _of_models() -> list[Command]:
+def _of_models() -> list[TrainerCommand]:
     """Return the commands that make model folders."""
     return [
         _command(
@@ -196,7 +196,7 @@ def _of_models() -> list[Command]:
     ]
 
 
-def _of_data() -> list[Command]:
+def _of_data() -> list[TrainerCommand]:
     """Return the commands that prepare data."""
     return [
         _command(

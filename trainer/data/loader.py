@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from trainer.data.pairs import ALL, Batch, Source
+from trainer.data.pairs import ALL, Batch, PairSource
 
 
 class Loader:
@@ -28,7 +28,7 @@ class Loader:
 
     def __init__(
         self,
-        source: Source,
+        source: PairSource,
         seed: int,
         size: int,
         share: slice = ALL,

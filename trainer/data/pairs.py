@@ -91,7 +91,7 @@ def _size_of(length: int) -> int:
     return -(-length // step) * step
 
 
-class Source(Protocol):
+class PairSource(Protocol):
     """Where batches come from."""
 
     @property

@@ -19,7 +19,7 @@ from trainer.evaluation.protocols import embed_sounds
 from trainer.evaluation.validation import Validation
 from trainer.experiments.kept import digest
 from trainer.experiments.measure import (
-    Exam,
+    EmbeddedSet,
     Figures,
     of_labels,
     retrieval_figures,
@@ -97,7 +97,7 @@ class FullData:
             figures |= tagging_figures(exam, "esc50")
         return {**figures, "unconverged": unconverged_share(run / "log.jsonl")}
 
-    def exam(self, arm: Arm, seed: int) -> Exam:
+    def exam(self, arm: Arm, seed: int) -> EmbeddedSet:
         """Train one arm with one seed and return what it makes of AudioCaps' test set."""
         run = self._train(arm, seed)
         model, tokenizer = load_model(run / "model"), load_tokenizer(run / "model")
@@ -160,7 +160,7 @@ class FullData:
 
     def _exam(
         self, arm: Arm, audio_encoder: AudioEncoder, text_encoder: TextEncoder, name: str
-    ) -> tuple[Exam, float]:
+    ) -> tuple[EmbeddedSet, float]:
         """Return what a model makes of a test set with captions, and the modality gap."""
         with LeftOut() as skipped:
             sounds = read_set(name, "test", skipped)
@@ -171,12 +171,12 @@ class FullData:
         cost = arm.ground(cost)
         asked = test.relevant.nonzero()
         clips = range(len(cost))
-        exam = Exam(cost, test.relevant, arm.plan_epsilon, test.texts, clips, test.paths)
+        exam = EmbeddedSet(cost, test.relevant, arm.plan_epsilon, test.texts, clips, test.paths)
         return exam, modality_gap(x[asked[:, 0]], y[asked[:, 1]])
 
     def _zero_shot(
         self, arm: Arm, audio_encoder: AudioEncoder, text_encoder: TextEncoder
-    ) -> tuple[Exam, float]:
+    ) -> tuple[EmbeddedSet, float]:
         """Return what a model makes of a fold of ESC-50, and the modality gap."""
         with LeftOut() as skipped:
             sounds = read_set(f"esc50:{self.options.esc50}", self.fold, skipped)
@@ -188,5 +188,5 @@ class FullData:
         cost = -heard.best(-mahalanobis_cost(heard.vectors, text_encoder.model.metric(y)).T).T
         cost = arm.ground(cost / audio_encoder.model.spec.ranking.cost_scale)
         groups, paths = range(len(sounds)), [sound.path for sound in sounds]
-        exam = Exam(cost, relevant, arm.plan_epsilon, names, groups, paths)
+        exam = EmbeddedSet(cost, relevant, arm.plan_epsilon, names, groups, paths)
         return exam, modality_gap(heard.means(), y[relevant.float().argmax(1)])

@@ -19,7 +19,7 @@ ERROR = "se "  # before a figure's name: its standard error over the test sample
 
 
 @dataclass(frozen=True)
-class Exam:
+class EmbeddedSet:
     """A test set as a model sees it: ``cost`` (clips, texts) and what belongs together.
 
     Costs are in units of ``epsilon``'s; clips of one ``group`` are of one recording.
@@ -33,7 +33,7 @@ class Exam:
     paths: Sequence[Path] = ()
 
 
-def retrieval_figures(exam: Exam, name: str) -> Figures:
+def retrieval_figures(exam: EmbeddedSet, name: str) -> Figures:
     """Return retrieval both ways, as ``NAME PROTOCOL t2a R@1`` and so on, and mean R@1.
 
     Each caption of each sound is a query of its own; for a sound any of its captions counts.
@@ -54,7 +54,7 @@ def retrieval_figures(exam: Exam, name: str) -> Figures:
     return figures
 
 
-def tagging_figures(exam: Exam, name: str) -> Figures:
+def tagging_figures(exam: EmbeddedSet, name: str) -> Figures:
     """Return zero-shot tagging, as ``NAME PROTOCOL R@1``, and mAP@10 of searching by class.
 
     mAP of tagging counts all texts; classes that no clip has are offered, but not searched for.
@@ -77,7 +77,7 @@ def unconverged_share(log: Path) -> float:
     return float(shares[-1]) if shares else 0.0
 
 
-def _rankings(exam: Exam) -> dict[str, Tensor]:
+def _rankings(exam: EmbeddedSet) -> dict[str, Tensor]:
     """Return scores (clips, texts) under every protocol."""
     cost, epsilon = exam.cost, exam.epsilon
     owner = owners(exam.relevant)

@@ -6,18 +6,27 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from trainer.experiments.measure import BLENDS
-from trainer.experiments.tables import RETRIEVAL_PARTS, ZERO_SHOT, Arm, Changes, Part, Row, Table
+from trainer.experiments.tables import (
+    RETRIEVAL_PARTS,
+    ZERO_SHOT,
+    Arm,
+    Changes,
+    Row,
+    Table,
+    TablePart,
+)
 from trainer.recipes.paper import OURS, RECIPES
 
 
-def _tagging(name: str) -> tuple[Part, ...]:
+def _tagging(name: str) -> tuple[TablePart, ...]:
     """Return the parts of a zero-shot set: tagging, and searching by the names of classes."""
     parts = [
-        Part(f"{name}, {protocol}", f"{name} {protocol} ", (*ZERO_SHOT, "t2a mAP"))
+        TablePart(f"{name}, {protocol}", f"{name} {protocol} ", (*ZERO_SHOT, "t2a mAP"))
         for protocol in ("plain", "paper", "paper_code")
     ]
     library = [
-        Part(f"{name}, library, λ = {b:g}", f"{name} library {b:g} ", ("t2a mAP",)) for b in BLENDS
+        TablePart(f"{name}, library, λ = {b:g}", f"{name} library {b:g} ", ("t2a mAP",))
+        for b in BLENDS
     ]
     return (*parts, *library)
 

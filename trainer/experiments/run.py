@@ -20,7 +20,7 @@ from trainer.experiments.measure import ERROR, Figures
 from trainer.experiments.own_tables import OWN_TABLES
 from trainer.experiments.sheet import SHEETS, run_sheet
 from trainer.experiments.small import SmallData
-from trainer.experiments.tables import TABLES, Arm, Part, Row, Table
+from trainer.experiments.tables import TABLES, Arm, Row, Table, TablePart
 
 _ERRORS = (
     "After each mean stand the standard error over seeds (how much another start would change "
@@ -87,7 +87,7 @@ def _kept(
     return figures
 
 
-def _result(row: Row, runs: Sequence[Figures], parts: Sequence[Part]) -> dict[str, Any]:
+def _result(row: Row, runs: Sequence[Figures], parts: Sequence[TablePart]) -> dict[str, Any]:
     """Return every figure's mean and its standard errors over seeds and of the test sample."""
     names = [name for name in runs[0] if not name.startswith(ERROR)]
     errors = {name: [run.get(ERROR + name, math.nan) for run in runs] for name in names}

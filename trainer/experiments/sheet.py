@@ -19,7 +19,7 @@ from torch import Tensor
 from engine.audio.decode import decode
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
-from trainer.experiments.measure import Exam
+from trainer.experiments.measure import EmbeddedSet
 from trainer.experiments.tables import Arm
 
 SHEETS = {"figure4": 4, "figure5": 5}  # the seed that draws the captions
@@ -32,7 +32,7 @@ class Data(Protocol):
 
     protocol: str
 
-    def exam(self, arm: Arm, seed: int) -> Exam:
+    def exam(self, arm: Arm, seed: int) -> EmbeddedSet:
         """Return what an arm makes of the test set."""
 
 
@@ -61,7 +61,7 @@ def run_sheet(name: str, data: Data, folder: Path) -> str:
     return text + f"\n\nPicture: {folder / name}.png"
 
 
-def first_three(exam: Exam, loss: str, seed: int) -> list[Found]:
+def first_three(exam: EmbeddedSet, loss: str, seed: int) -> list[Found]:
     """Return the first three sounds of some captions, by distance."""
     rng = np.random.default_rng(seed)
     asked = exam.relevant.any(0).nonzero()[:, 0].tolist()

@@ -29,7 +29,7 @@ from trainer.data.pairs import FeaturePairs, Pool, read_tag_names, read_tagged_c
 from trainer.evaluation.metrics import modality_gap
 from trainer.experiments.kept import KeptFeatures, digest, kept_texts
 from trainer.experiments.measure import (
-    Exam,
+    EmbeddedSet,
     Figures,
     of_labels,
     retrieval_figures,
@@ -105,7 +105,7 @@ class SmallData:
         model, unconverged = self._train(arm, seed)
         return {**self._measure(model, arm, test), "unconverged": unconverged}
 
-    def exam(self, arm: Arm, seed: int) -> Exam:
+    def exam(self, arm: Arm, seed: int) -> EmbeddedSet:
         """Train one arm with one seed and return what it makes of the validation clips."""
         return self._exam(self._train(arm, seed)[0], arm, "valid", self._rows("valid"))[0]
 
@@ -186,7 +186,9 @@ class SmallData:
         return figures
 
     @torch.inference_mode()
-    def _exam(self, model: MatchModel, arm: Arm, split: str, rows: list[int]) -> tuple[Exam, float]:
+    def _exam(
+        self, model: MatchModel, arm: Arm, split: str, rows: list[int]
+    ) -> tuple[EmbeddedSet, float]:
         """Return what a model makes of clips and of their merged labels, and the modality gap."""
         clips = [self.clips[split][row] for row in rows]
         labels = [clip.merged for clip in clips]
@@ -198,7 +200,7 @@ class SmallData:
         cost = mahalanobis_cost(model.metric(x), model.metric(y))
         cost = arm.ground(cost / model.spec.ranking.cost_scale)
         groups, paths = [clip.group for clip in clips], [clip.path for clip in clips]
-        exam = Exam(cost, relevant, arm.plan_epsilon, names, groups, paths)
+        exam = EmbeddedSet(cost, relevant, arm.plan_epsilon, names, groups, paths)
         return exam, modality_gap(x, y[relevant.float().argmax(1)])
 
     def _heard(self, encoder: str) -> dict[str, Tensor]:

@@ -75,7 +75,7 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """What is printed of a table: figures named ``start`` + column; ``paper``: beside its own."""
 
     title: str
@@ -89,7 +89,7 @@ class Table:
     """A table: what it asks, its parts, its rows."""
 
     question: str
-    parts: Sequence[Part]
+    parts: Sequence[TablePart]
     rows: Sequence[Row]
 
     def rows_at(self, scale: str) -> list[Row]:
@@ -102,19 +102,19 @@ RETRIEVAL = (*T2A, "a2t R@1", "a2t R@5", "a2t R@10")
 ZERO_SHOT = ("R@1", "R@5", "R@10", "mAP")
 GAPS = ("gap", "gap second", "gap zero-shot")
 
-_LIBRARY = [Part(f"library, λ = {b:g}", f"test library {b:g} ", T2A) for b in BLENDS]
+_LIBRARY = [TablePart(f"library, λ = {b:g}", f"test library {b:g} ", T2A) for b in BLENDS]
 RETRIEVAL_PARTS = (
-    Part("paper", "test paper ", RETRIEVAL, True),
-    Part("paper_code", "test paper_code ", RETRIEVAL),
-    Part("plain", "test plain ", RETRIEVAL),
+    TablePart("paper", "test paper ", RETRIEVAL, True),
+    TablePart("paper_code", "test paper_code ", RETRIEVAL),
+    TablePart("plain", "test plain ", RETRIEVAL),
     *_LIBRARY,
 )
 ZERO_SHOT_PARTS = (
-    Part("paper", "esc50 paper ", ZERO_SHOT, True),
-    Part("paper_code", "esc50 paper_code ", ZERO_SHOT),
-    Part("plain", "esc50 plain ", ZERO_SHOT),
+    TablePart("paper", "esc50 paper ", ZERO_SHOT, True),
+    TablePart("paper_code", "esc50 paper_code ", ZERO_SHOT),
+    TablePart("plain", "esc50 plain ", ZERO_SHOT),
 )
-MEAN_PARTS = tuple(Part(p, f"test {p} ", ("mean R@1",)) for p in ("paper", "plain"))
+MEAN_PARTS = tuple(TablePart(p, f"test {p} ", ("mean R@1",)) for p in ("paper", "plain"))
 
 _MLTM = Arm()
 _TRIPLET = Arm("triplet", metric="euclidean")
@@ -251,7 +251,7 @@ TABLES = {
     ),
     "table4": Table(
         "losses: modality gap, on the test set, a second set and the zero-shot set",
-        (Part("", "", GAPS, True),),
+        (TablePart("", "", GAPS, True),),
         [Row(name, arm, _GAP[name]) for name, arm in _LOSSES.items()],
     ),
     "table5": Table(

@@ -21,7 +21,7 @@ from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Cancelled, Control, Progress
 from trainer.data.loader import Loader
-from trainer.data.pairs import Source
+from trainer.data.pairs import PairSource
 from trainer.loop.checkpoint import (
     CheckpointPolicy,
     Due,
@@ -65,7 +65,7 @@ class Run:
         folder: Path,
         model: MatchModel,
         tokenizer: CaptionTokenizer,
-        source: Source,
+        source: PairSource,
         config: RunConfig,
         device: str = "cpu",
         world: World | None = None,

@@ -33,7 +33,7 @@ _OWN = ("seed", "init-seed")  # what runs of one start may differ in; the start 
 
 
 @dataclass(frozen=True)
-class Part:
+class AveragedRun:
     """One finished run: what it was, what it began with, and the weights it ended in."""
 
     folder: Path
@@ -61,7 +61,7 @@ def average_runs(
         raise InputError("an average needs two runs or more: name their folders")
     if len({folder.resolve() for folder in folders}) < len(folders):
         raise InputError("one run is named twice, and would count twice: name each folder once")
-    parts = [_part(folder) for folder in folders]
+    parts = [_averaged_run(folder) for folder in folders]
     _check_alike(parts)
     config = parts[0].config
     exam_sounds = _exam_sounds(parts, validation, split)
@@ -103,16 +103,18 @@ def averaged(
     return found
 
 
-def _part(folder: Path) -> Part:
+def _averaged_run(folder: Path) -> AveragedRun:
     path = folder / "matched.safetensors"
     config = folder / CONFIG
     if not (path.is_file() and config.is_file() and (folder / "model" / "model.json").is_file()):
         raise InputError(f"{folder} is no finished run of `soundsift train fit`")
     weights, notes = read_tensors(path)
-    return Part(folder, FitConfig(**read_config(config)), notes.get("started_from", ""), weights)
+    return AveragedRun(
+        folder, FitConfig(**read_config(config)), notes.get("started_from", ""), weights
+    )
 
 
-def _check_alike(parts: Sequence[Part]) -> None:
+def _check_alike(parts: Sequence[AveragedRun]) -> None:
     """Check that weights of these runs may be averaged.
 
     :raises InputError: their configurations or starting weights differ.
@@ -133,7 +135,7 @@ def _check_alike(parts: Sequence[Part]) -> None:
 
 
 def _exam_sounds(
-    parts: Sequence[Part], validation: str | None, split: str | None
+    parts: Sequence[AveragedRun], validation: str | None, split: str | None
 ) -> list[Captioned]:
     """Return what runs and average are measured on; nothing if nobody named anything.
 
@@ -154,7 +156,7 @@ def _exam_sounds(
     return sounds
 
 
-def _stand_alike(part: Part, other: Part) -> bool:
+def _stand_alike(part: AveragedRun, other: AveragedRun) -> bool:
     """Whether two runs see features in the same units, but for rounding."""
     names = [n for n in part.weights if n.endswith(("_head.mean", "_head.deviation"))]
     pairs = ((part.weights[name], other.weights[name]) for name in names)

@@ -123,7 +123,7 @@ def write_recipe(folder: Path, model: Path, shared: Path) -> None:
 
 
 @dataclass(frozen=True)
-class Calibration:
+class FittedRanking:
     """What was chosen on validation clips, and the figures that spoke for it."""
 
     ranking: Ranking
@@ -132,7 +132,7 @@ class Calibration:
     auroc: float
 
 
-def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> Calibration:
+def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> FittedRanking:
     """Choose λ and the strength's zero on labelled validation clips, and write them down.
 
     λ is the least that gives nearly the best mAP@10 of text→audio, under ``bank`` and, where a
@@ -178,7 +178,7 @@ def calibrate(folder: Path, clips: Sequence[LabelledClip], control: Control) -> 
     )
     write_spec(replace(model.spec, ranking=ranking), folder)
     auroc = float((with_class[:, None] > without[None, :]).double().mean())
-    return Calibration(ranking, maps, own_maps, auroc)
+    return FittedRanking(ranking, maps, own_maps, auroc)
 
 
 def least_good(map10_of_blend: Mapping[float, float]) -> float:

@@ -28,7 +28,7 @@ from engine.torch_setup import cores
 from trainer.data import cache as caches
 from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import CaptionedFeatures
-from trainer.data.pairs import Source, shuffled
+from trainer.data.pairs import PairSource, shuffled
 from trainer.data.sets import Captioned, read_set
 from trainer.data.sound_pairs import Crops, SoundPairs
 from trainer.evaluation.validation import Validation
@@ -267,7 +267,7 @@ def _check_apart(captions: Iterable[tuple[str, ...]]) -> None:
         raise InputError("all sounds that can be heard have the same caption: use a larger set")
 
 
-def _source(folder: Path, config: FitConfig, start: Start) -> Source:
+def _source(folder: Path, config: FitConfig, start: Start) -> PairSource:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
     of_path = {str(sound.path): sound for sound in start.sounds}
     if config.frozen:

@@ -16,7 +16,7 @@ from engine.tags.review import Review
 
 if TYPE_CHECKING:
     from engine.search import Searcher
-    from engine.search.explain import Bank
+    from engine.search.explain import ReferenceTexts
 
 
 class Workspace:
@@ -29,7 +29,7 @@ class Workspace:
         self.library = Library(path)
         self.model_folder = model_of(self.library)
         self._searcher: Searcher | None = None
-        self._bank: Bank | None = None
+        self._bank: ReferenceTexts | None = None
         self._one_at_a_time = threading.Lock()
         self.review = Review(self.library)
         self._settle()
@@ -55,7 +55,7 @@ class Workspace:
         return self._searcher is not None
 
     @property
-    def bank(self) -> Bank | None:
+    def bank(self) -> ReferenceTexts | None:
         """Return the words that sounds are likened to; they come with the searcher."""
         return self._bank
 
@@ -64,13 +64,13 @@ class Workspace:
         if self._searcher is None and not self.library.has_sounds():
             return False
         from engine.search import Searcher
-        from engine.search.explain import Bank
+        from engine.search.explain import ReferenceTexts
 
         with self._one_at_a_time:
             if self._searcher is None:
                 searcher = Searcher(self.library, self.model_folder)
                 searcher.warm_up()
-                self._bank = Bank(self.library, self.model_folder)
+                self._bank = ReferenceTexts(self.library, self.model_folder)
                 self._searcher = searcher
         return True
 

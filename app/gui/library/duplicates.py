@@ -22,8 +22,7 @@ from app.gui.library.library_controller import LibraryController
 from app.gui.library.trash import Trashed, Unwanted, move_to_trash
 from engine.models.spec import read_spec
 from engine.progress import Control
-from engine.search.duplicates import Duplicates as FoundDuplicates
-from engine.search.duplicates import Group, best_of, find_duplicates
+from engine.search.duplicates import Duplicates, Group, best_of, find_duplicates
 from engine.store import Library, SoundRow
 from engine.store.listing import files_of
 
@@ -39,11 +38,11 @@ class _Row:
 
 @dataclass(frozen=True)
 class _Compared:
-    found: FoundDuplicates
+    found: Duplicates
     files: Mapping[int, tuple[int, int]]  # size and time of change
 
 
-class Duplicates(QDialog):
+class DuplicatesDialog(QDialog):
     """Groups of equal files, of copies of one recording, and of what only sounds alike."""
 
     def __init__(

@@ -19,7 +19,7 @@ from engine.store.tags import accepted_tags, rejected_tags
 
 if TYPE_CHECKING:
     from engine.search import Answer
-    from engine.search.explain import Likeness, Moment
+    from engine.search.explain import Moment, TextLikeness
 
 _SIMILAR = 8
 _LIKENESSES, _OFFERED = 60, 6  # looked at, and offered as tags
@@ -35,7 +35,7 @@ class SoundDetails:
     tags: Sequence[str]
     fields: Mapping[str, str]
     moments: tuple[Moment, ...] = ()
-    likenesses: tuple[Likeness, ...] = ()
+    likenesses: tuple[TextLikeness, ...] = ()
     similar: Answer | None = field(default=None, compare=False)
 
 

@@ -16,7 +16,7 @@ from PySide6.QtCore import QLockFile, QObject
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
-from engine.audio.parts import Part, keep_part, prepare_part
+from engine.audio.parts import CutPart, keep_part, prepare_part
 from engine.errors import AudioError, InputError
 from engine.paths import data_folder, ranges_folder
 from engine.progress import Control
@@ -40,7 +40,7 @@ class Parts(QObject):
         self._context = context
         self._one_at_a_time = threading.Lock()  # so that no more than one is ever prepared
         self._room: Room | None = None
-        self._ready: tuple[tuple[str, float, float], Part] | None = None
+        self._ready: tuple[tuple[str, float, float], CutPart] | None = None
         self._problem = ""
 
     def prepare(self, sound: SoundRow, range_s: tuple[float, float] | None) -> None:
@@ -51,13 +51,13 @@ class Parts(QObject):
         key = (sound.path, *range_s)
         chosen = self.chosen
 
-        def work(control: Control) -> Part:
+        def work(control: Control) -> CutPart:
             with self._one_at_a_time:
                 room = self._open(chosen)
                 room.clear()
                 return prepare_part(Path(sound.path), *range_s, room.target, room.place, control)
 
-        def ready(part: Part) -> None:
+        def ready(part: CutPart) -> None:
             self._ready = (key, part)
 
         def failed(said: str) -> None:

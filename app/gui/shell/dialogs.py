@@ -92,9 +92,9 @@ class Dialogs(QObject):
             ids = rooms.selection.scope()
             return AuditNames(parent, context, rooms.tagging, preview.play_part, ids)
         if name == "duplicates":
-            from app.gui.library.duplicates import Duplicates
+            from app.gui.library.duplicates import DuplicatesDialog
 
-            return Duplicates(parent, context, library_controller, rooms.prompts, preview)
+            return DuplicatesDialog(parent, context, library_controller, rooms.prompts, preview)
         if name == "train":
             from app.gui.training.training import Training
 

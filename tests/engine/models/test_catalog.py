@@ -100,7 +100,7 @@ def test_a_download_goes_on_where_it_broke_off(serve, monkeypatch):
     data = bytes(range(256)) * 1000
     server = Server(data, most=100_000)
     serve(server)
-    source = catalog.Source("https://example.org/x", _sha256(data), len(data), "default")
+    source = catalog.Download("https://example.org/x", _sha256(data), len(data), "default")
     with pytest.raises(ModelError, match="cannot be downloaded"):
         catalog._download("x", source, Control())
     path = catalog._download("x", source, Control())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine import open_library
-from engine.search.explain import Bank, explain
+from engine.search.explain import ReferenceTexts, explain
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_a_filter_alone_explains_nothing(session):
 
 
 def test_likenesses_are_shares_of_the_bank(session):
-    bank = Bank(session.library, session.model_folder)
+    bank = ReferenceTexts(session.library, session.model_folder)
     index = session.searcher.index
     sound_id = next(iter(session.library.sounds()))
     everything = bank.likenesses(index, sound_id, 1000)
