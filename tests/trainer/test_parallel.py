@@ -13,7 +13,7 @@ from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
 from trainer.data.pairs import FeaturePairs, Pool
 from trainer.loop.config import RunConfig
-from trainer.loop.failures import X
+from trainer.loop.failures import sentences_for_failures
 from trainer.loop.parallel import FailedElsewhere, World, world
 from trainer.loop.run import Run
 
