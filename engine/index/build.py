@@ -18,9 +18,8 @@ from filelock import FileLock, Timeout
 from engine.errors import AudioError, BusyError, InputError, LibraryError
 from engine.index.drives import is_away, note_drives, refuse_vanished
 from engine.index.headers import read_headers
-from engine.index.mapping import adopt_model
+from engine.index.mapping import adopt_model, refresh_bank
 from engine.index.moves import follow_moves
-from engine.index.own_words import refresh_bank
 from engine.index.scan import FoundFile, difference, roots_of, scan
 from engine.index.waiting import embed_waiting, waiting_sounds
 from engine.log import logger, named

@@ -1,9 +1,7 @@
 """From features to what is ranked: mapped vectors and potentials, and changes of model.
 
-Settings of a library: its model (:mod:`engine.store.adopted`), ``bank_potentials`` (float32),
-``solved_windows`` (how many windows they were solved for), ``own_texts`` (one a line, what the
-library's own words were then) and ``own_vectors`` (float16, those words as mapped vectors; empty
-where the bank is the model's).
+Settings of a library: its model (:mod:`engine.store.adopted`), and the bank that it is transported
+to (:mod:`engine.index.fitting`).
 """
 
 from __future__ import annotations
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.index.embed import EmbeddedFile
+from engine.index.fitting import asks_for_new_bank, fitting_bank
 from engine.models.catalog import models
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.trial import ensure_tried
@@ -25,19 +24,13 @@ from engine.store.windows import (
     forget_windows,
     rate_windows,
     remap_windows,
-    sample_windows,
     window_rows,
 )
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from engine.models.bank import Bank
     from engine.models.match_model import AudioEncoder, MatchModel
 
-FEWEST_TO_SOLVE = 1000  # windows; a smaller library keeps the model's own potentials
-_SAMPLE = 5000
-_GROWTH = 0.1  # share of new or lost windows that asks for a new solution
 _CHUNK = 20000
 
 
@@ -89,64 +82,26 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
         return
     from engine.models.match_model import load_model
 
-    model = load_model(model_folder, ("audio",))
-    settings = _settings_for(spec, model, model_folder)
+    settings = _settings_for(spec, model_folder)
     if known is None or known.audio_id in ("", spec.audio_id):
-        from engine.models.bank import Bank
-
-        bank = Bank.of(model)
-        if is_large(library):
-            bank, solved = solve(library, model, bank, control)
-            settings |= solved
-        _remap(library, model, bank, settings, control)
+        model = load_model(model_folder, ("audio",))
+        bank, fitted = fitting_bank(library, model_folder, control, model)
+        _remap(library, model, bank, settings | fitted, control)
     else:
         forget_windows(library, settings)
 
 
-def solve(
-    library: Library, model: MatchModel, bank: Bank, control: Control
-) -> tuple[Bank, dict[str, bytes]]:
-    """Return a bank with potentials solved for this library's windows, and the settings to keep."""
-    import torch
+def refresh_bank(library: Library, model_folder: Path, control: Control) -> None:
+    """Make the bank fit this library, if sounds or words changed enough.
 
-    from engine.transport import bank_potentials
-
-    control.report(Progress("solving potentials", 0))
-    u = mapped_sample(library, model)[1]
-    epsilon = bank.ranking.epsilon
-    with torch.inference_mode():
-        found = bank_potentials(bank.cost(u), epsilon, tolerance=1e-3, max_iterations=100)
-    settings = {
-        "bank_potentials": found.g.numpy().astype(np.float32).tobytes(),
-        "solved_windows": str(library.statistics().windows).encode(),
-    }
-    return replace(bank, potentials=found.g), settings
+    :raises Cancelled: the user asked to stop; the library keeps the bank that it had.
+    """
+    if asks_for_new_bank(library, model_folder):
+        bank, settings = fitting_bank(library, model_folder, control)
+        _rate(library, bank, settings, control)
 
 
-def mapped_sample(library: Library, model: MatchModel) -> tuple[list[int], Tensor]:
-    """Return sound ids (n,) and mapped vectors (n, rank), as stored, of a sample of windows."""
-    import torch
-
-    rows = sample_windows(library, _SAMPLE)
-    stored = np.frombuffer(b"".join(features for _, features in rows), np.float16)
-    features = stored.reshape(-1, model.spec.features).astype(np.float32)
-    with torch.inference_mode():
-        u = model.map_features(torch.from_numpy(features)).half().float()
-    return [sound for sound, _ in rows], u
-
-
-def is_large(library: Library) -> bool:
-    """Return whether a library has enough windows to solve potentials for it."""
-    return library.statistics().windows >= FEWEST_TO_SOLVE
-
-
-def has_grown(library: Library) -> bool:
-    """Return whether the library grew or shrank enough to solve potentials anew."""
-    solved = int(library.setting("solved_windows") or b"0")
-    return abs(library.statistics().windows - solved) > _GROWTH * solved
-
-
-def rate(library: Library, bank: Bank, settings: dict[str, bytes], control: Control) -> None:
+def _rate(library: Library, bank: Bank, settings: dict[str, bytes], control: Control) -> None:
     """Give every window its potential under another bank, and write the settings with them."""
     import torch
 
@@ -188,11 +143,8 @@ def _how_to_find(folder: Path) -> str:
     return folder.name if catalogued else str(folder.absolute())
 
 
-def _settings_for(spec: ModelSpec, model: MatchModel, folder: Path) -> dict[str, bytes]:
-    return {
-        **AdoptedModel(_how_to_find(folder), spec.name, spec.id, spec.audio_id).settings(),
-        "bank_potentials": model.bank_potentials.numpy().astype(np.float32).tobytes(),
-        "solved_windows": b"0",
-        "own_texts": b"",
-        "own_vectors": b"",
-    }
+def _settings_for(spec: ModelSpec, folder: Path) -> dict[str, bytes]:
+    """Return the settings of a library that has taken a model, and no bank yet."""
+    no_bank = ("bank_potentials", "solved_windows", "own_texts", "own_names", "own_vectors")
+    adopted = AdoptedModel(_how_to_find(folder), spec.name, spec.id, spec.audio_id)
+    return {**adopted.settings(), **dict.fromkeys(no_bank, b"")}

@@ -13,7 +13,7 @@ from filelock import FileLock
 from sqlalchemy import event
 
 from engine.errors import InputError, LibraryError
-from engine.index import mapping
+from engine.index import fitting
 from engine.index.build import index_folders, use_model
 from engine.progress import Cancelled, Control
 from engine.store import Library
@@ -192,7 +192,7 @@ def test_a_model_with_other_ears_has_to_listen_again(library, model_folder, make
 def test_a_large_enough_library_gets_potentials_of_its_own(
     library, model_folder, sounds, monkeypatch
 ):
-    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 10)
+    monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 10)
     index_folders(library, model_folder, [sounds], Control())
     assert library.setting("solved_windows") == b"12"
     from engine.models.match_model import load_model
@@ -222,7 +222,7 @@ def test_a_run_that_changed_something_keeps_a_copy_once_a_day(
 def test_potentials_are_solved_anew_when_a_library_has_shrunk(
     library, model_folder, sounds, monkeypatch
 ):
-    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 5)
+    monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 5)
     index_folders(library, model_folder, [sounds], Control())
     before = library.setting("bank_potentials")
     for path in sorted(sounds.rglob("*.wav"))[:4]:

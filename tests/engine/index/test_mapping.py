@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from engine.index import build, mapping
+from engine.index import build, fitting, mapping
 from engine.index.embed import EmbeddedFile
 from engine.index.mapping import (
     adopt_model,
     map_features,
+    refresh_bank,
     windows_of,
 )
-from engine.index.own_words import refresh_bank
 from engine.models.bank import Bank
 from engine.models.match_model import load_model
 from engine.models.spec import read_spec
@@ -106,7 +106,7 @@ def test_a_model_writes_its_settings_and_maps_what_is_there(
 def test_potentials_are_solved_for_libraries_that_are_large_enough(
     library, model_folder, model, monkeypatch
 ):
-    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 20)
+    monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 20)
     adopt_model(library, model_folder, Control())
     own = library.setting("bank_potentials")
 
@@ -133,7 +133,7 @@ def test_potentials_are_solved_for_libraries_that_are_large_enough(
 
 
 def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_folder, monkeypatch):
-    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 5)
+    monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 5)
     loaded = []
 
     def load(folder, parts=None):
@@ -157,7 +157,7 @@ def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_fol
 def test_another_model_of_the_same_ears_solves_if_there_is_enough(
     library, model_folder, monkeypatch, windows, solved
 ):
-    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 20)
+    monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 20)
     fill(library, windows)
     seen = []
     adopt_model(library, model_folder, Control(lambda p: seen.append((p.stage, p.done))))
@@ -174,8 +174,8 @@ def test_a_catalogued_model_is_found_by_its_name(tmp_path, monkeypatch):
 
 
 def test_potentials_are_those_of_an_even_sample(library, model_folder, model, monkeypatch):
-    monkeypatch.setattr(mapping, "FEWEST_TO_SOLVE", 5)
-    monkeypatch.setattr(mapping, "_SAMPLE", 10)
+    monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 5)
+    monkeypatch.setattr(fitting, "_SAMPLE", 10)
     fill(library, 20)
     adopt_model(library, model_folder, Control())
     sample = np.frombuffer(b"".join(f for _, f in sample_windows(library, 10)), np.float16).reshape(

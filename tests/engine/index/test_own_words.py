@@ -2,14 +2,17 @@
 
 from dataclasses import replace
 from pathlib import Path
+from shutil import copytree
 
 import numpy as np
 import pytest
 import torch
+from sqlalchemy import update
 
-from engine.index import build, own_words
+from engine.index import build, fitting, own_words
+from engine.index.mapping import refresh_bank
 from engine.index.own_words import own_words as words_of
-from engine.index.own_words import refresh_bank, telling_of
+from engine.index.own_words import telling_of
 from engine.models.bank import Bank
 from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import library_ranking, read_spec, write_spec
@@ -18,7 +21,7 @@ from engine.search import Searcher
 from engine.search.explain import ReferenceTexts
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store.places import set_state_under
-from engine.store.tables import MISSING, PRESENT
+from engine.store.tables import MISSING, PRESENT, sounds
 from engine.store.windows import window_rows
 from tests.conftest import accept_tags
 
@@ -73,8 +76,7 @@ def stored(monkeypatch):
         u = torch.from_numpy(vectors.reshape(len(rows), -1).astype(np.float32))
         return [row.sound_id for row in rows], u
 
-    for module in ("own_words", "mapping"):
-        monkeypatch.setattr(f"engine.index.{module}.mapped_sample", sampled)
+    monkeypatch.setattr("engine.index.fitting.mapped_sample", sampled)
 
 
 def refreshed(library: Library, folder: Path) -> list[str]:
@@ -187,6 +189,42 @@ def test_words_are_taken_anew_when_a_tenth_of_them_changed(library, ranked_model
     set_state_under(library, "/s", PRESENT, MISSING)
     refreshed(library, ranked_model)
     assert not library.setting("own_vectors")
+
+
+def test_names_that_have_not_changed_are_not_read(library, ranked_model, stored, monkeypatch):
+    build.use_model(library, ranked_model, Control())
+    fill(library, ranked_model, NAMES)
+    assert refreshed(library, ranked_model)
+    read = []
+    words = fitting.own_words
+    monkeypatch.setattr(fitting, "own_words", lambda library: read.append(1) or words(library))
+    assert refreshed(library, ranked_model) == []
+    assert read == []
+    (first, known), *_ = library.known(["/s"]).items()
+    with library.writing() as connection:  # the file of a name that is as long
+        connection.execute(update(sounds).where(sounds.c.id == known.id).values(path=first[::-1]))
+    assert refreshed(library, ranked_model) == []
+    assert read == [1]
+    accept_tags(library, [(known.id, "wet")])
+    assert (refreshed(library, ranked_model), read) == ([], [1, 1])
+    assert (refreshed(library, ranked_model), read) == ([], [1, 1])
+
+
+def test_another_model_of_the_same_ears_is_solved_for_and_mapped_once(
+    library, ranked_model, stored, tmp_path
+):
+    build.use_model(library, ranked_model, Control())
+    fill(library, ranked_model, NAMES)
+    assert refreshed(library, ranked_model) == ["solving potentials", "rating"]
+    other = copytree(ranked_model, tmp_path / "other")
+    spec = read_spec(other)
+    write_spec(replace(spec, ranking=replace(spec.ranking, cost_scale=1.5)), other)
+    assert read_spec(other).id != spec.id
+    seen = []
+    build.use_model(library, other, Control(lambda progress: seen.append(progress.stage)))
+    assert seen[-2:] == ["solving potentials", "mapping"]
+    assert seen.count("solving potentials") == 1
+    assert "rating" not in seen
 
 
 def test_a_search_counts_how_sounds_are_claimed_by_their_names(library, ranked_model, stored):
