@@ -6,6 +6,7 @@ A name is on the disk when its folder was synchronised, its contents when the fi
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -29,6 +30,13 @@ def put_file(path: Path, data: bytes) -> None:
         replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed in :func:`put_file` left; no other may write there."""
+    for path in folder.glob("*.part"):
+        if re.fullmatch(r".+\.\d+\.part", path.name):
+            path.unlink(missing_ok=True)
 
 
 def replace(source: Path, target: Path) -> None:

@@ -17,6 +17,7 @@ from app.cli.invocation import Invocation
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 HELP = {"help_option_names": ["-h", "--help"]}
+COMPLETE = "_SOUNDSIFT_COMPLETE"  # the variable by which a shell asks for completions
 _MARK = "\0"  # before a text that begins like an option; no argument can hold it
 _NUMBER = re.compile(r"-\d+|-\d*\.\d+")
 _ASKED = "soundsift."  # of the keys by which contexts hold what every command takes

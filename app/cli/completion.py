@@ -5,10 +5,9 @@ from __future__ import annotations
 import click
 from click.shell_completion import get_completion_class
 
-from app.cli.arguments import Command, everywhere
+from app.cli.arguments import COMPLETE, Command, everywhere
 from app.cli.invocation import Invocation
 
-_COMPLETE = "_SOUNDSIFT_COMPLETE"
 _SHELLS = ("bash", "zsh", "fish")
 
 
@@ -29,7 +28,7 @@ def completion(invocation: Invocation, shell: str) -> None:
     known = get_completion_class(shell)
     assert known is not None  # click knows all three
     program = click.get_current_context().find_root().command
-    print(known(program, {}, "soundsift", _COMPLETE).source())
+    print(known(program, {}, "soundsift", COMPLETE).source())
 
 
 def complete(program: click.Command, invocation: str) -> int:
@@ -38,7 +37,7 @@ def complete(program: click.Command, invocation: str) -> int:
     known = get_completion_class(shell)
     if known is None or what != "complete":
         return 1
-    found = known(program, {}, "soundsift", _COMPLETE).complete()
+    found = known(program, {}, "soundsift", COMPLETE).complete()
     if found:
         print(found)
     return 0

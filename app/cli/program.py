@@ -9,12 +9,11 @@ from contextlib import suppress
 
 import click
 
-from app.cli.arguments import COMMON, HELP, Lazy, sentence, with_options
+from app.cli.arguments import COMMON, COMPLETE, HELP, Lazy, sentence, with_options
 from app.cli.terminal import guarded, tell
 from engine.errors import SoundsiftError
 from engine.progress import STOPPED, Cancelled
 
-COMPLETE = "_SOUNDSIFT_COMPLETE"  # the variable by which a shell asks for completions
 WRONG_USAGE = 2
 COMMANDS = {
     "index": ("library:index", "listen to folders of sounds and keep what was heard"),

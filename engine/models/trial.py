@@ -258,16 +258,15 @@ def _check_ranking(model: MatchModel, texts: Tensor, sounds: Tensor) -> None:
     """Check that what a search computes with these vectors are numbers."""
     import torch
 
+    from engine.models.bank import Bank
     from engine.models.familiar import Familiar
-    from engine.transport import library_potential, mahalanobis_cost
+    from engine.transport import mahalanobis_cost
 
     ranking = model.spec.ranking
     if not model.spec.bank:
         raise ModelError("its bank holds no texts: there is nothing to compare sounds with")
     with torch.inference_mode():
-        to_bank = mahalanobis_cost(sounds, model.bank_vectors) / ranking.cost_scale
-        potentials = library_potential(to_bank, model.bank_potentials, ranking.epsilon)
-        _check_finite(potentials, "the potentials of sounds")
+        _check_finite(Bank.of(model)(sounds), "the potentials of sounds")
         between = mahalanobis_cost(texts, sounds) / ranking.cost_scale
         _check_finite(between / ranking.epsilon, "the distance of a text and a sound")
         _check_finite(Familiar.of(model)(texts), "the familiarity of texts")

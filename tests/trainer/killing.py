@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from engine import durable
 from engine.models.match_model import load_model
 from engine.progress import Control
 from tests.killing import apart, killed_everywhere
@@ -51,6 +52,7 @@ class Scene:
         """Hear all sounds for a run in a folder."""
         torch.set_num_threads(1)  # a fork has lost its pool, which one thread alone makes anew
         folder.mkdir(exist_ok=True)
+        durable.sweep(folder)  # as whoever claims it does
         skipped, config = LeftOut(folder / "skipped.txt"), FitConfig(("csv:x",), frozen=True)
         build_cache(folder, config, self.model, self.sounds, Control(), skipped)
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import hashlib
 import io
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine import durable
 from engine.errors import AudioError, InputError
@@ -95,11 +95,11 @@ def forget(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
-def add_weights(found: hashlib._Hash, tower: nn.Module) -> None:
-    """Let a digest depend on a tower's weights, to the last bit."""
-    for name, tensor in sorted(tower.state_dict().items()):
+def add_weights(found: hashlib._Hash, weights: Mapping[str, Tensor]) -> None:
+    """Let a digest depend on weights by name, to the last bit."""
+    for name, tensor in sorted(weights.items()):
         found.update(name.encode())
-        found.update(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 def _heard_by(audio_encoder: AudioEncoder) -> str:
@@ -107,7 +107,7 @@ def _heard_by(audio_encoder: AudioEncoder) -> str:
     spec = audio_encoder.model.spec
     windows = f"{spec.window_s} {spec.hop_s} {audio_encoder.precision}"
     tower, weights = f"{spec.audio_tower} {spec.tower_config} {spec.front_end}", hashlib.sha256()
-    add_weights(weights, audio_encoder.model.audio_tower)
+    add_weights(weights, audio_encoder.model.audio_tower.state_dict())
     return f"{windows} {tower} {weights.hexdigest()}"
 
 

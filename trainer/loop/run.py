@@ -20,6 +20,7 @@ from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Cancelled, Control, Progress
+from trainer.data.feature_blocks import add_weights
 from trainer.data.loader import Loader
 from trainer.data.pairs import PairSource
 from trainer.loop.checkpoint import (
@@ -402,10 +403,8 @@ def _raised(watch: Callable[[int, float], None], step: int, loss: float) -> Base
 def digest_of(model: nn.Module) -> str:
     """Return what a model's weights are known by, before its heads are fitted to features."""
     found = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
-        if not name.startswith("bank_"):
-            found.update(name.encode())
-            found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    own = {name: tensor for name, tensor in model.state_dict().items() if name[:5] != "bank_"}
+    add_weights(found, own)
     return found.hexdigest()
 
 

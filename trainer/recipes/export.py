@@ -12,6 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from engine.errors import InputError
+from engine.models.bank import Bank
 from engine.models.familiar import Familiar
 from engine.models.match_model import (
     MatchModel,
@@ -22,7 +23,7 @@ from engine.models.spec import Ranking, read_spec, write_spec
 from engine.models.weights import load_tensors
 from engine.progress import Control
 from engine.search.wording import wordings
-from engine.transport import library_potential, mahalanobis_cost
+from engine.transport import mahalanobis_cost
 from trainer.data.manifest import LabelledClip
 from trainer.evaluation.metrics import recall_and_map
 from trainer.evaluation.protocols import Embedded, embed_sounds, protocols
@@ -215,8 +216,7 @@ def _best_evidence(
     :param itself: (queries, clips) boolean, clips that do not count either way.
     """
     ranking = model.spec.ranking
-    to_bank = mahalanobis_cost(heard.vectors, model.bank_vectors) / ranking.cost_scale
-    f = library_potential(to_bank, model.bank_potentials, ranking.epsilon)
+    f = Bank.of(model)(heard.vectors)
     cost = mahalanobis_cost(queries, heard.vectors) / ranking.cost_scale
     evidence = heard.best(ranking.strength_blend * f - cost) - Familiar.of(model)(queries)[:, None]
     if itself is not None:

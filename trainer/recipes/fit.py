@@ -153,6 +153,7 @@ def _claimed(folder: Path, config: FitConfig, processes: World, held: ExitStack)
             held.enter_context(FileLock(folder / "run.lock", timeout=0))
         except Timeout:
             raise InputError(f"another process is training in {folder}: wait, or stop it") from None
+        durable.sweep(folder)
     if has_checkpoint(folder) and path.is_file():
         changed = FitConfig(**read_config(path)).changed(config)
         if changed:

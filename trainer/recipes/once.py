@@ -37,8 +37,6 @@ def build_cache(
 
     :raises InputError: they are no longer those that the run began with.
     """
-    for part in folder.glob(f"{SIGNATURE}.*.part"):  # of a run that was killed
-        part.unlink()
     signature = folder / SIGNATURE
     own = _signature(config, model, sounds)
     if signature.is_file() and signature.read_bytes() == own.encode():
@@ -70,7 +68,7 @@ def _signature(config: FitConfig, model: MatchModel, sounds: Sequence[Captioned]
     rate_hz, longest = model.spec.front_end.rate_hz, config.longest
     found.update(f"{config.frozen} {rate_hz} {longest}\n".encode())
     if config.frozen:
-        add_weights(found, model.audio_tower)
+        add_weights(found, model.audio_tower.state_dict())
     for sound in sounds:
         found.update(f"{sound.path} {caches.state_of(sound.path)}\n".encode(errors="replace"))
     return found.hexdigest()

@@ -37,16 +37,25 @@ class Counting:
         return self._audio_encoder.features(log_mels)
 
 
-def test_memory_is_bounded_however_long_the_files_are(audio_encoder, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("steady", "most"),
+    [
+        (False, 4 + 3 + 2),  # the queue, one batch, and one window in the hands of each thread
+        (True, 4 + 3 * 3 + 2),  # what is no batch yet is that of each file
+    ],
+)
+def test_memory_is_bounded_however_long_the_files_are(
+    audio_encoder, tmp_path, monkeypatch, steady, most
+):
     monkeypatch.setattr(embedding, "_QUEUE", 4)
     monkeypatch.setattr(embedding, "_BATCH", 3)
     for name in "abc":
         soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
     counting = Counting(audio_encoder)
-    heard = dict(embed_files(counting, sorted(tmp_path.glob("*.wav")), threads=2))
+    paths = sorted(tmp_path.glob("*.wav"))
+    heard = dict(embed_files(counting, paths, threads=2, steady=steady))
     assert [len(file.features) for file in heard.values()] == [23, 23, 23]
-    # The queue, one batch, and one window in the hands of each thread.
-    assert counting.most <= 4 + 3 + 2
+    assert counting.most <= most
 
 
 def test_files_are_heard_as_if_alone(audio_encoder, sounds):
@@ -124,17 +133,3 @@ def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faste
     assert all(other == found[0] for other in found[1:])
     sizes = sorted(len(windows) for windows in found[0][0])
     assert sizes == [1, 2, 3, 3]  # three of a; its last with b; c with d; e
-
-
-def test_a_steady_ear_keeps_few_windows_however_long_the_files_are(
-    audio_encoder, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(embedding, "_QUEUE", 4)
-    monkeypatch.setattr(embedding, "_BATCH", 3)
-    for name in "abc":
-        soundfile.write(tmp_path / f"{name}.wav", tone(300, 120, 8000), 8000)
-    counting = Counting(audio_encoder)
-    heard = dict(embed_files(counting, sorted(tmp_path.glob("*.wav")), threads=2, steady=True))
-    assert [len(file.features) for file in heard.values()] == [23, 23, 23]
-    # The queue, what is no batch yet of each file, and one window in the hands of each thread.
-    assert counting.most <= 4 + 3 * 3 + 2
