@@ -34,6 +34,11 @@ def peaks_folder() -> Path:
     return cache_folder() / "peaks"
 
 
+def labels_folder() -> Path:
+    """Return the folder of what models made of the labels of taxonomies."""
+    return cache_folder() / "labels"
+
+
 def log_folder() -> Path:
     """Return the folder of logs."""
     home = os.environ.get("SOUNDSIFT_HOME")

@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,7 @@ def open_to_index(
     session = open_library(path, model)
     try:
         if model is not None:
-            session.refuse_other_model(model)
+            _refuse_other_model(session, model)
     except BaseException:
         session.close()
         raise
@@ -109,6 +110,7 @@ class Session:
         self._asked = model
         self._folder: Path | None = None
         self._searcher: Searcher | None = None
+        self._warm = False
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Session:
@@ -120,7 +122,9 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Close the library."""
+        """Close the library, and what searches in it."""
+        if self._searcher is not None:
+            self._searcher.close()
         self.library.close()
 
     # The model
@@ -154,27 +158,20 @@ class Session:
         self.refresh()
         return kept
 
-    def refuse_other_model(self, model: str) -> None:
-        """Refuse a model that is not the library's, if it has one.
-
-        :raises InputError: it has another.
-        """
-        from engine.models.catalog import find_model
-        from engine.store.adopted import adopted_model
-
-        known = adopted_model(self.library)
-        if known is not None and self.model_folder != find_model(model):
-            raise InputError(
-                f"this library uses the model {known.name}: to change that for all of its "
-                f"sounds, run `soundsift models use {model}` first"
-            )
-
     # What a search needs
 
     @property
     def is_warm(self) -> bool:
         """Return whether a search by sound would answer at once."""
-        return self._searcher is not None
+        return self._warm
+
+    def warm_up(self) -> bool:
+        """Make the next search as fast as any; return whether there is anything to search."""
+        if not self.library.has_sounds():
+            return False
+        with self.searching() as searcher:
+            searcher.warm_up()
+        return True
 
     @property
     def searcher(self) -> Searcher:
@@ -196,13 +193,16 @@ class Session:
             if control is not None and control.cancel():
                 raise Cancelled
             yield self.searcher
+            self._warm = True
 
     def refresh(self) -> None:
         """See what was indexed since; forget the model if the library has another one now."""
         folder = model_of(self.library, self._asked)
         with self._one_at_a_time:
             if folder != self._folder:
-                self._folder, self._searcher = folder, None
+                if self._searcher is not None:
+                    self._searcher.close()
+                self._folder, self._searcher, self._warm = folder, None, False
             elif self._searcher is not None:
                 self._searcher.refresh()
 
@@ -304,13 +304,17 @@ class Session:
         return {sounds[i].path: found.get(i, []) for i in ids}
 
     def tagger(self, taxonomy: str | Taxonomy = "ucs", control: Control | None = None) -> Tagger:
-        """Return what suggests the labels of a taxonomy; it needs the searcher no more."""
+        """Return what suggests the labels of a taxonomy; others may search while they are read.
+
+        :raises Cancelled: the user asked to stop.
+        """
         from engine.tags.suggest import Tagger
         from engine.tags.taxonomy import find_taxonomy
 
         labels = find_taxonomy(taxonomy) if isinstance(taxonomy, str) else taxonomy
         with self.searching(control) as searcher:
-            return Tagger(self.library, searcher, labels)
+            now = copy(searcher)  # as it is now; towers may be run by several threads
+        return Tagger(self.library, now, labels, control)
 
     def tag(
         self,
@@ -362,6 +366,22 @@ class Session:
         ids = sounds_of(self.library, query)
         export(self.library, ids, path, kind, control or Control())
         return len(ids)
+
+
+def _refuse_other_model(session: Session, model: str) -> None:
+    """Refuse a model that is not the library's, if it has one.
+
+    :raises InputError: it has another.
+    """
+    from engine.models.catalog import find_model
+    from engine.store.adopted import adopted_model
+
+    known = adopted_model(session.library)
+    if known is not None and session.model_folder != find_model(model):
+        raise InputError(
+            f"this library uses the model {known.name}: to change that for all of its "
+            f"sounds, run `soundsift models use {model}` first"
+        )
 
 
 def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:

@@ -25,12 +25,9 @@ def prepare_torchaudio() -> None:
     if _extension_loads():
         return
     stand_in = types.ModuleType("torchaudio._extension")
-    stand_in.__dict__.update(
-        _IS_TORCHAUDIO_EXT_AVAILABLE=False,
-        _IS_ALIGN_AVAILABLE=False,
-        fail_if_no_align=_refusing,
-        _load_lib=_refuse,
-    )
+    for name in ("_IS_TORCHAUDIO_EXT_AVAILABLE", "_IS_ALIGN_AVAILABLE"):
+        setattr(stand_in, name, False)
+    stand_in.fail_if_no_align, stand_in._load_lib = _refusing, _refuse  # type: ignore[attr-defined]
     sys.modules["torchaudio._extension"] = stand_in
 
 

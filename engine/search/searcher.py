@@ -38,6 +38,7 @@ from engine.torch_setup import one_thread
 if TYPE_CHECKING:
     from engine.models.familiar import Familiar
     from engine.models.match_model import AudioEncoder, TextEncoder
+    from engine.search.reference_texts import ReferenceTexts, TextLikeness
 
 _log = logger(__name__)
 _CANDIDATES = 40  # windows that are ranked at least
@@ -60,6 +61,9 @@ class Searcher:
         _refuse_other_model(library, self.spec.id, self.spec.name)
         _refuse_empty(library)
         self._beside = ThreadPoolExecutor(1, "words")
+        self._text: TextEncoder | None = None
+        self._familiar: Familiar | None = None
+        self._reference_texts: ReferenceTexts | None = None
         alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
         self._vocabulary = Vocabulary(lambda: self._text_encoder, alike)
         self.refresh()
@@ -69,7 +73,11 @@ class Searcher:
         vectors = load_vectors(self._library, self.spec.rank)
         self.ranking = library_ranking(self.spec, self._library.setting)
         self.index = VectorIndex(vectors, self.ranking)
-        self.__dict__.pop("familiar", None)  # potentials may have been solved anew
+        self._familiar = self._reference_texts = None  # potentials may have been solved anew
+
+    def close(self) -> None:
+        """End the thread that looks words up; nothing can be searched any more."""
+        self._beside.shutdown(wait=False)
 
     def search_text(self, text: str | Query, limit: int = 20) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of :mod:`.grammar`.
@@ -95,22 +103,6 @@ class Searcher:
         answer = _answer(self.spec, query.text, *found, began)
         _log.debug("a text was searched in %.1f ms", 1000 * (time.perf_counter() - began))
         return answer if respelt is None else replace(answer, also=respelt.text)
-
-    def search_sound(
-        self,
-        path: Path,
-        start_s: float | None = None,
-        end_s: float | None = None,
-        limit: int = 20,
-        plus: str = "",
-        minus: str = "",
-    ) -> Answer:
-        """Return the sounds that are like a file, or like a part of it; not the file itself.
-
-        :raises AudioError: the file cannot be heard.
-        :raises InputError: the part lies outside the file.
-        """
-        return self.search_sounds([QuerySound(path, start_s, end_s)], limit, plus, minus)
 
     def search_sounds(
         self, sounds: Sequence[QuerySound], limit: int = 20, plus: str = "", minus: str = ""
@@ -180,22 +172,34 @@ class Searcher:
         with one_thread():
             return zero - np.asarray(self.familiar(torch.from_numpy(queries)), np.float32)
 
-    @cached_property
+    def likenesses(self, sound_id: int, count: int) -> tuple[TextLikeness, ...]:
+        """Return the texts that a sound is most like, best first; empty if it was not heard."""
+        from engine.search.reference_texts import ReferenceTexts
+
+        if self._reference_texts is None:
+            self._reference_texts = ReferenceTexts(self._library, self._folder)
+        return self._reference_texts.likenesses(self.index, sound_id, count)
+
+    @property
     def familiar(self) -> Familiar:
         """Return the sounds in general that the model was made with."""
         from engine.models.bank import Bank
         from engine.models.familiar import Familiar
         from engine.models.match_model import load_model
 
-        has_text = "_text_encoder" in self.__dict__
-        model = self._text_encoder.model if has_text else load_model(self._folder, ())
-        return Familiar.of(model, Bank.stored(model, self._library.setting))
+        if self._familiar is None:
+            has_text = self._text is not None
+            model = self._text_encoder.model if has_text else load_model(self._folder, ())
+            self._familiar = Familiar.of(model, Bank.stored(model, self._library.setting))
+        return self._familiar
 
-    @cached_property
+    @property
     def _text_encoder(self) -> TextEncoder:
         from engine.models.match_model import load_text_encoder
 
-        return load_text_encoder(self._folder)
+        if self._text is None:
+            self._text = load_text_encoder(self._folder)
+        return self._text
 
     @cached_property
     def _audio_encoder(self) -> AudioEncoder:
@@ -359,7 +363,7 @@ def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:
 def _refuse_empty(library: Library) -> None:
     if not library.has_sounds():
         raise LibraryError(
-            f"the library {library.path} holds no sounds yet: run `soundsift index FOLDER`"
+            f"the library {library.path} holds no sounds yet: index a folder of sounds first"
         )
 
 

@@ -6,13 +6,21 @@ that one text which fits is enough (docs/decisions/0013).
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.durable import put_file
 from engine.models.spec import Ranking
+from engine.paths import labels_folder, make_own_folder
+from engine.progress import Control, Progress
+from engine.sealed import seal_bytes, unseal_bytes
 from engine.search.rank import costs_between
 from engine.store.vectors import Floats, Halves, Integers
 from engine.tags.taxonomy import Taxonomy
@@ -23,6 +31,10 @@ if TYPE_CHECKING:
 SOFT_MINIMUM = 4.0  # ε of the soft minimum over a label's texts, in units of the ranking's ε
 _BLOCK = 512  # windows whose costs to all texts are held at once: about what a cache holds
 _LEAST_WEIGHT = 1e-6  # of a label that no sound is like
+_WORTH_KEEPING = 64  # texts
+_MOST_KEPT = 16  # taxonomies by model
+_AT_ONCE = 256  # texts between two looks whether to stop
+_KEPT = re.compile(r"[0-9a-f]{32}\.vectors(\.\d+\.part)?")
 
 
 @dataclass(frozen=True)
@@ -43,12 +55,17 @@ class LabelVectors:
     softness: float = SOFT_MINIMUM
 
     @classmethod
-    def of(cls, taxonomy: Taxonomy, searcher: Searcher) -> LabelVectors:
-        """Embed the texts of all labels."""
+    def of(
+        cls, taxonomy: Taxonomy, searcher: Searcher, control: Control | None = None
+    ) -> LabelVectors:
+        """Embed the texts of all labels, or take what was kept of them.
+
+        :raises Cancelled: the user asked to stop.
+        """
         texts = [text for label in taxonomy.labels for text in label.texts]
         counts = np.array([len(label.texts) for label in taxonomy.labels])
         weights = np.array([w for label in taxonomy.labels for w in label.weights], np.float32)
-        vectors = searcher.text_vectors(texts)
+        vectors = _vectors_of(texts, searcher, control or Control())
         return cls(
             taxonomy,
             vectors,
@@ -83,3 +100,34 @@ class LabelVectors:
             shares = np.add.reduceat(cost, self.firsts, axis=1)
             labels: Floats = -epsilon * (np.log(np.maximum(shares, 1e-30)) + most)
             yield part, labels, fits
+
+
+def _vectors_of(texts: list[str], searcher: Searcher, control: Control) -> Floats:
+    """Return mapped vectors (texts, rank); those of many texts are kept on disk, by model."""
+    if len(texts) < _WORTH_KEEPING:
+        return searcher.text_vectors(texts)
+    of = "\n".join([searcher.spec.id, *texts])
+    digest = hashlib.blake2b(of.encode(), digest_size=16).hexdigest()
+    path, shape = labels_folder() / f"{digest}.vectors", (len(texts), searcher.spec.rank)
+    with suppress(OSError, ValueError):
+        kept = np.frombuffer(unseal_bytes(path.read_bytes(), of), np.float32)
+        path.touch()
+        return kept.reshape(shape).copy()
+    parts = []
+    for start in range(0, len(texts), _AT_ONCE):
+        control.report(Progress("reading labels", start, len(texts)))
+        parts.append(searcher.text_vectors(texts[start : start + _AT_ONCE]))
+    vectors: Floats = np.concatenate(parts).astype(np.float32)
+    with suppress(OSError):  # it can be made again
+        make_own_folder(path.parent)
+        put_file(path, seal_bytes(vectors.tobytes(), of))
+        _forget_old(path.parent)
+    return vectors
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove what was not used for longest, and leftovers of writers that were killed."""
+    found = [file for file in folder.iterdir() if _KEPT.fullmatch(file.name)]
+    found.sort(key=lambda file: (file.suffix == ".vectors", file.stat().st_mtime_ns))
+    for file in found[: max(0, len(found) - _MOST_KEPT)]:
+        file.unlink(missing_ok=True)

@@ -71,13 +71,19 @@ class Tagger:
     model says it.
     """
 
-    def __init__(self, library: Library, searcher: Searcher, taxonomy: Taxonomy) -> None:
+    def __init__(
+        self,
+        library: Library,
+        searcher: Searcher,
+        taxonomy: Taxonomy,
+        control: Control | None = None,
+    ) -> None:
         self.taxonomy = taxonomy
         self.model_id, self.model_name = searcher.spec.id, searcher.spec.name
         self._library, self._index = library, searcher.index
         self._epsilon = searcher.spec.ranking.epsilon
         self._general = searcher.familiar
-        self._vectors = LabelVectors.of(taxonomy, searcher)
+        self._vectors = LabelVectors.of(taxonomy, searcher, control)
         self._words = WordEvidence(taxonomy)
         self._calibration = calibration_of(taxonomy)
 

@@ -9,7 +9,7 @@ from engine.index.build import index_folders
 from engine.models.folder import write_model
 from engine.models.match_model import load_model
 from engine.progress import Control
-from engine.search import Searcher
+from engine.search import QuerySound, Searcher
 from engine.store import Library
 from trainer.data.manifest import LabelledClip
 from trainer.recipes import export
@@ -59,7 +59,7 @@ def test_searches_by_sound_are_calibrated_on_what_they_find(
     with Library(tmp_path / "library.db") as library:
         index_folders(library, model, [sounds], Control())
         searcher = Searcher(library, model)
-        answers = {path: searcher.search_sound(path, limit=1) for path in paths}
+        answers = {path: searcher.search_sounds([QuerySound(path)], limit=1) for path in paths}
     ranking = searcher.spec.ranking
     heard = {path: answer for path, answer in answers.items() if answer.matches}
     assert len(heard) == len(found[0]) > 5

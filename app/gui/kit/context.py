@@ -9,7 +9,7 @@ from typing import Protocol
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.workspace import Workspace
+from engine.session import Session
 
 
 class Say(Protocol):
@@ -21,17 +21,17 @@ class Say(Protocol):
 
 @dataclass
 class Context:
-    """``workspace`` is None until the library is open."""
+    """``session`` is None until the library is open."""
 
     library_path: Path
     jobs: Jobs
     settings: SettingsFile
     colours: Colours
     say: Say
-    workspace: Workspace | None = None
+    session: Session | None = None
 
     @property
-    def opened(self) -> Workspace:
-        """Return the workspace, where it must be open."""
-        assert self.workspace is not None
-        return self.workspace
+    def opened(self) -> Session:
+        """Return the session, where it must be open."""
+        assert self.session is not None
+        return self.session

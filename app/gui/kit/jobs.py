@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol, TypeVar
@@ -40,6 +40,7 @@ class Job:
     key: str | None
     stopped: Callable[[], None] | None = None
     progress: Progress | None = None
+    future: Future[None] | None = None
     began: float = field(default_factory=time.monotonic)
     _cancelled: threading.Event = field(default_factory=threading.Event)
 
@@ -129,7 +130,7 @@ class Jobs(QObject):
                 earlier.cancel()
             self._newest[newest] = job
         self._running.append(job)
-        self._lanes[lane].submit(self._run, job, work)
+        job.future = self._lanes[lane].submit(self._run, job, work)
         if title is not None:
             self._timer.start()
             self.changed.emit()
@@ -151,10 +152,7 @@ class Jobs(QObject):
             job.cancel()
         for lane in self._lanes.values():
             lane.shutdown(wait=False, cancel_futures=True)
-        until = time.monotonic() + _PATIENCE_S
-        for lane in self._lanes.values():
-            for thread in lane._threads:
-                thread.join(max(0.0, until - time.monotonic()))
+        wait([job.future for job in self._running if job.future is not None], _PATIENCE_S)
         self._running.clear()
 
     def _run(self, job: Job, work: Callable[[Control], Any]) -> None:
@@ -210,12 +208,6 @@ class RunAlone(Protocol):
         title: str,
     ) -> Job:
         """Run ``work`` once nothing is indexed; see :meth:`Jobs.start`."""
-
-
-def refuse_cancelled(control: Control) -> None:
-    """Raise :class:`Cancelled` where nobody waits for the answer any more."""
-    if control.cancel():
-        raise Cancelled
 
 
 def belongs_to(widget: QObject, does: Callable[[Any], Any]) -> Callable[[Any], None]:

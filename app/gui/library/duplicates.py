@@ -201,9 +201,9 @@ class DuplicatesDialog(QDialog):
         return buttons
 
     def _compare_all(self) -> Job:
-        workspace = self._context.opened
-        library: Library = workspace.library
-        rank = read_spec(workspace.model_folder).rank
+        session = self._context.opened
+        library: Library = session.library
+        rank = read_spec(session.model_folder).rank
 
         def work(control: Control) -> _Compared:
             found = find_duplicates(library, rank, control, alike=True)

@@ -52,7 +52,7 @@ class Indexing(QObject):
 
     def index(self, paths: Sequence[str | Path]) -> None:
         """Index folders, which are added to the library; all of its own if none is named."""
-        workspace, overview = self._context.opened, self._library_controller.overview
+        session, overview = self._context.opened, self._library_controller.overview
         folders = [Path(path) for path in paths] or [
             Path(path) for path in (overview.facets.folders if overview else ())
         ]
@@ -65,7 +65,7 @@ class Indexing(QObject):
             from app.index_process import index_apart
 
             path = self._context.library_path
-            return index_apart(path, workspace.model_folder, folders, control, threads)
+            return index_apart(path, session.model_folder, folders, control, threads)
 
         self._indexing = self.run_alone(work, self._indexed, self._stopped, tr("Indexing"))
         self._look.start()
@@ -135,16 +135,16 @@ class Indexing(QObject):
 
     def _keep_watching(self) -> None:
         """Wait for changes, once what goes on has ended."""
-        workspace, threads = self._context.workspace, self.threads
-        if not self._watch or workspace is None or self._watching is not None:
+        session, threads = self._context.session, self.threads
+        if not self._watch or session is None or self._watching is not None:
             return
 
         def work(control: Control) -> None:
             from app.index_process import watch_apart
 
-            folders = [Path(path) for path in workspace.library.folders()]
+            folders = [Path(path) for path in session.library.folders()]
             if folders:
-                path, model = self._context.library_path, workspace.model_folder
+                path, model = self._context.library_path, session.model_folder
                 watch_apart(path, model, folders, control, self._noticed.emit, threads)
 
         self._watching = self._context.jobs.start("index", work)

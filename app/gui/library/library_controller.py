@@ -44,9 +44,9 @@ class LibraryController(QObject):
         )
 
     def _count(self) -> None:
-        workspace = self._context.opened
+        session = self._context.opened
         self._context.jobs.start(
-            "read", lambda control: count_everything(workspace), self._counted, newest="overview"
+            "read", lambda control: count_everything(session), self._counted, newest="overview"
         )
 
     def relink(self, old: str, new: str) -> None:
@@ -130,8 +130,8 @@ class LibraryController(QObject):
 
         :param by_user: it was changed just now by whoever sits here, and what is shown follows.
         """
-        workspace = self._context.workspace
-        if workspace is None:
+        session = self._context.session
+        if session is None:
             return
 
         def seen(_: None) -> None:
@@ -140,7 +140,7 @@ class LibraryController(QObject):
 
         self._context.jobs.start(
             "read",
-            lambda control: workspace.refresh(),
+            lambda control: session.refresh(),
             seen,
             newest="refresh by user" if by_user else "refresh",
         )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from app.gui.kit.workspace import Workspace
 from engine.index.drives import is_away
+from engine.session import Session
 from engine.store import Library, Statistics
 from engine.store.collections import collections
 from engine.store.listing import Facets, facets
@@ -25,12 +25,12 @@ class Overview:
     model: str
 
 
-def count_everything(workspace: Workspace) -> Overview:
+def count_everything(session: Session) -> Overview:
     """Return what the library holds, as drives were last noted."""
-    library = workspace.library
+    library = session.library
     away = [f for f in library.folders() if is_away(f) and count_under(library, f, OFFLINE)]
     return Overview(
-        library.statistics(), facets(library), collections(library), away, workspace.model_name
+        library.statistics(), facets(library), collections(library), away, session.model_name
     )
 
 

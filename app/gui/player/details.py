@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.gui.kit.jobs import refuse_cancelled
-from app.gui.kit.workspace import Workspace
 from engine.progress import Control
+from engine.session import Session
 from engine.store import SoundRow
 from engine.store.listing import details_of
 from engine.store.tags import accepted_tags, rejected_tags
 
 if TYPE_CHECKING:
     from engine.search import Answer
-    from engine.search.explain import Moment, TextLikeness
+    from engine.search.explain import Moment
+    from engine.search.reference_texts import TextLikeness
 
 _SIMILAR = 8
 _LIKENESSES, _OFFERED = 60, 6  # looked at, and offered as tags
@@ -40,25 +40,23 @@ class SoundDetails:
 
 
 def find_details(
-    workspace: Workspace, sound_id: int, answer: Answer | None, control: Control
+    session: Session, sound_id: int, answer: Answer | None, control: Control
 ) -> SoundDetails | None:
     """Return what is known of a sound, and with a warm model why it matched."""
-    library = workspace.library
+    library = session.library
     sound = library.sounds([sound_id]).get(sound_id)
     if sound is None:
         return None
     tags = accepted_tags(library, [sound_id]).get(sound_id, [])
     fields = json.loads(details_of(library, sound_id) or "{}")
-    if not workspace.is_warm:
+    if not session.is_warm:
         return SoundDetails(sound, tags, fields)
     from engine.search import QuerySound
     from engine.search.explain import explain
 
-    with workspace.searching() as searcher:
-        refuse_cancelled(control)
+    with session.searching(control) as searcher:
         moments = explain(searcher, answer, sound_id) if answer is not None else ()
-        assert workspace.bank is not None  # it comes with the searcher
-        likenesses = workspace.bank.likenesses(searcher.index, sound_id, _LIKENESSES)
+        likenesses = searcher.likenesses(sound_id, _LIKENESSES)
         similar = None
         if len(searcher.index.rows_of(np.array([sound_id]))):
             similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)

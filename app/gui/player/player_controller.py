@@ -151,9 +151,9 @@ class PlayerController(QObject):
     def _look_into(self) -> None:
         """Read peaks and details of the sound that stayed chosen."""
         sound, match = self._sound, self._match
-        if sound is None or self._context.workspace is None:
+        if sound is None or self._context.session is None:
             return
-        workspace, jobs = self._context.workspace, self._context.jobs
+        session, jobs = self._context.session, self._context.jobs
         answer = self._answer() if match is not None else None
         path = Path(sound.path)
         long = sound.duration_s > 600
@@ -173,7 +173,7 @@ class PlayerController(QObject):
             QTimer.singleShot(300, self, lambda: self._put_part(sound))
 
         def read(control: Control) -> SoundDetails | None:
-            return find_details(workspace, sound.id, answer, control)
+            return find_details(session, sound.id, answer, control)
 
         jobs.start("read", read, lambda found: self._put_details(sound, match, found), newest="why")
 

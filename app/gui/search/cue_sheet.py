@@ -93,15 +93,11 @@ class CueSheet(QDialog):
         if not cues:
             self.says.setText(self.tr("Write or paste one description a line first."))
             return
-        workspace, alternates = self._context.opened, self.alternates.value()
+        session, alternates = self._context.opened, self.alternates.value()
         self.says.setText(self.tr("Solving …"))
 
         def work(control: Control) -> list[CueAnswer]:
-            from engine.search.cue_sheet import solve_cues
-            from engine.search.cues import CueRules
-
-            with workspace.searching() as searcher:
-                return solve_cues(workspace.library, searcher, cues, CueRules(alternates))
+            return session.cues(cues, alternates)
 
         self._context.jobs.start("read", work, self._show, failed=self.says.setText, newest="cues")
 

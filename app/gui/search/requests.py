@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from app.gui.kit.jobs import refuse_cancelled
-from app.gui.kit.workspace import Workspace
 from engine.audio.peaks import make_thumbnail
 from engine.errors import AudioError, LibraryError
 from engine.progress import Control
 from engine.search.grammar import Query, parse
+from engine.session import Session
 from engine.store import SoundRow
 from engine.store.interest import note_interest
 from engine.store.listing import Order, ordered_sounds
@@ -66,40 +65,38 @@ class RowFacts:
     thumbnails: Mapping[int, bytes]
 
 
-def find(workspace: Workspace, asked: SearchRequest, control: Control) -> Found:
+def find(session: Session, asked: SearchRequest, control: Control) -> Found:
     """Return what is asked for: a list, or an answer by words alone until the model is warm.
 
     :raises InputError: the text makes no sense; AudioError: a sound cannot be heard.
     """
     if asked.sounds:
-        with workspace.searching() as searcher:
-            refuse_cancelled(control)
+        with session.searching(control) as searcher:
             answer = searcher.search_sounds(asked.sounds, LIMIT, asked.text, asked.minus)
         return _found(asked, answer)
     query = Query("") if asked.is_empty else parse(asked.text)
     if not query.groups:
         conditions = query.conditions
-        ids = ordered_sounds(workspace.library, conditions, asked.order, asked.descending)
+        ids = ordered_sounds(session.library, conditions, asked.order, asked.descending)
         return Found(asked, ids)
-    if not workspace.is_warm:
+    if not session.is_warm:
         from engine.search import search_names
 
-        found = _found(asked, search_names(workspace.library, query, LIMIT))
+        found = _found(asked, search_names(session.library, query, LIMIT))
         return replace(found, words_only=True, folders=tuple(query.folders))
-    with workspace.searching() as searcher:
-        refuse_cancelled(control)
+    with session.searching(control) as searcher:
         found = _found(asked, searcher.search_text(query, LIMIT))
     return replace(found, folders=tuple(query.folders))
 
 
-def facts_of(workspace: Workspace, ids: Collection[int]) -> RowFacts:
+def facts_of(session: Session, ids: Collection[int]) -> RowFacts:
     """Return what rows show."""
-    library = workspace.library
+    library = session.library
     return RowFacts(library.sounds(ids), accepted_tags(library, ids), thumbnails(library, ids))
 
 
 def make_thumbnails(
-    workspace: Workspace,
+    session: Session,
     sounds: Sequence[SoundRow],
     keep: Callable[[dict[int, bytes]], None],
     control: Control,
@@ -108,7 +105,7 @@ def make_thumbnails(
 
     :param keep: is given those that were made, a few at a time, so that they are made only once.
     """
-    made = thumbnails(workspace.library, [sound.id for sound in sounds])
+    made = thumbnails(session.library, [sound.id for sound in sounds])
     undrawn = [sound for sound in sounds if sound.id not in made and not sound.offline]
     for start in range(0, len(undrawn), _AT_ONCE):
         part: dict[int, bytes] = {}
@@ -126,10 +123,10 @@ def make_thumbnails(
     return made
 
 
-def remember_interest(workspace: Workspace, folders: Sequence[str]) -> None:
+def remember_interest(session: Session, folders: Sequence[str]) -> None:
     """Note which folders are searched in; those are listened to first."""
     with suppress(LibraryError):  # only a hint for the next index run
-        note_interest(workspace.library, folders)
+        note_interest(session.library, folders)
 
 
 def _found(asked: SearchRequest, answer: Answer) -> Found:

@@ -68,14 +68,14 @@ class Searching(QObject):
         """Search, or list everything where nothing is asked."""
         if asked is not None:  # somebody asks for something else
             self._kept, self._stays = None, False
-        workspace = self._context.workspace
-        if workspace is None:
+        session = self._context.session
+        if session is None:
             return
         question = replace(asked or self._bar.query, order=self._order, descending=self._descending)
-        title = tr("Preview to the query") if question.sounds and not workspace.is_warm else None
+        title = tr("Listening to the query") if question.sounds and not session.is_warm else None
         self._context.jobs.start(
             "read",
-            lambda control: find(workspace, question, control),
+            lambda control: find(session, question, control),
             self._show,
             failed=lambda text: self._context.say(text, True),
             title=title,
@@ -91,8 +91,8 @@ class Searching(QObject):
 
     def warm_up(self) -> None:
         """Load the model in the background; what was asked meanwhile is answered again."""
-        workspace = self._context.opened
-        if workspace.is_warm:
+        session = self._context.opened
+        if session.is_warm:
             return
 
         def warm(ready: bool) -> None:
@@ -100,7 +100,7 @@ class Searching(QObject):
                 self.ask()
 
         self._context.jobs.start(
-            "read", lambda control: workspace.warm_up(), warm, title=tr("Warming up the model")
+            "read", lambda control: session.warm_up(), warm, title=tr("Warming up the model")
         )
 
     def _show(self, found: Found) -> None:
@@ -132,10 +132,10 @@ class Searching(QObject):
             self._context.say(text, False)
         self._said = text
         self.answered.emit(found)
-        workspace = self._context.workspace
-        if found.folders and workspace is not None:
+        session = self._context.session
+        if found.folders and session is not None:
             self._context.jobs.start(
-                "write", lambda control: remember_interest(workspace, found.folders)
+                "write", lambda control: remember_interest(session, found.folders)
             )
         if self._audition_next and len(found.ids):
             self._audition_next = False
@@ -185,32 +185,32 @@ class Searching(QObject):
         self.refresh()
 
     def _fetch(self, ids: list[int]) -> None:
-        workspace = self._context.workspace
-        if workspace is None:
+        session = self._context.session
+        if session is None:
             return
         self._context.jobs.start(
-            "read", lambda control: facts_of(workspace, ids), self._model.put_rows
+            "read", lambda control: facts_of(session, ids), self._model.put_rows
         )
 
     def _draw(self, sounds: list[SoundRow]) -> None:
-        workspace = self._context.workspace
-        if workspace is None:
+        session = self._context.session
+        if session is None:
             return
         self._context.jobs.start(
             "read",
-            lambda control: make_thumbnails(workspace, sounds, self._drawn.emit, control),
+            lambda control: make_thumbnails(session, sounds, self._drawn.emit, control),
             self._model.put_thumbnails,
             newest="thumbnails",
         )
 
     def _store(self, made: dict[int, bytes]) -> None:
         """Keep thumbnails for the next time."""
-        workspace = self._context.workspace
-        if workspace is None or not made:
+        session = self._context.session
+        if session is None or not made:
             return
 
         def store(control: Control) -> None:
             with suppress(LibraryError):  # they are made again
-                put_thumbnails(workspace.library, made)
+                put_thumbnails(session.library, made)
 
         self._context.jobs.start("write", store)

@@ -23,14 +23,14 @@ class SelectedSounds(QObject):
 
     def sounds(self, rows: Sequence[int], use: Callable[[list[SoundRow]], None]) -> None:
         """Give the sounds of rows, in their order."""
-        model, workspace = self._view.results, self._context.workspace
+        model, session = self._view.results, self._context.session
         ids = [model.id_at(row) for row in rows]
         known = model.known(ids)
         missing = [i for i in ids if i not in known]
-        if not missing or workspace is None:
+        if not missing or session is None:
             use([known[i] for i in ids if i in known])
             return
-        library = workspace.library
+        library = session.library
 
         def ready(read: dict[int, SoundRow]) -> None:
             found = known | read

@@ -35,7 +35,7 @@ class About(QDialog):
             (self.tr("Library"), context.library_path),
             (
                 self.tr("Model"),
-                workspace.model_folder if (workspace := context.workspace) else "–",
+                session.model_folder if (session := context.session) else "–",
             ),
             (self.tr("Log"), log_file()),
         )

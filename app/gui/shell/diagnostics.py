@@ -56,9 +56,9 @@ class Diagnostics(QDialog):
         column.addWidget(says)
         column.addWidget(self.text, 1)
         column.addLayout(buttons)
-        workspace = context.workspace
-        library = workspace.library if workspace is not None else None
-        model = workspace.model_folder if workspace is not None else None
+        session = context.session
+        library = session.library if session is not None else None
+        model = session.model_folder if session is not None else None
 
         def work(control: Control) -> Facts:
             from app.diagnostics import gather

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import QObject
 
-from app.gui.kit.workspace import Workspace
 from app.gui.shell.rooms import Rooms
+from engine.session import Session, open_library
 from engine.store.copies import damage_of, damaged
 
 
@@ -21,19 +23,19 @@ class Opening(QObject):
         """Open it, and look in the background whether it is damaged."""
         path = self._rooms.context.library_path
         self._rooms.jobs.start(
-            "write", lambda control: Workspace(path), self._opened, failed=self._failed
+            "write", lambda control: _open(path), self._opened, failed=self._failed
         )
 
     def has_library(self) -> bool:
         """Return whether the library is open; if it is not, say why."""
-        if self._rooms.context.workspace is None:
+        if self._rooms.context.session is None:
             said = self._trouble or self.tr("The library is still being opened")
             self._rooms.status.say(said, True, bool(self._trouble))
-        return self._rooms.context.workspace is not None
+        return self._rooms.context.session is not None
 
-    def _opened(self, workspace: Workspace) -> None:
+    def _opened(self, session: Session) -> None:
         rooms, path = self._rooms, self._rooms.context.library_path
-        rooms.context.workspace = workspace
+        rooms.context.session = session
         rooms.library_controller.count()
         rooms.searching.ask()
         rooms.indexing.watch(rooms.context.settings.now.watch)
@@ -53,6 +55,16 @@ class Opening(QObject):
                 "Tools, Repair the library saves what can be saved"
             ).format(path)
         self._rooms.status.say(text, True, True)
-        if self._rooms.context.workspace is None:
+        if self._rooms.context.session is None:
             self._trouble = text
             self._rooms.empty.say(self.tr("The library could not be opened"), text)
+
+
+def _open(path: Path) -> Session:
+    """Open a library, with what a killed run of tagging left behind put in order."""
+    from engine.tags.run import settle
+
+    session = open_library(path)
+    settle(session.library)
+    assert session.model_folder  # asked for here, so that the window's thread need not ask
+    return session

@@ -224,9 +224,9 @@ class MainWindow(QMainWindow):
         self.player.close()
         self.jobs.close()
         self.parts.close()
-        if self.context.workspace is not None:
-            self.context.workspace.close()
-            self.context.workspace = None
+        if self.context.session is not None:
+            self.context.session.close()
+            self.context.session = None
         super().closeEvent(event)
 
     def _save(self) -> None:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from engine.metadata.renaming import Move, Rename
     from engine.metadata.write import SoundTags
     from engine.tags.audit import Audit
+    from engine.tags.review import Review
     from engine.tags.run import Undone, Written
     from engine.tags.suggest import Rules
 
@@ -52,7 +53,17 @@ class Tagging(QObject):
     def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
+        self._reviewed: Review | None = None
         self._remark = ""  # of the run that ended last
+
+    @property
+    def _review(self) -> Review:
+        """Return the decisions of this window."""
+        from engine.tags.review import Review
+
+        if self._reviewed is None:
+            self._reviewed = Review(self._context.opened.library)
+        return self._reviewed
 
     def suggest(
         self,
@@ -63,18 +74,16 @@ class Tagging(QObject):
         failed: Failed,
     ) -> Job:
         """Suggest tags for sounds, and keep them until somebody decides on them."""
-        workspace, listed = self._context.opened, sorted(ids)
+        session, listed = self._context.opened, sorted(ids)
 
         def work(control: Control) -> tuple[str, list[TagRow]]:
             from engine.tags.review import rows_of
-            from engine.tags.suggest import Tagger
             from engine.tags.taxonomy import find_taxonomy
 
             chosen = find_taxonomy(taxonomy)
-            with workspace.searching() as searcher:
-                tagger = Tagger(workspace.library, searcher, chosen)
+            tagger = session.tagger(chosen, control)
             found = tagger.suggest(np.array(listed, np.int64), rules, control)
-            return chosen.name, rows_of(workspace.library, found, listed, tagger.model_id, None)
+            return chosen.name, rows_of(session.library, found, listed, tagger.model_id, None)
 
         def keep(said: tuple[str, list[TagRow]]) -> None:
             name, rows = said
@@ -82,8 +91,8 @@ class Tagging(QObject):
             def write(control: Control) -> Suggested:
                 from engine.tags.review import record
 
-                record(workspace.library, listed, rows)
-                return Suggested(name, len(listed), _pending(workspace.library, listed))
+                record(session.library, listed, rows)
+                return Suggested(name, len(listed), _pending(session.library, listed))
 
             self._context.jobs.start("write", write, done, failed)
 
@@ -104,22 +113,22 @@ class Tagging(QObject):
 
     def accept(self, pairs: Collection[Pair], done: Decided = _nobody) -> None:
         """Accept tags."""
-        self._decide(lambda: self._context.opened.review.accept(pairs), pairs, done)
+        self._decide(lambda: self._review.accept(pairs), pairs, done)
 
     def reject(self, pairs: Collection[Pair], done: Decided = _nobody) -> None:
         """Reject tags."""
-        self._decide(lambda: self._context.opened.review.reject(pairs), pairs, done)
+        self._decide(lambda: self._review.reject(pairs), pairs, done)
 
     def edit(self, pairs: Collection[Pair], label: str, done: Decided) -> None:
         """Put another label in the place of tags."""
-        self._decide(lambda: self._context.opened.review.edit(pairs, label), pairs, done)
+        self._decide(lambda: self._review.edit(pairs, label), pairs, done)
 
     def undo(self, done: Decided | None = None) -> None:
         """Take the latest decision back."""
-        workspace = self._context.opened
+        review = self._review
 
         def work(control: Control) -> list[TagRow]:
-            return workspace.review.undo()
+            return review.undo()
 
         def undone(rows: list[TagRow]) -> None:
             if not rows:
@@ -210,18 +219,14 @@ class Tagging(QObject):
 
             return undo_last(library, control)
 
-        return self._run(tr("SelectedSounds back"), work, done, failed)
+        return self._run(tr("Taking back"), work, done, failed)
 
     def audit(self, ids: Collection[int], done: Callable[[Audit], None], failed: Failed) -> Job:
         """Compare the names of sounds with what they sound like."""
-        workspace = self._context.opened
+        session = self._context.opened
 
         def work(control: Control) -> Audit:
-            from engine.tags.audit import audit
-
-            with workspace.searching() as searcher:
-                listed = np.array(sorted(ids), np.int64)
-                return audit(workspace.library, searcher, listed, control)
+            return session.audit(ids, control)
 
         return self._context.jobs.start("read", work, done, failed, title=tr("Comparing names"))
 

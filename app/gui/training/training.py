@@ -46,8 +46,8 @@ class Training(QDialog):
         self._problem = ""
         self._wrote = b""
         self._stopping = False
-        workspace = context.opened
-        self._base = read_spec(workspace.model_folder).name
+        session = context.opened
+        self._base = read_spec(session.model_folder).name
         self.setWindowTitle(self.tr("Train on my library"))
         self.resize(640, 560)
         self.process = QProcess(self)

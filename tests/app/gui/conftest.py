@@ -193,7 +193,7 @@ def open_window(qtbot, outputs, settings) -> Iterator[Callable[..., MainWindow]]
 def window(open_window, library_path, qtbot) -> MainWindow:
     """Return a window whose model is warm and which lists all sounds."""
     shown = open_window(library_path)
-    qtbot.waitUntil(lambda: shown.context.workspace.is_warm)
+    qtbot.waitUntil(lambda: shown.context.session.is_warm)
     qtbot.waitUntil(lambda: shown.results.results.rowCount() == 12)
     qtbot.waitUntil(lambda: not shown.jobs.shown())
     return shown

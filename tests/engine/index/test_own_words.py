@@ -18,7 +18,7 @@ from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import library_ranking, read_spec, write_spec
 from engine.progress import Cancelled, Control
 from engine.search import Searcher
-from engine.search.explain import ReferenceTexts
+from engine.search.reference_texts import ReferenceTexts
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store.places import set_state_under
 from engine.store.tables import MISSING, PRESENT, sounds

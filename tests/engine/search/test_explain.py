@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from engine import open_library
-from engine.search.explain import ReferenceTexts, explain
+from engine.search import QuerySound
+from engine.search.explain import explain
+from engine.search.reference_texts import ReferenceTexts
 
 
 @pytest.fixture
@@ -18,7 +20,9 @@ def session(tmp_path, sounds, model_folder):
 def test_the_strongest_moment_is_the_one_that_was_found(session):
     for answer in (
         session.searcher.search_text("a door"),
-        session.searcher.search_sound(Path(next(iter(session.library.sounds().values())).path)),
+        session.searcher.search_sounds(
+            [QuerySound(Path(next(iter(session.library.sounds().values())).path))]
+        ),
     ):
         for match in answer.matches[:3]:
             moments = explain(session.searcher, answer, match.sound.id)

@@ -35,14 +35,14 @@ def test_a_search_gives_every_sound_once_best_first(library, model_folder):
 def test_a_sound_is_most_like_itself_and_is_left_out(library, model_folder, sounds, tmp_path):
     searcher = Searcher(library, model_folder)
     path = sounds / "tones" / "Sound_05.wav"
-    answer = searcher.search_sound(path, limit=20)
+    answer = searcher.search_sounds([QuerySound(path)], limit=20)
     assert str(path) not in {match.sound.path for match in answer.matches}
     roundabout = sounds / "noises" / ".." / "tones" / "Sound_05.wav"
-    answer = searcher.search_sound(roundabout, limit=20)
+    answer = searcher.search_sounds([QuerySound(roundabout)], limit=20)
     assert str(path) not in {match.sound.path for match in answer.matches}
     copy = tmp_path / "copy.wav"
     copy.write_bytes(path.read_bytes())
-    best = searcher.search_sound(copy, limit=3).matches[0]
+    best = searcher.search_sounds([QuerySound(copy)], limit=3).matches[0]
     assert best.sound.path == str(path)
 
 
@@ -52,7 +52,7 @@ def test_a_part_of_a_file_can_be_searched_with(library, model_folder, sounds, tm
     both = tmp_path / "both.wav"
     noise = np.random.default_rng(0).normal(0, 0.3, rate)
     soundfile.write(both, np.concatenate([noise, inner]), rate)
-    found = Searcher(library, model_folder).search_sound(both, start_s=1.0, limit=1)
+    found = Searcher(library, model_folder).search_sounds([QuerySound(both, 1.0)], limit=1)
     assert Path(found.matches[0].sound.path).name == "Sound_07.wav"
 
 
@@ -60,13 +60,13 @@ def test_a_part_of_a_file_can_be_searched_with(library, model_folder, sounds, tm
 def test_a_part_outside_the_file_is_told(library, model_folder, sounds, start, end):
     searcher = Searcher(library, model_folder)
     with pytest.raises(InputError, match="does not lie in Sound_01"):
-        searcher.search_sound(sounds / "tones" / "Sound_01.wav", start, end)
+        searcher.search_sounds([QuerySound(sounds / "tones" / "Sound_01.wav", start, end)])
 
 
 def test_a_file_that_cannot_be_heard_is_told(library, model_folder, tmp_path):
     (tmp_path / "x.wav").write_text("words")
     with pytest.raises(AudioError, match="is not a sound file"):
-        Searcher(library, model_folder).search_sound(tmp_path / "x.wav")
+        Searcher(library, model_folder).search_sounds([QuerySound(tmp_path / "x.wav")])
 
 
 def test_an_empty_search_is_told(library, model_folder):
@@ -79,7 +79,7 @@ def test_an_empty_search_is_told(library, model_folder):
 def test_an_empty_library_says_what_to_do(tmp_path, model_folder):
     with (
         Library(tmp_path / "empty.db") as empty,
-        pytest.raises(LibraryError, match="run `soundsift index FOLDER`"),
+        pytest.raises(LibraryError, match="index a folder of sounds first"),
     ):
         Searcher(empty, model_folder)
 
@@ -97,7 +97,9 @@ def test_long_files_show_their_best_moment(tmp_path, model_folder):
     soundfile.write(tmp_path / "needle.flac", needle, rate)
     with Library(tmp_path / "library.db") as library:
         index_folders(library, model_folder, [tmp_path / "long.wav"], Control())
-        found = Searcher(library, model_folder).search_sound(tmp_path / "needle.flac", limit=1)
+        found = Searcher(library, model_folder).search_sounds(
+            [QuerySound(tmp_path / "needle.flac")], limit=1
+        )
     assert (found.matches[0].start_s, found.matches[0].end_s) == (10.0, 20.0)
 
 
@@ -171,14 +173,14 @@ def test_texts_are_added_to_a_sound_and_subtracted(library, model_folder, sounds
     path = sounds / "tones" / "Sound_01.wav"
 
     def order(**texts: str) -> list[int]:
-        matches = searcher.search_sound(path, limit=20, **texts).matches
+        matches = searcher.search_sounds([QuerySound(path)], limit=20, **texts).matches
         return [match.sound.id for match in sorted(matches, key=lambda match: -match.score)]
 
     plain, plus, minus = order(), order(plus="rain"), order(minus="rain")
     assert set(plain) == set(plus) == set(minus)
     assert plain != plus or plain != minus
     assert order(plus="rain", minus="rain") == plain
-    filtered = searcher.search_sound(path, limit=20, plus="in:tones")
+    filtered = searcher.search_sounds([QuerySound(path)], limit=20, plus="in:tones")
     assert {Path(m.sound.path).parent.name for m in filtered.matches} == {"tones"}
 
 

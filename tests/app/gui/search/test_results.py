@@ -157,7 +157,7 @@ def test_rows_that_were_never_in_view_are_read_before_they_leave(view):
             done(work(None))
 
     reading, taken = Reading(), []
-    context = SimpleNamespace(workspace=SimpleNamespace(library=reading), jobs=reading)
+    context = SimpleNamespace(session=SimpleNamespace(library=reading), jobs=reading)
     taking = SelectedSounds(context, view)
     model.show(Found(SearchRequest(), np.arange(100_000)))
     taking.sounds(range(50_000, 50_010), taken.append)

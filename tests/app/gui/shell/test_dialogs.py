@@ -116,11 +116,11 @@ def test_diagnostics_are_copied_with_names_only_where_they_are_wanted(window, so
 
 
 def test_diagnostics_need_no_library(window, qtbot):
-    window.context.workspace, kept = None, window.context.workspace
+    window.context.session, kept = None, window.context.session
     dialog = opened(window, "diagnostics")
     qtbot.waitUntil(dialog.copy.isEnabled)
     assert "it is not open" in dialog.text.toPlainText()
-    window.context.workspace = kept
+    window.context.session = kept
 
 
 def test_a_trainer_that_crashes_leaves_what_it_wrote_in_the_log(window, qtbot, caplog):
@@ -209,8 +209,8 @@ def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_ho
     assert dialog.use.isEnabled()
     dialog.use.click()
     qtbot.waitUntil(lambda: window.status.model.text() == "other")
-    qtbot.waitUntil(lambda: window.context.workspace.is_warm)
-    assert window.context.workspace.model_name == "other"
+    qtbot.waitUntil(lambda: window.context.session.is_warm)
+    assert window.context.session.model_name == "other"
 
 
 @pytest.fixture
@@ -226,14 +226,14 @@ def broken_model(make_model, own_home):
 
 
 def test_a_model_that_cannot_be_used_is_refused_and_said(window, broken_model, qtbot):
-    used = window.context.workspace.model_folder
+    used = window.context.session.model_folder
     dialog = opened(window, "models")
     names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
     dialog.table.selectRow(names.index("broken"))
     dialog.use.click()
     qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
     assert "is finite" in dialog.says.text()
-    assert model_of(window.context.workspace.library) == used
+    assert model_of(window.context.session.library) == used
 
 
 def test_a_damaged_model_is_listed_as_such(window, broken_model):
@@ -244,13 +244,13 @@ def test_a_damaged_model_is_listed_as_such(window, broken_model):
 
 
 def test_a_trained_model_goes_through_the_same_door(window, broken_model, qtbot):
-    used = window.context.workspace.model_folder
+    used = window.context.session.model_folder
     dialog = opened(window, "train")
     dialog._outcome = {"model": str(broken_model)}
     dialog._show_state(running=False)
     dialog.adopt.click()
     qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
-    assert model_of(window.context.workspace.library) == used
+    assert model_of(window.context.session.library) == used
 
 
 BEFORE = {"r1": 0.1, "r10": 0.4, "map10": 0.2, "agreement": 1.0, "general": None}

@@ -473,7 +473,7 @@ def test_the_state_comes_back(window, open_window, library_path, settings, qtbot
 def test_without_a_device_everything_else_works(open_window, library_path, outputs, qtbot):
     outputs.missing = True
     window = open_window(library_path)
-    qtbot.waitUntil(lambda: window.context.workspace.is_warm)
+    qtbot.waitUntil(lambda: window.context.session.is_warm)
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     qtbot.waitUntil(lambda: "no audio device" in window.status.message.text())
@@ -493,7 +493,7 @@ def test_a_first_start_offers_a_folder_or_demo_sounds(
     window.welcome.add.click()
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 12)
     assert window.stack.currentWidget() is window.results
-    qtbot.waitUntil(lambda: window.context.workspace.is_warm)
+    qtbot.waitUntil(lambda: window.context.session.is_warm)
 
 
 def test_the_demo_sounds_can_be_searched_with_the_model_that_ships(open_window, tmp_path, qtbot):

@@ -1,0 +1,55 @@
+"""What a sound sounds like, in the texts of the model's bank."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from engine.search.rank import costs_between
+from engine.search.vector_index import VectorIndex
+from engine.store import Library
+from engine.store.vectors import Floats
+
+
+@dataclass(frozen=True)
+class TextLikeness:
+    """A text of the model's bank, and its share in [0, 1] of a sound's mass."""
+
+    text: str
+    share: float
+
+
+class ReferenceTexts:
+    """The texts of a model's bank, to say what a sound is like.
+
+    The share of a text is the plan's: P(text | window) ∝ exp((g_text − C)/ε), the mean over the
+    windows of the sound (docs/retrieval.md).
+    """
+
+    def __init__(self, library: Library, model_folder: Path) -> None:
+        from engine.models.bank import Bank
+        from engine.models.match_model import load_model
+
+        model = load_model(model_folder, ())
+        self._texts, self._ranking = model.spec.bank, model.spec.ranking
+        self._vectors: Floats = model.bank_vectors.numpy()
+        own = bool(library.setting("own_vectors"))  # then the potentials stored are those of words
+        stored = None if own else library.setting("bank_potentials")
+        self._potentials: Floats = Bank.of(model, stored).potentials.numpy()
+
+    def likenesses(
+        self, index: VectorIndex, sound_id: int, count: int = 6
+    ) -> tuple[TextLikeness, ...]:
+        """Return the texts that a sound is most like, best first; empty if it was not heard."""
+        rows = index.rows_of(np.array([sound_id]))
+        if not len(rows) or not len(self._texts):
+            return ()
+        heard = np.asarray(index.windows.vectors[rows]).astype(np.float32)
+        cost = costs_between(heard, self._vectors, self._ranking.cost_scale)
+        score = (self._potentials - cost) / self._ranking.epsilon
+        weights = np.exp(score - score.max(1, keepdims=True))
+        shares = (weights / weights.sum(1, keepdims=True)).mean(0)
+        best = np.argsort(-shares)[:count]
+        return tuple(TextLikeness(self._texts[text], float(shares[text])) for text in best)

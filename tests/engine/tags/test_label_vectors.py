@@ -1,0 +1,99 @@
+"""What models make of labels: kept on disk, and read while others search."""
+
+import os
+from threading import Event, Thread
+
+import numpy as np
+import pytest
+
+from engine.paths import labels_folder
+from engine.progress import Cancelled, Control
+from engine.search import Searcher
+from engine.session import Session, open_library
+from engine.tags import label_vectors
+from engine.tags.label_vectors import LabelVectors
+from engine.tags.taxonomy import ucs
+
+
+@pytest.fixture
+def searcher(library, model_folder, hearing):
+    return hearing({"/a.wav": ["tone"], "/b.wav": ["door"]})
+
+
+@pytest.fixture
+def read(monkeypatch):
+    """Return how many texts were embedded, call by call."""
+    counts: list[int] = []
+    embed = Searcher.text_vectors
+
+    def text_vectors(self, texts):
+        counts.append(len(texts))
+        return embed(self, texts)
+
+    monkeypatch.setattr(Searcher, "text_vectors", text_vectors)
+    return counts
+
+
+def test_labels_are_read_once_and_kept_to_the_last_bit(searcher, read):
+    first = LabelVectors.of(ucs(), searcher)
+    total = sum(read)
+    assert total == len(first.vectors) > 500
+    again = LabelVectors.of(ucs(), searcher)
+    assert sum(read) == total
+    assert np.array_equal(again.vectors, first.vectors)
+    assert np.array_equal(again.handicaps, first.handicaps)
+
+
+@pytest.mark.parametrize("harm", [lambda data: data[:-4], lambda data: data[:-1] + b"x", bytes])
+def test_a_damaged_file_is_made_again(searcher, read, harm):
+    first = LabelVectors.of(ucs(), searcher)
+    (path,) = labels_folder().iterdir()
+    path.write_bytes(harm(path.read_bytes()) if harm is not bytes else b"")
+    total = sum(read)
+    again = LabelVectors.of(ucs(), searcher)
+    assert sum(read) == 2 * total
+    assert np.array_equal(again.vectors, first.vectors)
+
+
+def test_only_what_was_used_last_is_kept(searcher, read):
+    LabelVectors.of(ucs(), searcher)
+    (kept,) = labels_folder().iterdir()
+    old = [labels_folder() / f"{n:032x}.vectors" for n in range(16)]
+    for age, path in enumerate([kept, *reversed(old)]):
+        path.touch()
+        os.utime(path, (1e9 - age, 1e9 - age))
+    for name in (f"{99:032x}.vectors.7.part", "mine"):
+        (labels_folder() / name).touch()
+    LabelVectors.of(ucs(), searcher)  # is used, and so later than the others
+    label_vectors._forget_old(labels_folder())
+    left = {path.name for path in labels_folder().iterdir()}
+    assert left == {kept.name, "mine", *(path.name for path in old[1:])}
+
+
+def test_reading_labels_can_be_stopped(searcher, read):
+    with pytest.raises(Cancelled):
+        LabelVectors.of(ucs(), searcher, Control(cancel=lambda: len(read) > 0))
+    assert len(read) == 1
+    assert not labels_folder().exists()
+
+
+def test_others_search_while_labels_are_read(tmp_path, sounds, model_folder, monkeypatch):
+    reading, searched = Event(), Event()
+    embed = Searcher.text_vectors
+
+    def text_vectors(self, texts):
+        reading.set()
+        assert searched.wait(60)
+        return embed(self, texts)
+
+    with open_library(tmp_path / "library.db", str(model_folder)) as session:
+        session.index(sounds / "tones")
+        assert len(session.search("tone")) > 0
+        monkeypatch.setattr(Searcher, "text_vectors", text_vectors)
+        thread = Thread(target=Session.tagger, args=(session,))
+        thread.start()
+        assert reading.wait(60)
+        assert len(session.search("tone")) > 0
+        assert session.is_warm
+        searched.set()
+        thread.join()
