@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -22,9 +19,9 @@ from PySide6.QtCore import (
 
 from app.gui.kit.files import mime_of_sounds
 from app.gui.kit.plain import tip
-from app.gui.kit.text import duration, short_folder, technical, tr, what_speaks_for
+from app.gui.kit.text import what_speaks_for
+from app.gui.search.columns import COLUMNS, STRENGTH, Column, ResultRow
 from app.gui.search.requests import Found, RowFacts, SearchRequest
-from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match
 from engine.store import SoundRow
@@ -34,40 +31,6 @@ Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 _KEPT_ROWS = 4000
 _NOBODY = QModelIndex()
-
-
-class Column(IntEnum):
-    """The columns, from left to right."""
-
-    WAVE = 0
-    STRENGTH = 1
-    NAME = 2
-    DURATION = 3
-    FORMAT = 4
-    CATEGORY = 5
-    DESCRIPTION = 6
-    FOLDER = 7
-    TAGS = 8
-
-
-ORDERS = {
-    Column.NAME: "name",
-    Column.DURATION: "duration",
-    Column.FORMAT: "format",
-    Column.CATEGORY: "category",
-    Column.DESCRIPTION: "description",
-    Column.FOLDER: "folder",
-}
-
-
-@dataclass(frozen=True)
-class ResultRow:
-    """One row: its sound (None while it is fetched), its match (None in a list), thumbnail."""
-
-    sound: SoundRow | None
-    match: Match | None
-    tags: Sequence[str] = ()
-    thumbnail: bytes | None = None
 
 
 class RowCache:
@@ -191,7 +154,7 @@ class ResultsModel(QAbstractTableModel):
     def divider(self) -> int | None:
         """Return the first weak row, None where there is none or rows stand in another order."""
         answer = self._found.answer
-        if answer is None or self._sorted_by not in (None, Column.STRENGTH):
+        if answer is None or self._sorted_by not in (None, STRENGTH):
             return None
         return answer.strong if answer.strong < len(answer.matches) else None
 
@@ -255,14 +218,14 @@ class ResultsModel(QAbstractTableModel):
 
     def columnCount(self, parent: Index = _NOBODY) -> int:
         """Return how many columns there are."""
-        return 0 if parent.isValid() else len(Column)
+        return 0 if parent.isValid() else len(COLUMNS)
 
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
         """Return a column's title."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _titles()[section]
+            return COLUMNS[section].title()
         return None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -280,10 +243,10 @@ class ResultsModel(QAbstractTableModel):
             return None
         row = self.row_at(index.row())
         if role == Qt.ItemDataRole.ToolTipRole:
-            if index.column() == Column.STRENGTH and row.match is not None:
+            if COLUMNS[index.column()] is STRENGTH and row.match is not None:
                 return tip(what_speaks_for(row.match)) or None
             return tip(row.sound.path) if row.sound else None
-        return one_line(cell_text(row, Column(index.column())))
+        return one_line(COLUMNS[index.column()].text(row))
 
     def flags(self, index: Index) -> Qt.ItemFlag:
         """Return that a row can be chosen and dragged."""
@@ -295,14 +258,14 @@ class ResultsModel(QAbstractTableModel):
         answer = self._found.answer
         if answer is None:
             return
-        by = Column(column)
+        by = COLUMNS[column]
         down = order == Qt.SortOrder.DescendingOrder
         matches = list(answer.matches)
-        if by not in (Column.STRENGTH, Column.WAVE) or not down:
-            matches.sort(key=lambda match: _sort_key(match, by), reverse=down)
+        if not by.by_score or not down:
+            matches.sort(key=by.sort_key, reverse=down)
         self.layoutAboutToBeChanged.emit()
         before = {int(sound_id): row for row, sound_id in enumerate(self._ids)}
-        self._sorted_by = None if by in (Column.STRENGTH, Column.WAVE) and down else by
+        self._sorted_by = None if by.by_score and down else by
         self._matches = matches
         self._ids = np.array([match.sound.id for match in matches], np.int64)
         after = {before[int(sound_id)]: row for row, sound_id in enumerate(self._ids)}
@@ -325,57 +288,5 @@ class ResultsModel(QAbstractTableModel):
 def _repaint(model: ResultsModel) -> None:
     """Let the rows in view be painted anew; those out of view cost nothing."""
     if model.rowCount():
-        last = model.index(model.rowCount() - 1, len(Column) - 1)
+        last = model.index(model.rowCount() - 1, len(COLUMNS) - 1)
         model.dataChanged.emit(model.index(0, 0), last)
-
-
-def cell_text(row: ResultRow, column: Column) -> str:
-    """Return what a cell says."""
-    sound = row.sound
-    if column is Column.STRENGTH:
-        return f"{row.match.strength:.2f}" if row.match is not None else ""
-    if sound is None:
-        return "…" if column is Column.NAME else ""
-    if column is Column.NAME:
-        return os.path.basename(sound.path)  # noqa: PTH119 - for every cell that is painted
-    if column is Column.DURATION:
-        return duration(sound.duration_s)
-    if column is Column.FORMAT:
-        return technical(sound)
-    if column is Column.CATEGORY:
-        category = category_of_sound(row.tags, sound.category)
-        return category.id if category else ""
-    if column is Column.DESCRIPTION:
-        return sound.description or ""
-    if column is Column.FOLDER:
-        return short_folder(sound.path)
-    if column is Column.TAGS:
-        return ", ".join(row.tags)
-    return ""
-
-
-def _titles() -> list[str]:
-    return [
-        "",
-        tr("Match"),
-        tr("Name"),
-        tr("Length"),
-        tr("Format"),
-        tr("Category"),
-        tr("Description"),
-        tr("Folder"),
-        tr("Tags"),
-    ]
-
-
-def _sort_key(match: Match, column: Column) -> Any:
-    sound = match.sound
-    keys: dict[Column, Any] = {
-        Column.WAVE: match.score,
-        Column.STRENGTH: match.strength,
-        Column.DURATION: sound.duration_s,
-        Column.FORMAT: (sound.rate_hz, sound.bits or 0, sound.channels),
-    }
-    if column in keys:
-        return keys[column]
-    return cell_text(ResultRow(sound, match, match.tags), column).lower()

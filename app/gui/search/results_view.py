@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from PySide6.QtCore import (
-    QByteArray,
     QItemSelectionModel,
     QModelIndex,
     QPersistentModelIndex,
@@ -33,24 +32,15 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from app.gui.kit.painting import elided, paint_strength, paint_thumbnail
+from app.gui.kit.painting import elided
 from app.gui.kit.style.palette import Colours
-from app.gui.search.results_model import ROW_ROLE, Column, ResultRow, ResultsModel, cell_text
+from app.gui.search.columns import COLUMNS, NAME, Column, ResultRow
+from app.gui.search.results_model import ROW_ROLE, ResultsModel
 
 ROW_HEIGHT = 30
 BAND_HEIGHT = 24  # of the divider
 _SETTLED_MS = 150
-_WIDTHS = {
-    Column.WAVE: 112,
-    Column.STRENGTH: 62,
-    Column.NAME: 240,
-    Column.DURATION: 62,
-    Column.FORMAT: 112,
-    Column.CATEGORY: 96,
-    Column.DESCRIPTION: 200,
-    Column.FOLDER: 220,
-    Column.TAGS: 120,
-}
+_KEYS = " ".join(column.key for column in COLUMNS).encode() + b"\n"  # before what Qt keeps
 
 
 class ResultsView(QTableView):
@@ -92,9 +82,9 @@ class ResultsView(QTableView):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(lambda place: _show_columns(self, place))
-        for column, width in _WIDTHS.items():
-            self.setColumnWidth(column, width)
-        header.setSectionHidden(Column.TAGS, True)
+        for place, column in enumerate(COLUMNS):
+            self.setColumnWidth(place, column.width)
+            header.setSectionHidden(place, column.hidden)
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
@@ -131,7 +121,7 @@ class ResultsView(QTableView):
     def choose(self, row: int) -> None:
         """Look at a row."""
         if 0 <= row < self.results.rowCount():
-            index = self.results.index(row, Column.NAME)
+            index = self.results.index(row, NAME.place)
             flag = QItemSelectionModel.SelectionFlag
             self.selectionModel().setCurrentIndex(index, flag.ClearAndSelect | flag.Rows)
             self.scrollTo(index)
@@ -141,15 +131,17 @@ class ResultsView(QTableView):
         self.colours = colours
         self.viewport().update()
 
-    def column_state(self) -> QByteArray:
-        """Return widths, order and visibility of the columns."""
-        return self.horizontalHeader().saveState()
+    def column_state(self) -> bytes:
+        """Return which columns there are, their widths, order and visibility."""
+        return _KEYS + bytes(self.horizontalHeader().saveState().data())
 
-    def restore_columns(self, state: QByteArray) -> None:
-        """Set the columns as they were."""
+    def restore_columns(self, state: bytes) -> None:
+        """Set the columns as they were, if they are the same ones."""
+        if not state.startswith(_KEYS):
+            return
         header = self.horizontalHeader()
         header.blockSignals(True)
-        header.restoreState(state)
+        header.restoreState(state[len(_KEYS) :])
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         header.blockSignals(False)
 
@@ -263,14 +255,13 @@ def _show_columns(view: ResultsView, place: QPoint) -> None:
     """Offer which columns are shown."""
     header = view.horizontalHeader()
     menu = QMenu(view)
-    for column in Column:
-        title = view.results.headerData(column, Qt.Orientation.Horizontal)
-        action = menu.addAction(title or view.tr("Waveform"))
+    for section, column in enumerate(COLUMNS):
+        action = menu.addAction(column.title() or view.tr("Waveform"))
         action.setCheckable(True)
-        action.setChecked(not header.isSectionHidden(column))
-        action.setEnabled(column != Column.NAME)
+        action.setChecked(not header.isSectionHidden(section))
+        action.setEnabled(not column.main)
         action.toggled.connect(
-            lambda shown, section=column: header.setSectionHidden(section, not shown)
+            lambda shown, section=section: header.setSectionHidden(section, not shown)
         )
     menu.popup(header.mapToGlobal(place))
 
@@ -288,7 +279,7 @@ class _Delegate(QStyledItemDelegate):
         option: QStyleOptionViewItem,
         index: QModelIndex | QPersistentModelIndex,
     ) -> None:
-        view, rect, column = self._view, option.rect, index.column()
+        view, rect, column = self._view, option.rect, COLUMNS[index.column()]
         if index.row() == view.divided_at():
             rect = rect.adjusted(0, BAND_HEIGHT, 0, 0)
         colours = view.colours
@@ -296,24 +287,21 @@ class _Delegate(QStyledItemDelegate):
         state = option.state
         if state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, QColor(colours.selected))
-        if column == Column.WAVE:
-            paint_thumbnail(painter, rect.adjusted(8, 3, -6, -3), row.thumbnail, colours)
-        elif column == Column.STRENGTH:
-            if row.match is not None:
-                paint_strength(painter, rect.adjusted(6, 0, -8, 0), row.match, colours)
+        if column.paint is not None:
+            column.paint(painter, rect, row, colours)
         else:
-            self._paint_text(painter, rect, row, Column(column))
+            self._paint_text(painter, rect, row, column)
 
     def _paint_text(self, painter: QPainter, rect: QRect, row: ResultRow, column: Column) -> None:
         colours = self._view.colours
-        text = cell_text(row, column)
+        text = column.text(row)
         if not text:
             return
-        quiet = column is not Column.NAME or row.sound is None or row.sound.offline
+        quiet = not column.main or row.sound is None or row.sound.offline
         painter.setPen(QColor(colours.dim if quiet else colours.text))
         align = Qt.AlignmentFlag.AlignVCenter | (
-            Qt.AlignmentFlag.AlignRight if column is Column.DURATION else Qt.AlignmentFlag.AlignLeft
+            Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
         )
         inner = rect.adjusted(6, 0, -6, 0)
-        left = column is Column.FOLDER
-        painter.drawText(inner, align, elided(self._view, text, inner.width(), left))
+        shown = elided(self._view, text, inner.width(), column.elided_left)
+        painter.drawText(inner, align, shown)

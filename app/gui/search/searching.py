@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QStackedWidget
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import number, tr
+from app.gui.search.columns import COLUMNS, STRENGTH
 from app.gui.search.empty_state import EmptyState
 from app.gui.search.requests import (
     Found,
@@ -19,7 +20,7 @@ from app.gui.search.requests import (
     make_thumbnails,
     remember_interest,
 )
-from app.gui.search.results_model import ORDERS, Column, ResultsModel
+from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
 from engine.errors import LibraryError
@@ -52,7 +53,7 @@ class Searching(QObject):
         self._descending = True
         self._kept: int | None = None
         self._stays = False
-        self._audition_next = False
+        self._play_next = False
         bar.asked.connect(self.ask)
         bar.refused.connect(lambda text: context.say(text, True))
         bar.entered.connect(self._enter)
@@ -137,8 +138,8 @@ class Searching(QObject):
             self._context.jobs.start(
                 "write", lambda control: remember_interest(session, found.folders)
             )
-        if self._audition_next and len(found.ids):
-            self._audition_next = False
+        if self._play_next and len(found.ids):
+            self._play_next = False
             self._enter()
 
     def _say_empty(self, found: Found) -> None:
@@ -162,7 +163,7 @@ class Searching(QObject):
         """Go from the search bar into the results, to hear the first as soon as it is there."""
         shown = self._model.rowCount() and self._stack.currentWidget() is self._view
         if not shown or self._context.jobs.is_running("search"):
-            self._audition_next = True
+            self._play_next = True
             return
         was_there = self._view.currentIndex().row() == 0
         self._view.choose(0)  # before it gets the focus, which would choose without selecting
@@ -172,15 +173,15 @@ class Searching(QObject):
 
     def _stay(self, _: str) -> None:
         """Stay in the search bar: something else is being asked for."""
-        self._audition_next = False
+        self._play_next = False
 
     def _sort(self, column: int, order: Qt.SortOrder) -> None:
         down = order == Qt.SortOrder.DescendingOrder
         if self._model.found.answer is not None:
-            by = Column.STRENGTH if column < 0 else Column(column)
+            by = STRENGTH.place if column < 0 else column
             self._model.sort(by, Qt.SortOrder.DescendingOrder if column < 0 else order)
             return
-        self._order = ORDERS.get(Column(column), "added") if column >= 0 else "added"  # type: ignore[assignment]
+        self._order = COLUMNS[column].order if column >= 0 else "added"
         self._descending = down
         self.refresh()
 

@@ -237,7 +237,7 @@ class MainWindow(QMainWindow):
                 geometry=bytes(self.saveGeometry().data()),
                 columns=bytes(self.columns.saveState().data()),
                 rows=bytes(self.rows.saveState().data()),
-                result_columns=bytes(self.results.column_state().data()),
+                result_columns=self.results.column_state(),
                 history=tuple(self.bar.history),
                 query=self.bar.query.text,
                 gain_db=self.panel.gain.value(),
@@ -255,10 +255,10 @@ class MainWindow(QMainWindow):
             (kept.geometry, self.restoreGeometry),
             (kept.columns, self.columns.restoreState),
             (kept.rows, self.rows.restoreState),
-            (kept.result_columns, self.results.restore_columns),
         ):
             if state:
                 restore(QByteArray(state))
+        self.results.restore_columns(kept.result_columns)
         if not kept.geometry:
             self.resize(1280, 760)
         self.bar.history = list(kept.history)

@@ -14,7 +14,7 @@ from PySide6.QtGui import QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
 from app.gui.kit.plain import PlainLabel
-from app.gui.search.results_model import Column
+from app.gui.search.columns import NAME
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search.query_sound import QuerySound
@@ -612,7 +612,7 @@ def test_a_name_is_one_visible_line_everywhere(open_window, tmp_path, sounds, mo
     model = window.results.results
     qtbot.waitUntil(lambda: model.rowCount() == 1 and model.row_at(0).sound is not None)
     seen = "a\\nb \\u202egpj.wav"
-    assert model.index(0, Column.NAME).data() == seen
+    assert model.index(0, NAME.place).data() == seen
     window.results.choose(0)
     qtbot.waitUntil(lambda: window.panel.name.text() == seen)
     qtbot.waitUntil(lambda: window.inspector.details is not None)
