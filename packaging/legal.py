@@ -1,8 +1,7 @@
-"""Find whose work lies in a bundle: distributions of Python, and libraries of the system.
+"""Find whose work lies in a bundle: packages of Python, and libraries in them or of the system.
 
-``soundsift licences`` lists what is found here when a bundle is built: the metadata and licence
-texts of distributions go beside their packages, where :mod:`importlib.metadata` looks, and those
-of everything else into the folder ``licences``, whose ``others.json`` says what is what.
+What is found is listed by ``soundsift licences`` (:mod:`app.licences`); all texts of licences go
+into the bundle's folder ``licences``.
 """
 
 from __future__ import annotations
@@ -11,73 +10,137 @@ import json
 import re
 import subprocess
 import sys
-import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import Distribution, distribution, distributions
 from pathlib import Path
-from typing import Any
+
+from app.licences import LIST, Work, of_distribution, python
 
 Entry = tuple[str, str, str]  # place in the bundle, source, kind: as PyInstaller lists files
-_TEXT = re.compile(r"licen[cs]e|copying|notice|authors|copyright", re.IGNORECASE)
-_BUILDER = "pyinstaller"  # its bootloader is the program file itself
+ALSO = ("soundsift", "pyinstaller")  # whose bootloader is the program file itself
 _DEBIAN_LICENCE = re.compile(r"^License:\s*(\S.*)$", re.MULTILINE)
+_COMMON = Path("/usr/share/common-licenses")  # of Debian
+_GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
+_GNU = "LGPL-3.0-or-later OR GPL-2.0-or-later"
+INNER = {  # libraries that packages bring along, by how their files are called
+    "libav": ("FFmpeg", "LGPL-3.0-or-later"),
+    "libsw": ("FFmpeg", "LGPL-3.0-or-later"),
+    "libx264": ("x264", "GPL-2.0-or-later"),
+    "libx265": ("x265", "GPL-2.0-or-later"),
+    "libmp3lame": ("LAME", "LGPL-2.0-or-later"),
+    "libopencore": ("opencore-amr", "Apache-2.0"),
+    "libopus": ("Opus", "BSD-3-Clause"),
+    "libSvtAv1": ("SVT-AV1", "BSD-3-Clause-Clear"),
+    "libvpx": ("libvpx", "BSD-3-Clause"),
+    "libdav1d": ("dav1d", "BSD-2-Clause"),
+    "libwebp": ("libwebp", "BSD-3-Clause"),
+    "libsharpyuv": ("libwebp", "BSD-3-Clause"),
+    "libgnutls": ("GnuTLS", "LGPL-2.1-or-later"),
+    "libnettle": ("Nettle", _GNU),
+    "libhogweed": ("Nettle", _GNU),
+    "libgmp": ("GMP", _GNU),
+    "libunistring": ("libunistring", _GNU),
+    "libasound": ("alsa-lib", "LGPL-2.1-or-later"),
+    "libdrm": ("libdrm", "MIT"),
+    "libvpl": ("oneVPL", "MIT"),
+    "libxcb": ("libxcb", "MIT"),
+    "libXau": ("libXau", "MIT"),
+    "libsndfile": (
+        "libsndfile, with FLAC, Ogg, Vorbis, Opus, mpg123 and LAME",
+        "LGPL-2.1-or-later",
+    ),
+    "libicu": ("ICU", "Unicode-3.0"),
+    "libQt6": ("Qt", "LGPL-3.0-only OR GPL-2.0-only OR GPL-3.0-only"),
+    "libopenblas": ("OpenBLAS", "BSD-3-Clause"),
+    "libscipy_openblas": ("OpenBLAS", "BSD-3-Clause"),
+    "libgfortran": ("libgfortran", _GCC),
+    "libgomp": ("libgomp", _GCC),
+    "libquadmath": ("libquadmath", "LGPL-2.1-or-later"),
+}
 
 
-def owners(sources: Iterable[str]) -> list[Distribution]:
-    """Return the distributions that the files of a bundle come from, and the builder's."""
+def works_of(sources: Iterable[str], also: Sequence[str] = ALSO) -> Iterator[Work]:
+    """Give everything that the files of a bundle are of.
+
+    :param sources: where they were taken from.
+    :param also: packages that are in every bundle.
+    """
+    taken = sorted({str(Path(source).resolve()) for source in sources})
+    yield python()
+    yield from map(of_distribution, owners(taken, also))
+    inner = {INNER[start] for path in taken if (start := _start(path)) and not _is_system(path)}
+    yield from (Work(name, "", licence) for name, licence in sorted(inner))
+    for package in sorted(set(filter(None, map(_debian_package, taken)))):
+        text = Path("/usr/share/doc") / package / "copyright"
+        version = _said("dpkg-query", "-W", "-f", "${Version}", package)
+        texts = (text.resolve(),) if text.exists() else ()
+        yield Work(package, version, _debian_licences(text), texts)
+    for name in ("GPL-2", "GPL-3", "LGPL-2.1", "LGPL-3", "Apache-2.0"):
+        if (_COMMON / name).exists():
+            yield Work(f"text-of-{name}", "", "the licence itself", (_COMMON / name,))
+
+
+def unknown(sources: Iterable[str]) -> list[str]:
+    """Return the libraries that packages bring along and of which nothing is known here."""
+    brought = [Path(s).name for s in sources if ".libs/" in s.replace("\\", "/")]
+    return sorted(name for name in brought if _start(name) is None)
+
+
+def owners(taken: Iterable[str], also: Sequence[str] = ALSO) -> list[Distribution]:
+    """Return the packages that files come from, and those named."""
     of_file = {
         str(Path(str(found.locate_file(file))).resolve()): found
         for found in distributions()
         for file in found.files or ()
         if file.suffix not in (".pyc", ".pth")
     }
-    taken = (str(Path(source).resolve()) for source in sources)
-    met = {of_file[source].name: of_file[source] for source in taken if source in of_file}
-    met.setdefault("soundsift", distribution("soundsift"))
-    met.setdefault(_BUILDER, distribution(_BUILDER))
+    paths = {str(Path(path).resolve()) for path in taken}
+    met = {of_file[path].name: of_file[path] for path in paths if path in of_file}
+    for name in also:
+        met.setdefault(name, distribution(name))
     return [met[name] for name in sorted(met, key=str.lower)]
 
 
 def metadata_files(found: Distribution) -> Iterator[Entry]:
-    """Give a distribution's metadata and licence texts as files of a bundle."""
+    """Give what a package may be asked about itself at run time, as files of a bundle."""
     for file in found.files or ():
-        parts = file.parts
-        if not parts[0].endswith(".dist-info"):
-            continue
-        if parts[1] in ("METADATA", "entry_points.txt") or _TEXT.search("/".join(parts[1:])):
+        if file.parts[0].endswith(".dist-info") and file.name in ("METADATA", "entry_points.txt"):
             yield file.as_posix(), str(found.locate_file(file)), "DATA"
 
 
-def others(sources: Iterable[str], work: Path) -> list[Entry]:
-    """Return the texts of Python and of the system's libraries as files of a bundle.
+def listed(works: Iterable[Work], folder: Path) -> Iterator[Entry]:
+    """Give the list of works and all their texts as files of a bundle.
 
-    :param work: a folder to write into.
+    :param folder: a folder to write the list into.
     """
-    python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"
-    known = [_other("Python", ".".join(map(str, sys.version_info[:3])), "PSF-2.0", python)]
-    entries = [("licences/Python/LICENSE.txt", str(python), "DATA")] if python.exists() else []
-    for package in sorted(set(filter(None, map(_debian_package, sorted(set(sources)))))):
-        text = Path("/usr/share/doc") / package / "copyright"
-        version = _said("dpkg-query", "-W", "-f", "${Version}", package)
-        known.append(_other(package, version, _debian_licences(text), text))
-        if text.exists():
-            entries.append((f"licences/{package}/copyright", str(text.resolve()), "DATA"))
-    listed = work / "others.json"
-    listed.write_text(json.dumps(known, indent=1), encoding="utf-8")
-    return [*entries, ("licences/others.json", str(listed), "DATA")]
+    lines = []
+    for work in sorted(works, key=lambda work: work.name.lower()):
+        places = []
+        for number, text in enumerate(work.texts, start=1):
+            name = text.name if len({t.name for t in work.texts}) == len(work.texts) else None
+            places.append(f"{work.name}/{name or f'{number}-{text.name}'}")
+            yield f"licences/{places[-1]}", str(text), "DATA"
+        facts = {"name": work.name, "version": work.version, "licence": work.licence}
+        lines.append({**facts, "texts": places})
+    path = folder / LIST
+    path.write_text(json.dumps(lines, indent=1), encoding="utf-8")
+    yield f"licences/{LIST}", str(path), "DATA"
 
 
-def _other(name: str, version: str, licence: str, text: Path) -> dict[str, Any]:
-    texts = [f"{name}/{text.name}"] if text.exists() else []
-    return {"name": name, "version": version, "licence": licence, "texts": texts}
+def _start(path: str) -> str | None:
+    name = re.split(r"[/\\]", path)[-1]
+    return next((start for start in INNER if name.startswith((start, start[3:]))), None)
 
 
-def _debian_package(source: str) -> str | None:
-    if not source.startswith(("/lib/", "/usr/lib/")) or not sys.platform.startswith("linux"):
+def _is_system(path: str) -> bool:
+    return path.startswith(("/lib/", "/usr/lib/")) and sys.platform.startswith("linux")
+
+
+def _debian_package(path: str) -> str | None:
+    if not _is_system(path):
         return None
-    real = str(Path(source).resolve())
-    for path in (real, real.removeprefix("/usr")):  # of a system whose /lib is a link
-        if said := _said("dpkg", "-S", path):
+    for spelled in (path, path.removeprefix("/usr")):  # where /lib is a link to /usr/lib
+        if said := _said("dpkg", "-S", spelled):
             return said.split(":")[0]
     return None
 

@@ -36,10 +36,10 @@ cp "$out/icons/512.png" "$out/work/soundsift/soundsift.png"
 (cd "$out" && "$builder" -m PyInstaller --noconfirm --log-level WARN \
     --distpath "$out/dist" --workpath "$out/work" "$OLDPWD/packaging/soundsift.spec")
 folder=$out/dist/soundsift
-# torch's symbols are a fifth of its size; other wheels come without any, or with patched
-# headers that strip is known to break
-[ "$(uname)" != Linux ] ||
-    strip --strip-unneeded "$folder"/_internal/torch/lib/libtorch*.so "$folder"/_internal/torch/lib/libc10.so
+# torch's symbols are a fifth of its size, and Python's three quarters; other wheels come without
+# any, or with patched headers that strip is known to break
+[ "$(uname)" != Linux ] || strip --strip-unneeded "$folder"/_internal/torch/lib/lib{torch*,c10}.so \
+    "$folder"/_internal/libpython*.so*
 
 megabytes() { echo $(($(du -sk "$1" | cut -f1) * 1024 / 1000000)); }
 say "$folder: $(megabytes "$folder") MB"
