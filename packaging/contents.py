@@ -58,6 +58,7 @@ _UNNEEDED = (
     *("torch/lib/libbackend_with_compiler*", "torch/lib/libaoti_custom_ops*", "torch/lib/*.lib"),
     # torchaudio's compiled parts: they link CUDA, and its Python parts need none of them
     "torchaudio/lib/*",
+    "libmvec.so*",  # of glibc, which is the system's: the two have to match
     # tests and types of libraries
     *("*/tests/*", "*.pyi", "*/py.typed", "*.pxd", "*.pyx", "*.h", "*.hpp", "*.c"),
 )

@@ -19,6 +19,7 @@ from app.licences import LIST, Work, of_distribution, python
 Entry = tuple[str, str, str]  # place in the bundle, source, kind: as PyInstaller lists files
 ALSO = ("soundsift", "pyinstaller")  # whose bootloader is the program file itself
 _DEBIAN_LICENCE = re.compile(r"^License:\s*(\S.*)$", re.MULTILINE)
+_MOST_WORDS = 5
 _COMMON = Path("/usr/share/common-licenses")  # of Debian
 _GCC = "GPL-3.0-or-later WITH GCC-exception-3.1"
 _GNU = "LGPL-3.0-or-later OR GPL-2.0-or-later"
@@ -148,8 +149,9 @@ def _debian_package(path: str) -> str | None:
 def _debian_licences(text: Path) -> str:
     if not text.exists():
         return "see the system"
-    names = _DEBIAN_LICENCE.findall(text.read_text(encoding="utf-8", errors="replace"))
-    return ", ".join(dict.fromkeys(name.strip() for name in names)) or "see its text"
+    said = _DEBIAN_LICENCE.findall(text.read_text(encoding="utf-8", errors="replace"))
+    names = [name.strip() for name in said if len(name.split()) <= _MOST_WORDS]  # not a sentence
+    return ", ".join(dict.fromkeys(names)) or "see its text"
 
 
 def _said(*command: str) -> str:
