@@ -1,7 +1,8 @@
 # Two commands: `make run` sets up and runs the main job, `make test` sets up and tests.
+# And one for releases: `make bundle` builds what needs no Python (packaging/README.md).
 # Written for GNU make 3.81 and later, which macOS still has.
 .SILENT:
-.PHONY: help run test setup lint types unit clean
+.PHONY: help run test setup lint types unit bundle clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -11,7 +12,8 @@ READY := $(VENV)/.ready
 help:
 	echo "make run    set up, make and index the demo sounds, search them three times"
 	echo "make test   set up, then lint, types and tests"
-	echo "make clean  remove what the other two made"
+	echo "make bundle build the program as a folder and an installer, and use them"
+	echo "make clean  remove what the others made"
 
 run: setup
 	tools/run-demo.sh $(VENV)
@@ -38,5 +40,8 @@ unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not alone"
 	$(BIN)/pytest -m alone tests/app/gui
 
+bundle:
+	PYTHON="$(PYTHON)" tools/bundle.sh build/bundle
+
 clean:
-	rm -rf $(VENV) assets/demo/*.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build/bundle assets/demo/*.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -20,6 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from engine.children import NO_CONSOLE, command
 from engine.errors import LibraryError, SoundsiftError
 from engine.index.build import IndexReport
 from engine.log import log_end, logger, start_log
@@ -82,10 +83,11 @@ def _texts(paths: Sequence[Path]) -> list[str]:
 
 def _run(order: _Order, control: Control, told: Callable[[IndexReport], None]) -> None:
     child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        [sys.executable, "-m", "app.index_process", json.dumps(asdict(order))],
+        command("app.index_process", json.dumps(asdict(order))),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        creationflags=NO_CONSOLE,
     )
     wrote = _Wrote(child)
     try:

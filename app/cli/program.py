@@ -39,6 +39,7 @@ COMMANDS = {
     "evaluate": ("evaluate:evaluate", "measure a model on a manifest of sounds"),
     "train": ("train:train", "train models"),
     "experiment": ("train:experiment", "repeat a table of the paper"),
+    "licences": ("licences:licences", "list whose work is in here, and under which licences"),
     "completion": ("completion:completion", "print what lets a shell complete commands"),
 }
 EXAMPLES = """

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from app.cli.arguments import Command, everywhere
+from app.cli.arguments import Command, everywhere, several
 from app.cli.invocation import Invocation
 from engine.errors import SoundsiftError
+from engine.paths import refuse_no_file
 
 
 @click.command(cls=Command)
+@several("sounds", "FILE", help="sounds to search by")
 @everywhere
-def window(invocation: Invocation) -> int:
+def window(invocation: Invocation, sounds: tuple[Path, ...]) -> int:
     """Open the window."""
-    return open_window(invocation.library)
+    for sound in sounds:
+        refuse_no_file(sound)
+    return open_window(invocation.library, [sound.absolute() for sound in sounds])
 
 
-def open_window(library: Path | None) -> int:
+def open_window(library: Path | None, sounds: Sequence[Path] = ()) -> int:
     """Open the window; where Qt cannot, say what is missing."""
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
@@ -35,4 +40,4 @@ def open_window(library: Path | None) -> int:
             f"the window cannot open ({error}): install Qt's system libraries, see the README; "
             "the commands work without it: soundsift --help"
         ) from None
-    return run(library)
+    return run(library, sounds)

@@ -20,12 +20,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
+from engine.children import NO_CONSOLE, command
 from engine.errors import ModelError, SoundsiftError
 from engine.log import log_end, logger, named
 from engine.progress import Cancelled, Control
 
 _log = logger(__name__)
-CHILD = ["-m", "engine.models.trial"]
+CHILD = command("engine.models.trial")
 _POLL_S = 0.05
 _MOST_SAID = 4000  # bytes, fewer than a pipe holds: the child never waits for its reader
 _NO_MEMORY = ("allocate memory", "memory allocation", "bad_alloc", "MemoryError", "bad allocation")
@@ -55,11 +56,12 @@ def run_apart(order: dict[str, str], what: str, limits: Limits, control: Control
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
     with tempfile.TemporaryFile() as heard:
         child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, *CHILD],
+            CHILD,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=heard,
             env={**os.environ, **quiet},
+            creationflags=NO_CONSOLE,
         )
         try:
             assert child.stdin is not None and child.stdout is not None

@@ -52,6 +52,10 @@ def test_without_a_screen_the_window_says_so():
     assert_problem(started("window", env=bare), "no screen")
 
 
+def test_a_window_is_not_opened_with_what_is_no_file(tmp_path):
+    assert_problem(started("window", tmp_path / "none.wav"), "it does not exist")
+
+
 @pytest.fixture
 def library(tmp_path: Path, sounds: Path, model_folder: Path) -> Path:
     path = tmp_path / "library.db"

@@ -6,7 +6,6 @@ opens and says what was done.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 from PySide6.QtCore import QEventLoop, QProcess
@@ -14,6 +13,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QProgressDialog
 
 from app.gui.kit.plain import PlainLabel
+from engine.children import command
 from engine.log import log_end, logger
 
 _log = logger(__name__)
@@ -24,7 +24,7 @@ def repair_library(path: Path) -> str:
     quits = QGuiApplication.quitOnLastWindowClosed()
     QGuiApplication.setQuitOnLastWindowClosed(False)
     dialog = Repairing()
-    said = dialog.run([sys.executable, "-m", "app.cli", "repair", "--library", str(path)])
+    said = dialog.run(command("app.cli", "repair", "--library", str(path)))
     dialog.deleteLater()
     QGuiApplication.setQuitOnLastWindowClosed(quits)
     return said

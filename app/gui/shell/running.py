@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -28,28 +29,35 @@ from app.gui.shell.repairing import repair_library
 from app.gui.shell.window import MainWindow
 from engine.log import logger
 from engine.paths import assets, data_folder, default_library
+from engine.search.query_sound import QuerySound
 
 _log = logger(__name__)
 
 
-def run(library: Path | None = None) -> int:
-    """Open the window on a library, of this user if None; return when it is closed."""
+def run(library: Path | None = None, sounds: Sequence[Path] = ()) -> int:
+    """Open the window on a library, of this user if None; return when it is closed.
+
+    :param sounds: to search by.
+    """
     app = make_application()
     crashes = Crashes()
     crashes.install()
     _log.info("the window of Soundsift %s opened, %s", version("soundsift"), platform.platform())
     path = library or default_library()
-    code, repair_wanted = _show(app, crashes, path)
+    code, repair_wanted = _show(app, crashes, path, sounds=sounds)
     while repair_wanted:
         code, repair_wanted = _show(app, crashes, path, repair_library(path))
     crashes.close()
     return code
 
 
-def _show(app: QApplication, crashes: Crashes, path: Path, said: str = "") -> tuple[int, bool]:
+def _show(
+    app: QApplication, crashes: Crashes, path: Path, said: str = "", sounds: Sequence[Path] = ()
+) -> tuple[int, bool]:
     """Show a window until it is closed; return its exit code, and whether to repair the library.
 
     :param said: to be told when it is there.
+    :param sounds: to search by.
     """
     settings = make_settings()
     window = MainWindow(path, settings, apply_theme(None, settings.now.theme))
@@ -60,6 +68,8 @@ def _show(app: QApplication, crashes: Crashes, path: Path, said: str = "") -> tu
 
     changed = QGuiApplication.styleHints().colorSchemeChanged
     changed.connect(follow)
+    for sound in sounds:
+        window.bar.add_sound(QuerySound(sound))
     window.show()
     if said:
         QTimer.singleShot(0, window, lambda: window.prompts.inform(said))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import roughly_left
 from app.gui.training.curve import Curve
+from engine.children import command
 from engine.log import log_end, logger
 from engine.models.spec import read_spec
 
@@ -89,12 +89,12 @@ class Training(QDialog):
         self._outcome, self._problem, self._wrote, self._stopping = None, "", b"", False
         self._show_state(running=True)
         library = self._context.library_path
-        arguments = ["-m", "trainer", "--from-library", "--library", str(library)]
+        program, *arguments = command("trainer", "--from-library", "--library", str(library))
         arguments += ["--name", self.name.text().strip() or "personal"]
         if self.text_tower.isChecked():
             arguments.append("--text-tower")
         self.says.setText(self.tr("Training …"))
-        self.process.start(sys.executable, arguments)
+        self.process.start(program, arguments)
 
     def _lay_out(self) -> None:
         form = QFormLayout()

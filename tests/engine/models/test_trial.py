@@ -5,6 +5,7 @@ import os
 import pickle
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import IO
@@ -40,7 +41,13 @@ def forked(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let children that try models be forks, where a start of Python is not what is proved."""
 
     def popen(
-        command: list[str], *, stdin: int, stdout: int, stderr: IO[bytes], env: dict[str, str]
+        command: list[str],
+        *,
+        stdin: int,
+        stdout: int,
+        stderr: IO[bytes],
+        env: dict[str, str],
+        creationflags: int,
     ) -> Forked:
         (read, given), (said, write) = os.pipe(), os.pipe()
         with os.fdopen(read, "rb") as asked, os.fdopen(write, "wb") as told:
@@ -253,7 +260,7 @@ CHILDREN = {
 def test_a_child_that_ends_without_a_word_is_a_sentence(tmp_path, monkeypatch, caplog, how, words):
     child = tmp_path / "child.py"
     child.write_text(CHILDREN[how])
-    monkeypatch.setattr(apart, "CHILD", [str(child)])
+    monkeypatch.setattr(apart, "CHILD", [sys.executable, str(child)])
     with pytest.raises(ModelError, match=f"the model in X was not taken: .*{words}"):
         run_apart({}, "the model in X", Limits(), Control())
     assert ("memory allocation of 8 bytes failed" in caplog.text) is ("memory" in how)
@@ -268,7 +275,7 @@ def test_a_mistake_that_a_model_provokes_is_in_the_log_with_its_traceback(
         "def divide(order): 1 / 0\n"
         "raise SystemExit(be_child(divide))\n"
     )
-    monkeypatch.setattr(apart, "CHILD", [str(child)])
+    monkeypatch.setattr(apart, "CHILD", [sys.executable, str(child)])
     monkeypatch.setenv("PYTHONPATH", str(Path(apart.__file__).parents[2]))
     with pytest.raises(ModelError, match="it does not work: division by zero"):
         run_apart({}, "the model in X", Limits(), Control())

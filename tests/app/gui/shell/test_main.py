@@ -30,6 +30,42 @@ print(" ".join(m for m in ("torch", "sounddevice", "scipy", "transformers") if m
 window.close()
 """
 
+WITH_SOUNDS = """
+import sys
+from PySide6.QtCore import QTimer
+from app.cli import main
+from app.gui.shell.window import MainWindow
+
+show = MainWindow.show
+
+def shown(self):
+    show(self)
+    print([sound.path.name for sound in self.bar.query.sounds])
+    QTimer.singleShot(0, self.close)
+
+MainWindow.show = shown
+sys.exit(main(["window", *sys.argv[1:]]))
+"""
+
+
+def test_a_window_that_is_opened_with_sounds_searches_by_them(tmp_path):
+    for name in ("door.wav", "-bell.wav"):
+        (tmp_path / name).touch()
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_SOUNDS, "--library", "x.db", "--", "door.wav", "-bell.wav"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={
+            **os.environ,
+            "QT_QPA_PLATFORM": "offscreen",
+            "PYTHONPATH": str(assets().parent),
+            "SOUNDSIFT_HOME": str(tmp_path),
+        },
+        timeout=60,
+    )
+    assert (done.returncode, done.stdout) == (0, "['door.wav', '-bell.wav']\n"), done.stderr
+
 
 def test_the_first_paint_needs_no_torch(tmp_path):
     done = subprocess.run(
