@@ -74,8 +74,9 @@ class PlayerController(QObject):
             self._player.stop()
 
     def wait(self) -> None:
-        """Look into nothing just now: other rows are shown."""
-        self._later.stop()
+        """Look into the sound a little later: rows are just being shown anew."""
+        if self._later.isActive():
+            self._later.start()
 
     def hear(self, sound: SoundRow, match: Match | None, play: bool = True) -> None:
         """Look at a sound, and play it from the moment that matched."""

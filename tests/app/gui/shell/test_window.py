@@ -618,3 +618,11 @@ def test_a_name_is_one_visible_line_everywhere(open_window, tmp_path, sounds, mo
     qtbot.waitUntil(lambda: window.inspector.details is not None)
     labels = [label.text() for label in window.findChildren(PlainLabel)]
     assert labels.count(seen) >= 2 and not any("\u202e" in text for text in labels)
+
+
+def test_a_sound_is_looked_into_though_rows_are_shown_anew_just_then(window, qtbot):
+    model = window.results.results
+    window.results.choose(3)
+    model.show(model.found)  # as where the library has changed
+    qtbot.waitUntil(lambda: window.inspector.details is not None)
+    assert window.inspector.details.sound.id == window.player_controller.sound.id
