@@ -10,15 +10,11 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from engine.errors import LibraryError
 from engine.store import tables
-
-if TYPE_CHECKING:
-    from engine.store.library import Library
 
 _SETTING = "window_marks"
 _MARK_BYTES = 8
@@ -51,20 +47,6 @@ def marks(connection: Connection) -> list[str]:
     kept = _value(connection)
     places = range(0, len(kept), _MARK_BYTES)
     return [kept[place : place + _MARK_BYTES].hex() for place in places]
-
-
-def ensure_mark(library: Library) -> None:
-    """Leave a mark in a library that was made before there were any, if it can be written."""
-    w = tables.windows.c
-    with library.reading() as connection:
-        if marks(connection) or connection.scalar(select(w.id).limit(1)) is None:
-            return
-    try:
-        with library.writing() as connection:
-            if not marks(connection):
-                leave_mark(connection)
-    except LibraryError:
-        return  # read-only: its cache is made anew each time
 
 
 def _value(connection: Connection) -> bytes:

@@ -30,7 +30,7 @@ from engine.paths import make_own_folder, remove_own, remove_own_folder
 from engine.sealed import seal, unseal
 from engine.store import tables
 from engine.store.library import Library
-from engine.store.lineage import ensure_mark, marks
+from engine.store.lineage import leave_mark, marks
 from engine.store.tables import PRESENT
 
 Floats = np.ndarray[Any, np.dtype[np.float32]]
@@ -121,6 +121,20 @@ def load_vectors(library: Library, rank: int) -> WindowVectors:
         raise LibraryError(
             f"the vectors of {library.path} cannot be cached in {folder}: {error.strerror or error}"
         ) from error
+
+
+def ensure_mark(library: Library) -> None:
+    """Leave a mark in a library that was made before there were any, if it can be written."""
+    w = tables.windows.c
+    with library.reading() as connection:
+        if marks(connection) or connection.scalar(select(w.id).limit(1)) is None:
+            return
+    try:
+        with library.writing() as connection:
+            if not marks(connection):
+                leave_mark(connection)
+    except LibraryError:
+        return  # read-only: its cache is made anew each time
 
 
 def _opened(folder: Path, rank: int, connection: Connection) -> WindowVectors:

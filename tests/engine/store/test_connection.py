@@ -17,7 +17,8 @@ from engine.store import connection as module
 from engine.store import copies as copies_module
 from engine.store.connection import make_schema, refuse_newer, sentences_for_errors
 from engine.store.copies import copies, copy_database, damage_of, damaged, keep_copy
-from engine.store.lineage import begin_lineage, ensure_mark, insert_windows, leave_mark, marks
+from engine.store.lineage import begin_lineage, insert_windows, leave_mark, marks
+from engine.store.vectors import ensure_mark
 from tests.engine.store.test_repair import overwrite, put
 
 PATH = Path("/music/library.db")
