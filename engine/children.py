@@ -21,9 +21,14 @@ def command(module: str, *arguments: str) -> list[str]:
     """Return what starts a child process that runs one of :data:`MODULES`."""
     if module not in MODULES:
         raise ValueError(f"{module} is not started as a child process")
-    if not getattr(sys, "frozen", False):
+    if not is_bundled():
         return [sys.executable, "-m", module, *arguments]
     return [_program(), FLAG, module, *arguments]
+
+
+def is_bundled() -> bool:
+    """Return whether this program runs from a bundle."""
+    return bool(getattr(sys, "frozen", False))
 
 
 def be_child(arguments: Sequence[str]) -> bool:

@@ -126,6 +126,8 @@ def _guarded(given: list[str]) -> int:
         _drop_output()
         return 1
     except OSError as error:  # the outermost net, below those who know what they were doing
+        if error.errno is None:  # not of the system, but of a library
+            return _tell_defect(error)
         _drop_output()
         what = f"{error.filename}: " if error.filename else ""
         tell(f"error: {what}{error.strerror or error}")

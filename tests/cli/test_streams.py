@@ -93,3 +93,15 @@ def test_what_nobody_foresaw_of_the_system_is_a_sentence(monkeypatch, capsys):
     monkeypatch.setattr("app.cli.invocation.Invocation.session", fail)
     assert cli.main(["status"]) == 1
     assert capsys.readouterr().err == "error: /somewhere/a.wav: Permission denied\n"
+
+
+def test_what_only_looks_like_an_error_of_the_system_is_our_mistake(monkeypatch, capsys):
+    from app import cli
+
+    def fail(asked: object) -> None:
+        raise OSError("could not get source code")  # as a library says it
+
+    monkeypatch.setattr("app.cli.invocation.Invocation.session", fail)
+    assert cli.main(["status"]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: Soundsift made a mistake (OSError: could not get source code)")

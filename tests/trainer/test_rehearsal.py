@@ -1,9 +1,11 @@
 import copy
+import sys
 from dataclasses import replace
 
 import pytest
 import torch
 
+from engine.errors import InputError
 from engine.models.match_model import TextEncoder, load_model, load_text_encoder
 from engine.models.weights import load_tensors
 from trainer.loop.schedule import update_average, warm_up_cosine
@@ -48,6 +50,12 @@ def test_exemplars_are_the_centres_of_what_was_heard():
     nearest = torch.cdist(groups, found).min(1).values
     assert (nearest < 0.2).all()
     assert centres(features[:2], 5).shape == (5, 2)
+
+
+def test_centres_ask_for_what_finds_them(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.cluster", None)
+    with pytest.raises(InputError, match=r"install the extra `soundsift\[trainer\]`"):
+        centres(torch.randn(9, 2), 3)
 
 
 def test_shipped_models_carry_exemplars():

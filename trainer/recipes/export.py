@@ -96,8 +96,15 @@ def centres(features: Tensor, count: int) -> Tensor:
     """Return ``count`` centres (count, width) of features (n, width), by k-means.
 
     Distances are in deviations of each feature; of fewer features some centres coincide.
+
+    :raises InputError: scikit-learn is not installed.
     """
-    from sklearn.cluster import MiniBatchKMeans
+    try:
+        from sklearn.cluster import MiniBatchKMeans
+    except ImportError as error:
+        raise InputError(
+            "scikit-learn is not installed: install the extra `soundsift[trainer]`"
+        ) from error
 
     mean, deviation = features.mean(0), features.std(0).clamp(min=1e-3)
     scaled = ((features - mean) / deviation).numpy()

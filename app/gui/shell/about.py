@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QDialog, QVBoxLayout, QWidget
 from app.gui.kit.context import Context
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.style.icons import pixmap
+from engine.children import is_bundled
 from engine.log import log_file
 
 
@@ -42,6 +43,7 @@ class About(QDialog):
         lines = [
             self.tr("Finds sounds by what they sound like. Everything stays on this computer."),
             self.tr("Free software under the Apache License, version 2.0."),
+            *([self.tr("`soundsift licences` lists whose work comes with it.")] * is_bundled()),
             "",
             *(f"{name}: {path}" for name, path in where),
         ]
