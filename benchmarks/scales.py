@@ -15,7 +15,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from engine.models.foreign import audio_spec
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec, TextEncoderSpec
-from engine.models.text_towers import TextTower
+from engine.models.text_towers import BertTower
 
 
 @dataclass(frozen=True)
@@ -85,5 +85,5 @@ def write_text_encoder(folder: Path, scale: Scale, texts: list[str]) -> Path:
     (folder / "config.json").write_text(json.dumps(config))
     word_tokenizer(texts).save(str(folder / "tokenizer.json"))
     torch.manual_seed(0)
-    save_file(TextTower(scale.text).state_dict(), folder / "model.safetensors")
+    save_file(BertTower(scale.text).state_dict(), folder / "model.safetensors")
     return folder

@@ -16,18 +16,15 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from engine.models.audio_towers import Compact, EfficientAt
-from engine.models.clap import Htsat
+from engine.models.encoders import AudioTower, TextTower, audio_tower_entry
 from engine.models.files import read_file
 from engine.models.frontend import LogMel
-from engine.models.panns import ResNet38
 from engine.models.spec import ModelSpec, read_spec
-from engine.models.text_towers import CaptionTokenizer, TextTower
+from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text"]
-AudioTower = Compact | EfficientAt | ResNet38 | Htsat
 _TEXT_BATCH = 128
 _AUDIO_BATCH = 16
 
@@ -154,11 +151,11 @@ class MatchModel(nn.Module):
         self.metric = Metric(spec.rank, spec.embedding)
         tags = (spec.tags, spec.tag_hidden)
         if "audio" in sides:
-            self.audio_tower = make_audio_tower(spec)
+            self.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
             self.log_mel = LogMel(spec.front_end)
         self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions, tags)
         if "text" in sides:
-            self.text_tower = TextTower(spec.text_encoder)
+            self.text_tower = BertTower(spec.text_encoder)
             width = spec.text_encoder.width
             self.text_head = Projection(width, spec.hidden, spec.dimensions, tags)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
@@ -269,17 +266,6 @@ class AudioEncoder:
         return features.float()
 
 
-def make_audio_tower(spec: ModelSpec) -> AudioTower:
-    """Return an untrained audio tower of the kind that ``spec`` names."""
-    makers: dict[str, Callable[[], AudioTower]] = {
-        "compact": lambda: Compact(spec.front_end.mel_bands),
-        "efficientat-mn04": EfficientAt,
-        "panns-resnet38": lambda: ResNet38(spec.tower_config),
-        "clap-htsat": lambda: Htsat(spec.tower_config),
-    }
-    return makers[spec.audio_tower]()
-
-
 class _Unfilled(TorchFunctionMode):
     """Leave new weights as they are: to "fill" those that are not there imports a compiler."""
 
@@ -300,7 +286,7 @@ def outline(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Return names and shapes of all weights that ``spec`` asks for, allocating none."""
     with torch.device("meta"), _Unfilled():
         model = MatchModel(spec, ("text",))
-        model.audio_tower = make_audio_tower(spec)
+        model.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
@@ -324,7 +310,7 @@ def load_audio_encoder(folder: Path) -> AudioEncoder:
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("audio",))
-    model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.audio_tower.to(memory_format=torch.channels_last)
     return AudioEncoder(model)
 
 
@@ -343,5 +329,6 @@ def load_text_encoder(folder: Path) -> TextEncoder:
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("text",))
-    model.text_tower.embeddings.word_embeddings.half()  # as they are stored; half the memory
+    if isinstance(model.text_tower, BertTower):
+        model.text_tower.halve_words()
     return TextEncoder(model, load_tokenizer(folder))

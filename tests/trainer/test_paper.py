@@ -34,6 +34,7 @@ def narrow():
     """Make ResNet38 shallow and its last maps few: else each run writes gigabytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(panns, "FEATURES", 32)
+        patch.setattr(panns, "TOWER", replace(panns.TOWER, features=32))
         patch.setattr(panns, "_DEPTHS", (1, 1, 1, 1))
         yield
 
