@@ -7,7 +7,8 @@ the embedding, and one ground metric maps both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,9 +17,12 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
+from engine.errors import ModelError
+from engine.log import logger
 from engine.models.encoders import AudioTower, TextTower, audio_tower_entry
 from engine.models.files import read_file
 from engine.models.frontend import LogMel
+from engine.models.room import Room, first_line, forget_cached_memory, is_out_of_memory
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.models.weights import fill, load_weights
@@ -26,7 +30,7 @@ from engine.transport import map_vectors
 
 Side = Literal["audio", "text"]
 _TEXT_BATCH = 128
-_AUDIO_BATCH = 16
+_log = logger(__name__)
 
 
 class Head(nn.Module):
@@ -227,43 +231,93 @@ class TextEncoder:
 class AudioEncoder:
     """The audio side, ready to use: waveforms in, pooled features out.
 
-    ``precision`` is what the tower computes in (:mod:`engine.models.precision`).
+    ``precision`` is what the tower computes in (:mod:`engine.models.precision`).  The tower may be
+    on a GPU (:mod:`engine.models.devices`), for as many sounds at once as there is ``room`` for;
+    it goes to the CPU where the GPU fails, if it ``may_come_back``.
     """
 
     model: MatchModel
     precision: torch.dtype = torch.float32
+    room: Room = field(default_factory=Room, compare=False)
+    may_come_back: bool = False
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tower is."""
+        return next(self.model.audio_tower.parameters()).device
 
     def log_mel(self, samples: np.ndarray) -> Tensor:
         """Return log-mel frames (bands, frames) of mono samples at the front end's rate."""
-        frames: Tensor = self.model.log_mel(torch.from_numpy(samples).to(self.model.device))
+        front_end = self.model.log_mel
+        frames: Tensor = front_end(torch.from_numpy(samples).to(front_end.window.device))
         return frames
 
     @torch.inference_mode()
-    def features(self, log_mels: Sequence[Tensor], at_once: int = _AUDIO_BATCH) -> Tensor:
+    def features(self, log_mels: Sequence[Tensor]) -> Tensor:
         """Return features (n, width) of log-mels of any lengths; padding changes nothing.
 
-        Log-mels of like lengths are embedded together, ``at_once`` of them, so that little is
-        padded.  They may be anywhere; features come back on the CPU.
+        Log-mels of like lengths are embedded together, so that little is padded.  They may be
+        anywhere; features come back on the CPU.
+
+        :raises ModelError: the device failed, and the tower cannot leave it.
         """
         order = sorted(range(len(log_mels)), key=lambda row: log_mels[row].shape[-1])
         features = torch.zeros(len(log_mels), self.model.spec.features)
-        for start in range(0, len(order), at_once):
-            rows = order[start : start + at_once]
-            features[rows] = self._batch_features([log_mels[row] for row in rows]).cpu()
+        start = 0
+        while start < len(order):
+            rows = order[start : start + self.room.on(self.device)]
+            try:
+                features[rows] = self._batch_features([log_mels[row] for row in rows]).cpu()
+            except RuntimeError as error:
+                if self.device.type == "cpu":
+                    raise
+                failure = error.with_traceback(None)  # which would hold what the batch takes
+            else:
+                start += len(rows)
+                continue
+            self._give_way(failure, len(rows))
         return features
+
+    def _give_way(self, failure: RuntimeError, sounds: int) -> None:
+        """Embed fewer sounds at once after a failure of the device, or on the CPU.
+
+        :raises RuntimeError: the failure, where neither can help.
+        """
+        device = self.device
+        if is_out_of_memory(failure) and sounds > 1:
+            self.room.sounds = sounds // 2
+            _log.info("%s has room for fewer than %d sounds at once", device, sounds)
+            forget_cached_memory(device)
+            return
+        if not self.may_come_back:
+            raise failure
+        _log.warning("%s failed, the CPU goes on: %s", device, first_line(failure))
+        try:
+            with torch.inference_mode(False):  # what is moved may be trained later
+                self.model.audio_tower.to("cpu")
+        except RuntimeError:
+            raise ModelError(
+                f"the device {device} failed ({first_line(failure)}): try again with --device cpu"
+            ) from failure
+        self.room.sounds = None
 
     def _batch_features(self, log_mels: Sequence[Tensor]) -> Tensor:
         lengths = torch.tensor([frames.shape[-1] for frames in log_mels])
-        longest = int(lengths.max())
-        device = self.model.device
-        batch = torch.zeros(len(log_mels), log_mels[0].shape[0], longest, device=device)
+        longest, bands = int(lengths.max()), log_mels[0].shape[0]
+        batch = torch.zeros(len(log_mels), bands, longest, device=log_mels[0].device)
         for row, frames in zip(batch, log_mels, strict=True):
             row[:, : frames.shape[-1]] = frames
-        uneven = bool((lengths < longest).any())
-        shortened = self.precision != torch.float32
-        with torch.autocast(device.type, self.precision, enabled=shortened):
-            features: Tensor = self.model.audio_tower(batch, lengths.to(device) if uneven else None)
+        uneven, device = bool((lengths < longest).any()), self.device
+        with self._autocast(device):
+            features: Tensor = self.model.audio_tower(
+                batch.to(device), lengths.to(device) if uneven else None
+            )
         return features.float()
+
+    def _autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, self.precision)
 
 
 class _Unfilled(TorchFunctionMode):
