@@ -31,7 +31,7 @@ from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.failures import sentences_for_failures
-from trainer.loop.parallel import alike, check_device
+from trainer.loop.parallel import alike, training_device
 from trainer.loop.run import Run, reporting
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs
@@ -131,7 +131,7 @@ def average(options: argparse.Namespace) -> None:
 def experiment(options: argparse.Namespace) -> None:
     """Run one of the paper's tables."""
     with alike():
-        check_device(options.device)
+        training_device(options.device)
         check_numbers(vars(options), {"seeds": COUNT})
     set_threads(options.threads)
     run_experiment(options)
@@ -160,7 +160,7 @@ def spectra(options: argparse.Namespace) -> None:
 
 def match(options: argparse.Namespace) -> None:
     """Train projections, metric and text tower on teacher features."""
-    check_device(options.device)
+    options.device = training_device(options.device)
     check_numbers(vars(options), _MATCH_BOUNDS)
     set_threads(options.threads)
     model, tokenizer = beginning(options.start, find_text_encoder(options.text_encoder))
@@ -189,7 +189,7 @@ def match(options: argparse.Namespace) -> None:
 
 def distil(options: argparse.Namespace) -> None:
     """Distil the compact audio tower."""
-    check_device(options.device)
+    options.device = training_device(options.device)
     check_numbers(vars(options), {"minutes": POSITIVE, "rate": POSITIVE})
     set_threads(options.threads)
     run = Distiller(

@@ -119,7 +119,7 @@ class FitConfig:
     )
     seed: int = _option(1, "of order, noise and augmentation", SEED)
     init_seed: int | None = _option(None, "of the starting weights (default: --seed)", SEED)
-    device: str = _option("cpu", "cpu or cuda")
+    device: str = _option("cpu", "auto, cpu or cuda")
     workers: int | None = _option(None, "threads that draw batches ahead", NOT_NEGATIVE)
     compile: bool = _option(False, "trace and fuse the towers, for a GPU")
     checkpoint_minutes: float = _option(5.0, "at most, between checkpoints", NOT_NEGATIVE)
