@@ -15,7 +15,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from engine.models.foreign import audio_spec
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec, TextEncoderSpec
-from engine.models.text_towers import TextTower
+from engine.models.text_towers import BertTower
+from engine.models.towers import COMPACT, RESNET38
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Scale:
 
 SCALES = {
     "paper": Scale(  # PANNs' ResNet38 and BERT-base
-        "panns-resnet38",
+        RESNET38,
         TextEncoderSpec(width=768, layers=12, heads=12, inner_width=3072),
         dimensions=1024,
         batch=256,
@@ -50,7 +51,7 @@ SCALES = {
         seconds=10.0,
     ),
     "small": Scale(
-        "compact",
+        COMPACT,
         TextEncoderSpec(vocabulary=512, width=64, layers=2, heads=2, inner_width=128),
         dimensions=64,
         batch=16,
@@ -85,5 +86,5 @@ def write_text_encoder(folder: Path, scale: Scale, texts: list[str]) -> Path:
     (folder / "config.json").write_text(json.dumps(config))
     word_tokenizer(texts).save(str(folder / "tokenizer.json"))
     torch.manual_seed(0)
-    save_file(TextTower(scale.text).state_dict(), folder / "model.safetensors")
+    save_file(BertTower(scale.text).state_dict(), folder / "model.safetensors")
     return folder

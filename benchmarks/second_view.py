@@ -14,7 +14,8 @@ from pathlib import Path
 from torch import Tensor
 
 from benchmarks.report import report
-from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
 from engine.models.foreign import load_foreign_text_encoder
 from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 from engine.progress import Control

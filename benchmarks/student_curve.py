@@ -15,8 +15,8 @@ import torch
 from safetensors.torch import load_file
 
 from benchmarks.report import report
-from engine.models.audio_towers import Compact
 from engine.models.catalog import find_model
+from engine.models.compact import Compact
 from engine.models.match_model import load_model, load_text_encoder
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost

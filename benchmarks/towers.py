@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.report import report
-from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
 from engine.torch_setup import prepare_torchaudio

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from engine.errors import InputError, LibraryError
 from engine.paths import default_library, is_under, spelled_out
 from engine.progress import Cancelled, Control
+from engine.torch_setup import AUTO, find_device
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
@@ -35,13 +36,14 @@ Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in t
 
 
 def open_library(
-    path: str | Path | None = None, model: str | None = None, make: bool = True
+    path: str | Path | None = None, model: str | None = None, make: bool = True, device: str = AUTO
 ) -> Session:
     """Open a library, or make it.
 
     :param path: the database; the library of this user if None.
     :param model: name or folder of the model for a new library; the best there is if None.
     :param make: make it if there is none.
+    :param device: where sounds are listened to (:func:`engine.torch_setup.find_device`).
     :raises LibraryError: it cannot be opened; ModelError: there is no such model.
     """
     from engine.models.catalog import find_model
@@ -54,28 +56,30 @@ def open_library(
         )
     if model is not None:
         find_model(model)
-    return Session(Library(place), model)
+    return Session(Library(place), model, device)
 
 
 def open_to_index(
-    paths: Paths, path: str | Path | None = None, model: str | None = None
+    paths: Paths, path: str | Path | None = None, model: str | None = None, device: str = AUTO
 ) -> Session:
     """Open the library that sounds are going to be indexed into, or make it.
 
-    Neither a wrong path nor a wrong model leaves a new, empty library behind.
+    No wrong path, model or device leaves a new, empty library behind.
 
     :param model: for a new library; an existing one changes it by :meth:`Session.use_model` only.
-    :raises InputError: a path does not exist, or the library has another model.
+    :raises InputError: a path or the device does not exist, or the library has another model.
     :raises LibraryError: it cannot be opened; ModelError: the model cannot be used.
     """
     from engine.index.scan import roots_of
     from engine.models.catalog import find_model, preferred_model
     from engine.models.trial import ensure_tried
 
+    if device != AUTO:
+        find_device(device)
     if not _place(path).is_file():
         roots_of(_listed(paths))
         ensure_tried(find_model(model or preferred_model()))
-    session = open_library(path, model)
+    session = open_library(path, model, device=device)
     try:
         if model is not None:
             _refuse_other_model(session, model)
@@ -105,8 +109,8 @@ class Session:
     Every method raises a :class:`engine.errors.SoundsiftError` whose text says what to do.
     """
 
-    def __init__(self, library: Library, model: str | None = None) -> None:
-        self.library = library
+    def __init__(self, library: Library, model: str | None = None, device: str = AUTO) -> None:
+        self.library, self.device = library, device
         self._asked = model
         self._folder: Path | None = None
         self._searcher: Searcher | None = None
@@ -214,8 +218,9 @@ class Session:
         """Bring the library in step with folders or files; return what was done."""
         from engine.index.build import index_folders
 
+        folder, control = self.model_folder, control or Control()
         report = index_folders(
-            self.library, self.model_folder, _listed(paths), control or Control(), threads
+            self.library, folder, _listed(paths), control, threads, device=self.device
         )
         self.refresh()
         return report
@@ -231,7 +236,7 @@ class Session:
         from engine.index.watch import watch_folders
 
         folder, control = self.model_folder, control or Control()
-        watch_folders(self.library, folder, _listed(paths), control, told, threads)
+        watch_folders(self.library, folder, _listed(paths), control, told, threads, self.device)
 
     def search(self, text: str | Query, limit: int = 20, names: bool = False) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of the search bar.
@@ -400,7 +405,9 @@ def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
     for some, remember in ((inside, False), (outside, True)):
         if some:
             folder = session.model_folder
-            index_folders(session.library, folder, some, control, remember=remember)
+            index_folders(
+                session.library, folder, some, control, remember=remember, device=session.device
+            )
     if paths:
         session.refresh()
     ids.update(_ids_under(session.library, paths))

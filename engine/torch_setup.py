@@ -1,4 +1,4 @@
-"""The one place that makes torch and torchaudio importable, and sets threads.
+"""The one place that makes torch and torchaudio importable, sets threads and finds devices.
 
 The torchaudio wheel for Linux links CUDA; beside a CPU-only torch its extension cannot load,
 and ``import torchaudio`` (and with it ``import transformers``) raises OSError.  Only
@@ -12,10 +12,17 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from engine.errors import InputError
+
+AUTO = "auto"
+DEVICES = ("cuda", "mps", "cpu")  # in the order in which they are wished for
+_MAKERS = {"cuda": "CUDA", "mps": "Apple (MPS)"}
 
 
 def prepare_torchaudio() -> None:
@@ -41,6 +48,45 @@ def set_threads(threads: int | None = None) -> int:
 
     torch.set_num_threads(threads or _wished_threads() or cores())
     return torch.get_num_threads()
+
+
+def find_device(wish: str = AUTO, kinds: Sequence[str] = DEVICES) -> str:
+    """Return the device that is meant, as torch names it: ``auto`` is the first that is here.
+
+    To find ``cpu`` torch is not imported.
+
+    :param wish: ``auto``, or one of ``kinds``; of several CUDA devices also ``cuda:1``.
+    :raises InputError: there is no such device.
+    """
+    if wish == AUTO:
+        return next(kind for kind in kinds if _count(kind))
+    kind, _, number = wish.partition(":")
+    is_numbered = kind == "cuda" and number.isascii() and number.isdecimal()
+    if kind not in kinds or (wish != kind and not is_numbered):
+        raise InputError(
+            f"{wish} is no device: use {', '.join((AUTO, *kinds[:-1]))} or {kinds[-1]}"
+        )
+    count = _count(kind)
+    if not count:
+        raise InputError(
+            f"there is no {_MAKERS[kind]} device here for --device {wish}: use --device cpu"
+        )
+    if int(number or 0) >= count:
+        raise InputError(f"there is no {wish} here: the last such device is {kind}:{count - 1}")
+    return wish
+
+
+def _count(kind: str) -> int:
+    """Return how many devices of a kind are here."""
+    if kind == "cpu":
+        return 1
+    import torch
+
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of drivers that are too old: then there is none
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
 
 
 @contextmanager

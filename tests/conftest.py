@@ -15,7 +15,7 @@ from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
 
 from engine.log import stop_log
-from engine.models.audio_towers import Compact
+from engine.models.compact import Compact
 from engine.models.folder import write_model
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec, TextEncoderSpec

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.models.towers import AUDIO_TOWERS
+
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("engine", "app", "trainer")
 FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
@@ -72,6 +74,21 @@ def test_the_windows_class_is_named_in_the_shell_only():
         if "MainWindow" in (getattr(node, part, "") for part in ("id", "name", "attr"))
     }
     assert named and not [name for name in named if not within(name, ("app.gui.shell",))]
+
+
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if module(p) != "engine.models.towers"], ids=module
+)
+def test_towers_are_named_in_their_registry_only(path):
+    """Who asks for one by name asks the registry what it is like."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    texts = {node.value for node in nodes if isinstance(node, ast.Constant)}
+    assert not texts & set(AUDIO_TOWERS)
+
+
+def test_which_towers_there_are_is_known_without_torch():
+    loaded = loaded_by("import engine.models.spec; from engine.models.towers import AUDIO_TOWERS")
+    assert "torch" not in loaded
 
 
 def test_one_place_tells_caches_what_was_added():

@@ -10,8 +10,8 @@ import pytest
 
 from app.demo.collection import descriptions, make_demo_sounds
 from engine.index.build import index_folders
-from engine.models.audio_towers import Compact
 from engine.models.catalog import find_model, get_model
+from engine.models.compact import Compact
 from engine.models.match_model import load_audio_encoder, load_model, load_text_encoder
 from engine.paths import assets
 from engine.progress import Control

@@ -10,13 +10,14 @@ import torch
 
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError, LibraryError
-from engine.models.audio_towers import EfficientAt
 from engine.models.bounds import is_plain_name
 from engine.models.catalog import find_model, models
+from engine.models.efficientat import EfficientAt
 from engine.models.folder import write_model
 from engine.models.foreign import load_foreign_text_encoder
 from engine.models.match_model import TextEncoder
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
+from engine.models.towers import COMPACT, MN04
 from engine.paths import data_folder, default_library, installed_models
 from engine.progress import Cancelled, Progress
 from engine.store import Library
@@ -30,7 +31,7 @@ from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.failures import sentences_for_failures
-from trainer.loop.parallel import alike, check_device
+from trainer.loop.parallel import alike, training_device
 from trainer.loop.run import Run, reporting
 from trainer.objectives.losses import ObjectiveConfig
 from trainer.recipes.average import average_runs
@@ -39,10 +40,9 @@ from trainer.recipes.distil import DistillConfig, Distiller
 from trainer.recipes.encoders import find_text_encoder
 from trainer.recipes.export import (
     EXEMPLARS,
-    LICENCES,
-    PROVENANCE,
     calibrate,
     centres,
+    origin,
     reference_texts,
     write_recipe,
 )
@@ -131,7 +131,7 @@ def average(options: argparse.Namespace) -> None:
 def experiment(options: argparse.Namespace) -> None:
     """Run one of the paper's tables."""
     with alike():
-        check_device(options.device)
+        training_device(options.device)
         check_numbers(vars(options), {"seeds": COUNT})
     set_threads(options.threads)
     run_experiment(options)
@@ -160,7 +160,7 @@ def spectra(options: argparse.Namespace) -> None:
 
 def match(options: argparse.Namespace) -> None:
     """Train projections, metric and text tower on teacher features."""
-    check_device(options.device)
+    options.device = training_device(options.device)
     check_numbers(vars(options), _MATCH_BOUNDS)
     set_threads(options.threads)
     model, tokenizer = beginning(options.start, find_text_encoder(options.text_encoder))
@@ -189,7 +189,7 @@ def match(options: argparse.Namespace) -> None:
 
 def distil(options: argparse.Namespace) -> None:
     """Distil the compact audio tower."""
-    check_device(options.device)
+    options.device = training_device(options.device)
     check_numbers(vars(options), {"minutes": POSITIVE, "rate": POSITIVE})
     set_threads(options.threads)
     run = Distiller(
@@ -241,7 +241,7 @@ def tags(options: argparse.Namespace) -> None:
     teacher = _teacher(options)
     student = None if options.student is None else load_student(options.student)
     text, tokenizer, _ = load_foreign_text_encoder(find_text_encoder(options.text_encoder))
-    spec = ModelSpec(name="match", audio_tower="efficientat-mn04", text_encoder=text)
+    spec = ModelSpec(name="match", audio_tower=MN04, text_encoder=text)
     model = matched([options.match], spec)
     with options.watch() as control:
         learn_views(
@@ -259,13 +259,14 @@ def export(options: argparse.Namespace) -> None:
     set_threads(options.threads)
     student = None if options.student is None else load_student(options.student)
     tower = _teacher(options) if student is None else student
-    name = "efficientat-mn04" if student is None else "compact"
+    name = MN04 if student is None else COMPACT
+    provenance, licences = origin(name, shared=student is None)
     spec = ModelSpec(
         name=options.model.name,
         audio_tower=name,
         bank=reference_texts(options.data, read_tag_names(options.data)),
-        provenance=PROVENANCE[name],
-        licences=LICENCES[name],
+        provenance=provenance,
+        licences=licences,
         exemplars=EXEMPLARS,
     )
     model = matched(options.match, spec, options.start, options.start_share)

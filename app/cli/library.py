@@ -13,21 +13,37 @@ from app.cli.arguments import FILE, MODEL, Command, everywhere, flag, option, se
 from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.plain_text import one_line
+from engine.torch_setup import AUTO
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
+
+_WHERE = "where to listen: auto, cpu, cuda or mps (auto: a GPU if there is one)"
 
 
 @click.command(cls=Command)
 @several("paths", "PATH", required=True, help="folders, or files")
 @option("--model", "name or folder (default: the library's, or the best)", "MODEL", type=MODEL)
+@option(
+    "--device",
+    "where to listen: auto, cpu, cuda or mps (auto: a GPU if there is one)",
+    "NAME",
+    default=AUTO,
+)
 @flag("--watch", "go on, and keep up with changes")
 @everywhere
-def index(invocation: Invocation, paths: tuple[Path, ...], model: str | None, watch: bool) -> None:
+def index(
+    invocation: Invocation,
+    paths: tuple[Path, ...],
+    model: str | None,
+    device: str,
+    watch: bool,
+) -> None:
     """Index folders."""
     from engine.session import open_to_index
 
-    with open_to_index(paths, invocation.place, model) as session, progress_bar() as control:
+    opened = open_to_index(paths, invocation.place, model, device)
+    with opened as session, progress_bar() as control:
         library, name = str(session.library.path), session.model_name
 
         def show(done: IndexReport) -> None:

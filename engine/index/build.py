@@ -29,6 +29,7 @@ from engine.store import FileFacts, Header, Library, Skipped
 from engine.store.copies import keep_copy
 from engine.store.places import count_under, set_state_under
 from engine.store.tables import MISSING, OFFLINE, PRESENT
+from engine.torch_setup import AUTO
 
 _log = logger(__name__)
 _HEADERS_AT_ONCE = 512  # in one transaction
@@ -70,6 +71,7 @@ def index_folders(
     control: Control,
     threads: int = 2,
     remember: bool = True,
+    device: str = AUTO,
 ) -> IndexReport:
     """Index ``paths`` (folders or files) into ``library`` with the model in ``model_folder``.
 
@@ -78,6 +80,7 @@ def index_folders(
     is away are offline.
 
     :param remember: add ``paths`` to the library's folders.
+    :param device: where sounds are listened to (:func:`engine.torch_setup.find_device`).
     :raises InputError: a path does not exist.
     :raises LibraryError: the library cannot be written, another index run holds it, or a
         folder went away meanwhile.
@@ -102,7 +105,7 @@ def index_folders(
         refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
         refused += _read(library, to_read, roots, control, threads)
         waiting = waiting_sounds(library, roots)
-        heard = embed_waiting(library, model_folder, waiting, roots, control, threads)
+        heard = embed_waiting(library, model_folder, waiting, roots, control, threads, device)
         refresh_bank(library, model_folder, control)
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
         remark = keep_copy(library.path, control) if changed else ""

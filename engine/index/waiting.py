@@ -20,6 +20,7 @@ from engine.store.interest import folder_interest
 from engine.store.tables import MISSING
 from engine.store.windows import put_embedded
 from engine.store.words import search_words
+from engine.torch_setup import AUTO, find_device
 
 if TYPE_CHECKING:
     from engine.models.bank import Bank
@@ -66,19 +67,22 @@ def embed_waiting(
     roots: Sequence[str],
     control: Control,
     threads: int,
+    device: str = AUTO,
 ) -> Embedded:
     """Listen to sounds and commit as it goes, also when cancelled.
 
+    :param device: as :func:`engine.torch_setup.find_device` takes it.
     :raises LibraryError: one of ``roots`` went away; its sounds are marked offline.
     """
     if not waiting:
         return Embedded(0, 0, 0.0)
     from engine.models.bank import Bank
+    from engine.models.devices import on_device
     from engine.models.match_model import load_audio_encoder
     from engine.models.precision import in_best_precision
 
     control.report(Progress("loading the model", 0, len(waiting)))
-    audio_encoder = load_audio_encoder(model_folder)
+    audio_encoder = on_device(load_audio_encoder(model_folder), find_device(device))
     if len(waiting) >= _WORTH_MEASURING:
         audio_encoder = in_best_precision(audio_encoder)
     bank = Bank.stored(audio_encoder.model, library.setting)

@@ -15,6 +15,7 @@ from engine.index.drives import is_away, note_drives
 from engine.paths import is_under, spelled_out
 from engine.progress import Control
 from engine.store import Library
+from engine.torch_setup import AUTO
 
 _DEBOUNCE_MS = 1600  # so long a batch of changes is gathered at most
 _QUIET_MS = 400  # and so long nothing must have changed
@@ -40,18 +41,21 @@ def watch_folders(
     control: Control,
     told: Callable[[IndexReport], None],
     threads: int = 2,
+    device: str = AUTO,
 ) -> None:
     """Index ``paths``, then again whatever changes in them, until ``control`` is cancelled.
 
     ``told`` gets the report of every run that found something to do.  Folders that go away are
     offline until they are back; after the machine slept everything is scanned.
     """
-    told(index_folders(library, model_folder, paths, control, threads))
+    told(index_folders(library, model_folder, paths, control, threads, device=device))
     roots = [spelled_out(path) for path in paths]
 
     def index(changed: Sequence[Path], remember: bool) -> bool:
         try:
-            report = index_folders(library, model_folder, changed, control, threads, remember)
+            report = index_folders(
+                library, model_folder, changed, control, threads, remember, device
+            )
         except BusyError:
             return False  # another program indexes: look again when it has finished
         except (InputError, LibraryError):

@@ -154,11 +154,10 @@ def _adopt_clap(folder: Path | None, control: Control) -> Path:
 
 def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Path:
     """Join a foreign audio tower with the shared parts of one of our models."""
-    from engine.models.audio_towers import EfficientAt
+    from engine.models.encoders import audio_tower_entry
     from engine.models.weights import (
         AUDIO_PREFIX,
         fill,
-        load_checkpoint,
         load_weights,
         save_weights,
         tensors_sha256,
@@ -166,8 +165,9 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
 
     recipe = assets() / "models" / name
     spec, shared_spec = read_spec(recipe), read_spec(shared)
-    tower = EfficientAt()
-    fill(tower, load_checkpoint(checkpoint), "", checkpoint)
+    entry = audio_tower_entry(spec.audio_tower)
+    tower = entry.make(spec)
+    fill(tower, entry.read(checkpoint), "", checkpoint)
     tensors = load_weights(shared, shared_spec)
     unlike = (AUDIO_PREFIX, "exemplars")  # they belong to the other tower
     tensors = {n: t for n, t in tensors.items() if not n.startswith(unlike)}

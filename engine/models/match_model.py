@@ -7,7 +7,8 @@ the embedding, and one ground metric maps both.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,20 +17,20 @@ import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from engine.models.audio_towers import Compact, EfficientAt
-from engine.models.clap import Htsat
+from engine.errors import ModelError
+from engine.log import logger
+from engine.models.encoders import AudioTower, TextTower, audio_tower_entry
 from engine.models.files import read_file
 from engine.models.frontend import LogMel
-from engine.models.panns import ResNet38
+from engine.models.room import Room, first_line, forget_cached_memory, is_out_of_memory
 from engine.models.spec import ModelSpec, read_spec
-from engine.models.text_towers import CaptionTokenizer, TextTower
+from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text"]
-AudioTower = Compact | EfficientAt | ResNet38 | Htsat
 _TEXT_BATCH = 128
-_AUDIO_BATCH = 16
+_log = logger(__name__)
 
 
 class Head(nn.Module):
@@ -154,11 +155,11 @@ class MatchModel(nn.Module):
         self.metric = Metric(spec.rank, spec.embedding)
         tags = (spec.tags, spec.tag_hidden)
         if "audio" in sides:
-            self.audio_tower = make_audio_tower(spec)
+            self.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
             self.log_mel = LogMel(spec.front_end)
         self.audio_head = Projection(spec.features, spec.hidden, spec.dimensions, tags)
         if "text" in sides:
-            self.text_tower = TextTower(spec.text_encoder)
+            self.text_tower = BertTower(spec.text_encoder)
             width = spec.text_encoder.width
             self.text_head = Projection(width, spec.hidden, spec.dimensions, tags)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
@@ -230,54 +231,93 @@ class TextEncoder:
 class AudioEncoder:
     """The audio side, ready to use: waveforms in, pooled features out.
 
-    ``precision`` is what the tower computes in (:mod:`engine.models.precision`).
+    ``precision`` is what the tower computes in (:mod:`engine.models.precision`).  The tower may be
+    on a GPU (:mod:`engine.models.devices`), for as many sounds at once as there is ``room`` for;
+    it goes to the CPU where the GPU fails, if it ``may_come_back``.
     """
 
     model: MatchModel
     precision: torch.dtype = torch.float32
+    room: Room = field(default_factory=Room, compare=False)
+    may_come_back: bool = False
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tower is."""
+        return next(self.model.audio_tower.parameters()).device
 
     def log_mel(self, samples: np.ndarray) -> Tensor:
         """Return log-mel frames (bands, frames) of mono samples at the front end's rate."""
-        frames: Tensor = self.model.log_mel(torch.from_numpy(samples).to(self.model.device))
+        front_end = self.model.log_mel
+        frames: Tensor = front_end(torch.from_numpy(samples).to(front_end.window.device))
         return frames
 
     @torch.inference_mode()
-    def features(self, log_mels: Sequence[Tensor], at_once: int = _AUDIO_BATCH) -> Tensor:
+    def features(self, log_mels: Sequence[Tensor]) -> Tensor:
         """Return features (n, width) of log-mels of any lengths; padding changes nothing.
 
-        Log-mels of like lengths are embedded together, ``at_once`` of them, so that little is
-        padded.  They may be anywhere; features come back on the CPU.
+        Log-mels of like lengths are embedded together, so that little is padded.  They may be
+        anywhere; features come back on the CPU.
+
+        :raises ModelError: the device failed, and the tower cannot leave it.
         """
         order = sorted(range(len(log_mels)), key=lambda row: log_mels[row].shape[-1])
         features = torch.zeros(len(log_mels), self.model.spec.features)
-        for start in range(0, len(order), at_once):
-            rows = order[start : start + at_once]
-            features[rows] = self._batch_features([log_mels[row] for row in rows]).cpu()
+        start = 0
+        while start < len(order):
+            rows = order[start : start + self.room.on(self.device)]
+            try:
+                features[rows] = self._batch_features([log_mels[row] for row in rows]).cpu()
+            except RuntimeError as error:
+                if self.device.type == "cpu":
+                    raise
+                failure = error.with_traceback(None)  # which would hold what the batch takes
+            else:
+                start += len(rows)
+                continue
+            self._give_way(failure, len(rows))
         return features
+
+    def _give_way(self, failure: RuntimeError, sounds: int) -> None:
+        """Embed fewer sounds at once after a failure of the device, or on the CPU.
+
+        :raises RuntimeError: the failure, where neither can help.
+        """
+        device = self.device
+        if is_out_of_memory(failure) and sounds > 1:
+            self.room.sounds = sounds // 2
+            _log.info("%s has room for fewer than %d sounds at once", device, sounds)
+            forget_cached_memory(device)
+            return
+        if not self.may_come_back:
+            raise failure
+        _log.warning("%s failed, the CPU goes on: %s", device, first_line(failure))
+        try:
+            with torch.inference_mode(False):  # what is moved may be trained later
+                self.model.audio_tower.to("cpu")
+        except RuntimeError:
+            raise ModelError(
+                f"the device {device} failed ({first_line(failure)}): try again with --device cpu"
+            ) from failure
+        self.room.sounds = None
 
     def _batch_features(self, log_mels: Sequence[Tensor]) -> Tensor:
         lengths = torch.tensor([frames.shape[-1] for frames in log_mels])
-        longest = int(lengths.max())
-        device = self.model.device
-        batch = torch.zeros(len(log_mels), log_mels[0].shape[0], longest, device=device)
+        longest, bands = int(lengths.max()), log_mels[0].shape[0]
+        batch = torch.zeros(len(log_mels), bands, longest, device=log_mels[0].device)
         for row, frames in zip(batch, log_mels, strict=True):
             row[:, : frames.shape[-1]] = frames
-        uneven = bool((lengths < longest).any())
-        shortened = self.precision != torch.float32
-        with torch.autocast(device.type, self.precision, enabled=shortened):
-            features: Tensor = self.model.audio_tower(batch, lengths.to(device) if uneven else None)
+        uneven, device = bool((lengths < longest).any()), self.device
+        with self._autocast(device):
+            features: Tensor = self.model.audio_tower(
+                batch.to(device), lengths.to(device) if uneven else None
+            )
         return features.float()
 
-
-def make_audio_tower(spec: ModelSpec) -> AudioTower:
-    """Return an untrained audio tower of the kind that ``spec`` names."""
-    makers: dict[str, Callable[[], AudioTower]] = {
-        "compact": lambda: Compact(spec.front_end.mel_bands),
-        "efficientat-mn04": EfficientAt,
-        "panns-resnet38": lambda: ResNet38(spec.tower_config),
-        "clap-htsat": lambda: Htsat(spec.tower_config),
-    }
-    return makers[spec.audio_tower]()
+    def _autocast(self, device: torch.device) -> AbstractContextManager[object]:
+        if self.precision == torch.float32:
+            return nullcontext()
+        return torch.autocast(device.type, self.precision)
 
 
 class _Unfilled(TorchFunctionMode):
@@ -300,7 +340,7 @@ def outline(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Return names and shapes of all weights that ``spec`` asks for, allocating none."""
     with torch.device("meta"), _Unfilled():
         model = MatchModel(spec, ("text",))
-        model.audio_tower = make_audio_tower(spec)
+        model.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
@@ -324,7 +364,7 @@ def load_audio_encoder(folder: Path) -> AudioEncoder:
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("audio",))
-    model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model.audio_tower.to(memory_format=torch.channels_last)
     return AudioEncoder(model)
 
 
@@ -343,5 +383,6 @@ def load_text_encoder(folder: Path) -> TextEncoder:
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     model = load_model(folder, ("text",))
-    model.text_tower.embeddings.word_embeddings.half()  # as they are stored; half the memory
+    if isinstance(model.text_tower, BertTower):
+        model.text_tower.halve_words()
     return TextEncoder(model, load_tokenizer(folder))

@@ -9,12 +9,15 @@ matrices are left out, because the front end makes its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from engine.models.audio_towers import frame_mask
+from engine.models.checkpoints import read_state
+from engine.models.encoders import AudioTowerEntry
+from engine.models.layers import frame_mask
 from engine.models.spec import FrontEnd
 
 FRONT_END = FrontEnd(
@@ -34,7 +37,7 @@ FRONT_END = FrontEnd(
     periodic=True,
 )
 FEATURES = 2048
-UNUSED = ("spectrogram_extractor.", "logmel_extractor.")
+_UNUSED = ("spectrogram_extractor.", "logmel_extractor.")
 _DEPTHS = (3, 4, 6, 3)
 _FLOOR_DB = -100.0  # what digital silence is heard as
 _FEWEST_FRAMES = 64  # below, pooling would leave nothing
@@ -161,3 +164,19 @@ def _most_and_mean(x: Tensor, mask: Tensor | None) -> Tensor:
         return x.amax(2) + x.mean(2)
     mask = mask.to(x.dtype)
     return x.masked_fill(mask == 0, -torch.inf).amax(2) + (x * mask).sum(2) / mask.sum(2)
+
+
+def _read(source: Path) -> dict[str, Tensor]:
+    """Return the weights of a checkpoint, without what the front end makes itself."""
+    return {n: t for n, t in read_state(source).items() if not n.startswith(_UNUSED)}
+
+
+TOWER = AudioTowerEntry(
+    make=lambda spec: ResNet38(spec.tower_config),
+    features=FEATURES,
+    provenance="Audio tower by PANNs' authors (ResNet38_mAP=0.434.pth), unchanged",
+    licence="Audio tower: PANNs, https://zenodo.org/record/3987831, under the licence told there.",
+    front_end=FRONT_END,
+    read=_read,
+    options=("discarded_layers",),
+)

@@ -27,7 +27,7 @@ def in_best_precision(audio_encoder: AudioEncoder) -> AudioEncoder:
     It takes a fifth of a second to find out.
     """
     model = audio_encoder.model
-    if model.device.type != "cpu":
+    if audio_encoder.device.type != "cpu":
         return audio_encoder
     generator = torch.Generator().manual_seed(0)
     bands = model.spec.front_end.mel_bands

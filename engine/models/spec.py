@@ -20,9 +20,9 @@ from typing import Any
 from engine.errors import ModelError
 from engine.models.bounds import Whole, check_document, parse_json
 from engine.models.files import open_file, read_file
+from engine.models.towers import AUDIO_TOWERS
 
 FORMAT = 1
-AUDIO_TOWERS = ("compact", "efficientat-mn04", "panns-resnet38", "clap-htsat")
 SENTENCE = "This is a sound of {label}."  # as labels were said in training
 FILES = ("weights.safetensors", "tokenizer.json")
 SHORTEST_SAMPLES = 1600  # reflect padding needs more than half an FFT frame

@@ -85,7 +85,7 @@ def _finish(output: Any, y: Tensor, residual: Tensor) -> Tensor:
     return result
 
 
-class TextTower(nn.Module):
+class BertTower(nn.Module):
     """A BERT-class encoder with pooling over its tokens."""
 
     def __init__(self, spec: TextEncoderSpec) -> None:
@@ -96,6 +96,10 @@ class TextTower(nn.Module):
         self.encoder = nn.ModuleDict({"layer": nn.ModuleList(layers)})
         if spec.pooling == "pooler":
             self.pooler = nn.ModuleDict({"dense": nn.Linear(spec.width, spec.width)})
+
+    def halve_words(self) -> None:
+        """Keep the vocabulary's embeddings in float16, as they are stored: half the memory."""
+        self.embeddings.word_embeddings.half()
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Return pooled features (b, width) of token ids (b, tokens) under a boolean mask."""

@@ -6,17 +6,28 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from engine.errors import ModelError
 from engine.models.files import check_file
 from engine.models.spec import FILES, ModelSpec, file_sha256
 
 AUDIO_PREFIX = "audio_tower."
+
+
+class Weighted(Protocol):
+    """A module, as far as its weights go."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return its weights by name."""
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
+        """Take weights by name."""
 
 
 def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -111,7 +122,7 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def fill(module: nn.Module, tensors: Mapping[str, Tensor], prefix: str, source: Path) -> None:
+def fill(module: Weighted, tensors: Mapping[str, Tensor], prefix: str, source: Path) -> None:
     """Load the tensors under ``prefix`` into ``module``, every name and shape exactly.
 
     :raises ModelError: names or shapes differ.

@@ -11,7 +11,7 @@ from benchmarks import paper_scale, report, training_step
 from benchmarks.roofline import Counted, MachineRates
 from benchmarks.scales import SCALES
 from benchmarks.synthetic_audiocaps import write_audiocaps
-from engine.models.audio_towers import Compact
+from engine.models.compact import Compact
 from engine.models.match_model import outline
 from trainer.data.sets import read_set
 

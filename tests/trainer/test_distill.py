@@ -8,7 +8,7 @@ import torch
 
 from engine.audio.decode import decode
 from engine.errors import InputError
-from engine.models.audio_towers import EfficientAt
+from engine.models.efficientat import EfficientAt
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
 from tests.conftest import tone

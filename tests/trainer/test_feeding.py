@@ -9,11 +9,12 @@ import torch
 from safetensors.torch import load_file
 
 from engine.errors import InputError
-from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
 from engine.models.match_model import AudioEncoder, TextEncoder, load_model
 from engine.models.panns import ResNet38
 from engine.models.spec import TextEncoderSpec
-from engine.models.text_towers import CaptionTokenizer, TextTower
+from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.progress import Control
 from tests.conftest import tone
 from trainer.data import cache as caches
@@ -134,12 +135,12 @@ TEXT = TextEncoderSpec(vocabulary=20, width=16, layers=2, heads=2, inner_width=3
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
-@pytest.mark.parametrize("make", [Compact, EfficientAt, ResNet38, lambda: TextTower(TEXT)])
+@pytest.mark.parametrize("make", [Compact, EfficientAt, ResNet38, lambda: BertTower(TEXT)])
 def test_a_tower_is_one_graph_for_the_compiler(make):
     """A break would cost what compiling gains; ``eager`` traces as any backend does."""
     torch.compiler.reset()
     tower = make().eval()
-    if isinstance(tower, TextTower):
+    if isinstance(tower, BertTower):
         given = (torch.tensor([[1, 2, 3], [4, 5, 0]]), torch.tensor([[1, 1, 1], [1, 1, 0]]).bool())
     else:
         bands = 64 if isinstance(tower, ResNet38) else 128
@@ -162,7 +163,7 @@ def test_a_compiled_run_calls_the_compiled_towers_and_keeps_plain_names(run, mon
     one = run("compiled", compiled=True)
     called.clear()
     one.train_step()
-    assert set(called) == {"Compact", "TextTower"}
+    assert set(called) == {"Compact", "BertTower"}
     assert set(one.model.state_dict()) == set(run("plain").model.state_dict())
 
 

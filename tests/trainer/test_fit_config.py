@@ -102,7 +102,7 @@ def test_what_may_change_between_the_parts_of_a_run_is_no_change():
         (("--mix", "1.5"), "--mix 1.5 cannot be"),
         (("--rank", "0"), "--rank 0 cannot be"),
         (("--seed", "-1"), "--seed -1 cannot be"),
-        (("--device", "tpu"), "tpu is no device: use cpu or cuda"),
+        (("--device", "tpu"), "tpu is no device: use auto, cuda or cpu"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_read(tmp_path, capsys, wrong, sentence):

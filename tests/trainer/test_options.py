@@ -28,7 +28,7 @@ def test_every_field_of_a_run_is_an_option_of_its_kind():
     samples = {int: "3", float: "0.5", str: "x", Path: "p", tuple[str, ...]: "x"}
     for name, kind in kinds().items():
         choices = FitConfig.__dataclass_fields__[name].metadata["choices"]
-        value = "" if kind is bool else choices[0] if choices else samples[kind]
+        value = "" if kind is bool else next(iter(choices)) if choices else samples[kind]
         found = given(f"fit run --{option_of(name)} {value}")[name]
         wanted = {bool: True, int: 3, float: 0.5, Path: Path("p"), tuple[str, ...]: ["x"]}
         assert found == wanted.get(kind, value), name

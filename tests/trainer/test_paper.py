@@ -34,6 +34,7 @@ def narrow():
     """Make ResNet38 shallow and its last maps few: else each run writes gigabytes."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(panns, "FEATURES", 32)
+        patch.setattr(panns, "TOWER", replace(panns.TOWER, features=32))
         patch.setattr(panns, "_DEPTHS", (1, 1, 1, 1))
         yield
 
@@ -130,7 +131,7 @@ def test_the_recipe_names_the_papers_sizes_and_an_option_wins_over_it():
     config = FitConfig.of(options_of(given))
     assert (config.batch, config.dimensions, config.epochs) == (256, 1024, 30.0)
     pairs = [Captioned(Path("a.wav"), ("a", "b", "c", "d", "e"))] * 200
-    assert fit._run_config(config, pairs, 1).steps == round(30 * 1000 / 256)
+    assert fit._run_config(config, pairs, 1, "cpu").steps == round(30 * 1000 / 256)
     config = FitConfig.of(options_of([*given, "--batch", "64", "--augment"]))
     assert (config.batch, config.augment) == (64, True)
 

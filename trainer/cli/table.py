@@ -37,7 +37,7 @@ _THREADS = option("--threads", "threads for torch (default: every core)", type=i
 _TEACHER = path("--teacher", "checkpoint (default: in the data folder)")
 _TEXT_ENCODER = path("--text-encoder", "folder of a BERT-class encoder")
 _MORE = paths("--more", "caches without labels")
-_DEVICE = option("--device", "cpu or cuda (cpu)", default="cpu")
+_DEVICE = option("--device", "auto, cpu or cuda (cpu)", default="cpu")
 _STUDENT = path("--student", "also fit the features of this compact tower")
 
 

@@ -105,7 +105,9 @@ def add_weights(found: hashlib._Hash, weights: Mapping[str, Tensor]) -> None:
 def _heard_by(audio_encoder: AudioEncoder) -> str:
     """Return everything that features depend on, but for the sounds."""
     spec = audio_encoder.model.spec
-    windows = f"{spec.window_s} {spec.hop_s} {audio_encoder.precision}"
+    device = audio_encoder.device.type  # each rounds in its own way
+    precision = str(audio_encoder.precision) + ("" if device == "cpu" else f" {device}")
+    windows = f"{spec.window_s} {spec.hop_s} {precision}"
     tower, weights = f"{spec.audio_tower} {spec.tower_config} {spec.front_end}", hashlib.sha256()
     add_weights(weights, audio_encoder.model.audio_tower.state_dict())
     return f"{windows} {tower} {weights.hexdigest()}"

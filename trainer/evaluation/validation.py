@@ -102,8 +102,7 @@ class Validation:
         The model moves to the device of this validation.
         """
         model = model.to(self.device)
-        at_once = 64 if model.device.type == "cuda" else 16
-        features = AudioEncoder(model).features([m.float() for m in self.log_mels], at_once)
+        features = AudioEncoder(model).features([m.float() for m in self.log_mels])
         x = model.audio_head(features.to(model.device))
         return x.cpu(), TextEncoder(model, self.tokenizer).embed(self.texts).cpu()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.models.match_model import AudioEncoder, TextEncoder, load_model, load_tokenizer
+from engine.models.towers import HTSAT, RESNET38
 from engine.progress import Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
@@ -29,7 +30,7 @@ from trainer.experiments.measure import (
 from trainer.experiments.tables import Arm
 from trainer.recipes.fit import fit_model
 
-_ENCODERS = {"first": ("panns-resnet38", "resnet38"), "second": ("clap-htsat", "htsat")}
+_ENCODERS = {"first": (RESNET38, "resnet38"), "second": (HTSAT, "htsat")}
 _LONGEST_S = 30.0  # of a sound of Clotho; those of AudioCaps have 10
 
 

@@ -20,6 +20,7 @@ from engine.models.catalog import find_model
 from engine.models.foreign import audio_spec, load_audio_tower, load_foreign_text_encoder
 from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder, load_audio_encoder
 from engine.models.spec import ModelSpec, Ranking, file_sha256, read_spec
+from engine.models.towers import MN04
 from engine.progress import Cancelled, Control
 from engine.tags.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
@@ -113,7 +114,7 @@ class SmallData:
         """Return the finished model and the share of solves that did not converge."""
         torch.manual_seed(seed)
         ranking = Ranking(epsilon=arm.plan_epsilon)
-        spec = ModelSpec("arm", "efficientat-mn04", text_encoder=self.text, ranking=ranking)
+        spec = ModelSpec("arm", MN04, text_encoder=self.text, ranking=ranking)
         model = MatchModel(spec)
         model.text_tower.load_state_dict(self.text_weights)
         chosen = {**arm.settings("ours"), "tower_training": False}
@@ -215,7 +216,7 @@ class SmallData:
         """Return an encoder; the first one also tags."""
         if name == "second":
             return load_audio_encoder(find_model("default"))
-        model = MatchModel(audio_spec("efficientat-mn04", None), ("audio",)).eval()
+        model = MatchModel(audio_spec(MN04, None), ("audio",)).eval()
         load_audio_tower(model, self.data / TEACHER)
         self.tagger: Any = model.audio_tower
         return AudioEncoder(model.requires_grad_(False))

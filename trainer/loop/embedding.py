@@ -58,7 +58,7 @@ class Embedder:
         self._read = {} if read is None else read
         feeding, on_gpu = feeding or LoaderConfig(), torch.device(device).type == "cuda"
         if on_gpu if feeding.channels_last is None else feeding.channels_last:
-            model.audio_tower.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            model.audio_tower.to(memory_format=torch.channels_last)
         self._audio_tower: Tower = model.audio_tower
         self._text_tower: Tower = model.text_tower
         if feeding.compiled:

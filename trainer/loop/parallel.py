@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from engine.errors import InputError
 from engine.progress import Cancelled, Control
+from engine.torch_setup import find_device
 
 _PATIENCE = timedelta(days=7)  # one process listens to a large set while the others wait
 _BUCKET = 1 << 24  # gradients that travel together
@@ -153,24 +154,19 @@ def processes() -> int:
     return int(os.environ.get("WORLD_SIZE", "1"))
 
 
-def check_device(device: str) -> None:
-    """Check that there is such a device, for every process on this machine.
+def training_device(wish: str) -> str:
+    """Return the device to train on: losses are solved in float64, which Apple's GPUs lack.
 
-    :raises InputError: there is not.
+    :raises InputError: there is no such device, or none for every process on this machine.
     """
-    kind, _, number = device.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdecimal()):
-        raise InputError(f"{device} is no device: use cpu or cuda")
-    if kind == "cpu":
-        return
-    if not torch.cuda.is_available():
-        raise InputError(f"there is no CUDA device here for --device {device}: use --device cpu")
-    wanted = max(int(number or 0) + 1, int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-    if wanted > torch.cuda.device_count():
+    device = find_device(wish, ("cuda", "cpu"))
+    wanted = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    if device != "cpu" and wanted > torch.cuda.device_count():
         raise InputError(
             f"{wanted} CUDA devices are needed and {torch.cuda.device_count()} are here: lower "
-            "--device, or torchrun's --nproc-per-node"
+            "torchrun's --nproc-per-node"
         )
+    return device
 
 
 @contextmanager
@@ -182,7 +178,7 @@ def world(device: str) -> Iterator[tuple[World, str]]:
     :raises InputError: there is no such device.
     """
     with alike():
-        check_device(device)
+        device = training_device(device)
     if processes() == 1:
         yield World(), device
         return

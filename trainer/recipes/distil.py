@@ -22,7 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from engine import durable
-from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
 from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd
 from trainer.data.augment import Mixing, scenes

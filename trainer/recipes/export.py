@@ -13,6 +13,7 @@ from torch import Tensor
 
 from engine.errors import InputError
 from engine.models.bank import Bank
+from engine.models.encoders import audio_tower_entry
 from engine.models.familiar import Familiar
 from engine.models.match_model import (
     MatchModel,
@@ -29,23 +30,15 @@ from trainer.evaluation.metrics import recall_and_map
 from trainer.evaluation.protocols import Embedded, embed_sounds, protocols
 from trainer.evaluation.rankings import library_scores, owners
 
-PROVENANCE = {
-    "compact": "Audio tower trained from a random start by distillation; text tower "
-    "fine-tuned from all-MiniLM-L6-v2; projections and metric trained by m-LTM.",
-    "efficientat-mn04": "Audio tower by EfficientAT's authors (mn04_as_mAP_432.pt), unchanged; "
+_TRAINED = (  # provenance, and licences, of all but the audio tower
+    "text tower fine-tuned from all-MiniLM-L6-v2; projections and metric trained by m-LTM.",
+    "Text tower after sentence-transformers/all-MiniLM-L6-v2: Apache-2.0.",
+    "Bank: category texts of UCS 8.2.1 (public domain), class names of AudioSet (CC BY 4.0).",
+)
+_SHARED = (
     "text tower, projections, metric and bank those of the model `default`.",
-}
-LICENCES = {
-    "compact": (
-        "Weights: Apache-2.0.",
-        "Text tower after sentence-transformers/all-MiniLM-L6-v2: Apache-2.0.",
-        "Bank: category texts of UCS 8.2.1 (public domain), class names of AudioSet (CC BY 4.0).",
-    ),
-    "efficientat-mn04": (
-        "Audio tower: EfficientAT, https://github.com/fschmid56/EfficientAT, MIT.",
-        "Everything else: as the model `default`.",
-    ),
-}
+    "Everything else: as the model `default`.",
+)
 EXEMPLARS = 1024
 BLENDS = (0.0, 0.25, 0.5, 0.75, 1.0)
 FAMILIAR = 0.25  # chosen on valid (docs/decisions/0006)
@@ -78,6 +71,16 @@ SOUNDLESS = (  # what nothing sounds like
     "a recipe for bread",
     "gravity on the moon",
 )
+
+
+def origin(tower: str, *, shared: bool) -> tuple[str, tuple[str, ...]]:
+    """Return the provenance and the licences of an exported model with an audio tower.
+
+    :param shared: whether all but the tower is that of the model `default`.
+    """
+    entry = audio_tower_entry(tower)
+    rest, *licences = _SHARED if shared else _TRAINED
+    return f"{entry.provenance}; {rest}", (entry.licence, *licences)
 
 
 def reference_texts(folder: Path, tag_names: Sequence[str]) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ def fit_model(options: argparse.Namespace) -> None:
         with processes.together():
             if processes.leads:
                 check_validation(folder, start.exam)
-                build_cache(folder, config, start.model, start.sounds, control, skipped)
+                build_cache(folder, config, start.model, start.sounds, control, skipped, device)
                 validation = _validation(config, start, control, device, skipped)
         with processes.together():
             source = _source(folder, config, start)
@@ -92,7 +92,7 @@ def fit_model(options: argparse.Namespace) -> None:
                 start.model.requires_grad_(True),
                 start.tokenizer,
                 source,
-                _run_config(config, start.sounds, processes.size),
+                _run_config(config, start.sounds, processes.size, device),
                 device,
                 processes,
                 validation,
@@ -166,7 +166,9 @@ def _claimed(folder: Path, config: FitConfig, processes: World, held: ExitStack)
     return config
 
 
-def _run_config(config: FitConfig, sounds: Sequence[Captioned], processes: int) -> RunConfig:
+def _run_config(
+    config: FitConfig, sounds: Sequence[Captioned], processes: int, device: str
+) -> RunConfig:
     """Return the loop's configuration; few pairs are one batch.
 
     An epoch is as many pairs as there are captions.
@@ -187,7 +189,7 @@ def _run_config(config: FitConfig, sounds: Sequence[Captioned], processes: int) 
         validate_every=max(1, pairs // batch) if config.validation else 0,
         patience=config.patience if config.validation else 0,
         score=config.score,
-        mixed_precision=config.device != "cpu" or frozen or config.bf16,
+        mixed_precision=device != "cpu" or frozen or config.bf16,
         seed=config.seed,
         init_seed=config.init_seed,
     )

@@ -10,6 +10,7 @@ import json
 import tomllib
 import types
 import typing
+from collections.abc import Collection
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 from engine import durable
 from engine.errors import InputError
 from engine.models.catalog import find_model
-from engine.models.spec import AUDIO_TOWERS
+from engine.models.towers import AUDIO_TOWERS, COMPACT
 from engine.paths import why_no_file
 from trainer.data.sets import place_of
 from trainer.evaluation.validation import RISING
@@ -48,14 +49,14 @@ _SETS = "KIND:FOLDER, with KIND audiocaps, clotho, esc50, urbansound8k, csv, fol
 
 
 def _option(
-    default: Any, text: str, bounds: Bounds | None = None, choices: tuple[str, ...] | None = None
+    default: Any, text: str, bounds: Bounds | None = None, choices: Collection[str] | None = None
 ) -> Any:
     about = {"help": text, "bounds": bounds, "choices": choices}
     return field(default=default, metadata=about)
 
 
 def _settled(
-    name: str, text: str, bounds: Bounds | None = None, choices: tuple[str, ...] | None = None
+    name: str, text: str, bounds: Bounds | None = None, choices: Collection[str] | None = None
 ) -> Any:
     """Return an option that recipes settle; its default is what we train with."""
     return _option(OURS[name], text, bounds, choices)
@@ -70,7 +71,7 @@ class FitConfig:
     split: str = _option("train", "of the sets (folds as 1,2,3)")
     validation: str | None = _option(None, "KIND:FOLDER, to stop early by")
     validation_split: str = _option("val", "of the validation set")
-    encoder: str = _option("compact", "the audio encoder", None, AUDIO_TOWERS)
+    encoder: str = _option(COMPACT, "the audio encoder", None, AUDIO_TOWERS)
     weights: Path | None = _option(None, "the encoder's checkpoint (or CLAP folder)")  # noqa: RUF009
     base: str | None = _option(None, "start from this model, by name or folder")
     text_encoder: Path | None = _option(None, "folder of a BERT-class encoder")  # noqa: RUF009
@@ -118,7 +119,7 @@ class FitConfig:
     )
     seed: int = _option(1, "of order, noise and augmentation", SEED)
     init_seed: int | None = _option(None, "of the starting weights (default: --seed)", SEED)
-    device: str = _option("cpu", "cpu or cuda")
+    device: str = _option("cpu", "auto, cpu or cuda")
     workers: int | None = _option(None, "threads that draw batches ahead", NOT_NEGATIVE)
     compile: bool = _option(False, "trace and fuse the towers, for a GPU")
     checkpoint_minutes: float = _option(5.0, "at most, between checkpoints", NOT_NEGATIVE)

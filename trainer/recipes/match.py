@@ -9,11 +9,13 @@ from pathlib import Path
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
 from engine.models.foreign import load_foreign_text_encoder
 from engine.models.match_model import MatchModel, load_model, load_tokenizer
 from engine.models.spec import ModelSpec
 from engine.models.text_towers import CaptionTokenizer
+from engine.models.towers import MN04
 from engine.models.weights import fill
 from trainer.data import cache as caches
 from trainer.data.manifest import TRAIN, labelled_clips
@@ -53,7 +55,7 @@ def beginning(start: Path | None, encoder: Path) -> tuple[MatchModel, CaptionTok
     """
     if start is None:
         text, tokenizer, weights = load_foreign_text_encoder(encoder)
-        model = MatchModel(ModelSpec("match", "efficientat-mn04", text_encoder=text))
+        model = MatchModel(ModelSpec("match", MN04, text_encoder=text))
         model.text_tower.load_state_dict(weights)
         return model, tokenizer
     model = load_model(start)
@@ -80,7 +82,7 @@ def matched(
     :raises InputError: a run has not finished, or began with other weights.
     :raises ModelError: their weights do not fit.
     """
-    spec = spec or ModelSpec(name="match", audio_tower="efficientat-mn04")
+    spec = spec or ModelSpec(name="match", audio_tower=MN04)
     found, begun = zip(*(_of_run(run) for run in runs), strict=True)
     mean = averaged(found)
     if start is not None:

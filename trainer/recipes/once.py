@@ -11,6 +11,7 @@ from pathlib import Path
 
 from engine import durable
 from engine.errors import InputError
+from engine.models.devices import on_device
 from engine.models.match_model import AudioEncoder, MatchModel
 from engine.progress import Control
 from trainer.data import cache as caches
@@ -32,9 +33,11 @@ def build_cache(
     sounds: Sequence[Captioned],
     control: Control,
     skipped: LeftOut,
+    device: str = "cpu",
 ) -> None:
     """Decode the sounds, or hear them with the frozen encoder, unless that was done before.
 
+    :param device: where a frozen encoder listens; its model is not moved back.
     :raises InputError: they are no longer those that the run began with.
     """
     signature = folder / SIGNATURE
@@ -50,7 +53,8 @@ def build_cache(
     paths = [sound.path for sound in sounds]
     if config.frozen:
         with skipped:
-            heard = embed_once(folder / _BLOCKS, AudioEncoder(model), paths, control, skipped)
+            audio_encoder = on_device(AudioEncoder(model), device)
+            heard = embed_once(folder / _BLOCKS, audio_encoder, paths, control, skipped)
         kept = {**vars(heard), "paths": [str(path) for path in heard.paths]}
         save_whole(folder / FEATURES, kept)
     else:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from engine.models.encoders import audio_tower_entry
 from engine.models.match_model import MatchModel
 from engine.models.spec import ModelSpec
 from engine.transport import mahalanobis_cost
@@ -53,12 +54,12 @@ def settled(config: RunConfig, chosen: Mapping[str, Any]) -> RunConfig:
 def with_towers(spec: ModelSpec, chosen: Mapping[str, Any]) -> ModelSpec:
     """Return a spec whose towers pool as a recipe says.
 
-    Only ResNet38 has a dense layer that can be discarded; CLAP's HTSAT ends in its pooled
-    embedding already.
+    Of the paper's encoders only ResNet38 has a dense layer that can be discarded; CLAP's HTSAT ends
+    in its pooled embedding already.
     """
     text = replace(spec.text_encoder, pooling=chosen["pooling"])
-    config = dict(spec.tower_config)
-    if spec.audio_tower == "panns-resnet38" and chosen["discarded_layers"] > 1:
+    config, options = dict(spec.tower_config), audio_tower_entry(spec.audio_tower).options
+    if chosen["discarded_layers"] > 1 and "discarded_layers" in options:
         config["discarded_layers"] = chosen["discarded_layers"]
     return replace(spec, text_encoder=text, tower_config=config)
 

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from engine.models.audio_towers import Compact, EfficientAt
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
 from engine.models.weights import fill, load_checkpoint, load_tensors
 from trainer.data.cache import Cache
 from trainer.data.manifest import LabelledClip

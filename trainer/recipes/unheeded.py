@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from engine.errors import InputError
+from engine.models.encoders import audio_tower_entry
 from trainer.objectives.ground_metric import WITH_START
 from trainer.objectives.losses import TRANSPORT
 from trainer.recipes.fit_config import FitConfig, option_of
@@ -93,8 +94,8 @@ def _in_float32(config: FitConfig) -> str | None:
 
 
 def _without_dense_layer(config: FitConfig) -> str | None:
-    if config.base or config.encoder == "panns-resnet38":  # a base settles it itself
-        return None
+    if config.base or "discarded_layers" in audio_tower_entry(config.encoder).options:
+        return None  # a base settles it itself
     return f"with --encoder {config.encoder}"
 
 

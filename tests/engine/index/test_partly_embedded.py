@@ -351,6 +351,7 @@ def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_
     monkeypatch.setattr(waiting, "embed_files", listen_to)
     ears = SimpleNamespace(model=None)
     monkeypatch.setattr("engine.models.match_model.load_audio_encoder", lambda folder: ears)
+    monkeypatch.setattr("engine.models.devices.on_device", lambda encoder, device: encoder)
     monkeypatch.setattr("engine.models.bank.Bank.stored", lambda model, setting: None)
     done = waiting.embed_waiting(library, Path("model"), sounds, [str(tmp_path)], Control(), 5)
     order = [paths[1], paths[0], paths[2]]

@@ -78,8 +78,10 @@ class Watched:
         monkeypatch.setattr(watch, "index_folders", self.index)
         monkeypatch.setattr(watch, "watch", self.watch)
 
-    def index(self, library, model, paths, control, threads=2, remember=True) -> IndexReport:
-        self.runs.append(([Path(p).name for p in paths], (model, threads, remember)))
+    def index(
+        self, library, model, paths, control, threads=2, remember=True, device="auto"
+    ) -> IndexReport:
+        self.runs.append(([Path(p).name for p in paths], (model, threads, remember, device)))
         outcome = self.outcomes.pop(0) if self.outcomes else self.default
         if isinstance(outcome, Exception):
             raise outcome
@@ -100,7 +102,7 @@ class Watched:
 
     def start(self, library, *folders: Path, threads: int = 3) -> None:
         control = Control(cancel=self.stop.is_set)
-        watch.watch_folders(library, Path("m"), folders, control, self.told.append, threads)
+        watch.watch_folders(library, Path("m"), folders, control, self.told.append, threads, "cpu")
 
 
 @pytest.fixture
@@ -114,9 +116,9 @@ def test_everything_is_indexed_at_first_and_then_what_changes(library, watched_f
     seen = Watched(monkeypatch, [[], [str(watched_folder / "a" / "new.wav")], []], heard=1)
     seen.start(library, watched_folder)
     assert seen.runs == [
-        (["s"], (Path("m"), 3, True)),
-        (["s"], (Path("m"), 3, True)),  # what changed before the watch began
-        (["a"], (Path("m"), 3, False)),
+        (["s"], (Path("m"), 3, True, "cpu")),
+        (["s"], (Path("m"), 3, True, "cpu")),  # what changed before the watch began
+        (["a"], (Path("m"), 3, False, "cpu")),
     ]
     assert seen.told == [seen.default] * 3
     ((folders, options),) = seen.watched

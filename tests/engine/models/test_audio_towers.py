@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.models.audio_towers import Compact, EfficientAt, frame_mask, masked_mean
+from engine.models.compact import Compact
+from engine.models.efficientat import EfficientAt
+from engine.models.layers import frame_mask, masked_mean
 
 
 def settled(tower: torch.nn.Module) -> torch.nn.Module:

@@ -9,8 +9,8 @@ from safetensors.torch import save_file
 
 from engine.errors import InputError, ModelError
 from engine.models import clap, panns
-from engine.models.audio_towers import EfficientAt
 from engine.models.catalog import find_model, get_model
+from engine.models.efficientat import EfficientAt
 from engine.models.foreign import (
     audio_spec,
     load_audio_tower,
@@ -26,7 +26,7 @@ from engine.models.match_model import (
     load_audio_encoder,
     load_text_encoder,
 )
-from engine.models.text_towers import CaptionTokenizer, TextTower
+from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.progress import Control
 from engine.torch_setup import prepare_torchaudio
 from tests.conftest import WORDS, tone, write_tokenizer
@@ -270,7 +270,7 @@ def test_any_bert_class_encoder_gives_what_transformers_gives(kind, pickled, tmp
         torch.save(state, tmp_path / "pytorch_model.bin")
     write_tokenizer(tmp_path / "tokenizer.json")
     spec, _, weights = load_foreign_text_encoder(tmp_path)
-    tower = TextTower(spec).eval()
+    tower = BertTower(spec).eval()
     tower.load_state_dict(weights)
     ids = torch.tensor([[2, 3, 4, 5], [6, 7, config.pad_token_id, config.pad_token_id]])
     mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0]], dtype=torch.bool)

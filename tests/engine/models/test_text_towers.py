@@ -3,7 +3,7 @@ import torch
 
 from engine.errors import ModelError
 from engine.models.spec import TextEncoderSpec
-from engine.models.text_towers import CaptionTokenizer, TextTower
+from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.torch_setup import prepare_torchaudio
 from tests.conftest import WORDS, write_tokenizer
 
@@ -26,7 +26,7 @@ def test_it_is_bert():
         max_position_embeddings=40,
     )
     bert = BertModel(config, add_pooling_layer=False).eval()
-    tower = TextTower(SPEC).eval()
+    tower = BertTower(SPEC).eval()
     weights = {k: v for k, v in bert.state_dict().items() if "position_ids" not in k}
     tower.load_state_dict(weights)
     ids = torch.randint(0, 50, (3, 9))
@@ -40,7 +40,7 @@ def test_it_is_bert():
 
 
 def test_padding_never_changes_a_captions_features():
-    tower = TextTower(SPEC).eval()
+    tower = BertTower(SPEC).eval()
     ids = torch.randint(0, 50, (1, 6))
     padded = torch.cat([ids, torch.zeros(1, 5, dtype=torch.long)], 1)
     mask = torch.arange(11)[None] < 6

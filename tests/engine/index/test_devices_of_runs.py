@@ -1,0 +1,61 @@
+"""Every run that listens does so on the device that its session was asked for."""
+
+import pytest
+
+from app.cli import main
+from engine import torch_setup
+from engine.errors import InputError
+from engine.models import devices
+from engine.session import open_library, open_to_index
+
+
+@pytest.fixture
+def used(monkeypatch) -> list[str]:
+    """The devices that towers were put on; there is a CUDA device, which is not used."""
+    found: list[str] = []
+
+    def on_device(audio_encoder, device):
+        found.append(device)
+        return audio_encoder
+
+    monkeypatch.setattr(devices, "on_device", on_device)
+    monkeypatch.setattr(torch_setup, "_count", lambda kind: int(kind != "mps"))
+    return found
+
+
+@pytest.mark.parametrize(("wish", "device"), [("auto", "cuda"), ("cpu", "cpu"), ("cuda", "cuda")])
+def test_sounds_are_listened_to_where_it_was_asked_for(
+    used, wish, device, sounds, model_folder, tmp_path
+):
+    with open_to_index(sounds, tmp_path / "l.db", str(model_folder), wish) as session:
+        assert session.index([sounds / "tones"]).heard == 6
+        assert used == [device]
+        session.tag([sounds / "noises"])
+        assert used == [device] * 2
+
+
+def test_a_session_listens_on_a_gpu_unless_it_is_told_otherwise(
+    used, sounds, model_folder, tmp_path
+):
+    with open_library(tmp_path / "library.db", str(model_folder)) as session:
+        session.index(sounds)
+    assert used == ["cuda"]
+
+
+def test_a_device_that_is_not_here_leaves_no_library_behind(used, sounds, model_folder, tmp_path):
+    with pytest.raises(InputError, match="there is no Apple"):
+        open_to_index(sounds, tmp_path / "library.db", str(model_folder), "mps")
+    assert not (tmp_path / "library.db").exists()
+
+
+def test_the_command_line_listens_where_it_was_asked_to(
+    used, sounds, model_folder, tmp_path, capsys
+):
+    library = tmp_path / "library.db"
+    given = ["index", str(sounds), "--library", str(library), "--model", str(model_folder)]
+    assert main([*given, "--device", "abacus"]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == "error: abacus is no device: use auto, cuda, mps or cpu"
+    assert not library.exists()
+    assert main([*given, "--device", "cpu"]) == 0
+    assert used == ["cpu"]
