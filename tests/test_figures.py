@@ -109,5 +109,7 @@ def test_figures_without_their_markers_are_refused():
 def test_the_readme_names_the_libraries_that_the_set_up_installs():
     setup = (ROOT / "tools" / "setup.sh").read_text(encoding="utf-8")
     (libraries,) = re.findall(r"^libraries=\((.*?)\)", setup, re.DOTALL | re.MULTILINE)
-    (told,) = re.findall(r"apt-get install (lib[^`]*?)\n```", (ROOT / "README.md").read_text())
+    (told,) = re.findall(
+        r"apt-get install (lib[^`]*?)\n```", (ROOT / "README.md").read_text("utf-8")
+    )
     assert told.replace("\\\n", " ").split() == libraries.split()
