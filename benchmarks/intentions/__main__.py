@@ -99,7 +99,8 @@ def main() -> None:
             some = [one for one, is_in in zip(figures, chosen, strict=True) if is_in]
             rows.append(row_of(group, by, some))
     name = "intentions" if model.name == "default" else f"intentions_{model.name}"
-    report(name, f"{len(intentions)} queries in {len(sounds)} sounds, half of them named", rows)
+    asked = f"{len(intentions)} queries in {len(sounds)} sounds, half of them named"
+    report(name, f"{asked}, model {model.name}", rows)
 
 
 if __name__ == "__main__":

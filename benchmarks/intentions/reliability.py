@@ -115,7 +115,8 @@ def main() -> None:
             print(f"{part}: calibration error of {how} {error:.3f}")
             rows += deciles(how, strengths, results) if part == "report" else []
     name = "reliability" if model.name == "default" else f"reliability_{model.name}"
-    report(name, f"the {BEST} best results of the queries that are only reported", rows)
+    asked = f"the {BEST} best results of the queries that are only reported"
+    report(name, f"{asked}, model {model.name}", rows)
 
 
 if __name__ == "__main__":
