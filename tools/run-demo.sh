@@ -29,4 +29,5 @@ for query in "rain falling" "ticking clock" "police siren"; do
     "$soundsift" search "$query" -n 3 --library "$library"
 done
 echo
+echo "In the window: $venv/bin/soundsift window --library $library"
 echo "Now your own:  $venv/bin/soundsift opens the window; $venv/bin/soundsift index FOLDER"

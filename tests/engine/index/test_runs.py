@@ -50,7 +50,7 @@ def test_every_part_of_a_run_is_given_its_control_and_threads(indexed, monkeypat
     assert all(control in call for name in (*names, "keep_copy") for call in given[name])
     assert [call[-1] for call in given["_read"]] == [3, 3]
     assert [call[-1] for call in given["read_headers"]] == [3, 3]
-    assert given["embed_waiting"][0][-1] == 3
+    assert given["embed_waiting"][0][-2:] == (3, "auto")
 
 
 def test_headers_that_were_never_read_are_read_without_listening(library, indexed):
