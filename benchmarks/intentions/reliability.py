@@ -22,10 +22,10 @@ from benchmarks.intentions.library import add_arguments, indexed
 from benchmarks.intentions.relevance import Intention, read_intentions
 from benchmarks.intentions.sounds import read_sounds
 from benchmarks.report import report
+from engine.arrays import Booleans, Floats
 from engine.models.catalog import find_model
 from engine.search import Searcher
 from engine.search.rank import STRENGTH_SLOPE, STRENGTH_ZERO, strengths_of
-from engine.store.vectors import Booleans, Floats
 from trainer.data.manifest import datasets_folder
 
 BEST = 20

@@ -26,8 +26,8 @@ from engine.models.spec import ModelSpec
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from engine.arrays import Floats
     from engine.models.match_model import AudioEncoder
-    from engine.store.vectors import Floats
 
 _log = logger(__name__)
 _QUEUE = 96  # windows decoded but not yet embedded

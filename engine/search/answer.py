@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from engine.arrays import Floats
 from engine.store import SoundRow
 from engine.store.keywords import KeywordHits
-from engine.store.vectors import Floats
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np
 
 from engine import durable
+from engine.arrays import Floats
 from engine.models.spec import Ranking
 from engine.paths import make_own_folder, remove_own
 from engine.sealed import file_checksum, seal, unseal
-from engine.store.vectors import Floats, WindowVectors
+from engine.store.vectors import WindowVectors
 
 ADDED = 16  # coordinates that share w: as fine as the rest, and faiss likes multiples of 16
 _LEAST_D0 = 0.05

@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Booleans, Floats, Integers
 from engine.errors import InputError
-from engine.store.vectors import Booleans, Floats, Integers
 
 _AT_FIRST = 16  # pairs a cue in the first programme, and how many more in each round
 _SLACK = 1e-6

@@ -16,12 +16,13 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, reverse_cuthill_mckee
 
+from engine.arrays import Floats, Halves, Integers
 from engine.audio.alignment import Excerpt, longest_s, read_excerpts, same_recording
 from engine.errors import AudioError
 from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.places import same_content
-from engine.store.vectors import Floats, Halves, Integers, load_vectors
+from engine.store.vectors import load_vectors
 
 Kind = Literal["same file", "same sound", "alike"]
 Pair = tuple[int, int]

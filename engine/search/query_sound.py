@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.arrays import Floats
 from engine.audio.decode import Samples, resampled, stream
 from engine.audio.windows import windows
 from engine.errors import AudioError, InputError
-from engine.store.vectors import Floats
 
 if TYPE_CHECKING:
     from engine.models.match_model import AudioEncoder

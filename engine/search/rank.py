@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.arrays import Floats, Integers
 from engine.models.spec import Ranking
-from engine.store.vectors import Floats, Integers
 
 _FLOOR = 1e-6  # smallest squared distance, as in mahalanobis_cost
 WORDS_WEIGHT = 1.6  # of a word's inverse document frequency, in units of ε (docs/decisions/0009)

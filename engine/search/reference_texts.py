@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.arrays import Floats
 from engine.search.rank import costs_between
 from engine.search.vector_index import VectorIndex
 from engine.store import Library
-from engine.store.vectors import Floats
 
 
 @dataclass(frozen=True)

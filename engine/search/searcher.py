@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.arrays import Booleans, Floats, Integers
 from engine.errors import InputError, LibraryError
 from engine.log import logger
 from engine.models.spec import ModelSpec, library_ranking, read_spec
@@ -32,7 +33,7 @@ from engine.store.conditions import Condition, sounds_where
 from engine.store.keywords import KeywordHits, find_words
 from engine.store.places import sound_at
 from engine.store.tags import accepted_tags
-from engine.store.vectors import Booleans, Floats, Integers, load_vectors
+from engine.store.vectors import load_vectors
 from engine.torch_setup import one_thread
 
 if TYPE_CHECKING:

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from engine.arrays import Booleans, Floats, Integers
 from engine.models.spec import Ranking
 from engine.search.codes import ADDED, Codes
-from engine.store.vectors import Booleans, Floats, Integers, WindowVectors
+from engine.store.vectors import WindowVectors
 
 EXACT_UP_TO = 200_000  # windows
 _GATHERED = 20_000  # windows of a narrow filter, which are read one by one

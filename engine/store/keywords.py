@@ -10,9 +10,9 @@ from functools import cached_property
 import numpy as np
 from sqlalchemy import Connection, text
 
+from engine.arrays import Booleans, Floats, Integers
 from engine.store.conditions import Condition, match_expression, sounds_where
 from engine.store.library import Library
-from engine.store.vectors import Booleans, Floats, Integers
 
 _COMMON = 100_000  # sounds with a word, above which it is only looked for beside the others
 _AS_OF = 1000  # sounds; in a smaller library words are as rare as if it had so many

@@ -20,12 +20,12 @@ from sqlalchemy import (
     select,
 )
 
+from engine.arrays import Integers
 from engine.store import tables
 from engine.store.conditions import Condition, where_all
 from engine.store.library import Library, in_chunks
 from engine.store.places import is_at
 from engine.store.tables import OFFLINE, PRESENT
-from engine.store.vectors import Integers
 
 _AT_ONCE = 100_000  # sounds whose names are joined to one text
 Order = Literal["added", "name", "duration", "format", "category", "description", "folder"]

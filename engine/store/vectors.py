@@ -25,6 +25,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, func, select
 
 from engine import durable
+from engine.arrays import Booleans, Floats, Halves, Integers
 from engine.errors import LibraryError
 from engine.paths import make_own_folder, remove_own, remove_own_folder
 from engine.sealed import seal, unseal
@@ -32,11 +33,6 @@ from engine.store import tables
 from engine.store.library import Library
 from engine.store.lineage import leave_mark, marks
 from engine.store.tables import PRESENT
-
-Floats = np.ndarray[Any, np.dtype[np.float32]]
-Halves = np.ndarray[Any, np.dtype[np.float16]]
-Integers = np.ndarray[Any, np.dtype[np.int64]]
-Booleans = np.ndarray[Any, np.dtype[np.bool_]]
 
 _ROW = np.dtype(  # the id is negative where the window is gone
     [("id", "<i8"), ("sound", "<i8"), ("start", "<f4"), ("end", "<f4"), ("potential", "<f4")]

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.arrays import Floats, Integers
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
 from engine.search.rank import costs_between
 from engine.store import Library
-from engine.store.vectors import Floats, Integers
 from engine.tags.taxonomy import SENTENCE
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from engine.store.vectors import Floats
+from engine.arrays import Floats
 from engine.tags.taxonomy import Taxonomy
 
 SHORTEST_S, LONGEST_S = 0.2, 10.0

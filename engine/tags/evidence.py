@@ -17,7 +17,7 @@ import numpy as np
 import snowballstemmer
 from scipy import sparse
 
-from engine.store.vectors import Floats
+from engine.arrays import Floats
 from engine.store.words import search_words
 from engine.tags.taxonomy import Taxonomy
 

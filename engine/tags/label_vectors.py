@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.arrays import Floats, Halves, Integers
 from engine.durable import put_file
 from engine.models.spec import Ranking
 from engine.paths import labels_folder, make_own_folder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
 from engine.search.rank import costs_between
-from engine.store.vectors import Floats, Halves, Integers
 from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:

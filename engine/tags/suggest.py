@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.arrays import Floats, Halves, Integers
 from engine.metadata.captions import caption_of
 from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
-from engine.store.vectors import Floats, Halves, Integers
 from engine.tags.calibration import calibration_of
 from engine.tags.evidence import WordEvidence
 from engine.tags.label_vectors import LabelVectors

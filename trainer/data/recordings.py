@@ -23,15 +23,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
+from engine.arrays import Integers
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
 
-Integers = NDArray[np.int64]
 NEAR = 0.1  # distance of features of length 1; see docs/decisions/0008
 _CHANNELS = frozenset({"left", "right", "center", "centre", "lfe"})
 _COUNTER = 3  # digits that a recorder or a collection counts its recordings with

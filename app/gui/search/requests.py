@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.arrays import Integers
 from engine.audio.peaks import make_thumbnail
 from engine.errors import AudioError, LibraryError
 from engine.progress import Control
@@ -20,7 +21,6 @@ from engine.store.interest import note_interest
 from engine.store.listing import Order, ordered_sounds
 from engine.store.tags import accepted_tags
 from engine.store.thumbnails import thumbnails
-from engine.store.vectors import Integers
 
 if TYPE_CHECKING:
     from engine.search import Answer, QuerySound

@@ -22,10 +22,10 @@ from app.gui.kit.plain import tip
 from app.gui.kit.text import what_speaks_for
 from app.gui.search.columns import COLUMNS, STRENGTH, Column, ResultRow
 from app.gui.search.requests import Found, RowFacts, SearchRequest
+from engine.arrays import Integers
 from engine.plain_text import one_line
 from engine.search.answer import Match
 from engine.store import SoundRow
-from engine.store.vectors import Integers
 
 Index = QModelIndex | QPersistentModelIndex
 ROW_ROLE = Qt.ItemDataRole.UserRole + 1
