@@ -19,7 +19,7 @@ from engine.models.match_model import TextEncoder
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.models.towers import COMPACT, MN04
 from engine.paths import data_folder, default_library, installed_models
-from engine.progress import Cancelled, Progress
+from engine.progress import Progress
 from engine.store import Library
 from engine.store.adopted import adopted_model
 from engine.torch_setup import set_threads
@@ -30,7 +30,6 @@ from trainer.data.manifest import TRAIN, labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names, source_digest
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
-from trainer.loop.failures import sentences_for_failures
 from trainer.loop.parallel import alike, training_device
 from trainer.loop.run import Run, reporting
 from trainer.objectives.losses import ObjectiveConfig
@@ -70,7 +69,6 @@ _MATCH_BOUNDS = {
     "head_rate": NOT_NEGATIVE,
     "caption_share": SHARE,
 }
-_SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 
 
 def from_library(options: argparse.Namespace) -> None:
@@ -203,36 +201,15 @@ def distil(options: argparse.Namespace) -> None:
         None if options.match is None else matched([options.match]),
         None if options.start is None else load_student(options.start),
     )
-    if run.progress == 1.0:
-        return  # it has come to its end before
     seconds = round(60 * options.minutes)
-    done = {"validation": run.elapsed_s, "snapshot": run.elapsed_s, "checkpoint": run.elapsed_s}
 
-    def due(name: str, every_s: float) -> bool:
-        if run.elapsed_s - done[name] < every_s:
-            return False
-        done[name] = run.elapsed_s
-        return True
+    with options.watch() as control:
 
-    with options.watch() as control, sentences_for_failures(options.folder):
-        try:
-            while run.progress < 1.0:
-                terms = run.train_step()
-                note = " ".join(f"{name} {value:.2f}" for name, value in terms.items())
-                control.report(Progress("distilling", round(run.elapsed_s), seconds, note))
-                if run.step % 100 == 0:
-                    run.log({"event": "loss", **{k: round(v, 4) for k, v in terms.items()}})
-                if due("validation", _VALIDATION_S):
-                    run.log({"event": "validation", **run.validate()})
-                snapshot = due("snapshot", _SNAPSHOT_S)
-                if snapshot or due("checkpoint", _CHECKPOINT_S):
-                    run.save(snapshot)
-            run.log({"event": "validation", **run.validate()})
-        except Cancelled:
-            run.log({"event": "stopped"})
-            run.save()
-            raise
-        run.save()
+        def watch(step: int, terms: dict[str, float]) -> None:
+            note = " ".join(f"{name} {value:.2f}" for name, value in terms.items())
+            control.report(Progress("distilling", round(run.elapsed_s), seconds, note))
+
+        run.run(watch)
 
 
 def tags(options: argparse.Namespace) -> None:

@@ -11,9 +11,11 @@ from engine.errors import InputError
 from engine.models.efficientat import EfficientAt
 from engine.models.frontend import LogMel
 from engine.models.spec import FrontEnd
+from engine.progress import Cancelled
 from tests.conftest import tone
 from trainer.data import cache as caches
 from trainer.data.augment import Mixing, scenes
+from trainer.recipes import distil
 from trainer.recipes.distil import DistillConfig, Distiller
 
 QUIET = Mixing(0.0, 0.0, gain_db=(0.0, 0.0), filter_db=0.0, warp_probability=0.0)
@@ -120,12 +122,34 @@ def test_a_run_leaves_a_log_a_checkpoint_and_a_student(start):
     run = start("run")
     run.train_step()
     run.log({"event": "validation", **run.validate()})
-    run.save(snapshot=True)
+    run.save()
     event = json.loads((run.folder / "log.jsonl").read_text())
     assert event["event"] == "validation"
     assert event["r2"] <= 1.0
     names = {path.name for path in run.folder.iterdir()}
     assert {"config.json", "checkpoint.pt", "student.safetensors"} <= names
+
+
+def test_a_run_of_some_minutes_leaves_snapshots_and_stops_when_asked(start, monkeypatch):
+    monkeypatch.setattr(distil, "_SNAPSHOT_S", 0.0)
+    monkeypatch.setattr(distil, "_LOG_EVERY", 1)
+    run = start("run")
+
+    def stop(step: int, terms: dict[str, float]) -> None:
+        if step == 2:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run.run(stop)
+    events = [json.loads(line) for line in (run.folder / "log.jsonl").read_text().splitlines()]
+    assert [event["event"] for event in events] == ["loss", "loss", "stopped"]
+    assert torch.load(run.folder / "checkpoint.pt", weights_only=True)["step"] == 2
+    assert (run.folder / "student-0000min.safetensors").is_file()
+    again = start("run")
+    again.elapsed_s = 60.0 * again.config.minutes  # its time is up
+    again.run()
+    last = json.loads((run.folder / "log.jsonl").read_text().splitlines()[-1])
+    assert (last["event"], again.finished) == ("validation", True)
 
 
 def test_what_a_killed_run_logged_since_its_checkpoint_is_not_there_twice(start):

@@ -5,9 +5,8 @@ from __future__ import annotations
 import copy
 import hashlib
 import shutil
-import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,30 +18,26 @@ from engine import durable
 from engine.errors import InputError
 from engine.models.match_model import MatchModel
 from engine.models.text_towers import CaptionTokenizer
-from engine.progress import Cancelled, Control, Progress
+from engine.progress import Control, Progress
 from trainer.data.feature_blocks import add_weights
 from trainer.data.loader import Loader
 from trainer.data.pairs import PairSource
 from trainer.loop.checkpoint import (
     CheckpointPolicy,
     Due,
-    has_checkpoint,
-    random_state,
-    read_checkpoint,
     read_tensors,
-    set_random_state,
-    usable,
-    write_checkpoint,
     write_tensors,
 )
 from trainer.loop.config import RunConfig, claim_folder
-from trainer.loop.descent import descend, gradient_norm
+from trainer.loop.descent import descend
 from trainer.loop.embedding import Embedder, LoaderConfig
-from trainer.loop.failures import check_finite, sentences_for_failures
-from trainer.loop.log import Event, Log, Tell, tensorboard
+from trainer.loop.failures import check_finite
+from trainer.loop.learning import learns, optimiser_groups, trained
+from trainer.loop.log import Event, Tell, tensorboard
 from trainer.loop.parallel import World
 from trainer.loop.progress import Best, Solves
 from trainer.loop.schedule import update_average, warm_up_cosine
+from trainer.loop.training import Training
 from trainer.objectives.ground_metric import make_ground_metric, scaled_cost
 from trainer.objectives.losses import TRANSPORT, make_objective, target_plan
 
@@ -51,8 +46,8 @@ _MATCHED = "matched.safetensors"
 _LOG_EVERY = 25  # steps
 
 
-class Run:
-    """One run in a folder: ``config.json``, ``checkpoint.pt``, ``log.jsonl``.
+class Run(Training[float]):
+    """One run of matching in a folder, with its ``config.json``.
 
     A finished run leaves ``matched.safetensors``: what was trained, averaged over the last
     steps (or at the best validation), without the parts that were not.
@@ -78,13 +73,12 @@ class Run:
         board: bool = False,
         feeding: LoaderConfig | None = None,
     ) -> None:
-        self.folder, self.model = folder, model.to(device)
-        self.source, self.config, self.device = source, config, device
-        self.world, self.validate, self.rehearse = world or World(), validate, rehearse
+        super().__init__(folder, device, world, tell)
+        self.model, self.source, self.config = model.to(device), source, config
+        self.validate, self.rehearse = validate, rehearse
         if config.batch % self.world.size:
             raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
         self.solves, self.best = Solves(), Best()
-        self.step, self.finished, self.norm = 0, False, 0.0
         self.started_from, self._trained_on = "", source.digest()  # weights and pairs, by digest
         self.objective = make_objective(config.objective, self.solves)
         torch.manual_seed(config.starts_from)
@@ -93,8 +87,9 @@ class Run:
         )
         self.metric = metric.to(device)
         model.set_dropout(config.dropout)
+        groups = optimiser_groups(self.model, self.metric, config)
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[config.optimiser]
-        self.optimiser = kind(self._groups(), weight_decay=config.weight_decay)
+        self.optimiser = kind(groups, weight_decay=config.weight_decay)
         feeding = feeding or LoaderConfig()
         self.embedder = Embedder(
             self.model,
@@ -113,44 +108,19 @@ class Run:
         torch.manual_seed(config.seed + 1_000_003 * self.world.rank)
         folder.mkdir(parents=True, exist_ok=True)
         claim_folder(folder, config, self.world.leads)
-        self.average = {name: p.detach().clone() for name, p in self._trained().items()}
-        self._log = Log(folder / "log.jsonl", tell)
-        if has_checkpoint(folder):
-            self._resume()
-        else:
-            self._start()
+        learning = trained(self.model, self.metric, config)
+        self.average = {name: p.detach().clone() for name, p in learning.items()}
+        self.open()
         if board and self.world.leads:
             self._log.board = tensorboard(folder / "tensorboard", self.step)
         self._due = Due(keeping or CheckpointPolicy())
 
-    def run(self, watch: Callable[[int, float], None] = lambda step, loss: None) -> None:
-        """Train to the last step; ``watch(step, loss)`` may raise to stop, which saves.
-
-        What one process wants to stop stops all of them.
-
-        :raises InputError: memory or disk ran out, or loss or gradient became no number.
-        """
-        first, began = self.step, time.perf_counter()
-        with sentences_for_failures(self.folder), closing(self.loader):
-            self.world.spread([*self.model.state_dict().values(), *self.metric.parameters()])
-            while not self.finished and self.step < self.config.steps and not self._is_stale():
-                loss = self.train_step()
-                if self.step % _LOG_EVERY == 0 or self.step in (1, self.config.steps):
-                    self.log({"event": "loss", "loss": round(loss, 5), **self._state()})
-                if self._is_judged():
-                    self._validate()
-                wish = _raised(watch, self.step, loss)
-                stopping, due = self.world.any(wish is not None, self._due(self.step))
-                if stopping:
-                    self.log({"event": "stopped"})
-                if stopping or due:
-                    self.save()
-                if stopping:
-                    raise wish or Cancelled
-            if self.world.leads and self.step > first:  # told, but not logged: it never repeats
-                self._log.tell(_fed(self.loader, self.step - first, time.perf_counter() - began))
-            if not self.finished:
-                self._finish()
+    @property
+    def is_over(self) -> bool:
+        """Return whether there is no step left, or no hope."""
+        config, best = self.config, self.best
+        hopeless = bool(config.patience) and best.stale >= config.patience
+        return self.finished or self.step >= config.steps or hopeless
 
     def train_step(self) -> float:
         """Draw a batch, descend one step, return the loss.
@@ -159,7 +129,8 @@ class Run:
         """
         config = self.config
         batch = self.loader(self.step).to(self.device)
-        self.embedder.free = {side for side in ("audio", "text") if self._is_free(f"{side}_tower.")}
+        sides = ("audio", "text")
+        self.embedder.free = {s for s in sides if learns(f"{s}_tower.", config, self.step)}
         self.model.train()
         self.model.audio_tower.train(config.tower_training)
         factor = 1.0
@@ -172,21 +143,14 @@ class Run:
         check_finite("loss", loss, self.step + 1, self.folder)
         if self.rehearse is not None:
             self.rehearse(self.model).backward()  # type: ignore[no-untyped-call]
-        self._descend()
+        learning = [p for group in self.optimiser.param_groups for p in group["params"]]
+        self._descend(learning, config.clip)
+        self.metric.project()
+        named = trained(self.model, self.metric, config)
+        free = {name: p for name, p in named.items() if learns(name, config, self.step)}
+        update_average(self.average, free, config.average_decay, self.step)
         self.step += 1
         return loss
-
-    def _descend(self) -> None:
-        """Take the optimiser's step along the gradients that were left, and its average."""
-        learning = [p for group in self.optimiser.param_groups for p in group["params"]]
-        self.norm = gradient_norm(learning)
-        check_finite("gradient's norm", self.norm, self.step + 1, self.folder)
-        if self.config.clip:
-            nn.utils.clip_grads_with_norm_(learning, self.config.clip, torch.tensor(self.norm))
-        self.optimiser.step()
-        self.metric.project()
-        free = {k: p for k, p in self._trained().items() if self._is_free(k)}
-        update_average(self.average, free, self.config.average_decay, self.step)
 
     def _loss(self, x: Tensor, y: Tensor, keys: list[str]) -> Tensor:
         config, ranking = self.config, self.model.spec.ranking
@@ -194,7 +158,7 @@ class Run:
         cost = scaled_cost(self.metric.cost(x, y), scale, ranking.cost_scale)
         return self.objective(cost, target_plan(keys, self.device)) + self.metric.penalty()
 
-    def _state(self) -> Event:
+    def _facts(self) -> Event:
         """Return what the log says of gradient, rates and solver at this step."""
         rates = {group["name"]: group["lr"] for group in self.optimiser.param_groups}
         return {
@@ -232,35 +196,47 @@ class Run:
         model.load_state_dict(tensors, strict=False)
         return model.eval().requires_grad_(False)
 
-    def log(self, event: Event) -> None:
-        """Append one event to ``log.jsonl`` and tell it."""
-        if self.world.leads:
-            self._log.append({"step": self.step, **event})
-
     def save(self) -> None:
-        """Write the checkpoint, whole or not at all; every process takes part."""
-        random = self.world.collect(random_state(self.device))
+        """Write the checkpoint, and forget what was the best before."""
         self._due.done()
-        if not self.world.leads:
-            return
-        write_checkpoint(
-            self.folder,
-            {
-                "model": self.model.state_dict(),
-                "ground_metric": self.metric.state_dict(),
-                "average": self.average,
-                "optimiser": self.optimiser.state_dict(),
-                "step": self.step,
-                "finished": self.finished,
-                "best": self.best.to_dict(),
-                "solves": (self.solves.count, self.solves.unconverged),
-                "started_from": self.started_from,
-                "trained_on": self._trained_on,
-                "random": random,
-                "log": self._log.length(),
-            },
-        )
-        self.best.forget_others(self.folder)
+        super().save()
+        if self.world.leads:
+            self.best.forget_others(self.folder)
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "ground_metric": self.metric.state_dict(),
+            "average": self.average,
+            "optimiser": self.optimiser.state_dict(),
+            "finished": self.finished,
+            "best": self.best.to_dict(),
+            "solves": (self.solves.count, self.solves.unconverged),
+            "started_from": self.started_from,
+            "trained_on": self._trained_on,
+        }
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        with closing(self.loader):
+            self.world.spread([*self.model.state_dict().values(), *self.metric.parameters()])
+            yield
+
+    def _after_step(self, outcome: float) -> None:
+        if self.step % _LOG_EVERY == 0 or self.step in (1, self.config.steps):
+            self.log({"event": "loss", "loss": round(outcome, 5), **self._facts()})
+        every = self.config.validate_every
+        if every and (self.step % every == 0 or self.step == self.config.steps):
+            self._validate()
+
+    def _is_due(self) -> bool:
+        return self._due(self.step)
+
+    def _end(self, steps: int, took_s: float) -> None:
+        if self.world.leads and steps:  # told, but not logged: it never repeats
+            self._log.tell(_fed(self.loader, steps, took_s))
+        if not self.finished:
+            self._finish()
 
     def _finish(self) -> None:
         """Leave the result, and say that it is one."""
@@ -291,52 +267,8 @@ class Run:
                     self._write_weights(self.best.file(self.folder))
         self.best = self.world.agree(self.best)
 
-    def _is_judged(self) -> bool:
-        """Whether there is a validation after this step; there is one after the last."""
-        every = self.config.validate_every
-        return bool(every) and (self.step % every == 0 or self.step == self.config.steps)
-
-    def _is_stale(self) -> bool:
-        return bool(self.config.patience) and self.best.stale >= self.config.patience
-
-    def _is_free(self, name: str) -> bool:
-        """Whether a parameter learns at this step."""
-        free = self.step >= self.config.steps - self.config.tower_steps
-        if name.startswith("text_tower."):
-            return free and self.config.rates.text_tower > 0
-        if name.startswith("audio_tower."):
-            return free and self.config.rates.audio_tower > 0
-        return True
-
-    def _groups(self) -> list[dict[str, Any]]:
-        """Return the optimiser's groups, and let nothing else learn."""
-        model, rates, decay = self.model, self.config.rates, self.config.weight_decay
-        heads = [*model.audio_head.layers.parameters(), *model.text_head.layers.parameters()]
-        groups = [
-            ("heads", heads, rates.heads, decay),
-            ("metric", list(self.metric.parameters()), rates.metric, 0.0),
-            ("text_tower", list(model.text_tower.parameters()), rates.text_tower, decay),
-            ("audio_tower", list(model.audio_tower.parameters()), rates.audio_tower, decay),
-        ]
-        for _, parameters, rate, _ in groups:
-            for parameter in parameters:
-                parameter.requires_grad_(rate > 0)
-        return [
-            {"name": name, "params": parameters, "peak": rate, "weight_decay": decay}
-            for name, parameters, rate, decay in groups
-            if rate and parameters
-        ]
-
-    def _trained(self) -> dict[str, nn.Parameter]:
-        """Return what learns in this run, by name."""
-        named = dict(self.model.named_parameters())
-        frozen = [t for t in ("text_tower", "audio_tower") if not getattr(self.config.rates, t)]
-        kept = {name: p for name, p in named.items() if not name.startswith(("metric.", *frozen))}
-        return kept | {f"ground_metric.{n}": p for n, p in self.metric.named_parameters()}
-
-    def _start(self) -> None:
+    def _begin(self) -> None:
         if self.world.leads:
-            self._log.cut(0)
             for path in self.folder.glob("best-*.safetensors"):
                 path.unlink()
         self.started_from = digest_of(self.model)
@@ -348,32 +280,25 @@ class Run:
             self.model.audio_head.standardise(audio)
             self.model.text_head.standardise(text)
 
-    def _resume(self) -> None:
-        state = read_checkpoint(self.folder, self.device)
+    def _check(self, state: Mapping[str, Any]) -> None:
         if state.get("trained_on", self._trained_on) != self._trained_on:
             raise InputError(
                 f"the sounds, captions or labels that {self.folder} is trained on have changed "
                 "since the run began: put them back, or choose another folder"
             )
-        with usable(self.folder):
-            self.step = state["step"]
-            self.finished = state["finished"] and (self.folder / _MATCHED).is_file()
-            self.best, self.started_from = Best(**state["best"]), state["started_from"]
-            self.solves.count, self.solves.unconverged = state["solves"]
-            if not (self._is_free("text_tower.") and self.step):
-                self.embedder.freeze(self.source.texts)  # before loading: by the first tower
-            self.model.load_state_dict(state["model"])
-            self.metric.load_state_dict(state["ground_metric"])
-            self.optimiser.load_state_dict(state["optimiser"])
-            self.average = state["average"]
-            if len(state["random"]) == self.world.size:
-                set_random_state(state["random"][self.world.rank], self.device)
-            if self.world.leads:
-                self._log.cut(state["log"])
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.finished = state["finished"] and (self.folder / _MATCHED).is_file()
+        self.best, self.started_from = Best(**state["best"]), state["started_from"]
+        self.solves.count, self.solves.unconverged = state["solves"]
+        if not (learns("text_tower.", self.config, self.step) and self.step):
+            self.embedder.freeze(self.source.texts)  # before loading: by the first tower
+        self.model.load_state_dict(state["model"])
+        self.metric.load_state_dict(state["ground_metric"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average = state["average"]
         if self.world.leads:
             self.best.forget_others(self.folder)
-            if not self.finished:
-                self.log({"event": "resumed", "processes": self.world.size})
 
 
 def _fed(loader: Loader, steps: int, took_s: float) -> Event:
@@ -389,15 +314,6 @@ def reporting(stage: str, steps: int, control: Control) -> Callable[[int, float]
         control.report(Progress(stage, step, steps, f"loss {loss:.3f}"))
 
     return watch
-
-
-def _raised(watch: Callable[[int, float], None], step: int, loss: float) -> BaseException | None:
-    """Return what a watcher raised, which is a wish to stop."""
-    try:
-        watch(step, loss)
-    except BaseException as wish:
-        return wish
-    return None
 
 
 def digest_of(model: nn.Module) -> str:

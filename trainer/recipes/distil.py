@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -28,20 +29,17 @@ from engine.models.match_model import MatchModel
 from engine.models.spec import FrontEnd
 from trainer.data.augment import Mixing, scenes
 from trainer.data.cache import Cache
-from trainer.loop.checkpoint import (
-    has_checkpoint,
-    random_state,
-    read_checkpoint,
-    set_random_state,
-    write_checkpoint,
-    write_tensors,
-)
+from trainer.loop.checkpoint import write_tensors
 from trainer.loop.failures import check_finite
-from trainer.loop.log import Event, Log
+from trainer.loop.log import Event
 from trainer.loop.schedule import update_average, warm_up_cosine
+from trainer.loop.training import Training
 
 _TEACHER_HINTS = (3, 6, 12, 15)  # EfficientAt.maps at strides 4, 8, 16, 32
 _HINT_CHANNELS = (16, 16, 48, 64)
+_CLIP = 5.0  # of the gradient's norm
+_LOG_EVERY = 100  # steps
+_SNAPSHOT_S, _VALIDATION_S, _CHECKPOINT_S = 600.0, 300.0, 120.0
 
 
 @dataclass(frozen=True)
@@ -149,8 +147,8 @@ def listen(teacher: EfficientAt, log_mel: Tensor) -> Targets:
     return Targets([maps[i] for i in _TEACHER_HINTS] + [maps[-1]], features, logits)
 
 
-class Distiller:
-    """One run of distillation in a folder: configuration, checkpoint, log and snapshots."""
+class Distiller(Training[dict[str, float]]):
+    """One run of distillation in a folder, with its ``config.json`` and snapshots."""
 
     def __init__(
         self,
@@ -164,9 +162,10 @@ class Distiller:
         match: MatchModel | None = None,
         start: Compact | None = None,
     ) -> None:
+        super().__init__(folder, device)
         torch.manual_seed(config.seed)
-        self.folder, self.config, self.front_end = folder, config, front_end
-        self.caches, self.validation, self.device = caches, validation, device
+        self.config, self.front_end = config, front_end
+        self.caches, self.validation = caches, validation
         layout = torch.channels_last
         self.teacher = teacher.eval().requires_grad_(False).to(device, memory_format=layout)  # type: ignore[call-overload]
         if match is not None:
@@ -186,15 +185,16 @@ class Distiller:
             lr=config.peak_rate,
             weight_decay=config.weight_decay,
         )
-        self.step, self.elapsed_s = 0, 0.0
+        self.elapsed_s = 0.0
         folder.mkdir(parents=True, exist_ok=True)
         durable.put_file(folder / "config.json", json.dumps(asdict(config), indent=2).encode())
-        self._log = Log(folder / "log.jsonl")
-        if has_checkpoint(folder):
-            self._resume()
-        else:
-            self._log.cut(0)
-            self._measure_targets()
+        self.open()
+        self._done_s = dict.fromkeys(("validation", "snapshot", "checkpoint"), self.elapsed_s)
+
+    @property
+    def is_over(self) -> bool:
+        """Return whether the time is up."""
+        return self.progress == 1.0
 
     @property
     def progress(self) -> float:
@@ -219,9 +219,7 @@ class Distiller:
             group["lr"] = self.config.peak_rate * factor
         self.optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        check_finite("gradient's norm", float(norm), self.step + 1, self.folder)
-        self.optimiser.step()
+        self._descend(self.model.parameters(), _CLIP)
         state = self.model.student.state_dict()
         update_average(self.average, state, self.config.average_decay, self.step)
         self.step += 1
@@ -279,36 +277,52 @@ class Distiller:
         return student.eval()
 
     def log(self, event: Event) -> None:
-        """Append one event to ``log.jsonl``."""
-        minutes = round(self.elapsed_s / 60, 3)
-        self._log.append({"step": self.step, "minutes": minutes, **event})
+        """Append one event to ``log.jsonl``, with the minutes."""
+        super().log({"minutes": round(self.elapsed_s / 60, 3), **event})
 
-    def save(self, snapshot: bool = False) -> None:
-        """Write the checkpoint, and a snapshot of the averaged student if asked."""
-        write_checkpoint(
-            self.folder,
-            {
-                "model": self.model.state_dict(),
-                "optimiser": self.optimiser.state_dict(),
-                "average": self.average,
-                "step": self.step,
-                "elapsed_s": self.elapsed_s,
-                "random": random_state(self.device),
-                "log": self._log.length(),
-            },
-        )
+    def save(self) -> None:
+        """Write the checkpoint, and the averaged student."""
+        super().save()
         write_tensors(self.folder / "student.safetensors", self.average)
-        if snapshot:
+
+    def _begin(self) -> None:
+        self._measure_targets()
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "model": self.model.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+            "elapsed_s": self.elapsed_s,
+        }
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        self.model.load_state_dict(state["model"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.average, self.elapsed_s = state["average"], state["elapsed_s"]
+        self.finished = self.is_over
+
+    def _after_step(self, outcome: dict[str, float]) -> None:
+        if self.step % _LOG_EVERY == 0:
+            self.log({"event": "loss", **{k: round(v, 4) for k, v in outcome.items()}})
+        if self._comes_due("validation", _VALIDATION_S):
+            self.log({"event": "validation", **self.validate()})
+        if self._comes_due("snapshot", _SNAPSHOT_S):
             name = f"student-{round(self.elapsed_s / 60):04d}min.safetensors"
             write_tensors(self.folder / name, self.average)
 
-    def _resume(self) -> None:
-        state = read_checkpoint(self.folder, self.device)
-        self.model.load_state_dict(state["model"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.average = state["average"]
-        self.step, self.elapsed_s = state["step"], state["elapsed_s"]
-        set_random_state(state["random"], self.device)
-        self._log.cut(state["log"])
-        if self.progress < 1.0:
-            self.log({"event": "resumed"})
+    def _is_due(self) -> bool:
+        return self._comes_due("checkpoint", _CHECKPOINT_S)
+
+    def _comes_due(self, what: str, every_s: float) -> bool:
+        """Return whether something is to be done again after so much training, and note it."""
+        if self.elapsed_s - self._done_s[what] < every_s:
+            return False
+        self._done_s[what] = self.elapsed_s
+        return True
+
+    def _end(self, steps: int, took_s: float) -> None:
+        if not self.finished:
+            self.log({"event": "validation", **self.validate()})
+            self.finished = True
+            self.save()
