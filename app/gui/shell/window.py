@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from app.gui.shell.actions import fill_menus, place_actions
 from app.gui.shell.commands import Commands
 from app.gui.shell.opening import Opening
 from app.gui.shell.rooms import Rooms
-from engine.metadata.ucs_names import categories
+from engine.search.filters import FILTERS
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 900, 560
 _TRANSPORT = (
@@ -168,17 +169,12 @@ class MainWindow(QMainWindow):
         if nothing_known and found.asked.is_empty and not self.indexing.is_on:
             self.stack.setCurrentWidget(self.welcome)
 
-    def _words(self, key: str) -> list[str]:
+    def _words(self, key: str) -> Sequence[str]:
         """Return what completes a filter."""
         overview = self.library_controller.overview
         if overview is None:
-            return []
-        return {
-            "cat": sorted(overview.facets.categories) or [c.id for c in categories().values()],
-            "tag": list(overview.facets.tags),
-            "in": [Path(folder).name for folder in overview.facets.folders],
-            "coll": list(overview.collections),
-        }.get(key, [])
+            return ()
+        return FILTERS[key].completes(overview.facets, overview.collections)
 
     # Looks and state
 
