@@ -103,9 +103,11 @@ class Commands(QObject):
             "spectrogram": lambda: rooms.player_controller.show_spectrogram(
                 self._is_on("spectrogram")
             ),
-            "sources": lambda: rooms.sources.setVisible(self._is_on("sources")),
-            "inspector": lambda: rooms.inspector.setVisible(self._is_on("inspector")),
+            **{name: partial(self._show_or_hide, name) for name in rooms.hideable},
         }
+
+    def _show_or_hide(self, name: str) -> None:
+        self._rooms.hideable[name].setVisible(self._is_on(name))
 
     def _with_library(self, does: Does) -> Does:
         """Return what does it, or says why there is no library to do it on."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -68,6 +69,7 @@ class MainWindow(QMainWindow):
             rooms.indexing,
         )
         self.tagging = rooms.tagging
+        self._remembered = ("auto_play", *rooms.hideable, "loop")  # actions that are on or off
         self.repair_wanted = False  # when it has closed
         self.opening = Opening(rooms, self)
         own = {"quit": self.close, "repair": self._repair}
@@ -227,6 +229,7 @@ class MainWindow(QMainWindow):
 
     def _save(self) -> None:
         settings, actions = self.context.settings, self.actions_by_name
+        toggles: dict[str, Any] = {name: actions[name].isChecked() for name in self._remembered}
         settings.keep(
             replace(
                 settings.now,
@@ -237,10 +240,7 @@ class MainWindow(QMainWindow):
                 history=tuple(self.bar.history),
                 query=self.bar.query.text,
                 gain_db=self.panel.gain.value(),
-                auto_play=actions["auto_play"].isChecked(),
-                sources=actions["sources"].isChecked(),
-                inspector=actions["inspector"].isChecked(),
-                loop=actions["loop"].isChecked(),
+                **toggles,
             )
         )
         settings.flush()
@@ -263,11 +263,6 @@ class MainWindow(QMainWindow):
         self.player.set_device(kept.output or None)
         self.indexing.threads = kept.threads
         do = self.commands.table()
-        for name, on in (
-            ("auto_play", kept.auto_play),
-            ("sources", kept.sources),
-            ("inspector", kept.inspector),
-            ("loop", kept.loop),
-        ):
-            self.actions_by_name[name].setChecked(on)
+        for name in self._remembered:
+            self.actions_by_name[name].setChecked(getattr(kept, name))
             do[name]()
