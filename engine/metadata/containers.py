@@ -1,6 +1,6 @@
-"""The parts of a file's header that hold texts, whatever its format: to be read, and to be changed.
+"""The parts of a file's header that we write into, and how a file is written with them changed.
 
-What a file is, its first bytes say, not its name.
+Which of these functions opens which file, :mod:`.formats` says.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from engine.errors import AudioError, InputError
 from engine.metadata.broadcast import Bext, Info
@@ -17,11 +17,10 @@ from engine.metadata.copying import copy_bytes
 from engine.metadata.id3 import Id3, tag_size
 from engine.metadata.ixml import IXml
 from engine.metadata.mp4_atoms import Items, Mp4File
-from engine.metadata.riff import Chunk, Layout, is_chunked, read_chunk, read_layout, rewrite
+from engine.metadata.riff import Chunk, Layout, read_chunk, read_layout, rewrite
 from engine.metadata.texts import LONGEST_BYTES, Text
 from engine.metadata.vorbis_comments import Comments, FlacFile, OggFile
 
-Kind = Literal["wav", "aiff", "flac", "ogg", "mp4", "mp3"]
 _ID3_CHUNKS = (b"ID3 ", b"id3 ")
 
 
@@ -70,48 +69,6 @@ class Container:
     only_before: bool = False
 
 
-def kind_of(path: Path) -> Kind | None:
-    """Return what a file is by its first bytes, None if it is nothing that holds our fields."""
-    with path.open("rb") as file:
-        head = file.read(12)
-        if is_chunked(head):
-            return "aiff" if head[:4] == b"FORM" else "wav"
-        if head[4:8] == b"ftyp":
-            return "mp4"
-        if head[:4] == b"OggS":
-            return "ogg"
-        size = tag_size(head)
-        file.seek(size)
-        begin = file.read(4)
-    if begin == b"fLaC":
-        return "flac"
-    sync = len(begin) >= 2 and begin[0] == 0xFF and begin[1] & 0xE0 == 0xE0
-    layer = len(begin) >= 2 and begin[1] & 0x06  # none: AAC
-    if (sync and layer) or path.suffix.lower() == ".mp3":
-        return "mp3"
-    return None
-
-
-def open_container(path: Path) -> Container:
-    """Return the parts of a file that we write into.
-
-    :raises AudioError: it is damaged, or not what it is called.
-    :raises InputError: a part of it is too large to be changed.
-    """
-    kind = kind_of(path)
-    openers: dict[str, Callable[[Path], Container]] = {
-        "wav": _open_chunks,
-        "aiff": _open_chunks,
-        "flac": _open_flac,
-        "ogg": _open_ogg,
-        "mp4": _open_mp4,
-        "mp3": _open_mp3,
-    }
-    if kind is None:
-        raise AudioError(f"{path.name} is not a sound file, or its header is damaged")
-    return openers[kind](path)
-
-
 def info_chunk(path: Path, layout: Layout) -> Chunk | None:
     """Return the LIST chunk of type INFO, or None."""
     for chunk in layout.chunks:
@@ -144,7 +101,12 @@ def _begin(path: Path, chunk: Chunk) -> bytes:
         return file.read(4)
 
 
-def _open_chunks(path: Path) -> Container:
+def open_chunks(path: Path) -> Container:
+    """Return the parts of a WAV or AIFF file.
+
+    :raises AudioError: its chunks are damaged.
+    :raises InputError: one that we would write into is too large.
+    """
     layout = read_layout(path)
 
     def held(chunk: Chunk | None) -> bytes | None:
@@ -180,13 +142,21 @@ def _open_chunks(path: Path) -> Container:
     return Container(tuple(parts), write, may_choose=True, only_before=unfinished)
 
 
-def _open_flac(path: Path) -> Container:
+def open_flac(path: Path) -> Container:
+    """Return the comments of a FLAC file.
+
+    :raises AudioError: they are damaged.
+    """
     file = FlacFile(path)
     part = _comments(path, file.comments())
     return Container((part,), lambda out, _: file.rewrite(out, part.data()))
 
 
-def _open_ogg(path: Path) -> Container:
+def open_ogg(path: Path) -> Container:
+    """Return the comments of an Ogg file, Vorbis or Opus.
+
+    :raises AudioError: they are damaged.
+    """
     file = OggFile(path)
     part = _comments(path, file.comments())
     return Container((part,), lambda out, _: file.rewrite(out, part.data()))
@@ -199,7 +169,11 @@ def _comments(path: Path, data: bytes | None) -> Comments:
         raise AudioError(f"{path.name} has damaged metadata: {error}") from None
 
 
-def _open_mp4(path: Path) -> Container:
+def open_mp4(path: Path) -> Container:
+    """Return the items of an MP4 file.
+
+    :raises AudioError: they are damaged.
+    """
     file = Mp4File(path)
     try:
         part = Items(file.items() or b"")
@@ -208,7 +182,11 @@ def _open_mp4(path: Path) -> Container:
     return Container((part,), lambda out, _: file.rewrite(out, part.data()))
 
 
-def _open_mp3(path: Path) -> Container:
+def open_mp3(path: Path) -> Container:
+    """Return the ID3 tag of an MP3 file.
+
+    :raises AudioError: it is damaged.
+    """
     old = id3_before(path)
     part = Id3(old, path.name)
 

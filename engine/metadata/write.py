@@ -15,17 +15,14 @@ from pathlib import Path
 from typing import BinaryIO
 
 from engine.errors import AudioError, InputError
-from engine.metadata.containers import Container, Part, WordPart, open_container
+from engine.metadata.containers import Container, Part, WordPart
 from engine.metadata.decoded import decodings_of
+from engine.metadata.formats import WRITABLE, open_container
 from engine.metadata.journal import Journal
 from engine.metadata.seen import Seen
 from engine.metadata.texts import Text, clean, shown, words_of
 from engine.metadata.ucs_names import UcsCategory, categories
 
-WRITABLE = frozenset(
-    {".wav", ".wave", ".bwf", ".rf64", ".mp3", ".aif", ".aiff", ".aifc"}
-    | {".flac", ".ogg", ".oga", ".opus", ".m4a", ".m4b", ".mp4"}
-)
 _CATEGORY = ("CATID", "CATEGORY", "SUBCATEGORY")
 _KEYWORDS, _GENRE = "KEYWORDS", "GENRE"
 

@@ -6,7 +6,7 @@
 ``-wood``, ``-"a b"``     must not occur; a filter can be excluded too: ``-fmt:mp3``
 ``door OR gate``          either will do
 ``metal*``                words that begin so
-``dur:<2s dur:1-5s``      filters; also ``sr: ch: bits: fmt: cat: tag: in: coll: added: has:tags``
+``dur:<2s dur:1-5s``      filters; :mod:`.filters` has them all
 ========================  ==================================================================
 """
 
@@ -14,50 +14,21 @@ from __future__ import annotations
 
 import itertools
 import re
-import time
 from dataclasses import dataclass, field
 
 from engine.errors import InputError
 from engine.paths import is_unicode
-from engine.store.conditions import (
-    Category,
-    Collection,
-    Condition,
-    Format,
-    Not,
-    Plain,
-    Range,
-    Tag,
-    Words,
-)
+from engine.search.filters import FILTERS, Token
+from engine.store.conditions import Condition, Not, Words
 from engine.store.words import search_words
 
 _TOKEN = re.compile(r'(-?)(?:([A-Za-z]+):)?("[^"]*"|[^\s"]+)?')
-_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
 _MOST_ALTERNATIVES = 8
 _MOST_CONDITIONS = 200  # filters, exact and excluded words; a database nests no deeper than 1000
-_DAY_NS = 86_400 * 10**9
 _SOFT_WORDS = frozenset(
     {"a", "an", "and", "at", "by", "for", "from", "in", "into", "is", "of", "on", "or", "over"}
     | {"the", "this", "to", "with", "sound", "sounds", "noise", "very", "some", "being", "while"}
 )
-_SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
-_HERTZ = {"": 1.0, "hz": 1.0, "k": 1000.0, "khz": 1000.0}
-_DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.25}
-_CHANNELS = {"mono": "1", "stereo": "2", "quad": "4"}
-FILTERS = {  # each with an example
-    "dur": "dur:<2s or dur:1-5s",
-    "sr": "sr:48k or sr:>=96k",
-    "ch": "ch:2 or ch:>2",
-    "bits": "bits:24 or bits:>=24",
-    "fmt": "fmt:wav",
-    "cat": "cat:DOORWood or cat:DOOR*",
-    "tag": "tag:metal",
-    "in": 'in:"Boom Library"',
-    "coll": 'coll:"My doors"',
-    "added": "added:<7d",
-    "has": "has:tags",
-}
 
 
 @dataclass(frozen=True)
@@ -85,15 +56,6 @@ class Query:
         return tuple(g for g in self.groups if not all(w.lower() in _SOFT_WORDS for w in g))
 
 
-@dataclass
-class _Token:
-    text: str
-    key: str = ""
-    value: str = ""
-    negated: bool = False
-    quoted: bool = False
-
-
 def parse(text: str) -> Query:
     """Return the query that ``text`` says.
 
@@ -112,7 +74,7 @@ def parse(text: str) -> Query:
         if token.key or token.negated:
             if joining:
                 raise InputError(f"OR joins words, not {token.text}: door OR gate")
-            condition: Plain = _filter(token) if token.key else Words((_word(token),))
+            condition = FILTERS[token.key].asks(token) if token.key else Words((_word(token),))
             conditions.append(Not(condition) if token.negated else condition)
             if token.key == "in" and not token.negated:
                 folders.append(token.value)
@@ -146,7 +108,7 @@ def parse(text: str) -> Query:
     return query
 
 
-def _tokens(text: str) -> list[_Token]:
+def _tokens(text: str) -> list[Token]:
     if not is_unicode(text):  # bytes of a terminal or a file name that are no characters
         raise InputError("the search holds bytes that are no text: type it anew")
     if text.count('"') % 2:
@@ -160,19 +122,20 @@ def _tokens(text: str) -> list[_Token]:
         quoted = value.startswith('"')
         bare = value.strip('"').strip() if quoted else value
         if key and key.lower() not in FILTERS:
-            shown = "  ".join(FILTERS[name] for name in ("dur", "sr", "cat", "in"))
+            shown = "  ".join(FILTERS[name].example for name in ("dur", "sr", "cat", "in"))
             raise InputError(f"there is no filter {key}: in {whole}; filters are like {shown}")
         if key and not bare:
-            raise InputError(f"{whole} says nothing after the colon: write {FILTERS[key.lower()]}")
+            example = FILTERS[key.lower()].example
+            raise InputError(f"{whole} says nothing after the colon: write {example}")
         if not key and not search_words(bare):
             if negated or quoted:
                 raise InputError(f'{whole} holds no word: write -wood or "door slam"')
             continue  # a lone dash or comma
-        found.append(_Token(whole, key.lower(), bare, bool(negated), quoted))
+        found.append(Token(whole, key.lower(), bare, bool(negated), quoted))
     return found
 
 
-def _word(token: _Token) -> str:
+def _word(token: Token) -> str:
     if "*" in token.value.rstrip("*"):
         raise InputError(f"in {token.text} the star stands at the end of a word: metal*")
     return token.value
@@ -184,77 +147,3 @@ def _require(conditions: list[Condition], group: list[str]) -> None:
     if earlier in conditions:
         conditions.remove(earlier)
     conditions.append(Words(tuple(group)))
-
-
-def _filter(token: _Token) -> Plain:
-    value = token.value
-    if token.key == "dur":
-        return _range(token, "duration_s", _SECONDS, near=0.5)
-    if token.key == "sr":
-        return _range(token, "rate_hz", _HERTZ)
-    if token.key == "ch":
-        return _range(
-            _Token(token.text, "ch", _CHANNELS.get(value.lower(), value)), "channels", {"": 1.0}
-        )
-    if token.key == "bits":
-        return _range(token, "bits", {"": 1.0, "bit": 1.0})
-    if token.key == "added":
-        return _added(token)
-    if token.key == "fmt":
-        return Format(value)
-    if token.key == "cat":
-        return Category(value.rstrip("*"), value.endswith("*"))
-    if token.key == "tag":
-        return Tag(value)
-    if token.key == "in":
-        if not search_words(value):
-            raise InputError(f"{token.text} holds no word of a folder: write {FILTERS['in']}")
-        return Words((value,), "folders")
-    if token.key == "coll":
-        return Collection(value)
-    if value.lower() != "tags":
-        raise _wrong(token)
-    return Tag(None)
-
-
-def _range(token: _Token, name: str, units: dict[str, float], near: float = 0.0) -> Range:
-    value = token.value.lower()
-    for sign in ("<=", ">=", "<", ">"):
-        if value.startswith(sign):
-            bound = _number(token, value[len(sign) :], units)
-            is_open = len(sign) == 1
-            if sign[0] == "<":
-                return Range(name, None, bound, open_high=is_open)  # type: ignore[arg-type]
-            return Range(name, bound, None, open_low=is_open)  # type: ignore[arg-type]
-    low, dash, high = value.partition("-")
-    if not dash:
-        bound = _number(token, low, units)
-        return Range(name, bound - near, bound + near)  # type: ignore[arg-type]
-    last = _number(token, high, units)
-    bare = re.fullmatch(r"[\d.]+", low) is not None  # of 1-5m the unit counts for both
-    unit = re.sub(r"[\d.]+", "", high) if bare else ""
-    first = _number(token, low + unit, units)
-    if first > last:
-        raise InputError(f"{token.text} goes from more to less: write {FILTERS[token.key]}")
-    return Range(name, first, last)  # type: ignore[arg-type]
-
-
-def _added(token: _Token) -> Range:
-    """Return the range of an age: ``<7d`` means within the last seven days."""
-    sign = token.value[:1]
-    if sign not in "<>":
-        raise _wrong(token)
-    days = _number(token, token.value[1:].lstrip("="), _DAYS)
-    moment = time.time_ns() - days * _DAY_NS
-    return Range("added_ns", moment, None) if sign == "<" else Range("added_ns", None, moment)
-
-
-def _number(token: _Token, text: str, units: dict[str, float]) -> float:
-    match = _NUMBER.fullmatch(text.strip())
-    if match is None or match[2].lower() not in units:
-        raise _wrong(token)
-    return float(match[1]) * units[match[2].lower()]
-
-
-def _wrong(token: _Token) -> InputError:
-    return InputError(f"{token.text} is not understood: write {FILTERS[token.key]}")

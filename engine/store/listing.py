@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -167,7 +167,7 @@ def _name() -> list[ColumnElement[Any]]:
     return [func.lower(func.substr(path, func.length(folder) + 1))]
 
 
-_ORDERS: dict[str, Any] = {
+_ORDERS: dict[Order, Callable[[], list[ColumnElement[Any]]]] = {
     "added": lambda: [tables.sounds.c.added_ns],
     "name": _name,
     "duration": lambda: [tables.sounds.c.duration_s],

@@ -1,4 +1,7 @@
-"""The columns of the results, one object each: a new column is one more, and nothing else."""
+"""The columns of the results, one object each: a new column is one more.
+
+Only an order in which the library cannot list yet is added there (:mod:`engine.store.listing`).
+"""
 
 from __future__ import annotations
 

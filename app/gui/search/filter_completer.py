@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from PySide6.QtCore import QStringListModel, Qt, Signal
 from PySide6.QtWidgets import QCompleter, QLineEdit
 
-from engine.search.grammar import FILTERS
+from engine.search.filters import FILTERS
 
 _LAST_TOKEN = re.compile(r'(?:^|\s)(-?)([A-Za-z]+):("?[^"]*)$')
 
@@ -47,7 +47,7 @@ class FilterCompleter(QCompleter):
             return
         key = match[2].lower()
         words = [f"{key}:{_quoted(word)}" for word in self.words(key)]
-        self._offered.setStringList(words or FILTERS[key].split(" or "))
+        self._offered.setStringList(words or FILTERS[key].examples)
         self.setCompletionPrefix(match[3].strip('"'))
         self.complete()
 

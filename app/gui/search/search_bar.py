@@ -18,7 +18,8 @@ from app.gui.search.filter_completer import FilterCompleter
 from app.gui.search.requests import SearchRequest
 from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
-from engine.search.grammar import FILTERS, parse
+from engine.search.filters import FILTERS
+from engine.search.grammar import parse
 from engine.search.query_sound import QuerySound
 
 DEBOUNCE_MS = 30
@@ -256,8 +257,8 @@ class SearchBar(QFrame):
 
     def _show_filters(self) -> None:
         menu = QMenu(self)
-        for key, example in FILTERS.items():
-            action = menu.addAction(example)
+        for key, known in FILTERS.items():
+            action = menu.addAction(known.example)
             action.triggered.connect(lambda _=False, chosen=key: self._begin_filter(chosen))
         menu.popup(self._filter_button.mapToGlobal(self._filter_button.rect().bottomLeft()))
 

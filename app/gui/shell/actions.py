@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from PySide6.QtCore import Qt
@@ -25,7 +26,8 @@ class ActionSpec:
     """An action: where its keys work, and in which menu it stands.
 
     Keys of ``lists`` work while results, sources or the waveform have the focus, so that letters
-    can still be typed; those of ``results`` in the results and the waveform only.
+    can still be typed; those of ``results`` in the results and the waveform only.  One that needs a
+    library says so where none could be opened, and does nothing else.
     """
 
     name: str
@@ -34,8 +36,10 @@ class ActionSpec:
     keys: tuple[str, ...] = ()
     scope: Scope = "window"
     checkable: bool = False
+    needs_library: bool = False
 
 
+_of_library = partial(ActionSpec, needs_library=True)
 _FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
     QT_TR_NOOP("&File"),
     QT_TR_NOOP("&Search"),
@@ -45,23 +49,23 @@ _FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
     QT_TR_NOOP("&Help"),
 )
 ACTIONS = (
-    ActionSpec("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
-    ActionSpec("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
-    ActionSpec("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
+    _of_library("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
+    _of_library("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
+    _of_library("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
     ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file, or the range"), ("Ctrl+C",), "results"),
     ActionSpec("copy_path", _FILE, QT_TR_NOOP("Copy the path"), ("Ctrl+Shift+C",), "results"),
     ActionSpec("reveal", _FILE, QT_TR_NOOP("Show in its folder"), ("Return", "Enter"), "results"),
-    ActionSpec("export", _FILE, QT_TR_NOOP("Export this list …"), ("Ctrl+E",)),
+    _of_library("export", _FILE, QT_TR_NOOP("Export this list …"), ("Ctrl+E",)),
     ActionSpec("preferences", _FILE, QT_TR_NOOP("Preferences …"), ("Ctrl+,",)),
     ActionSpec("quit", _FILE, QT_TR_NOOP("Quit"), ("Ctrl+Q",)),
     ActionSpec("search", _SEARCH, QT_TR_NOOP("Search"), ("Ctrl+F",)),
     ActionSpec("history", _SEARCH, QT_TR_NOOP("Earlier searches"), ("Ctrl+H",)),
-    ActionSpec("record", _SEARCH, QT_TR_NOOP("Search by a recording"), ("Ctrl+R",)),
-    ActionSpec("similar", _SEARCH, QT_TR_NOOP("Search for sounds like this"), ("S",), "results"),
-    ActionSpec("more", _SEARCH, QT_TR_NOOP("Add it to the search"), ("Shift+S",), "results"),
-    ActionSpec("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
-    ActionSpec("tag", _SEARCH, QT_TR_NOOP("Tag the chosen sounds …"), ("T",), "results"),
-    ActionSpec("undo", _SEARCH, QT_TR_NOOP("Take the last tag back"), ("Ctrl+Z",), "lists"),
+    _of_library("record", _SEARCH, QT_TR_NOOP("Search by a recording"), ("Ctrl+R",)),
+    _of_library("similar", _SEARCH, QT_TR_NOOP("Search for sounds like this"), ("S",), "results"),
+    _of_library("more", _SEARCH, QT_TR_NOOP("Add it to the search"), ("Shift+S",), "results"),
+    _of_library("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
+    _of_library("tag", _SEARCH, QT_TR_NOOP("Tag the chosen sounds …"), ("T",), "results"),
+    _of_library("undo", _SEARCH, QT_TR_NOOP("Take the last tag back"), ("Ctrl+Z",), "lists"),
     ActionSpec("escape", _SEARCH, QT_TR_NOOP("Stop, then clear the search"), ("Esc",)),
     ActionSpec("play", _PLAY, QT_TR_NOOP("Play or stop"), ("Space",), "lists"),
     ActionSpec("auto_play", _PLAY, QT_TR_NOOP("Play what is chosen"), ("A",), "lists", True),
@@ -79,12 +83,12 @@ ACTIONS = (
     ActionSpec("spectrogram", _VIEW, QT_TR_NOOP("Spectrogram"), ("G",), "lists", True),
     ActionSpec("sources", _VIEW, QT_TR_NOOP("Sources"), ("Ctrl+1",), "window", True),
     ActionSpec("inspector", _VIEW, QT_TR_NOOP("Inspector"), ("Ctrl+2",), "window", True),
-    ActionSpec("review", _TOOLS, QT_TR_NOOP("Suggest tags …"), ("Ctrl+T",)),
-    ActionSpec("audit", _TOOLS, QT_TR_NOOP("Names that seem wrong …")),
-    ActionSpec("cues", _TOOLS, QT_TR_NOOP("Cue sheet …"), ("Ctrl+U",)),
-    ActionSpec("duplicates", _TOOLS, QT_TR_NOOP("Duplicates …")),
-    ActionSpec("train", _TOOLS, QT_TR_NOOP("Train on my library …")),
-    ActionSpec("models", _TOOLS, QT_TR_NOOP("Models …")),
+    _of_library("review", _TOOLS, QT_TR_NOOP("Suggest tags …"), ("Ctrl+T",)),
+    _of_library("audit", _TOOLS, QT_TR_NOOP("Names that seem wrong …")),
+    _of_library("cues", _TOOLS, QT_TR_NOOP("Cue sheet …"), ("Ctrl+U",)),
+    _of_library("duplicates", _TOOLS, QT_TR_NOOP("Duplicates …")),
+    _of_library("train", _TOOLS, QT_TR_NOOP("Train on my library …")),
+    _of_library("models", _TOOLS, QT_TR_NOOP("Models …")),
     ActionSpec("repair", _TOOLS, QT_TR_NOOP("Repair the library …")),
     ActionSpec("shortcuts", _HELP, QT_TR_NOOP("Keys"), ("F1", "?")),
     ActionSpec("diagnostics", _HELP, QT_TR_NOOP("Copy diagnostics …")),

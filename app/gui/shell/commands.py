@@ -15,8 +15,8 @@ from app.gui.kit.plain import menu_text
 from app.gui.kit.style.apply import Dressed
 from app.gui.kit.text import number
 from app.gui.search.exporting import export_list
-from app.gui.shell.actions import make_actions
-from app.gui.shell.dialogs import Dialogs
+from app.gui.shell.actions import ACTIONS, make_actions
+from app.gui.shell.dialogs import DIALOGS, Dialogs
 from app.gui.shell.opening import Opening
 from app.gui.shell.rooms import Rooms
 from app.gui.tagging.questions import ask_for_tag
@@ -28,14 +28,6 @@ _ZOOM = 1.6
 _ROW_MENU = (
     *("play", "similar", "more", "", "collect", "tag", "review", ""),
     *("copy", "copy_path", "reveal"),
-)
-_NEED_LIBRARY = (
-    *("add", "rescan", "skipped", "export", "collect", "tag", "undo", "record", "similar", "more"),
-    *("review", "audit", "cues", "duplicates", "train", "models"),
-)
-_DIALOGS = (
-    *("skipped", "preferences", "audit", "cues", "duplicates", "train", "models"),
-    *("shortcuts", "diagnostics", "about"),
 )
 
 
@@ -61,9 +53,10 @@ class Commands(QObject):
 
     def table(self) -> dict[str, Does]:
         """Return what each action of :data:`app.gui.shell.actions.ACTIONS` does."""
-        table = {**self._own, **self._searching(), **self._playing(), **self._viewing()}
-        table |= {name: partial(self.dialogs.open, name) for name in _DIALOGS}
-        return table | {name: self._with_library(table[name]) for name in _NEED_LIBRARY}
+        table: dict[str, Does] = {name: partial(self.dialogs.open, name) for name in DIALOGS}
+        table |= {**self._own, **self._searching(), **self._playing(), **self._viewing()}
+        needy = [spec.name for spec in ACTIONS if spec.needs_library]
+        return table | {name: self._with_library(table[name]) for name in needy}
 
     def _searching(self) -> dict[str, Does]:
         rooms = self._rooms
@@ -110,9 +103,11 @@ class Commands(QObject):
             "spectrogram": lambda: rooms.player_controller.show_spectrogram(
                 self._is_on("spectrogram")
             ),
-            "sources": lambda: rooms.sources.setVisible(self._is_on("sources")),
-            "inspector": lambda: rooms.inspector.setVisible(self._is_on("inspector")),
+            **{name: partial(self._show_or_hide, name) for name in rooms.hideable},
         }
+
+    def _show_or_hide(self, name: str) -> None:
+        self._rooms.hideable[name].setVisible(self._is_on(name))
 
     def _with_library(self, does: Does) -> Does:
         """Return what does it, or says why there is no library to do it on."""

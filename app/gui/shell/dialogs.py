@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QDialog, QWidget
 
+from app.gui.kit.context import Context
 from app.gui.kit.style.apply import Dressed
 from app.gui.shell.rooms import Rooms
 from engine.progress import Control
@@ -18,22 +20,37 @@ if TYPE_CHECKING:
     from app.gui.tagging.review import ReviewTags
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What a dialog may be made of: the window to stand before, its rooms, its actions."""
+
+    parent: QWidget
+    rooms: Rooms
+    actions: Mapping[str, QAction]
+    dressed: Dressed
+
+    @property
+    def context(self) -> Context:
+        """Return what all rooms share."""
+        return self.rooms.context
+
+
 class Dialogs(QObject):
-    """The dialogs that stay open beside one window, by their actions' names."""
+    """The dialogs of :data:`DIALOGS` that are open beside one window, by name."""
 
     def __init__(
         self, parent: QWidget, rooms: Rooms, actions: Mapping[str, QAction], dressed: Dressed
     ) -> None:
         super().__init__(parent)
-        self._parent, self._rooms = parent, rooms
-        self._actions, self._dressed = actions, dressed
+        self._rooms = rooms
+        self._surroundings = Surroundings(parent, rooms, actions, dressed)
         self.opened: dict[str, QDialog] = {}
 
     def open(self, name: str) -> QDialog:
         """Show a dialog, which is made if it is not open."""
         dialog = self.opened.get(name)
         if dialog is None:
-            dialog = self.opened[name] = self._make(name)
+            dialog = self.opened[name] = DIALOGS[name](self._surroundings)
             dialog.finished.connect(lambda _: self.opened.pop(name, None))
             dialog.finished.connect(dialog.deleteLater)
         dialog.show()
@@ -43,7 +60,7 @@ class Dialogs(QObject):
 
     def review(self) -> None:
         """Review tags of the chosen sounds, or of all that are shown."""
-        self._review().look_at(self._rooms.selection.scope())
+        self._opened_review().look_at(self._rooms.selection.scope())
 
     def review_folder(self, folder: str) -> None:
         """Review tags of all sounds in a folder."""
@@ -52,7 +69,7 @@ class Dialogs(QObject):
         def look(control: Control) -> list[int]:
             return ids_under(library, folder)
 
-        dialog = self._review()
+        dialog = self._opened_review()
         self._rooms.jobs.start("read", look, dialog.look_at)
 
     def close_all(self) -> None:
@@ -60,66 +77,103 @@ class Dialogs(QObject):
         for dialog in list(self.opened.values()):
             dialog.close()
 
-    def _review(self) -> ReviewTags:
+    def _opened_review(self) -> ReviewTags:
         from app.gui.tagging.review import ReviewTags
 
         dialog = self.open("review")
         assert isinstance(dialog, ReviewTags)
         return dialog
 
-    def _make(self, name: str) -> QDialog:
-        if name in ("preferences", "shortcuts", "diagnostics", "about"):
-            return self._make_own(name)
-        rooms, parent, context = self._rooms, self._parent, self._rooms.context
-        library_controller, preview = rooms.library_controller, rooms.preview
-        if name == "skipped":
-            from app.gui.library.skipped import SkippedFiles
 
-            return SkippedFiles(parent, context, library_controller, rooms.indexing)
-        if name == "cues":
-            from app.gui.search.cue_sheet import CueSheet
+# What makes each dialog, which is imported when it is first asked for.
 
-            return CueSheet(parent, context, preview.play_part)
-        if name == "review":
-            from app.gui.tagging.review import ReviewTags
 
-            review = ReviewTags(parent, context, rooms.tagging, rooms.prompts, preview)
-            library_controller.files_changed.connect(review.follow_files)
-            return review
-        if name == "audit":
-            from app.gui.tagging.audit import AuditNames
+def _skipped(of: Surroundings) -> QDialog:
+    from app.gui.library.skipped import SkippedFiles
 
-            ids = rooms.selection.scope()
-            return AuditNames(parent, context, rooms.tagging, preview.play_part, ids)
-        if name == "duplicates":
-            from app.gui.library.duplicates import DuplicatesDialog
+    rooms = of.rooms
+    return SkippedFiles(of.parent, of.context, rooms.library_controller, rooms.indexing)
 
-            return DuplicatesDialog(parent, context, library_controller, rooms.prompts, preview)
-        if name == "train":
-            from app.gui.training.training import Training
 
-            return Training(parent, context, rooms.changing_model.use)
-        from app.gui.models.models import Models
+def _cues(of: Surroundings) -> QDialog:
+    from app.gui.search.cue_sheet import CueSheet
 
-        models = Models(parent, context, rooms.changing_model)
-        library_controller.overview_changed.connect(models.list_models)
-        return models
+    return CueSheet(of.parent, of.context, of.rooms.preview.play_part)
 
-    def _make_own(self, name: str) -> QDialog:
-        """Return a dialog about the window itself."""
-        rooms, parent, context = self._rooms, self._parent, self._rooms.context
-        if name == "preferences":
-            from app.gui.shell.preferences import Preferences
 
-            return Preferences(parent, rooms, self._actions["auto_play"], self._dressed)
-        if name == "shortcuts":
-            from app.gui.shell.shortcuts import Shortcuts
+def _review(of: Surroundings) -> QDialog:
+    from app.gui.tagging.review import ReviewTags
 
-            return Shortcuts(parent)
-        if name == "diagnostics":
-            from app.gui.shell.diagnostics import Diagnostics
+    rooms = of.rooms
+    review = ReviewTags(of.parent, of.context, rooms.tagging, rooms.prompts, rooms.preview)
+    rooms.library_controller.files_changed.connect(review.follow_files)
+    return review
 
-            return Diagnostics(parent, context, rooms.player.outputs)
-        from app.gui.shell.about import About
 
-        return About(parent, context)
+def _audit(of: Surroundings) -> QDialog:
+    from app.gui.tagging.audit import AuditNames
+
+    rooms, ids = of.rooms, of.rooms.selection.scope()
+    return AuditNames(of.parent, of.context, rooms.tagging, rooms.preview.play_part, ids)
+
+
+def _duplicates(of: Surroundings) -> QDialog:
+    from app.gui.library.duplicates import DuplicatesDialog
+
+    rooms = of.rooms
+    return DuplicatesDialog(
+        of.parent, of.context, rooms.library_controller, rooms.prompts, rooms.preview
+    )
+
+
+def _train(of: Surroundings) -> QDialog:
+    from app.gui.training.training import Training
+
+    return Training(of.parent, of.context, of.rooms.changing_model.use)
+
+
+def _models(of: Surroundings) -> QDialog:
+    from app.gui.models.models import Models
+
+    models = Models(of.parent, of.context, of.rooms.changing_model)
+    of.rooms.library_controller.overview_changed.connect(models.list_models)
+    return models
+
+
+def _preferences(of: Surroundings) -> QDialog:
+    from app.gui.shell.preferences import Preferences
+
+    return Preferences(of.parent, of.rooms, of.actions["auto_play"], of.dressed)
+
+
+def _shortcuts(of: Surroundings) -> QDialog:
+    from app.gui.shell.shortcuts import Shortcuts
+
+    return Shortcuts(of.parent)
+
+
+def _diagnostics(of: Surroundings) -> QDialog:
+    from app.gui.shell.diagnostics import Diagnostics
+
+    return Diagnostics(of.parent, of.context, of.rooms.player.outputs)
+
+
+def _about(of: Surroundings) -> QDialog:
+    from app.gui.shell.about import About
+
+    return About(of.parent, of.context)
+
+
+DIALOGS: Mapping[str, Callable[[Surroundings], QDialog]] = {  # by the names of their actions
+    "skipped": _skipped,
+    "cues": _cues,
+    "review": _review,
+    "audit": _audit,
+    "duplicates": _duplicates,
+    "train": _train,
+    "models": _models,
+    "preferences": _preferences,
+    "shortcuts": _shortcuts,
+    "diagnostics": _diagnostics,
+    "about": _about,
+}

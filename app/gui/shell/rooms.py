@@ -57,6 +57,8 @@ class Rooms:
         self.results = ResultsView(ResultsModel(window), colours)
         self.panel = PlayerPanel(self.player, colours)
         self.inspector = Inspector(colours)
+        # shown and hidden by actions of their names, and remembered by settings of the same
+        self.hideable: dict[str, QWidget] = {"sources": self.sources, "inspector": self.inspector}
         self.empty, self.welcome = EmptyState(), Welcome()
         self.stack = QStackedWidget()
         for page in (self.results, self.empty, self.welcome):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
@@ -19,7 +21,7 @@ from app.gui.shell.actions import fill_menus, place_actions
 from app.gui.shell.commands import Commands
 from app.gui.shell.opening import Opening
 from app.gui.shell.rooms import Rooms
-from engine.metadata.ucs_names import categories
+from engine.search.filters import FILTERS
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 900, 560
 _TRANSPORT = (
@@ -67,6 +69,7 @@ class MainWindow(QMainWindow):
             rooms.indexing,
         )
         self.tagging = rooms.tagging
+        self._remembered = ("auto_play", *rooms.hideable, "loop")  # actions that are on or off
         self.repair_wanted = False  # when it has closed
         self.opening = Opening(rooms, self)
         own = {"quit": self.close, "repair": self._repair}
@@ -168,17 +171,12 @@ class MainWindow(QMainWindow):
         if nothing_known and found.asked.is_empty and not self.indexing.is_on:
             self.stack.setCurrentWidget(self.welcome)
 
-    def _words(self, key: str) -> list[str]:
+    def _words(self, key: str) -> Sequence[str]:
         """Return what completes a filter."""
         overview = self.library_controller.overview
         if overview is None:
-            return []
-        return {
-            "cat": sorted(overview.facets.categories) or [c.id for c in categories().values()],
-            "tag": list(overview.facets.tags),
-            "in": [Path(folder).name for folder in overview.facets.folders],
-            "coll": list(overview.collections),
-        }.get(key, [])
+            return ()
+        return FILTERS[key].completes(overview.facets, overview.collections)
 
     # Looks and state
 
@@ -231,6 +229,7 @@ class MainWindow(QMainWindow):
 
     def _save(self) -> None:
         settings, actions = self.context.settings, self.actions_by_name
+        toggles: dict[str, Any] = {name: actions[name].isChecked() for name in self._remembered}
         settings.keep(
             replace(
                 settings.now,
@@ -241,10 +240,7 @@ class MainWindow(QMainWindow):
                 history=tuple(self.bar.history),
                 query=self.bar.query.text,
                 gain_db=self.panel.gain.value(),
-                auto_play=actions["auto_play"].isChecked(),
-                sources=actions["sources"].isChecked(),
-                inspector=actions["inspector"].isChecked(),
-                loop=actions["loop"].isChecked(),
+                **toggles,
             )
         )
         settings.flush()
@@ -267,11 +263,6 @@ class MainWindow(QMainWindow):
         self.player.set_device(kept.output or None)
         self.indexing.threads = kept.threads
         do = self.commands.table()
-        for name, on in (
-            ("auto_play", kept.auto_play),
-            ("sources", kept.sources),
-            ("inspector", kept.inspector),
-            ("loop", kept.loop),
-        ):
-            self.actions_by_name[name].setChecked(on)
+        for name in self._remembered:
+            self.actions_by_name[name].setChecked(getattr(kept, name))
             do[name]()

@@ -8,14 +8,9 @@ import pytest
 
 from engine.errors import AudioError, InputError
 from engine.metadata.broadcast import Bext, Info
-from engine.metadata.containers import (
-    id3_before,
-    id3_chunk,
-    info_chunk,
-    kind_of,
-    open_container,
-)
+from engine.metadata.containers import id3_before, id3_chunk, info_chunk
 from engine.metadata.copying import copy_bytes
+from engine.metadata.formats import kind_of, open_container
 from engine.metadata.id3 import Id3
 from engine.metadata.ixml import IXml
 from engine.metadata.mp4_atoms import Items, make

@@ -195,7 +195,7 @@ def test_chunks_of_every_kind_are_read(tmp_path):
 
 
 def test_a_chunk_that_is_too_large_is_there_and_the_others_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("engine.metadata.read.LONGEST_BYTES", 700)
+    monkeypatch.setattr("engine.metadata.header_texts.LONGEST_BYTES", 700)
     fits, large = b"fits".ljust(700, b"\0"), b"large".ljust(701, b"\0")
     info = chunk(b"LIST", b"INFO" + chunk(b"IART", b"me"))
     path = with_chunks(tmp_path / "a.wav", chunk(b"bext", large), info)

@@ -10,7 +10,8 @@ from engine.errors import InputError
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search import Searcher, search_names
-from engine.search.grammar import FILTERS, parse
+from engine.search.filters import FILTERS
+from engine.search.grammar import parse
 from engine.store import Library
 from tests.conftest import accept_tags, tone
 

@@ -1,6 +1,7 @@
 """Lists, counts, collections and thumbnails of a library that was really indexed."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -18,7 +19,7 @@ from engine.store.collections import (
 )
 from engine.store.conditions import Range, sounds_where
 from engine.store.keywords import find_words
-from engine.store.listing import FolderCounts, details_of, facets, ordered_sounds
+from engine.store.listing import FolderCounts, Order, details_of, facets, ordered_sounds
 from engine.store.places import forget_folder, sound_at
 from engine.store.tags import accepted_tags, rejected_tags
 from engine.store.thumbnails import put_thumbnails, thumbnails
@@ -50,6 +51,12 @@ def test_sounds_are_listed_in_any_order(indexed):
     short = ordered_sounds(indexed, (Range("duration_s", None, 0.8),), "duration")
     assert 0 < len(short) < 13
     assert set(short) == set(sounds_where(indexed, (Range("duration_s", None, 0.8),)))
+
+
+@pytest.mark.parametrize("order", get_args(Order))
+def test_every_order_that_there_is_lists_all_sounds_in_both_directions(indexed, order):
+    for descending in (False, True):
+        assert set(ordered_sounds(indexed, [], order, descending)) == set(indexed.sounds())
 
 
 def test_facets_count_categories_tags_and_folders(indexed, sounds):

@@ -61,10 +61,25 @@ def test_of_a_million_rows_only_the_visible_ones_are_fetched(view, qtbot):
 
 def test_cells_say_what_a_sound_is(view):
     view.results.show(answer(10, 4))
-    texts = [view.results.index(3, column).data() for column in range(len(COLUMNS))]
-    assert texts[:5] == ["", "0.70", "Sound 0000003.wav", "7.00", "48 k · 24 · stereo"]
-    assert texts[5:] == ["", "", "/sounds/b", ""]
+    texts = {column.key: view.results.index(3, column.place).data() for column in COLUMNS}
+    said = {
+        "wave": "",
+        "strength": "0.70",
+        "name": "Sound 0000003.wav",
+        "duration": "7.00",
+        "format": "48 k · 24 · stereo",
+        "category": "",
+        "description": "",
+        "folder": "/sounds/b",
+        "tags": "",
+    }
+    assert {key: texts[key] for key in said} == said
     assert view.results.index(3, 0).data(Qt.ItemDataRole.ToolTipRole) == sound(3).path
+
+
+def test_every_column_has_a_name_of_its_own():
+    assert len({column.key for column in COLUMNS}) == len(COLUMNS)
+    assert len({column.title() for column in COLUMNS}) == len(COLUMNS)
 
 
 def test_results_sort_by_every_column_and_go_back_to_their_order(view):

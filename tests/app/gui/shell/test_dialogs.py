@@ -11,6 +11,7 @@ from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QLabel
 
 from app.gui.shell.actions import ACTIONS
+from app.gui.shell.dialogs import DIALOGS
 from engine.log import log_file, logger, named, start_log, stop_log
 from engine.paths import peaks_folder
 from engine.session import model_of
@@ -22,13 +23,19 @@ def opened(window, name):
     return window.commands.dialogs.opened[name]
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        *("preferences", "skipped", "cues", "duplicates", "train", "models", "shortcuts"),
-        *("about", "diagnostics"),
-    ],
-)
+def test_every_action_does_something_and_every_dialog_has_one(window):
+    names = [spec.name for spec in ACTIONS]
+    assert len(set(names)) == len(names)
+    assert set(window.commands.table()) == set(names)
+    assert set(DIALOGS) <= set(names)
+
+
+def test_no_two_names_open_the_same_dialog(window):
+    kinds = [type(opened(window, name)) for name in DIALOGS]
+    assert len(set(kinds)) == len(DIALOGS)
+
+
+@pytest.mark.parametrize("name", DIALOGS)
 def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
     dialog = opened(window, name)
     assert dialog.isVisible() and dialog.windowTitle()

@@ -470,6 +470,20 @@ def test_the_state_comes_back(window, open_window, library_path, settings, qtbot
     qtbot.waitUntil(lambda: again.results.results.found.asked.text == "dur:<9s door")
 
 
+def test_whatever_is_on_or_off_has_an_action_and_a_setting(window, settings):
+    remembered = window._remembered
+    assert {"sources", "inspector"} <= set(remembered)
+    assert all(window.actions_by_name[name].isCheckable() for name in remembered)
+    assert all(isinstance(getattr(settings.now, name), bool) for name in remembered)
+
+
+def test_filters_are_completed_with_what_the_library_holds(window, sounds, qtbot):
+    qtbot.waitUntil(lambda: window.library_controller.overview is not None)
+    assert sounds.name in window.bar.completer.words("in")
+    assert "DOORWood" in window.bar.completer.words("cat")
+    assert not window.bar.completer.words("dur")
+
+
 def test_without_a_device_everything_else_works(open_window, library_path, outputs, qtbot):
     outputs.missing = True
     window = open_window(library_path)

@@ -1,0 +1,168 @@
+"""The filters of the search grammar, a row each: how it is written, what it asks for, what fits.
+
+The search bar's menu, its chips and its completion read :data:`FILTERS`; what a filter can ask of
+the sounds are the conditions of :mod:`engine.store.conditions`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from engine.errors import InputError
+from engine.metadata.ucs_names import categories
+from engine.store.conditions import (
+    Category,
+    Collection,
+    Field,
+    Format,
+    Plain,
+    Range,
+    Tag,
+    Words,
+)
+from engine.store.listing import Facets
+from engine.store.words import search_words
+
+_NUMBER = re.compile(r"(\d+(?:\.\d+)?)\s*([A-Za-z]*)")
+_DAY_NS = 86_400 * 10**9
+_SECONDS = {"": 1.0, "s": 1.0, "ms": 0.001, "m": 60.0, "min": 60.0, "h": 3600.0}
+_HERTZ = {"": 1.0, "hz": 1.0, "k": 1000.0, "khz": 1000.0}
+_DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.25}
+_CHANNELS = {"mono": "1", "stereo": "2", "quad": "4"}
+
+
+@dataclass(frozen=True)
+class Token:
+    """A word, a phrase or a filter as it was written; ``key`` stands before the colon, if any."""
+
+    text: str
+    key: str = ""
+    value: str = ""
+    negated: bool = False
+    quoted: bool = False
+
+    def wrong(self) -> InputError:
+        """Return that a filter is not understood, with a right one."""
+        return InputError(f"{self.text} is not understood: write {FILTERS[self.key].example}")
+
+
+Asks = Callable[[Token], Plain]
+Completes = Callable[[Facets, Iterable[str]], Sequence[str]]
+
+
+def _nothing(facets: Facets, collections: Iterable[str]) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What may stand before a colon.
+
+    ``examples`` teach: menus, completion and errors show them.  ``asks`` makes a condition of what
+    was written, or raises ``token.wrong()``.  ``completes`` returns what a value can be in a
+    library, of its facets and the names of its collections; where that is nothing, the examples
+    are offered.
+    """
+
+    examples: tuple[str, ...]
+    asks: Asks
+    completes: Completes = _nothing
+
+    @property
+    def example(self) -> str:
+        """Return the examples as a sentence has them."""
+        return " or ".join(self.examples)
+
+
+def _number_in(field: Field, units: dict[str, float], near: float = 0.0) -> Asks:
+    """Return what asks for a number: ``<2``, ``1-5``, or one that is as near as ``near``."""
+    return lambda token: _range(token, field, units, near)
+
+
+def _range(token: Token, field: Field, units: dict[str, float], near: float) -> Range:
+    value = token.value.lower()
+    for sign in ("<=", ">=", "<", ">"):
+        if value.startswith(sign):
+            bound = _number(token, value[len(sign) :], units)
+            is_open = len(sign) == 1
+            if sign[0] == "<":
+                return Range(field, None, bound, open_high=is_open)
+            return Range(field, bound, None, open_low=is_open)
+    low, dash, high = value.partition("-")
+    if not dash:
+        bound = _number(token, low, units)
+        return Range(field, bound - near, bound + near)
+    last = _number(token, high, units)
+    bare = re.fullmatch(r"[\d.]+", low) is not None  # of 1-5m the unit counts for both
+    unit = re.sub(r"[\d.]+", "", high) if bare else ""
+    first = _number(token, low + unit, units)
+    if first > last:
+        raise InputError(f"{token.text} goes from more to less: write {FILTERS[token.key].example}")
+    return Range(field, first, last)
+
+
+def _number(token: Token, text: str, units: dict[str, float]) -> float:
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None or match[2].lower() not in units:
+        raise token.wrong()
+    return float(match[1]) * units[match[2].lower()]
+
+
+def _channels(token: Token) -> Range:
+    number = _CHANNELS.get(token.value.lower(), token.value)
+    return _range(Token(token.text, token.key, number), "channels", {"": 1.0}, 0.0)
+
+
+def _added(token: Token) -> Range:
+    """Return the range of an age: ``<7d`` means within the last seven days."""
+    sign = token.value[:1]
+    if sign not in "<>":
+        raise token.wrong()
+    days = _number(token, token.value[1:].lstrip("="), _DAYS)
+    moment = time.time_ns() - days * _DAY_NS
+    return Range("added_ns", moment, None) if sign == "<" else Range("added_ns", None, moment)
+
+
+def _folder(token: Token) -> Words:
+    if not search_words(token.value):
+        raise InputError(f"{token.text} holds no word of a folder: write {FILTERS['in'].example}")
+    return Words((token.value,), "folders")
+
+
+def _has(token: Token) -> Tag:
+    if token.value.lower() != "tags":
+        raise token.wrong()
+    return Tag(None)
+
+
+FILTERS = {  # in the order in which they are offered
+    "dur": Filter(("dur:<2s", "dur:1-5s"), _number_in("duration_s", _SECONDS, near=0.5)),
+    "sr": Filter(("sr:48k", "sr:>=96k"), _number_in("rate_hz", _HERTZ)),
+    "ch": Filter(("ch:2", "ch:>2"), _channels),
+    "bits": Filter(("bits:24", "bits:>=24"), _number_in("bits", {"": 1.0, "bit": 1.0})),
+    "fmt": Filter(("fmt:wav",), lambda token: Format(token.value)),
+    "cat": Filter(
+        ("cat:DOORWood", "cat:DOOR*"),
+        lambda token: Category(token.value.rstrip("*"), token.value.endswith("*")),
+        lambda facets, _: sorted(facets.categories) or [c.id for c in categories().values()],
+    ),
+    "tag": Filter(
+        ("tag:metal",), lambda token: Tag(token.value), lambda facets, _: list(facets.tags)
+    ),
+    "in": Filter(
+        ('in:"Boom Library"',),
+        _folder,
+        lambda facets, _: [Path(folder).name for folder in facets.folders],
+    ),
+    "coll": Filter(
+        ('coll:"My doors"',),
+        lambda token: Collection(token.value),
+        lambda _, collections: list(collections),
+    ),
+    "added": Filter(("added:<7d",), _added),
+    "has": Filter(("has:tags",), _has),
+}
