@@ -53,7 +53,7 @@ def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):
 def test_a_long_text_leaves_room_for_the_wide_column(qtbot):
     from app.gui.kit.tables import TextTable
 
-    table = TextTable(("Name now", "New name"), wide=1)
+    table = TextTable(("Current name", "New name"), wide=1)
     qtbot.addWidget(table)
     table.resize(600, 200)
     table.show()
@@ -77,8 +77,8 @@ def test_damaged_files_are_listed_behind_the_skipped_ones(window, qtbot, sounds)
     assert dialog.table.item(1, 0).text() == str(path)
     assert dialog.table.item(1, 1).text().startswith("damaged: ")
     assert dialog.says.text() == (
-        "One file could not be heard. One damaged file was heard in part. "
-        "They are tried again when they change."
+        "One file could not be read. One damaged file could be read only in part. "
+        "Files are tried again when they change."
     )
     qtbot.waitUntil(lambda: not window.jobs.shown())
 
@@ -290,7 +290,7 @@ def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monke
     assert dialog.loss.points == [(1.0, 3.0), (25.0, 2.0)]
     assert dialog.recall.points == [(0.5, 0.2), (1.0, 0.4)]
     assert dialog.table.item(2, 2).text() == "0.400"
-    assert "Found first: 3 of 10 names, before: 1 (measured on 16 sounds" in dialog.says.text()
+    assert "Found first: 3 of 10 names, 1 before (measured on 16 sounds" in dialog.says.text()
     assert "Sounds in general: as before (94 %" in dialog.says.text()
     assert dialog.adopt.isEnabled() and dialog.back.isEnabled() and dialog.start.isEnabled()
 
