@@ -104,4 +104,6 @@ def test_what_only_looks_like_an_error_of_the_system_is_our_mistake(monkeypatch,
     monkeypatch.setattr("app.cli.invocation.Invocation.session", fail)
     assert cli.main(["status"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("error: Soundsift made a mistake (OSError: could not get source code)")
+    assert said.startswith(
+        "error: Soundsift failed unexpectedly (OSError: could not get source code)"
+    )
