@@ -1,4 +1,4 @@
-"""The search grammar: query text in, a :class:`Query` out, or an error that teaches.
+"""The search grammar: query text in, a :class:`Query` out, or an error that shows the right form.
 
 ========================  ==================================================================
 ``heavy door creaking``   free words: what the sound is like, and words of its name
@@ -95,7 +95,7 @@ class _Token:
 
 
 def parse(text: str) -> Query:
-    """Return the query that ``text`` says.
+    """Parse ``text`` into a query.
 
     :raises InputError: a token makes no sense; the message names it and shows a right one.
     """
@@ -106,7 +106,7 @@ def parse(text: str) -> Query:
     for token in _tokens(text):
         if token.text == "OR":
             if not groups or joining:
-                raise InputError("OR stands between two words: door OR gate")
+                raise InputError("OR goes between two words: door OR gate")
             joining = True
             continue
         if token.key or token.negated:
@@ -126,7 +126,7 @@ def parse(text: str) -> Query:
         if token.quoted:
             _require(conditions, groups[-1])
     if joining:
-        raise InputError("OR stands between two words: door OR gate")
+        raise InputError("OR goes between two words: door OR gate")
     if len(conditions) > _MOST_CONDITIONS:
         raise InputError(
             f"the search has {len(conditions)} filters and exact or excluded words; "
@@ -148,7 +148,7 @@ def parse(text: str) -> Query:
 
 def _tokens(text: str) -> list[_Token]:
     if not is_unicode(text):  # bytes of a terminal or a file name that are no characters
-        raise InputError("the search holds bytes that are no text: type it anew")
+        raise InputError("the search contains bytes that are not text: type it again")
     if text.count('"') % 2:
         rest = text.rsplit('"', 1)[1].strip()
         raise InputError(f'the quote before {rest or "the end"} is not closed: write "door slam"')
@@ -163,7 +163,7 @@ def _tokens(text: str) -> list[_Token]:
             shown = "  ".join(FILTERS[name] for name in ("dur", "sr", "cat", "in"))
             raise InputError(f"there is no filter {key}: in {whole}; filters are like {shown}")
         if key and not bare:
-            raise InputError(f"{whole} says nothing after the colon: write {FILTERS[key.lower()]}")
+            raise InputError(f"{whole} has nothing after the colon: write {FILTERS[key.lower()]}")
         if not key and not search_words(bare):
             if negated or quoted:
                 raise InputError(f'{whole} holds no word: write -wood or "door slam"')
@@ -174,7 +174,7 @@ def _tokens(text: str) -> list[_Token]:
 
 def _word(token: _Token) -> str:
     if "*" in token.value.rstrip("*"):
-        raise InputError(f"in {token.text} the star stands at the end of a word: metal*")
+        raise InputError(f"in {token.text} the star must come at the end of a word: metal*")
     return token.value
 
 
@@ -208,7 +208,7 @@ def _filter(token: _Token) -> Plain:
         return Tag(value)
     if token.key == "in":
         if not search_words(value):
-            raise InputError(f"{token.text} holds no word of a folder: write {FILTERS['in']}")
+            raise InputError(f"{token.text} names no folder: write {FILTERS['in']}")
         return Words((value,), "folders")
     if token.key == "coll":
         return Collection(value)
@@ -235,7 +235,7 @@ def _range(token: _Token, name: str, units: dict[str, float], near: float = 0.0)
     unit = re.sub(r"[\d.]+", "", high) if bare else ""
     first = _number(token, low + unit, units)
     if first > last:
-        raise InputError(f"{token.text} goes from more to less: write {FILTERS[token.key]}")
+        raise InputError(f"{token.text} goes from high to low: write {FILTERS[token.key]}")
     return Range(name, first, last)  # type: ignore[arg-type]
 
 

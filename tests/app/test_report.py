@@ -72,7 +72,7 @@ def test_training_on_a_library_shows_what_was_gained_on_what_and_how_to_go_back(
     text = report.personal(TRAINED)
     assert "names found first                        0.330         0.410" in text
     assert (
-        "Found first: 41 of 100 names, before: 33 (measured on 120 sounds that were not used for "
+        "Found first: 41 of 100 names, 33 before (measured on 120 sounds that were not used for "
         "training)."
     ) in text
     assert (

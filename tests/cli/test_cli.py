@@ -220,7 +220,7 @@ def test_a_file_without_read_permission_is_skipped_and_heard_when_it_may_be_read
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["skipped"] == 1
     (skip,) = document("skipped", "--library", path)["skipped"]
-    assert skip["reason"] == "Sound_01.wav may not be read: permission denied"
+    assert skip["reason"] == "Sound_01.wav cannot be read: permission denied"
     closed.chmod(0o600)
     again = json.loads(as_an_ordinary_user(*arguments).stdout)
     assert (again["heard"], again["skipped"]) == (1, 0)
@@ -261,7 +261,7 @@ def test_export_writes_a_table(library, tmp_path):
     assert told == {"file": str(path), "sounds": 12}
     assert len(path.read_text(encoding="utf-8-sig").splitlines()) == 13
     done = soundsift("export", tmp_path / "all.docx", "--library", library)
-    assert_problem(done, "no kind that is known")
+    assert_problem(done, "unknown file type")
 
 
 def test_wrong_usage_ends_with_2():

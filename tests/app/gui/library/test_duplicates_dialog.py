@@ -263,7 +263,7 @@ def test_a_damaged_copy_is_never_the_best_and_its_keeping_is_told(dialog, trash,
     first, *others = group.sounds
     for better in (first, others[0]):
         hurt = tuple(
-            replace(x, damage=None if x is better else "damaged: 1.0 of about 9.0 s could be heard")
+            replace(x, damage=None if x is better else "damaged: 1.0 of about 9.0 s could be read")
             for x in group.sounds
         )
         assert best_of(Group(hurt, group.kind)).id == better.id
@@ -273,4 +273,4 @@ def test_a_damaged_copy_is_never_the_best_and_its_keeping_is_told(dialog, trash,
         dialog.trash()
         assert "Only a damaged copy of one sound will be left." in answers.texts[-1]
         column = [dialog.table.item(row, 9).text() for row in range(dialog.table.rowCount())]
-        assert sorted(set(column)) == ["", "1.0 of about 9.0 s could be heard"]
+        assert sorted(set(column)) == ["", "1.0 of about 9.0 s could be read"]

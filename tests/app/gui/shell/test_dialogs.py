@@ -170,7 +170,7 @@ def test_an_impossible_cue_is_told(window, qtbot):
     dialog = opened(window, "cues")
     dialog.lines.setPlainText("...")
     dialog.solve.click()
-    qtbot.waitUntil(lambda: "says no word" in dialog.says.text())
+    qtbot.waitUntil(lambda: "contains no word" in dialog.says.text())
 
 
 def test_duplicates_are_found(window, sounds, qtbot):
@@ -231,7 +231,7 @@ def test_a_model_that_cannot_be_used_is_refused_and_said(window, broken_model, q
     names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
     dialog.table.selectRow(names.index("broken"))
     dialog.use.click()
-    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
+    qtbot.waitUntil(lambda: "was not accepted" in dialog.says.text())
     assert "is finite" in dialog.says.text()
     assert model_of(window.context.session.library) == used
 
@@ -249,7 +249,7 @@ def test_a_trained_model_goes_through_the_same_door(window, broken_model, qtbot)
     dialog._outcome = {"model": str(broken_model)}
     dialog._show_state(running=False)
     dialog.adopt.click()
-    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
+    qtbot.waitUntil(lambda: "was not accepted" in dialog.says.text())
     assert model_of(window.context.session.library) == used
 
 
@@ -306,8 +306,8 @@ def test_training_says_how_long_it_still_takes(window):
 
 def test_training_says_why_nothing_was_adopted_and_doubts_what_is_not_confirmed(window):
     dialog = opened(window, "train")
-    dialog._show_outcome({**TRAINED, "model": None, "kept": "no way was surely better"})
-    assert dialog.says.text() == "No new model was made: no way was surely better."
+    dialog._show_outcome({**TRAINED, "model": None, "kept": "no way was reliably better"})
+    assert dialog.says.text() == "No new model was made: no way was reliably better."
     dialog._show_outcome({**TRAINED, "after": {**AFTER, "map10": 0.1}})
     assert "do not confirm" in dialog.says.text()
     unknown = {"before": {**BEFORE, "agreement": None}, "after": {**AFTER, "agreement": None}}

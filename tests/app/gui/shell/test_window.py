@@ -183,7 +183,7 @@ def test_the_inspector_tells_what_could_not_be_heard(window, qtbot):
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     qtbot.waitUntil(lambda: window.inspector.details is not None)
-    details, note = window.inspector.details, "damaged: 4.0 of about 9.0 s could be heard"
+    details, note = window.inspector.details, "damaged: 4.0 of about 9.0 s could be read"
 
     def shown():
         labels = window.inspector._scroll.widget().findChildren(QLabel)
@@ -313,7 +313,7 @@ def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
         "app.gui.search.exporting.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
     )
     window.actions_by_name["export"].trigger()
-    qtbot.waitUntil(lambda: "no kind that is known" in window.status.message.text())
+    qtbot.waitUntil(lambda: "unknown file type" in window.status.message.text())
 
 
 def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):

@@ -129,7 +129,7 @@ def test_columns_sort_and_open_suggestions_wait_for_the_next_time(review, window
 def test_a_broken_list_of_labels_is_told(review, labels, qtbot):
     labels.write_text("")
     review.bar.start.click()
-    qtbot.waitUntil(lambda: "holds no labels" in review.says.text())
+    qtbot.waitUntil(lambda: "contains no labels" in review.says.text())
     assert review.bar.start.isEnabled()
 
 
@@ -230,7 +230,7 @@ def test_new_names_are_shown_as_the_pattern_is_typed(window, qtbot):
     shown = {dialog.table.item(row, 1).text() for row in range(12)}
     assert "DOORWood_Sound 03_ABC_Lib.wav" in shown
     dialog.pattern.setText("{what}")
-    qtbot.waitUntil(lambda: "knows the fields" in dialog.says.text())
+    qtbot.waitUntil(lambda: "can use the fields" in dialog.says.text())
     assert not dialog.rename.isEnabled() and dialog.table.rowCount() == 0
     dialog.pattern.setText("{catid} {name}")
     qtbot.waitUntil(lambda: "12 files will be renamed" in dialog.says.text())
