@@ -82,7 +82,7 @@ class Run:
         self.source, self.config, self.device = source, config, device
         self.world, self.validate, self.rehearse = world or World(), validate, rehearse
         if config.batch % self.world.size:
-            raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
+            raise InputError(f"a batch of {config.batch} is not divisible by {self.world.size}")
         self.solves, self.best = Solves(), Best()
         self.step, self.finished, self.norm = 0, False, 0.0
         self.started_from, self._trained_on = "", source.digest()  # weights and pairs, by digest
