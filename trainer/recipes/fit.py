@@ -274,7 +274,9 @@ def _source(folder: Path, config: FitConfig, start: Start) -> PairSource:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
     of_path = {str(sound.path): sound for sound in start.sounds}
     if config.frozen:
-        kept = read_whole(folder / FEATURES, f"delete {folder / SIGNATURE} to compute them again")
+        kept = read_whole(
+            folder / FEATURES, f"delete {folder / SIGNATURE} to compute the features again"
+        )
         heard = [of_path[path] for path in kept["paths"]]
         _check_apart(sound.captions for sound in heard)
         texts, meant = tuple(s.captions for s in heard), tuple(s.meaning for s in heard)

@@ -335,7 +335,7 @@ def test_a_document_may_be_as_large_as_is_read_and_no_larger(monkeypatch):
     monkeypatch.setattr("engine.metadata.ixml.LONGEST_BYTES", 2 << 20)
     fits = b"<B>" + b" " * ((2 << 20) - 7) + b"</B>"
     assert not IXml(fits + b"\0", "a.wav").is_damaged
-    with pytest.raises(InputError, match=r"stays as it is: it is larger than 2 MB$"):
+    with pytest.raises(InputError, match=r"is left as it is: it is larger than 2 MB$"):
         IXml(fits + b" ", "a.wav").get("USER/CATID")
 
 

@@ -307,7 +307,7 @@ def test_a_file_with_several_names_is_refused_and_told(tmp_path, sound, journal)
     write_tags(sound, TAGS, journal)
     os.link(sound, other)
     ((_, why),) = journal.undo(bool)
-    assert "2 names" in why and sound.samefile(other)
+    assert "2 hard links" in why and sound.samefile(other)
 
 
 def test_the_copy_lies_beside_the_file_under_a_short_name(sound, journal, monkeypatch):

@@ -88,7 +88,7 @@ def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
     absent = tmp_path / "absent.wav"
     for of, why in (
         (link, "link.wav is a link: write into the file that it points to"),
-        (folder, "folder.WAV is not a file that could be written into"),
+        (folder, "folder.WAV is not a file that can be written into"),
     ):
         with pytest.raises(InputError) as told:
             write_tags(of, tags, journal)
