@@ -1,4 +1,4 @@
-"""Hear, store and rank sounds; what the window, the command line and scripts stand on.
+"""Embed, store and search sounds: the basis of the window, the command line and scripts.
 
 ::
 

@@ -1,13 +1,13 @@
-"""What can go wrong, told so that a user can act on it.
+"""Errors whose messages users can act on.
 
 ::
 
     SoundsiftError
-    ├── AudioError      a file that cannot be heard
+    ├── AudioError      a file that cannot be opened or decoded
     ├── LibraryError    a library that cannot be opened, read or written
     │   └── BusyError   one that another index run is working on
     ├── ModelError      a model folder that is missing, damaged or too new
-    └── InputError      something asked for that makes no sense
+    └── InputError      a request that makes no sense
 
 ``str(error)`` is one sentence: what happened, to what, and what to do.
 """
@@ -16,7 +16,7 @@ from __future__ import annotations
 
 
 class SoundsiftError(Exception):
-    """Base of all errors that Soundsift tells its user in one sentence."""
+    """Base class of all errors that Soundsift reports to its user in one sentence."""
 
 
 class AudioError(SoundsiftError):

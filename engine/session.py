@@ -1,4 +1,4 @@
-"""A library with its model: what scripts, the command line and the window work with.
+"""A library and its model: the interface for scripts, the command line and the window.
 
 Nothing here prints.  Long work takes a :class:`engine.progress.Control`, which may be left out.
 """
@@ -38,12 +38,12 @@ Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in t
 def open_library(
     path: str | Path | None = None, model: str | None = None, make: bool = True, device: str = AUTO
 ) -> Session:
-    """Open a library, or make it.
+    """Open a library, or create it.
 
-    :param path: the database; the library of this user if None.
-    :param model: name or folder of the model for a new library; the best there is if None.
-    :param make: make it if there is none.
-    :param device: where sounds are listened to (:func:`engine.torch_setup.find_device`).
+    :param path: the database; by default, this user's library.
+    :param model: name or folder of the model for a new library; by default, the best available.
+    :param make: create it if there is none.
+    :param device: where audio is embedded (:func:`engine.torch_setup.find_device`).
     :raises LibraryError: it cannot be opened; ModelError: there is no such model.
     """
     from engine.models.catalog import find_model
@@ -62,11 +62,11 @@ def open_library(
 def open_to_index(
     paths: Paths, path: str | Path | None = None, model: str | None = None, device: str = AUTO
 ) -> Session:
-    """Open the library that sounds are going to be indexed into, or make it.
+    """Open the library to index sounds into, or create it.
 
-    No wrong path, model or device leaves a new, empty library behind.
+    A wrong path, model or device leaves no new, empty library behind.
 
-    :param model: for a new library; an existing one changes it by :meth:`Session.use_model` only.
+    :param model: for a new library; only :meth:`Session.use_model` changes that of an existing one.
     :raises InputError: a path or the device does not exist, or the library has another model.
     :raises LibraryError: it cannot be opened; ModelError: the model cannot be used.
     """
@@ -90,7 +90,7 @@ def open_to_index(
 
 
 def model_of(library: Library, model: str | None = None) -> Path:
-    """Return the folder of a library's model; of ``model``, or the best, if it has none yet.
+    """Return the folder of a library's model; if it has none yet, of ``model`` or the best.
 
     :raises ModelError: there is no such model.
     """
@@ -105,7 +105,7 @@ def model_of(library: Library, model: str | None = None) -> Path:
 class Session:
     """An open library and its model; the model is loaded when it is first needed.
 
-    Several threads may share it: one at a time uses the model, see :meth:`searching`.
+    Threads may share it: one at a time uses the model, see :meth:`searching`.
     Every method raises a :class:`engine.errors.SoundsiftError` whose text says what to do.
     """
 
@@ -118,7 +118,7 @@ class Session:
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Session:
-        """Give the session."""
+        """Return the session."""
         return self
 
     def __exit__(self, *exception: object) -> None:
@@ -126,7 +126,7 @@ class Session:
         self.close()
 
     def close(self) -> None:
-        """Close the library, and what searches in it."""
+        """Close the library and its searcher."""
         if self._searcher is not None:
             self._searcher.close()
         self.library.close()
@@ -137,7 +137,7 @@ class Session:
     def model_folder(self) -> Path:
         """Return the folder of the model.
 
-        :raises ModelError: it is not there.
+        :raises ModelError: it does not exist.
         """
         if self._folder is None:
             self._folder = model_of(self.library, self._asked)
@@ -151,9 +151,9 @@ class Session:
         return read_spec(self.model_folder).name
 
     def use_model(self, model: str, control: Control | None = None) -> bool:
-        """Let the library use another model; return whether what was heard could be kept.
+        """Switch the library to another model; return whether its stored features are still valid.
 
-        If it could not, the folders have to be indexed anew.
+        If they are not, index the folders again.
         """
         from engine.index.build import use_model
         from engine.models.catalog import find_model
@@ -166,11 +166,11 @@ class Session:
 
     @property
     def is_warm(self) -> bool:
-        """Return whether a search by sound would answer at once."""
+        """Return whether the model is loaded, so that a search by sound answers at once."""
         return self._warm
 
     def warm_up(self) -> bool:
-        """Make the next search as fast as any; return whether there is anything to search."""
+        """Load the model before the first search; return whether there is anything to search."""
         if not self.library.has_sounds():
             return False
         with self.searching() as searcher:
@@ -179,7 +179,7 @@ class Session:
 
     @property
     def searcher(self) -> Searcher:
-        """Return what answers queries, as the library was when last indexed from here."""
+        """Return the searcher, which sees the library as of the last :meth:`refresh`."""
         from engine.search import Searcher
 
         if self._searcher is None:
@@ -188,10 +188,10 @@ class Session:
 
     @contextmanager
     def searching(self, control: Control | None = None) -> Iterator[Searcher]:
-        """Give the searcher to this thread alone.
+        """Lock the searcher for the calling thread.
 
-        :raises LibraryError: nothing was listened to yet.
-        :raises Cancelled: the user asked to stop while another thread had it.
+        :raises LibraryError: nothing is indexed yet.
+        :raises Cancelled: the user asked to stop while waiting for another thread.
         """
         with self._one_at_a_time:
             if control is not None and control.cancel():
@@ -200,7 +200,7 @@ class Session:
             self._warm = True
 
     def refresh(self) -> None:
-        """See what was indexed since; forget the model if the library has another one now."""
+        """Pick up what was indexed since, and the model if the library has switched to another."""
         folder = model_of(self.library, self._asked)
         with self._one_at_a_time:
             if folder != self._folder:
@@ -215,7 +215,7 @@ class Session:
     def index(
         self, paths: Paths, control: Control | None = None, threads: int = THREADS
     ) -> IndexReport:
-        """Bring the library in step with folders or files; return what was done."""
+        """Update the library from folders or files; return what was done."""
         from engine.index.build import index_folders
 
         folder, control = self.model_folder, control or Control()
@@ -232,7 +232,7 @@ class Session:
         control: Control | None = None,
         threads: int = THREADS,
     ) -> None:
-        """Index, then again whatever changes, until ``control`` asks to stop."""
+        """Index, then index changes as they happen, until ``control`` asks to stop."""
         from engine.index.watch import watch_folders
 
         folder, control = self.model_folder, control or Control()
@@ -241,7 +241,7 @@ class Session:
     def search(self, text: str | Query, limit: int = 20, names: bool = False) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of the search bar.
 
-        :param names: look at words alone, which needs no model.
+        :param names: search words only, which needs no model.
         """
         from engine.search import search_names
         from engine.search.grammar import parse
@@ -264,9 +264,9 @@ class Session:
         plus: str = "",
         minus: str = "",
     ) -> Answer:
-        """Return the sounds that are like a file, a part of it or a recording, or like several.
+        """Return sounds similar to a file, a part of it or a recording, or to several of these.
 
-        :param plus: a text of what they should be more like; ``minus``: less like.
+        :param plus: describes what they should be more like; ``minus``: less like.
         """
         from engine.search import QuerySound
 
@@ -280,9 +280,9 @@ class Session:
     def cues(
         self, cues: Sequence[str | Cue], alternates: int = 1, per_file: int = 1
     ) -> list[CueAnswer]:
-        """Return different clips for each cue, at most ``alternates`` for one.
+        """Return different clips for every cue, at most ``alternates`` each.
 
-        :param per_file: clips that one file may give in all.
+        :param per_file: most clips from any one file.
         """
         from engine.search.cue_sheet import Cue, solve_cues
         from engine.search.cues import CueRules
@@ -294,7 +294,7 @@ class Session:
     def suggest_tags(
         self, paths: Paths, taxonomy: str = "ucs", rules: Rules | None = None
     ) -> dict[str, list[Suggestion]]:
-        """Return tags for the indexed sounds at or below some paths, by path, likeliest first.
+        """Return suggested tags for the indexed sounds at or below paths, by path, likeliest first.
 
         :param taxonomy: ``ucs``, ``audioset``, or a file with labels.
         """
@@ -309,7 +309,7 @@ class Session:
         return {sounds[i].path: found.get(i, []) for i in ids}
 
     def tagger(self, taxonomy: str | Taxonomy = "ucs", control: Control | None = None) -> Tagger:
-        """Return what suggests the labels of a taxonomy; others may search while they are read.
+        """Return a tagger for a taxonomy; other threads may search while its labels are embedded.
 
         :raises Cancelled: the user asked to stop.
         """
@@ -328,9 +328,9 @@ class Session:
         taxonomy: str = "ucs",
         control: Control | None = None,
     ) -> TagOutcome:
-        """Suggest tags, and accept them, write them and rename files as ``order`` says.
+        """Suggest tags; accept them, write them and rename files as ``order`` says.
 
-        Paths are brought in step first, those that are new to the library listened to.
+        Paths are indexed first, where they are new or have changed.
         """
         from engine.tags.tagging import TagOrder, tag
         from engine.tags.taxonomy import find_taxonomy
@@ -342,13 +342,13 @@ class Session:
         return tag(self.library, self.tagger(labels, control), ids, order, control)
 
     def undo_tags(self, control: Control | None = None) -> Undone:
-        """Take back all that the latest run of :meth:`tag` did."""
+        """Undo everything the latest run of :meth:`tag` did."""
         from engine.tags.run import undo_last
 
         return undo_last(self.library, control or Control())
 
     def audit(self, sounds: Sounds, control: Control | None = None) -> Audit:
-        """Compare the names of sounds with what they sound like; paths are brought in step."""
+        """Compare the names of sounds with what they sound like; paths are indexed first."""
         import numpy as np
 
         from engine.tags.audit import audit
@@ -359,9 +359,9 @@ class Session:
             return audit(self.library, searcher, ids, control)
 
     def export(self, file: str | Path, text: str = "", control: Control | None = None) -> int:
-        """Write a table of all sounds, or of those that ``text`` finds; return how many.
+        """Export a table of all sounds, or of those that ``text`` finds; return how many.
 
-        :param file: its ending says of which kind: .csv, .json, .txt or .tsv.
+        :param file: its extension chooses the format: .csv, .json, .txt or .tsv.
         """
         from engine.search.export import export, format_of, sounds_of
         from engine.search.grammar import parse
@@ -390,7 +390,7 @@ def _refuse_other_model(session: Session, model: str) -> None:
 
 
 def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
-    """Return the ids of sounds; the library is brought in step with paths first.
+    """Return the ids of sounds, indexing paths first.
 
     :raises InputError: there are none.
     """
@@ -412,8 +412,8 @@ def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
         session.refresh()
     ids.update(_ids_under(session.library, paths))
     if not ids:
-        where = paths[0] if paths else "what was chosen"
-        raise InputError(f"there are no sounds in {where} that could be heard")
+        where = paths[0] if paths else "the selection"
+        raise InputError(f"there are no sounds in {where} that could be read")
     return sorted(ids)
 
 

@@ -82,7 +82,7 @@ def from_library(options: argparse.Namespace) -> None:
     with options.watch() as control, Library(path) as library:
         known = adopted_model(library)
         if known is None:
-            raise LibraryError(f"nothing was indexed into {path}: run `soundsift index FOLDER`")
+            raise LibraryError(f"nothing is indexed in {path}: run `soundsift index FOLDER`")
         base = find_model(known.found_by)
         pairs = read_pairs(library, control)
         heard = source_digest((), pairs.features.numpy())  # another tower, or other sounds so named
@@ -148,7 +148,7 @@ def spectra(options: argparse.Namespace) -> None:
         paths += [clip.path for clip in labelled_clips(options.data, options.split)]
     check_numbers(vars(options), {"longest": POSITIVE})
     if not paths:
-        raise InputError("there is no sound to decode: name folders or a --split")
+        raise InputError("there are no sounds to decode: name folders or a --split")
     with options.watch() as control, LeftOut(options.cache / "skipped.txt") as skipped:
         given, front_end = caches.counted(paths, control), FrontEnd()
         caches.build_spectra(
@@ -283,9 +283,9 @@ def _free_name(home: Path, name: str | None) -> Path:
     taken = {entry.name for entry in models()}
     if name is not None:
         if name in taken or (home / name).exists():
-            raise InputError(f"there is a model named {name} already: choose another --name")
+            raise InputError(f"there is already a model named {name}: choose another --name")
         if not is_plain_name(name):
-            raise InputError(f"{name} is no name for a model: use letters, digits and dashes")
+            raise InputError(f"{name} is not a valid model name: use letters, digits and dashes")
         return home / name
     number = 1
     while (free := "personal" if number == 1 else f"personal-{number}") in taken:

@@ -262,7 +262,7 @@ def _note(ctx: click.Context, param: click.Parameter, value: object) -> None:
 
 
 _NOTED: dict[str, Any] = {"expose_value": False, "callback": _note}
-_SAID = "say on standard error what is done, and how long it takes"
+_SAID = "report progress and timings on standard error"
 COMMON = (
     option("--library", "the library database", "FILE", type=FILE, **_NOTED),
     flag("--json", "print one JSON document", **_NOTED),

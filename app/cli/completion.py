@@ -24,7 +24,7 @@ Make the folder first if it is not there; a new shell knows it.""",
 @click.argument("shell", type=click.Choice(_SHELLS))
 @everywhere
 def completion(invocation: Invocation, shell: str) -> None:
-    """Print what lets a shell complete commands."""
+    """Print a completion script for your shell."""
     known = get_completion_class(shell)
     assert known is not None  # click knows all three
     program = click.get_current_context().find_root().command

@@ -16,7 +16,7 @@ from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 
 _manifest = click.argument("manifest", type=FILE, metavar="MANIFEST.csv")
-_model = option("--model", "name or folder (default: the best there is)", "MODEL", type=MODEL)
+_model = option("--model", "name or folder (default: the best available)", "MODEL", type=MODEL)
 
 
 @click.group(cls=Family)
@@ -33,11 +33,11 @@ def evaluate() -> None:
 def zero_shot(
     invocation: Invocation, manifest: Path, model: str | None, blend: float | None
 ) -> None:
-    """Measure how often the label of a sound is told (columns path and label)."""
+    """Measure how often the right label is found (columns path and label)."""
     from trainer.evaluation.protocols import evaluate_zero_shot
 
     if blend is not None:
-        raise InputError("--blend belongs to `evaluate retrieval`: tagging takes the model's")
+        raise InputError("--blend belongs to `evaluate retrieval`: tagging uses the model's own")
     _measure(invocation, manifest, model, evaluate_zero_shot)
 
 

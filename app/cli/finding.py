@@ -44,8 +44,8 @@ def search(invocation: Invocation, text: tuple[str, ...], names: bool, n: int) -
 
 @click.command(cls=Command)
 @several("files", "FILE", required=True, help="sound files")
-@option("--start", "where the part begins, in s", "S", type=float)
-@option("--end", "where the part ends, in s", "S", type=float)
+@option("--start", "start of the part, in seconds", "S", type=float)
+@option("--end", "end of the part, in seconds", "S", type=float)
 @option("--plus", "but more like this", "TEXT", default="")
 @option("--minus", "but less like this", "TEXT", default="")
 @_limit
@@ -64,7 +64,9 @@ def similar(
     from engine.search.query_sound import QuerySound
 
     if len(files) > 1 and (start is not None or end is not None):
-        raise InputError("--start and --end name a part of one file: give one, or leave them out")
+        raise InputError(
+            "--start and --end select a part of one file: name one file, or leave them out"
+        )
     with invocation.session_to_search() as session:
         sounds = [QuerySound(path, start, end) for path in files]
         answer = session.similar(sounds, n, plus, minus)
@@ -72,9 +74,9 @@ def similar(
 
 
 @click.command(cls=Command)
-@click.argument("sheet", type=FILE, metavar="SHEET.csv", help="one description a line")
+@click.argument("sheet", type=FILE, metavar="SHEET.csv", help="one description per line")
 @option("--alternates", "clips for each line (1)", "N", type=POSITIVE, default=1)
-@option("--per-file", "clips that one file may give in all (1)", "N", type=POSITIVE, default=1)
+@option("--per-file", "most clips from any one file (1)", "N", type=POSITIVE, default=1)
 @everywhere
 def cues(invocation: Invocation, sheet: Path, alternates: int, per_file: int) -> None:
     """Solve a cue sheet."""
@@ -87,8 +89,8 @@ def cues(invocation: Invocation, sheet: Path, alternates: int, per_file: int) ->
 
 
 @click.command(cls=Command)
-@flag("--exact", "only files equal byte by byte")
-@flag("--alike", "also what only sounds alike, last")
+@flag("--exact", "only files that are identical byte for byte")
+@flag("--alike", "also list sounds that are merely alike, last")
 @everywhere
 def duplicates(invocation: Invocation, exact: bool, alike: bool) -> None:
     """List files that hold the same sound."""
@@ -115,8 +117,8 @@ def duplicates(invocation: Invocation, exact: bool, alike: bool) -> None:
 @several("text", "TEXT", TEXT, help=f"which ones: {_GRAMMAR}")
 @everywhere
 def export(invocation: Invocation, file: Path, text: tuple[str, ...]) -> None:
-    """Write a table of sounds."""
+    """Export a table of sounds."""
     with invocation.session() as session, progress_bar() as control:
         count = session.export(file, " ".join(text), control)
-    said = one_line(f"{count} sounds written to {file}")
+    said = one_line(f"{count} sounds exported to {file}")
     invocation.answer({"file": str(file), "sounds": count}, said)

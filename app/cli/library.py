@@ -18,19 +18,21 @@ from engine.torch_setup import AUTO
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
 
-_WHERE = "where to listen: auto, cpu, cuda or mps (auto: a GPU if there is one)"
+_WHERE = "device to run the model on: auto, cpu, cuda or mps (auto: a GPU if there is one)"
 
 
 @click.command(cls=Command)
-@several("paths", "PATH", required=True, help="folders, or files")
-@option("--model", "name or folder (default: the library's, or the best)", "MODEL", type=MODEL)
+@several("paths", "PATH", required=True, help="folders or files")
+@option(
+    "--model", "name or folder (default: the library's, or the best available)", "MODEL", type=MODEL
+)
 @option(
     "--device",
-    "where to listen: auto, cpu, cuda or mps (auto: a GPU if there is one)",
+    "device to run the model on: auto, cpu, cuda or mps (auto: a GPU if there is one)",
     "NAME",
     default=AUTO,
 )
-@flag("--watch", "go on, and keep up with changes")
+@flag("--watch", "keep running and index changes as they happen")
 @everywhere
 def index(
     invocation: Invocation,
@@ -51,7 +53,7 @@ def index(
             invocation.answer(document, report.indexed(done, name))
 
         if watch:
-            print("watching; Ctrl-C ends it", file=sys.stderr)
+            print("watching for changes; press Ctrl-C to stop", file=sys.stderr)
             session.watch(paths, show, control)
         else:
             show(session.index(paths, control))
@@ -59,7 +61,11 @@ def index(
 
 @click.command(cls=Command)
 @click.argument(
-    "folder", type=FILE, required=False, metavar="FOLDER", help="where (default: with the library)"
+    "folder",
+    type=FILE,
+    required=False,
+    metavar="FOLDER",
+    help="where to write them (default: with the library)",
 )
 @everywhere
 def demo(invocation: Invocation, folder: Path | None) -> None:
@@ -70,7 +76,7 @@ def demo(invocation: Invocation, folder: Path | None) -> None:
     folder = folder or data_folder() / "demo"
     with progress_bar() as control:
         made = make_demo_sounds(folder, control)
-    said = f"{made} demo sounds made in {folder}" if made else f"demo sounds are in {folder}"
+    said = f"{made} demo sounds made in {folder}" if made else f"the demo sounds are in {folder}"
     invocation.answer({"folder": str(folder), "made": made}, one_line(said))
 
 
@@ -119,14 +125,14 @@ def status(invocation: Invocation) -> None:
     if trouble:
         said.append(damaged(path))
     for folder in away:
-        told = f"{folder} is away: connect its drive, or tell where it moved: soundsift relink"
+        told = f"{folder} is offline: connect its drive, or run `soundsift relink` if it moved"
         said.append(one_line(told))
     invocation.answer(document, "\n".join(said))
 
 
 @click.command(cls=Command)
-@flag("--restore", "take the newest good copy")
-@flag("--dry-run", "show what would be done, and do not")
+@flag("--restore", "restore the newest good copy")
+@flag("--dry-run", "show what would be done, without doing it")
 @everywhere
 def repair(invocation: Invocation, restore: bool, dry_run: bool) -> None:
     """Check the library, and save what can be saved of it."""
@@ -142,7 +148,7 @@ def repair(invocation: Invocation, restore: bool, dry_run: bool) -> None:
 @click.command(cls=Command)
 @everywhere
 def skipped(invocation: Invocation) -> None:
-    """List what could not be heard, and what could in part only."""
+    """List files that could not be read, or only in part."""
     from engine.store.listing import damaged_sounds
 
     with invocation.session() as session:

@@ -14,7 +14,7 @@ from app.cli.invocation import Invocation
 @click.argument("name", required=False, metavar="NAME")
 @everywhere
 def licences(invocation: Invocation, name: str | None) -> None:
-    """List the licences of everything in here, or print those of one part."""
+    """List the licences of everything included, or print those of one part."""
     from app.licences import Work, work_named, works
 
     def document(work: Work) -> dict[str, Any]:
@@ -30,5 +30,5 @@ def licences(invocation: Invocation, name: str | None) -> None:
     texts = [text.read_text(encoding="utf-8", errors="replace") for text in work.texts]
     said = [f"{work.name} {work.version}: {work.licence}", *texts]
     if not texts:
-        said.append("It came without a text; its licence's name says which it is.")
+        said.append("It came without the text of its licence.")
     invocation.answer(document(work), "\n\n".join(said))

@@ -23,7 +23,7 @@ _name = click.argument(
 @click.group(cls=Family, default="list")
 @with_options(*COMMON)
 def models() -> None:
-    """List, show, get and use models."""
+    """List, show, download and choose models."""
 
 
 @models.command("list", cls=Command)
@@ -54,7 +54,7 @@ def list_models(invocation: Invocation) -> None:
 @_name
 @everywhere
 def show_model(invocation: Invocation, name: str | None) -> None:
-    """Show what a model is, and how good."""
+    """Show what a model is and how well it performs."""
     from engine.models.catalog import find_model
     from engine.models.files import is_file, read_file
     from engine.models.spec import read_spec
@@ -74,7 +74,7 @@ def show_model(invocation: Invocation, name: str | None) -> None:
 @click.option("--from", "source", type=FILE, metavar="FILE", help="a file already downloaded")
 @everywhere
 def get_model(invocation: Invocation, name: str | None, source: Path | None) -> None:
-    """Download a model from its authors, or take it from a file."""
+    """Download a model from its authors, or install it from a file."""
     from engine.models import catalog
     from engine.models.spec import read_spec
     from engine.paths import refuse_no_file
@@ -96,7 +96,7 @@ def get_model(invocation: Invocation, name: str | None, source: Path | None) -> 
 @_name
 @everywhere
 def use_model(invocation: Invocation, name: str | None) -> None:
-    """Let the library use another model."""
+    """Switch the library to another model."""
     from engine.models.catalog import find_model
 
     name = _named("use", name)
@@ -109,7 +109,7 @@ def use_model(invocation: Invocation, name: str | None) -> None:
         said = f"the library now uses {one_line(used)}"
     else:
         command = "  soundsift index " + " ".join(f'"{folder}"' for folder in folders)
-        told = f"the library now uses {used}, which hears differently: listen again with"
+        told = f"the library now uses {used}, which embeds sounds differently: index again with"
         said = f"{one_line(told)}\n{one_line(command)}"
     invocation.answer({"model": used, "features_kept": kept, "folders": folders}, said)
 

@@ -16,31 +16,31 @@ from engine.progress import STOPPED, Cancelled
 
 WRONG_USAGE = 2
 COMMANDS = {
-    "index": ("library:index", "listen to folders of sounds and keep what was heard"),
+    "index": ("library:index", "index folders of sounds so that they can be searched"),
     "search": ("finding:search", "find sounds by a description"),
     "similar": ("finding:similar", "find sounds like a file, a part of it, or several files"),
-    "demo": ("library:demo", "make the demo sounds, to have something to search"),
+    "demo": ("library:demo", "make demo sounds, to have something to search"),
     "cues": ("finding:cues", "find a different clip for every line of a cue sheet"),
     "duplicates": ("finding:duplicates", "list files that hold the same sound"),
     "export": (
         "finding:export",
-        "write a table of sounds: CSV, JSON, or for Soundminer and BaseHead",
+        "export a table of sounds: CSV, JSON, or for Soundminer and BaseHead",
     ),
-    "tag": ("tagging:tag", "suggest tags; accept them, write them into files, rename files"),
+    "tag": ("tagging:tag", "suggest tags, accept them, write them into files, rename files"),
     "relink": ("library:relink", "tell the library that a folder moved"),
     "window": ("window:window", "open the window (as soundsift does without a command)"),
     "status": ("library:status", "count what is in the library"),
     "repair": ("library:repair", "check the library, and save what can be saved of it"),
     "skipped": (
         "library:skipped",
-        "list the files that could not be heard, or in part only, and why",
+        "list the files that could not be read, or only in part, and why",
     ),
-    "models": ("models:models", "list, show, get and use models"),
+    "models": ("models:models", "list, show, download and choose models"),
     "evaluate": ("evaluate:evaluate", "measure a model on a manifest of sounds"),
     "train": ("train:train", "train models"),
     "experiment": ("train:experiment", "repeat a table of the paper"),
-    "licences": ("licences:licences", "list whose work is in here, and under which licences"),
-    "completion": ("completion:completion", "print what lets a shell complete commands"),
+    "licences": ("licences:licences", "list the third-party work included, and its licences"),
+    "completion": ("completion:completion", "print a script for completion in your shell"),
 }
 EXAMPLES = """
 examples:
@@ -51,10 +51,10 @@ examples:
   soundsift tag write ~/Sounds/New --rename --creator ABC --source Lib --dry-run
 
 exit codes:
-  0    it is done; single files that could not be used are listed
-  1    it is not: one sentence on standard error says why
+  0    success; single files that could not be used are listed
+  1    failure: one sentence on standard error says why
   2    wrong usage
-  130  stopped by Ctrl-C; what was done is kept
+  130  stopped by Ctrl-C; what is done so far is kept
 """
 
 
@@ -117,7 +117,7 @@ def _guarded(given: list[str]) -> int:
         tell(f"error: {sentence(error)}")
         return WRONG_USAGE
     except (Cancelled, KeyboardInterrupt):
-        tell("stopped: what was done is kept")
+        tell("stopped: what is done so far is kept")
         return STOPPED
     except SoundsiftError as error:
         tell(f"error: {error}")
@@ -152,7 +152,10 @@ def _tell_defect(error: Exception) -> int:
 
     start_log()  # if it was met before the command ran
     log = log_defect(logger("app.cli"), error)
-    tell(f"error: Soundsift made a mistake ({type(error).__name__}: {error}): please send us {log}")
+    tell(
+        f"error: Soundsift failed unexpectedly ({type(error).__name__}: {error}): please send us "
+        f"{log}"
+    )
     return 1
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.tags.tagging import TagOutcome
 
 _TOLD = ("sounds", "windows", "tags", "decisions", "collections", "collected", "folders")
+_SKIPPED = "skipped (see `soundsift skipped`)"
 _BAR_CELLS = 8
 _NAME_CELLS = 60  # longer names break the column rather than being cut
 
@@ -28,10 +29,10 @@ _NAME_CELLS = 60  # longer names break the column rather than being cut
 def answer(found: Answer) -> str:
     """Return results as lines, weak ones under a divider."""
     if not found.matches:
-        return f"nothing here fits: {one_line(found.query)}"
+        return f"nothing matches: {one_line(found.query)}"
     lines = []
     if found.also:
-        lines.append(f"showing results for {one_line(found.also)}, too")
+        lines.append(f"also showing results for {one_line(found.also)}")
     if not found.strong:
         lines.append("nothing here sounds quite like that; the nearest are:")
     width = min(_NAME_CELLS, max(len(_shown_name(match)) for match in found.matches))
@@ -74,7 +75,9 @@ def duplicates(found: Duplicates) -> str:
     for group in found.groups:
         lines.append(titles[group.kind])
         lines += [f"    {one_line(sound.path)}" for sound in group.sounds]
-    lines += [f"{one_line(path)} could not be read and was not compared" for path in found.unread]
+    lines += [
+        f"{one_line(path)} could not be read, so it was not compared" for path in found.unread
+    ]
     return "\n".join(lines)
 
 
@@ -86,7 +89,7 @@ def tags(outcome: TagOutcome) -> str:
         lines.append(f"{_name(path)}  {shown or '–'}")
     for path, wanted in outcome.to_write.items() if outcome.order.dry_run else ():
         fields = ", ".join(f"{k} {one_line(v)}" for k, v in wanted.named().items())
-        lines.append(f"{one_line(path)}\n    would hold {fields}")
+        lines.append(f"{one_line(path)}\n    would contain {fields}")
     for plan in outcome.renames:
         if plan.problem:
             lines.append(f"{one_line(plan.problem)}: it keeps its name")
@@ -118,9 +121,12 @@ def _tags_summary(outcome: TagOutcome) -> str:
     if order.rename is not None:
         parts.append(f"{sum(1 for plan in outcome.renames if plan.new)} files {would}renamed")
     if not told:
-        parts.append("nothing was changed: `tag apply` accepts, `write` writes, `rename` renames")
+        parts.append(
+            "nothing was changed: `tag apply` accepts tags, `tag write` writes them, `tag "
+            "rename` renames files"
+        )
     elif not order.dry_run:
-        parts.append("`soundsift tag undo` takes it back")
+        parts.append("`soundsift tag undo` undoes it")
     return one_line(f"{'; '.join(parts)}; model {outcome.model}, labels {outcome.taxonomy}")
 
 
@@ -149,7 +155,7 @@ def undone(found: Undone) -> str:
     """Return what was taken back, and what could not be."""
     lines = [one_line(f"{path}: {reason}") for path, reason in found.refused]
     counts = f"{found.tags} tags, {found.files} files and {found.names} names"
-    return "\n".join([*lines, f"{counts} are what they were"])
+    return "\n".join([*lines, f"{counts} restored"])
 
 
 def _shown_name(match: Match) -> str:
@@ -194,29 +200,29 @@ def _short(folder: Path) -> str:
 
 def indexed(done: IndexReport, model: str) -> str:
     """Return what an index run did."""
-    hint = {"skipped": " (see `soundsift skipped`)"}
-    parts = [f"{count} {name}{hint.get(name, '')}" for name, count in done.summary()]
-    told = ", ".join(parts) or "no sounds there"
+    shown = {"heard": "indexed", "back": "found again", "skipped": _SKIPPED}
+    parts = [f"{count} {shown.get(name, name)}" for name, count in done.summary()]
+    told = ", ".join(parts) or "no sounds found"
     speed = ""
     if done.audio_s:
         per_second = done.audio_s / max(done.took_s, 1e-6)
-        speed = f"; {done.audio_s:.0f} s of audio, {per_second:.0f} s a second"
+        speed = f"; {done.audio_s:.0f} s of audio, {per_second:.0f} s per second"
     remark = f"\n{done.remark}" if done.remark else ""
     return f"{told} in {clock(done.took_s)} with model {one_line(model)}{speed}{remark}"
 
 
 def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
     """Return what was wrong with a library, and what was done about it."""
-    lines = [f"wrong: {trouble}" for trouble in done.troubles]
+    lines = [f"problem: {trouble}" for trouble in done.troubles]
     would = "would be " if dry_run else ""
     if done.action == "nothing":
-        lines.append(f"{path} is whole: nothing to repair")
+        lines.append(f"{path} is intact: nothing to repair")
     elif done.action == "restored":
         lines.append(f"{path} {would or 'was '}restored from the copy {done.copy}")
     elif done.action == "salvaged":
-        lines.append(f"what could be read of {path} {would or 'was '}put into a new library")
+        lines.append(f"what could be read of {path} {would or 'was '}saved in a new library")
     else:
-        lines.append(f"nothing could be read of {path}: a new library {would or 'was '}begun")
+        lines.append(f"nothing could be read of {path}: a new library {would or 'was '}created")
     if done.action != "nothing":
         for word, rows in (("kept", done.kept), ("lost", done.lost)):
             told = ", ".join(f"{rows[name]} {name}" for name in _TOLD if rows.get(name))
@@ -224,17 +230,17 @@ def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
     if done.damaged:
         lines.append(f"the damaged library is kept as {done.damaged}")
     if done.action != "nothing" and not dry_run:
-        lines.append("run `soundsift index` on its folders to hear what was lost again")
+        lines.append("run `soundsift index` on its folders to index again what was lost")
     return "\n".join(lines)
 
 
 def skipped(rows: Sequence[dict[str, str]], damaged: Sequence[dict[str, str]]) -> str:
     """Return skipped files with their reasons, and then those that were heard in part."""
     lines = [f"{one_line(row['path'])}\n    {one_line(row['reason'])}" for row in rows] or [
-        "no file was skipped"
+        "no files were skipped"
     ]
     if damaged:
-        lines.append("these are in the library as far as they could be heard:")
+        lines.append("these are damaged, and indexed as far as they could be read:")
         lines += [f"{one_line(row['path'])}\n    {one_line(row['reason'])}" for row in damaged]
     return "\n".join(lines)
 
@@ -280,8 +286,8 @@ def figures(document: dict[str, Any], indent: str = "") -> str:
 def personal(event: dict[str, Any]) -> str:
     """Return what training on a library came to: before and after, and what to do."""
     rows = [
-        ("names, found first", "r1"),
-        ("names, found among ten", "r10"),
+        ("names found first", "r1"),
+        ("names found in the top ten", "r10"),
         ("names, mAP@10", "map10"),
         ("reference sounds as before", "agreement"),
         ("your general set", "general"),
@@ -308,20 +314,23 @@ def personal(event: dict[str, Any]) -> str:
 def _gained(event: dict[str, Any]) -> str:
     before, after = (round(event[when]["r1"] * event["names"]) for when in ("before", "after"))
     said = (
-        f"Found first: {after} of {event['names']} names, before: {before} (measured on "
+        f"Found first: {after} of {event['names']} names, {before} before (measured on "
         f"{event['held_out']} sounds that were not used for training)."
     )
     if event["after"]["map10"] > event["before"]["map10"]:
         return said
-    return f"{said} These sounds do not confirm what others promised: compare before you use it."
+    return (
+        f"{said} These sounds do not confirm the gain seen on other held-out sounds: compare "
+        "before you use it."
+    )
 
 
 def _known_in_general(event: dict[str, Any]) -> str:
     agreement = event["after"]["agreement"]
     if agreement is None:
         return (
-            "Sounds in general: not measured, for the base model carries no reference sounds; "
-            "--general names some."
+            "Sounds in general: not measured, because the base model has no reference "
+            "sounds; --general adds your own."
         )
     same = f"{agreement:.0%} of reference sounds are matched as they were"
     return f"Sounds in general: {'worse than' if event['forgets'] else 'as'} before ({same})."

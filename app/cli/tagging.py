@@ -30,27 +30,25 @@ _BUILT_IN = NamedOrFile(lambda: ("ucs", "audioset"))
 _SUGGESTING = (
     option(
         "--taxonomy",
-        "labels: UCS categories, AudioSet classes, or a CSV or text of your own (ucs)",
+        "labels: UCS categories, AudioSet classes, or your own CSV or text file (ucs)",
         "ucs|audioset|FILE",
         type=_BUILT_IN,
         default="ucs",
     ),
-    option("--least", "least probability that is shown (0.3)", "P", type=PROBABILITY, default=0.3),
-    option("--most", "labels of one sound (5)", "N", type=POSITIVE, default=5),
-    flag("--per-clip", "look at every sound by itself"),
-    flag("--no-words", "names and headers do not count"),
+    option("--least", "lowest probability to show (0.3)", "P", type=PROBABILITY, default=0.3),
+    option("--most", "most labels per sound (5)", "N", type=POSITIVE, default=5),
+    flag("--per-clip", "consider every sound by itself"),
+    flag("--no-words", "ignore words in names and headers"),
 )
 _ACCEPTING = (
-    option(
-        "--accept", "least probability that is accepted (0.5)", "P", type=PROBABILITY, default=0.5
-    ),
-    flag("--dry-run", "show what would be done, and do not"),
+    option("--accept", "lowest probability to accept (0.5)", "P", type=PROBABILITY, default=0.5),
+    flag("--dry-run", "show what would be done, without doing it"),
 )
-_KEEP_TIME = flag("--keep-time", "leave times of change as they are")
+_KEEP_TIME = flag("--keep-time", "keep modification times")
 _NAMING = (
     option(
         "--pattern",
-        "of new names; parts in brackets are left out where empty",
+        "pattern of new names; parts in brackets are left out where empty",
         "PATTERN",
         default=_PATTERN,
     ),
@@ -70,7 +68,7 @@ _PATHS = several("paths", "PATH", required=True, help="files or folders")
 )
 @with_options(*COMMON)
 def tag() -> None:
-    """Suggest tags, write them, rename, compare names with sounds, or take it all back."""
+    """Suggest tags, write them, rename files, compare names with sounds, or undo a run."""
 
 
 @tag.command("suggest", cls=Command)
@@ -106,7 +104,7 @@ def rename(invocation: Invocation, paths: tuple[Path, ...], **given: Any) -> Non
 @tag.command("undo", cls=Command)
 @everywhere
 def undo(invocation: Invocation) -> None:
-    """Take back all that the latest run did."""
+    """Undo everything the latest run did."""
     with invocation.session() as session, progress_bar() as control:
         undone = session.undo_tags(control)
     refused = [{"path": path, "reason": reason} for path, reason in undone.refused]

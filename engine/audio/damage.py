@@ -22,10 +22,10 @@ class Damage:
         """Return it as a note, such as "damaged: 12.4 of about 30.0 s could be heard"."""
         heard, whole = f"{self.heard_s:.1f}", f"{self.whole_s:.1f}"
         if self.reason:
-            return f"damaged: {self.reason}, {heard} s could be heard"
+            return f"damaged: {self.reason}, {heard} s could be read"
         if heard == whole:
-            return f"damaged: less than 0.1 of {whole} s could not be heard"
-        return f"damaged: {heard} of about {whole} s could be heard"
+            return f"damaged: less than 0.1 of {whole} s could not be read"
+        return f"damaged: {heard} of about {whole} s could be read"
 
 
 def damage_of(clip: Clip, frames: int) -> Damage | None:

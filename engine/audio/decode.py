@@ -68,7 +68,7 @@ class Stream:
             if damage is None:
                 return
             if damage.heard_s < _LEAST_S:
-                raise AudioError(f"{self._path.name} is damaged: nothing of it could be heard")
+                raise AudioError(f"{self._path.name} is damaged: none of it could be read")
             self.damage = str(damage)
 
 

@@ -43,7 +43,7 @@ def refuse_unreadable(path: Path) -> None:
     except FileNotFoundError:
         raise AudioError(f"{path.name} does not exist") from None
     except PermissionError:
-        raise AudioError(f"{path.name} may not be read: permission denied") from None
+        raise AudioError(f"{path.name} cannot be read: permission denied") from None
     except (OSError, ValueError) as error:  # ValueError: a name that no file can have
         said = getattr(error, "strerror", None) or error
         raise AudioError(f"{path.name} cannot be read: {said}") from None
@@ -57,16 +57,18 @@ def refuse_absurd(path: Path, facts: AudioFacts) -> None:
     name = path.name
     if not 0 < facts.rate_hz <= _HIGHEST_RATE_HZ:
         most = _HIGHEST_RATE_HZ // 1000
-        raise AudioError(f"{name} says {facts.rate_hz} samples a second; {most} kHz is the most")
+        raise AudioError(f"{name} claims {facts.rate_hz} samples a second; {most} kHz is the most")
     if not 0 < facts.channels <= _MOST_CHANNELS:
-        raise AudioError(f"{name} says {facts.channels} channels; 1 to {_MOST_CHANNELS} are read")
+        raise AudioError(
+            f"{name} claims {facts.channels} channels; 1 to {_MOST_CHANNELS} can be read"
+        )
     if not (math.isfinite(facts.duration_s) and facts.duration_s >= 0):
-        raise AudioError(f"{name} says no length that can be: its header is damaged")
+        raise AudioError(f"{name} claims an impossible length: its header is damaged")
     if is_thin(facts.duration_s, size := path.stat().st_size):
         rate, hours = size / facts.duration_s, facts.duration_s / 3600
         raise AudioError(
-            f"{name} says {hours:.0f} hours in {rate:.0f} bytes a second: its header is "
-            "damaged, or it holds nothing"
+            f"{name} claims {hours:.0f} hours in {rate:.0f} bytes a second: its header is "
+            "damaged, or it is empty"
         )
 
 

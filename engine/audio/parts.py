@@ -82,8 +82,8 @@ def keep_part(part: CutPart) -> CutPart:
     except OSError as error:
         folder = part.wanted.parent
         raise AudioError(
-            f"the range cannot be kept in {folder} ({error.strerror or error}): choose another "
-            "folder in the preferences"
+            f"the range cannot be saved in {folder} ({error.strerror or error}): choose another "
+            "folder in Preferences"
         ) from None
     raise AssertionError("numbers do not end")
 

@@ -36,7 +36,7 @@ def render_part(path: Path, start_s: float, end_s: float, target: Path, control:
         last = min(last, clip.frames)
         if not 0 <= first < last:
             raise InputError(
-                f"the part from {start_s:g} s to {end_s:g} s does not lie in {path.name}, "
+                f"the part from {start_s:g} s to {end_s:g} s is not within {path.name}, "
                 f"which is {clip.duration_s:g} s long"
             )
         partial = target.with_suffix(".part")
@@ -103,6 +103,6 @@ def _refuse_full_disk(folder: Path, size: int) -> None:
         return  # what writes there tells why it cannot
     if free < size:
         raise AudioError(
-            f"the disk of {folder} is full: the part takes {size / 1e6:.0f} MB, "
+            f"the disk that holds {folder} is full: the part needs {size / 1e6:.0f} MB, "
             f"{free / 1e6:.0f} MB are free"
         )

@@ -177,8 +177,8 @@ def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
             set_state_under(library, root, PRESENT, OFFLINE)
             count = count_under(library, root, OFFLINE)
             raise InputError(
-                f"{path} does not exist, or is an empty place: its {count} sounds are offline "
-                "until its drive is connected; if they moved, run `soundsift relink`"
+                f"{path} does not exist, or is empty: its {count} sounds are offline until "
+                "its drive is connected; if it moved, run `soundsift relink`"
             )
     note_drives(library)
     return roots_of(paths)

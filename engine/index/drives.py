@@ -54,8 +54,8 @@ def refuse_vanished(library: Library, roots: Sequence[str]) -> None:
         if concerned and is_away(folder):
             set_state_under(library, folder, PRESENT, OFFLINE)
             raise LibraryError(
-                f"{folder} went away while it was indexed: what was done is kept; connect its "
-                "drive and run the same command again"
+                f"{folder} was disconnected while it was indexed: what is done so far is "
+                "kept; connect its drive and run the same command again"
             )
 
 
@@ -68,15 +68,17 @@ def relink(library: Library, old: Path, new: Path) -> int:
     refuse_odd_name(before)
     refuse_odd_name(after)
     if is_under(after, [before]) or is_under(before, [after]):
-        raise InputError(f"{old} and {new} lie inside one another: index {new} instead")
+        raise InputError(f"{old} and {new} overlap: index {new} instead")
     known = paths_under(library, before)
     if not known:
-        raise InputError(f"the library knows no sounds under {old}: see its folders in `status`")
+        raise InputError(
+            f"the library has no sounds under {old}: list its folders with `soundsift status`"
+        )
     there = sum(Path(after + path[len(before) :]).is_file() for path in known)
     if there < len(known) / 2:
         raise InputError(
-            f"only {there} of the {len(known)} sounds known under {old} are in {new}: "
-            "name the folder that now holds them in the same order"
+            f"only {there} of the {len(known)} sounds indexed under {old} are in {new}: name "
+            "the folder that holds them now, arranged as before"
         )
     change_root(library, before, after)
     set_state_under(library, after, OFFLINE, PRESENT)

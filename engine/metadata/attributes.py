@@ -83,7 +83,7 @@ def _copy_extended(source: Path, target: Path, names: list[str]) -> None:
             if name.startswith(_SYSTEM):
                 continue  # the system's own, which it gives to the new file itself
             raise OSError(
-                error.errno, f"its extended attribute {name} cannot be kept ({error.strerror})"
+                error.errno, f"its extended attribute {name} cannot be preserved ({error.strerror})"
             ) from None
 
 
@@ -91,4 +91,4 @@ def _copy_on_macos(source: Path, target: Path) -> None:
     library = ctypes.CDLL(ctypes.util.find_library("c"), use_errno=True)
     arguments = (os.fsencode(source), os.fsencode(target), None, _COPYFILE_METADATA)
     if library.copyfile(*arguments) != 0:
-        raise OSError(ctypes.get_errno(), "its attributes cannot be kept")
+        raise OSError(ctypes.get_errno(), "its attributes cannot be preserved")

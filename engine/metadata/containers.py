@@ -113,7 +113,7 @@ def open_chunks(path: Path) -> Container:
         if chunk is not None and chunk.size > LONGEST_BYTES:
             raise InputError(
                 f"the {chunk.id.decode().strip()} chunk of {path.name} is larger than "
-                f"{LONGEST_BYTES >> 20} MB: it and the file stay as they are"
+                f"{LONGEST_BYTES >> 20} MB: the file is unchanged"
             )
         return None if chunk is None else read_chunk(path, chunk)
 

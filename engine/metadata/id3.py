@@ -80,7 +80,7 @@ class Id3:
     def _parse(self, data: bytes) -> None:
         self._version, self._revision, self._flags = data[3], data[4], data[5]
         if self._version not in (2, 3, 4):
-            raise ValueError(f"version 2.{self._version} is not known")
+            raise ValueError(f"version 2.{self._version} is unknown")
         if self._version == 2 and self._flags & 0x40:
             raise ValueError("it is compressed as a whole")
         body = data[_HEAD : _HEAD + _syncsafe(data[6:10])]
@@ -176,7 +176,7 @@ class Id3:
         padding = 0 if footer else padding  # which a tag with a footer may not have
         size = len(body) + padding
         if size >= 1 << 28:
-            raise InputError(f"the tags of {self._name} would grow above 256 MB")
+            raise InputError(f"the tags of {self._name} would exceed 256 MB")
         told = bytes([self._version, self._revision, self._flags]) + _to_syncsafe(size)
         end = b"3DI" + told if footer else b""
         return b"ID3" + told + body + bytes(padding) + end
@@ -184,12 +184,12 @@ class Id3:
     def _refuse_damaged(self) -> None:
         if self.is_damaged:
             raise InputError(
-                f"the ID3 tag of {self._name} is damaged, and stays as it is: {self._problem}"
+                f"the ID3 tag of {self._name} is damaged, and is left as it is: {self._problem}"
             )
         if self._extended and self._has_checksum():
             raise InputError(
-                f"the ID3 tag of {self._name} has a checksum, and stays as it is: save it without "
-                "one in the program that wrote it"
+                f"the ID3 tag of {self._name} has a checksum, and is left as it is: save it "
+                "without one in the program that wrote it"
             )
 
     def _has_checksum(self) -> bool:

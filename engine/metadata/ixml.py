@@ -182,8 +182,8 @@ class IXml:
     def _refuse_damaged(self) -> None:
         if self.is_damaged:
             raise InputError(
-                f"the iXML of {self._name} is damaged, or none that may be changed, and stays as "
-                f"it is: {self._problem}"
+                f"the iXML of {self._name} is damaged or cannot be changed safely, and is "
+                f"left as it is: {self._problem}"
             )
 
     def _find(self, key: str) -> _Element | None:
@@ -258,7 +258,7 @@ def _parsed(text: str) -> list[_Element]:
 
     def start(name: str, attributes: dict[str, str]) -> None:
         if len(open_ones) >= _DEEPEST:
-            raise ValueError("it is nested too deep")
+            raise ValueError("it is nested too deeply")
         if len(found) >= _MOST_ELEMENTS:
             raise ValueError(f"it has more than {_MOST_ELEMENTS:,} elements")
         if open_ones:

@@ -45,7 +45,7 @@ _FIELDS = {
     "new_digest": is_digest,
     "old_mtime_ns": a_time,
 }
-_DAMAGED = "the record of what it was is damaged: it is left as it is"
+_DAMAGED = "the record of its previous state is damaged, so it is left as it is"
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,13 @@ class Journal:
                 if not is_known(path):
                     path = elsewhere(change) or path
                     if path == change.path:
-                        raise InputError("the library does not know it: it is left as it is")
+                        raise InputError("it is not in the library, so it is left as it is")
                 self._restore(replace(change, path=path), record.with_suffix(".old"))
             except InputError as error:
                 yield path, str(error)
                 continue
             except OSError as error:
-                yield path, f"{Path(path).name} cannot be taken back: {error.strerror or error}"
+                yield path, f"{Path(path).name} cannot be restored: {error.strerror or error}"
                 continue
             record.unlink()
             durable.sync_folder(self.folder)
@@ -164,12 +164,12 @@ class Journal:
         path = Path(change.path)
         other = why_no_file(path, follow=False)
         if other is not None:
-            raise InputError(f"{path.name} {other} now, not the file: it is left as it is")
+            raise InputError(f"{path.name} {other} now, not the file, so it is left as it is")
         now = _digest(path)
         if now == change.old_digest:
             return  # it was never replaced, or is what it was again
         if now != change.new_digest:
-            raise InputError(f"{path.name} was changed since, and is left as it is")
+            raise InputError(f"{path.name} has been changed since, so it is left as it is")
         if not kept.is_file():
             raise InputError(_DAMAGED)
 
@@ -193,8 +193,8 @@ class Journal:
         state = path.stat()
         if state.st_nlink > 1:
             raise InputError(
-                f"{path.name} has {state.st_nlink} names (hard links), which writing would part: "
-                "it is as it was; write into a copy of it"
+                f"{path.name} has {state.st_nlink} hard links, which writing would separate: "
+                "it is unchanged; write into a copy of it"
             )
         with self._temporary(path.parent, path.suffix[:_LONGEST_SUFFIX]) as temporary:
             os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))

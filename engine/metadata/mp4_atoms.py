@@ -255,12 +255,14 @@ class Mp4File:
                 filled, grown = (make(b"free", bytes(room - 8)) if room else b""), 0
         if grown and any(atom.name not in (b"free", b"skip", b"wide", b"uuid") for atom in behind):
             if any(atom.name in _FRAGMENTS for atom in self._top):
-                raise InputError(f"{self._path.name} is in fragments, which tags would part")
+                raise InputError(
+                    f"{self._path.name} is fragmented, and writing tags would break it"
+                )
             try:
                 moov = make(b"moov", _shifted(moov[8:], self._moov.end, grown))
             except (ValueError, struct.error):
                 raise InputError(
-                    f"{self._path.name} has no room for tags: it is as it was"
+                    f"{self._path.name} has no room for tags: it is unchanged"
                 ) from None
         with self._path.open("rb") as file:
             copy_bytes(file, out, self._moov.start)

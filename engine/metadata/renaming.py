@@ -105,7 +105,7 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
     moves = [(plan.old, plan.new) for plan in plans if plan.new is not None]
     missing = [old for old, _ in moves if not os.path.lexists(old)]
     if missing:
-        raise AudioError(f"{Path(missing[0]).name} is not there any more: nothing was renamed")
+        raise AudioError(f"{Path(missing[0]).name} no longer exists: nothing was renamed")
     record = _Record(tuple(moves), secrets.token_hex(6))
     durable.make_folder(journal.parent)
     record.write(journal)
@@ -127,7 +127,7 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
                 left += 1
         if left:  # the journal stays, and with it the way back
             raise AudioError(
-                f"renaming was stopped: {why}; some files could not get their names back yet"
+                f"renaming was stopped: {why}; some files do not have their old names back yet"
             ) from None
         journal.unlink(missing_ok=True)
         raise AudioError(f"nothing was renamed: {why}") from None
@@ -180,12 +180,15 @@ def take_back(
         except OSError as error:
             hidden = True
             returned.discard(n)
-            tell(new, f"{Path(new).name} is named {Path(middle).name} now: {error.strerror}")
+            tell(new, f"{Path(new).name} is now named {Path(middle).name}: {error.strerror}")
             continue
         if place != old:
             returned.discard(n)
             if place != new:
-                tell(new, f"both its names are taken meanwhile: it is named {Path(place).name}")
+                tell(
+                    new,
+                    f"both its names have been taken meanwhile: it is now named {Path(place).name}",
+                )
     if stuck and not hidden:  # those that stayed are where the run brought them
         replace(record, phase=_ARRIVING).write(journal)
     _sync(record.moves)
@@ -306,7 +309,7 @@ def _read_record(journal: Path) -> _Record:
     if not moves or not len(olds) == len(news) == len(moves):
         raise ValueError("it is no journal")
     if not set(taken) <= set(range(len(moves))):
-        raise ValueError("it names what is not there")
+        raise ValueError("it names files that do not exist")
     for old, new in moves:
         if not Path(old).is_absolute() or Path(old).parent != Path(new).parent:
             raise ValueError("a file would leave its folder")
@@ -315,7 +318,7 @@ def _read_record(journal: Path) -> _Record:
 
 def _renamed(source: str, target: str) -> Move:
     if os.path.lexists(target):
-        raise FileExistsError(17, "a file of that name came meanwhile", target)
+        raise FileExistsError(17, "a file with that name has appeared meanwhile", target)
     os.rename(source, target)  # noqa: PTH104
     return source, target
 
@@ -332,16 +335,20 @@ def _refuse_wrong(pattern: str) -> None:
     except ValueError as error:
         raise InputError(f"the pattern {pattern} is not understood: {error}") from None
     if any(spec or conversion for _, _, spec, conversion in parts):
-        raise InputError(f"the pattern {pattern} formats a field: write its name alone")
+        raise InputError(
+            f"the pattern {pattern} gives a field a format: write the field's name alone"
+        )
     names = {str(name) for _, name, _, _ in parts}
     unknown = names - set(FIELDS)
     if unknown or not names:
         raise InputError(
-            f"the pattern {pattern} knows the fields {', '.join(FIELDS)}, "
-            f"not {', '.join(sorted(unknown)) or 'none'}: write {UCS_PATTERN}"
+            f"the pattern {pattern} can use the fields {', '.join(FIELDS)}, not "
+            f"{', '.join(sorted(unknown)) or 'none'}: write {UCS_PATTERN}"
         )
     if _FORBIDDEN.search(pattern):
-        raise InputError(f"the pattern {pattern} holds a character that no file name may hold")
+        raise InputError(
+            f"the pattern {pattern} contains a character that file names cannot contain"
+        )
 
 
 def _stem(pattern: str, fields: Mapping[str, str]) -> str:

@@ -85,8 +85,8 @@ def read_layout(path: Path) -> Layout:
     cut = next((chunk for chunk in layout.chunks if chunk.cut), None)
     if cut is not None:
         raise AudioError(
-            f"{path.name} says that its chunk {_shown(cut.id)} goes on behind its end: "
-            "its header is damaged"
+            f"{path.name} says that its chunk {_shown(cut.id)} extends past its end: its "
+            "header is damaged"
         )
     if layout.audio is None:
         raise AudioError(f"{path.name} holds no audio data")
@@ -164,7 +164,7 @@ def rewrite(
             grown += len(data) + len(data) % 2 - chunk.size - chunk.padded
     riff_size = layout.riff_size + grown
     if layout.kind in (b"RIFF", b"FORM") and riff_size >= _UNKNOWN and _is_stated(layout):
-        raise InputError(f"{path.name} would grow above 4 GB, which such a file cannot hold")
+        raise InputError(f"{path.name} would exceed 4 GB, the most that such a file can hold")
     with path.open("rb") as file:
         out.write(_head(file, layout, riff_size))
         for chunk in layout.chunks:

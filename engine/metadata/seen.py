@@ -77,4 +77,4 @@ def _of(state: os.stat_result) -> tuple[int, ...]:
 
 
 def _changed(path: Path) -> str:
-    return f"{path.name} was changed by another program meanwhile; it is as that left it"
+    return f"{path.name} was changed by another program meanwhile, and is left as it is now"

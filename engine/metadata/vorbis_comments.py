@@ -151,7 +151,7 @@ class FlacFile:
                 head = file.read(4)
                 length = int.from_bytes(head[1:], "big")
                 if len(head) < 4 or file.tell() + length > size:
-                    raise AudioError(f"{path.name} has damaged metadata: it is as it was")
+                    raise AudioError(f"{path.name} has damaged metadata: it is unchanged")
                 last = bool(head[0] & 0x80)
                 self._blocks.append((head[0] & 0x7F, file.tell(), length))
                 file.seek(length, 1)
@@ -170,7 +170,7 @@ class FlacFile:
         :raises InputError: the comments are too large.
         """
         if len(comments) > _LARGEST_BLOCK:
-            raise InputError(f"{self._path.name} has no room for more tags than 16 MB")
+            raise InputError(f"{self._path.name} cannot hold more than 16 MB of tags")
         kinds = [kind for kind, *_ in self._blocks]
         where = kinds.index(_COMMENT_BLOCK) if _COMMENT_BLOCK in kinds else None
         old = self._blocks[where][2] + 4 if where is not None else 0
@@ -243,7 +243,8 @@ class OggFile:
                 pages.replace(made, self._pages, new)
             except _ogg_error():
                 raise AudioError(
-                    f"{self._path.name} has damaged pages, which tags would move: it is as it was"
+                    f"{self._path.name} has damaged pages, which writing tags would move: it "
+                    "is unchanged"
                 ) from None
         out.seek(0, io.SEEK_END)
 

@@ -79,12 +79,12 @@ def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = 
     if path.is_symlink():
         raise InputError(f"{path.name} is a link: write into the file that it points to")
     if path.suffix.lower() not in WRITABLE:
-        raise InputError(f"{path.name} is of a kind that no tags are written into")
+        raise InputError(f"{path.name} is of a format into which tags cannot be written")
     try:
         if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path.name} is not a file that could be written into")
+            raise InputError(f"{path.name} is not a file that can be written into")
         if not os.access(path, os.W_OK):
-            raise AudioError(f"{path.name} may not be written: it is read-only")
+            raise AudioError(f"{path.name} cannot be written: it is read-only")
         change = _changed(path, tags)
         if change.makes_none:
             if change.told:
@@ -93,7 +93,7 @@ def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = 
         told = _write(path, tags, journal, keep_time)
     except OSError as error:
         raise AudioError(
-            f"{path.name} cannot be written: {error.strerror or error}; it is as it was"
+            f"{path.name} cannot be written: {error.strerror or error}; it is unchanged"
         ) from None
     return Result(True, tuple(dict.fromkeys((*told, *tags.notes))))
 
@@ -133,7 +133,7 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
     heard = decodings_of(path)
     seen.refuse_changed()
     if heard.libsndfile is None and heard.ffmpeg is None:
-        raise AudioError(f"{path.name} cannot be decoded: its header is damaged; it is as it was")
+        raise AudioError(f"{path.name} cannot be decoded: its header is damaged; it is unchanged")
 
     def write(out: BinaryIO) -> None:
         places = (True,) if container.only_before else (False, True)
@@ -146,9 +146,7 @@ def _replace(seen: Seen, container: Container, journal: Journal, keep_time: bool
             _refuse_lost(path, container, Path(str(out.name)))
             if heard.is_kept_by(decodings_of(Path(str(out.name)))):
                 return
-        raise AudioError(
-            f"{path.name} would be heard differently by other programs: it is as it was"
-        )
+        raise AudioError(f"{path.name} would sound different in other programs: it is unchanged")
 
     journal.replace(path, write, keep_time, seen)
 
@@ -165,7 +163,7 @@ def _refuse_lost(path: Path, container: Container, made: Path) -> None:
         found = []
     if found != wanted:
         raise AudioError(
-            f"{path.name} cannot hold the tags so that they are found: it is as it was"
+            f"{path.name} cannot hold the tags where other programs look for them: it is unchanged"
         )
 
 
@@ -216,7 +214,10 @@ def _change_words(part: WordPart, key: str, tags: SoundTags) -> Iterator[str]:
             missing.append(word)
             there |= _folded(word)
     if missing and not part.add(key, missing):
-        yield "its keywords are in an encoding that cannot hold the new ones, and stay as they are"
+        yield (
+            "its keywords are in an encoding that cannot hold the new ones, and are left as "
+            "they are"
+        )
 
 
 def _folded(text: str) -> set[str]:
@@ -226,4 +227,4 @@ def _folded(text: str) -> set[str]:
 
 def _unreadable(field: str) -> str:
     names = {"FXNAME": "FXName", "CATID": "CatID"}
-    return f"its {names.get(field, field.lower())} cannot be read, and stays as it is"
+    return f"its {names.get(field, field.lower())} cannot be read, and is left as it is"

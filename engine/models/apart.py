@@ -84,7 +84,9 @@ def run_apart(order: dict[str, str], what: str, limits: Limits, control: Control
             return
         if _ran_out(wrote):
             raise _refusal(what, f"it needs more than {limits.memory_text}")
-    raise _refusal(what, f"what tried it was ended by the system (code {child.returncode})")
+    raise _refusal(
+        what, f"the process that tried it was killed by the system (code {child.returncode})"
+    )
 
 
 def be_child(do: Callable[[dict[str, str]], None]) -> int:
@@ -123,7 +125,7 @@ def _wait(child: subprocess.Popen[bytes], what: str, limits: Limits, control: Co
         if control.cancel():
             raise Cancelled
         if time.monotonic() > until:
-            raise _refusal(what, f"it did not answer within {limits.time_s:.0f} seconds")
+            raise _refusal(what, f"it did not finish within {limits.time_s:.0f} seconds")
         with suppress(subprocess.TimeoutExpired):
             child.wait(_POLL_S)
 
@@ -136,7 +138,7 @@ def _judge(answer: dict[str, str], what: str, limits: Limits) -> None:
 
 
 def _refusal(what: str, reason: str) -> ModelError:
-    return ModelError(f"{what} was not taken: {reason}")
+    return ModelError(f"{what} was not accepted: {reason}")
 
 
 def _limit(time_s: float, memory_bytes: int) -> None:

@@ -139,7 +139,7 @@ class Config:
         for key, held in value.items():
             several = held if isinstance(held, list) else [held]
             if len(several) > _MOST_OF_A_CONFIG or not all(map(_is_small, [key, *several])):
-                return f"has a {_short(key)} that makes no sense"
+                return f"has an invalid {_short(key)}"
         return None
 
 
@@ -242,7 +242,7 @@ def check_document(document: Mapping[str, Any]) -> None:
     for part, rules in BOUNDS.items():
         held = document.get(part) if part else document
         if not isinstance(held, Mapping):
-            raise ValueError(f"{part} is missing, or no object")
+            raise ValueError(f"{part} is missing, or is not an object")
         for field, value in held.items():
             rule = rules.get(field)
             wrong = rule.problem(value) if rule else None
@@ -262,7 +262,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _refuse_constant(name: str) -> float:
-    raise ValueError(f"{name} is no number")
+    raise ValueError(f"{name} is not a number")
 
 
 def _steers(character: str) -> bool:

@@ -87,7 +87,7 @@ def find_model(name_or_folder: str) -> Path:
         return Path(name_or_folder)
     names = ", ".join(entry.name for entry in models())
     asked = "".join(c for c in name_or_folder if c.isprintable())[:200]
-    raise ModelError(f"there is no model named {asked}; there are {names}")
+    raise ModelError(f"there is no model named {asked}: use one of {names}")
 
 
 def spec_of(entry: Entry) -> ModelSpec | None:
@@ -110,7 +110,7 @@ def preferred_model() -> str:
     for name in _PREFERENCE:
         if name in there:
             return name
-    raise ModelError("there is no model: the installation is incomplete, install Soundsift again")
+    raise ModelError("there is no model: the installation is incomplete; install Soundsift again")
 
 
 def get_model(name: str, source_file: Path | None, control: Control) -> Path:
@@ -126,7 +126,7 @@ def get_model(name: str, source_file: Path | None, control: Control) -> Path:
     if name == CLAP:
         return _adopt_clap(source_file, control)
     if name not in SOURCES:
-        raise InputError(f"{name} cannot be got; these can: {', '.join(SOURCES)}, {CLAP}")
+        raise InputError(f"{name} cannot be downloaded; these can: {', '.join(SOURCES)}, {CLAP}")
     source = SOURCES[name]
     checkpoint = source_file or _download(name, source, control)
     found = file_sha256(checkpoint, at_home=False)
@@ -142,8 +142,8 @@ def _adopt_clap(folder: Path | None, control: Control) -> Path:
     """Make a model of a complete CLAP checkpoint, with the bank of our own model."""
     if folder is None or not is_file(folder / "tokenizer.json"):
         raise InputError(
-            "clap is taken from a folder with config.json, weights and tokenizer.json, such as a "
-            "copy of laion/clap-htsat-unfused: name it with --from FOLDER"
+            "clap is installed from a folder with config.json, weights and tokenizer.json, "
+            "such as a copy of laion/clap-htsat-unfused: name it with --from FOLDER"
         )
     target = installed_models() / CLAP
     with draft_of(target) as draft:
@@ -234,7 +234,9 @@ def _download(name: str, source: Download, control: Control) -> Path:
         ) from None
     if file_sha256(part) != source.sha256:
         part.unlink()
-        raise ModelError(f"what came from {source.url} is not the expected file: try again later")
+        raise ModelError(
+            f"the file downloaded from {source.url} is not the expected one: try again later"
+        )
     part.replace(target)
     return target
 

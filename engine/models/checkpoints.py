@@ -30,7 +30,7 @@ def read_config(folder: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(
-            f"{folder} is no model folder: config.json cannot be read: {error}"
+            f"{folder} is not a model folder: config.json cannot be read: {error}"
         ) from None
     if not isinstance(config, dict):
         raise InputError(f"{path} is not a configuration")

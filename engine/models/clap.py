@@ -85,7 +85,7 @@ def read_configs(folder: Path) -> tuple[dict[str, Any], dict[str, Any], int]:
     audio = {k: v for k, v in audio.items() if isinstance(v, int | float | list | str | bool)}
     if audio.get("enable_fusion"):
         raise InputError(
-            f"{folder} is a CLAP with fusion: use one without, such as clap-htsat-unfused"
+            f"{folder} is a CLAP model with fusion: use one without, such as clap-htsat-unfused"
         )
     dropped = ("model_type", "transformers_version", "torch_dtype", "dtype", "_name_or_path")
     audio = {k: v for k, v in audio.items() if k not in dropped}

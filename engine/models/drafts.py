@@ -43,7 +43,7 @@ def draft_of(target: Path) -> Iterator[Path]:
             finally:
                 shutil.rmtree(draft, ignore_errors=True)
     except Timeout:
-        raise InputError("another model is being installed: wait until it is there") from None
+        raise InputError("another model is being installed: wait until it has finished") from None
     except OSError as error:
         raise InputError(f"{target} cannot be written: {error.strerror or error}") from None
 

@@ -41,11 +41,11 @@ def check_file(path: Path, at_home: bool = True) -> None:
     if not stat.S_ISREG(found.st_mode):
         raise ModelError(f"{path} cannot be read: it is not a file")
     if not inside:
-        raise ModelError(f"{path} is a link out of its folder: put a copy of the file there")
+        raise ModelError(f"{path} is a link to another folder: put a copy of the file there")
     most = MOST_BYTES.get(path.name, MOST_BYTES["weights.safetensors"])
     if found.st_size > most:
         raise ModelError(
-            f"{path} is too large: it has {_size(found.st_size)}, and {_size(most)} are the most"
+            f"{path} is too large: it has {_size(found.st_size)}, and {_size(most)} is the most"
         )
 
 
@@ -61,7 +61,7 @@ def read_file(path: Path, at_home: bool = True) -> bytes:
         except OSError as error:
             raise _unreadable(path, error) from None
     if len(data) > most:
-        raise ModelError(f"{path} is too large: {_size(most)} are the most")
+        raise ModelError(f"{path} is too large: {_size(most)} is the most")
     return data
 
 

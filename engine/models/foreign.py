@@ -67,7 +67,7 @@ def load_foreign_text_encoder(
     try:
         tokenizer = (folder / "tokenizer.json").read_bytes()
     except OSError as error:
-        raise InputError(f"{folder} is no text encoder: {error}") from None
+        raise InputError(f"{folder} is not a text encoder: {error}") from None
     weights = _text_weights(folder)
     weights = {n: t for n, t in weights.items() if not n.startswith("pooler.")}
     fill(BertTower(spec), weights, "", folder)
@@ -96,7 +96,7 @@ def load_clap(folder: Path, name: str, bank: tuple[str, ...] = ()) -> MatchModel
     """
     _, text_config, width = clap.read_configs(folder)
     if not text_config:
-        raise InputError(f"{folder} is no complete CLAP model: it has no text encoder")
+        raise InputError(f"{folder} is not a complete CLAP model: it has no text encoder")
     text = _text_spec({"model_type": "roberta", **text_config}, folder)
     text = replace(text, pooling="pooler")
     base = audio_spec(HTSAT, folder)

@@ -243,8 +243,8 @@ def read_spec(folder: Path) -> ModelSpec:
         raise ModelError(f"{path} does not say its format: it is not a Soundsift model")
     if document["format"] > FORMAT:
         raise ModelError(
-            f"{path} has format {document['format']}, this Soundsift reads up to {FORMAT}: "
-            "update Soundsift to use this model"
+            f"{path} has format {document['format']}; this Soundsift reads formats up to "
+            f"{FORMAT}: update Soundsift to use this model"
         )
     document.pop("format")
     stated_id = document.pop("id", None)
@@ -257,7 +257,7 @@ def read_spec(folder: Path) -> ModelSpec:
     if spec.audio_tower not in AUDIO_TOWERS:
         raise ModelError(f"{path} asks for an unknown audio tower, {spec.audio_tower}")
     if spec.sha256 and stated_id != spec.id:
-        raise ModelError(f"{path} was changed after it was made: its id does not fit")
+        raise ModelError(f"{path} was changed after it was made: its id does not match")
     return spec
 
 
@@ -282,9 +282,8 @@ def _check_together(spec: ModelSpec) -> None:
         "front_end.window_samples is more than front_end.fft_samples": (
             front.window_samples > front.fft_samples
         ),
-        "front_end.hop_samples is more than front_end.window_samples, so that some are not heard": (
-            front.hop_samples > front.window_samples
-        ),
+        "front_end.hop_samples is more than front_end.window_samples, so some samples are "
+        "skipped": (front.hop_samples > front.window_samples),
         "front_end.fft_samples is too large for the shortest sounds": (
             front.fft_samples // 2 >= front.fewest_samples - spare
         ),
@@ -292,13 +291,11 @@ def _check_together(spec: ModelSpec) -> None:
         "front_end.high_hz is more than half of front_end.rate_hz": (
             front.high_hz > front.rate_hz / 2
         ),
-        "hop_s is more than window_s, so that some is not heard": spec.hop_s > spec.window_s,
+        "hop_s is more than window_s, so some audio is skipped": spec.hop_s > spec.window_s,
         "rank is more than dimensions and tags together": spec.rank > spec.embedding,
         "tags without tag_hidden, or the reverse": bool(spec.tags) != bool(spec.tag_hidden),
-        "text_encoder.width cannot be shared among text_encoder.heads": (
-            text.width % text.heads != 0
-        ),
-        "text_encoder.longest_tokens is more than there are positions": (
+        "text_encoder.width is not divisible by text_encoder.heads": (text.width % text.heads != 0),
+        "text_encoder.longest_tokens exceeds the number of positions": (
             text.longest_tokens > text.positions - text.first_position
         ),
     }

@@ -55,7 +55,7 @@ def ensure_tried(
     control.report(Progress("trying the model", 0))
     try_model(folder, control, limits)
     if _mark(folder) != mark:
-        raise ModelError(f"the model in {folder} changed while it was tried: try it again")
+        raise ModelError(f"the model in {folder} changed during its trial: try again")
     remember_tried(folder)
 
 
@@ -172,7 +172,7 @@ def _check_tokenizer(folder: Path, spec: ModelSpec) -> None:
     highest = max(known.values(), default=0)
     if highest >= spec.text_encoder.vocabulary:
         raise ModelError(
-            f"tokenizer.json has the token {highest}, and the text tower knows "
+            f"tokenizer.json has the token {highest}, but the text tower knows only "
             f"{spec.text_encoder.vocabulary}"
         )
     for pattern in _patterns(document):

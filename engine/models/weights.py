@@ -59,7 +59,7 @@ def check_hashes(folder: Path, spec: ModelSpec) -> None:
         )
     for name, expected in spec.sha256.items():
         if file_sha256(folder / name) != expected:
-            raise ModelError(f"{folder / name} is damaged: get or copy the model again")
+            raise ModelError(f"{folder / name} is damaged: download or copy the model again")
 
 
 def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Tensor]:
@@ -131,14 +131,14 @@ def fill(module: Weighted, tensors: Mapping[str, Tensor], prefix: str, source: P
     for name, target in module.state_dict().items():
         if name in own and own[name].is_floating_point() != target.is_floating_point():
             raise ModelError(
-                f"{source} does not fit the architecture it names: {name} is of "
-                f"the kind {str(own[name].dtype).removeprefix('torch.')}"
+                f"{source} does not match the architecture it names: {name} has the type "
+                f"{str(own[name].dtype).removeprefix('torch.')}"
             )
     try:
         module.load_state_dict(own, strict=True)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
-        raise ModelError(f"{source} does not fit the architecture it names: {reason}") from None
+        raise ModelError(f"{source} does not match the architecture it names: {reason}") from None
 
 
 def tensors_sha256(tensors: Mapping[str, Tensor], prefix: str = "") -> str:

@@ -1,4 +1,4 @@
-"""What a search answers: sounds, each with what speaks for it."""
+"""The answer to a search: sounds, each with the evidence for it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from engine.store.keywords import KeywordHits
 class Match:
     """One result: the sound, its best moment in seconds, score, strength in [0, 1].
 
-    ``keyword_match``: all words of the query stand in its name, folders, header or tags; ``words``
-    are those that do, and ``words_share`` is how much of what speaks for the sound they are, the
-    rest being its likeness (None where nothing was weighed).
+    ``keyword_match``: its name, folders, header or tags contain all words of the query; ``words``
+    are those that they contain, and ``words_share`` is their share of the evidence, the rest being
+    acoustic similarity (None where nothing was weighed).
     """
 
     sound: SoundRow

@@ -1,4 +1,4 @@
-"""8-bit codes of all windows, which faiss scans for those of highest score.
+"""8-bit codes of all windows, which faiss scans for the highest scores.
 
 The score λ f − d/σ, of a window's potential f and its distance d to the query, is no distance.
 Beside d₀, the distance of a fair match, d ≈ (d² + d₀²)/2d₀, so that windows of highest score

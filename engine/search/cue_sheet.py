@@ -1,4 +1,4 @@
-"""Solve a cue sheet on a library: read the lines, compare all with all, assign."""
+"""Solve a cue sheet on a library: read the lines, compare every line with every sound, assign."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Assigned:
 
 @dataclass(frozen=True)
 class CueAnswer:
-    """A cue with its clips, best first; without one nothing here sounds like it."""
+    """A cue with its clips, best first; none if nothing here sounds like it."""
 
     cue: Cue
     assigned: tuple[Assigned, ...]
@@ -88,7 +88,7 @@ def read_cue_sheet(path: Path) -> list[Cue]:
             kept = _cell(row, lock) if lock is not None and wanted is not None else ""
             cues.append(Cue(line, said, kept or None))
     if not cues:
-        raise InputError(f"{path} holds no cue: write one description a line")
+        raise InputError(f"{path} contains no cues: write one description per line")
     return cues
 
 
@@ -104,7 +104,7 @@ def solve_cues(
     """
     for cue in cues:
         if not search_words(cue.text):
-            raise InputError(f"line {cue.line} says no word: {cue.text}")
+            raise InputError(f"line {cue.line} contains no word: {cue.text}")
     locked = {row: [_locked(library, searcher, cue)] for row, cue in enumerate(cues) if cue.locked}
     pairs, strengths = _pairs(library, searcher, cues, rules)
     chosen = assign(len(cues), pairs, rules, locked)

@@ -24,7 +24,7 @@ _SLACK = 1e-6
 
 @dataclass(frozen=True)
 class CueRules:
-    """Capacities: moments a cue, and moments that one recording may give in all."""
+    """Capacities: moments per cue, and moments from any one recording in all."""
 
     alternates: int = 1
     per_sound: int = 1
@@ -81,8 +81,8 @@ def _capacities(taken: Sequence[tuple[int, int]], rules: CueRules) -> dict[int, 
         left[sound] = left.get(sound, rules.per_sound) - 1
     if min(left.values(), default=0) < 0:
         raise InputError(
-            f"locked cues take more than {rules.per_sound} of one recording: unlock one of "
-            "them, or allow more of one recording"
+            f"locked cues take more than {rules.per_sound} clips from one recording: unlock "
+            "one of them, or allow more per recording"
         )
     return left
 

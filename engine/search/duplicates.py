@@ -230,7 +230,7 @@ def _centred(pairs: list[Pair], agree: Callable[[int, int], bool]) -> list[list[
 
 
 class _Waveforms:
-    """What files are compared by, read when it is first needed and kept while there is room."""
+    """The data that files are compared by, read on first use and cached while there is room."""
 
     def __init__(self, sounds: dict[int, SoundRow]) -> None:
         self._sounds = sounds

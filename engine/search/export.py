@@ -38,7 +38,7 @@ def format_of(path: Path) -> Format:
     """
     found = FORMATS.get(path.suffix.lower())
     if found is None:
-        raise InputError(f"{path.name} is of no kind that is known: use .csv, .json, .txt or .tsv")
+        raise InputError(f"{path.name} has an unknown file type: use .csv, .json, .txt or .tsv")
     return found
 
 

@@ -101,7 +101,7 @@ def _range(token: Token, field: Field, units: dict[str, float], near: float) -> 
     unit = re.sub(r"[\d.]+", "", high) if bare else ""
     first = _number(token, low + unit, units)
     if first > last:
-        raise InputError(f"{token.text} goes from more to less: write {FILTERS[token.key].example}")
+        raise InputError(f"{token.text} goes from high to low: write {FILTERS[token.key].example}")
     return Range(field, first, last)
 
 
@@ -129,7 +129,7 @@ def _added(token: Token) -> Range:
 
 def _folder(token: Token) -> Words:
     if not search_words(token.value):
-        raise InputError(f"{token.text} holds no word of a folder: write {FILTERS['in'].example}")
+        raise InputError(f"{token.text} names no folder: write {FILTERS['in'].example}")
     return Words((token.value,), "folders")
 
 

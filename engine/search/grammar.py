@@ -1,4 +1,4 @@
-"""The search grammar: query text in, a :class:`Query` out, or an error that teaches.
+"""The search grammar: query text in, a :class:`Query` out, or an error that shows the right form.
 
 ========================  ==================================================================
 ``heavy door creaking``   free words: what the sound is like, and words of its name
@@ -57,7 +57,7 @@ class Query:
 
 
 def parse(text: str) -> Query:
-    """Return the query that ``text`` says.
+    """Parse ``text`` into a query.
 
     :raises InputError: a token makes no sense; the message names it and shows a right one.
     """
@@ -68,7 +68,7 @@ def parse(text: str) -> Query:
     for token in _tokens(text):
         if token.text == "OR":
             if not groups or joining:
-                raise InputError("OR stands between two words: door OR gate")
+                raise InputError("OR goes between two words: door OR gate")
             joining = True
             continue
         if token.key or token.negated:
@@ -88,7 +88,7 @@ def parse(text: str) -> Query:
         if token.quoted:
             _require(conditions, groups[-1])
     if joining:
-        raise InputError("OR stands between two words: door OR gate")
+        raise InputError("OR goes between two words: door OR gate")
     if len(conditions) > _MOST_CONDITIONS:
         raise InputError(
             f"the search has {len(conditions)} filters and exact or excluded words; "
@@ -110,7 +110,7 @@ def parse(text: str) -> Query:
 
 def _tokens(text: str) -> list[Token]:
     if not is_unicode(text):  # bytes of a terminal or a file name that are no characters
-        raise InputError("the search holds bytes that are no text: type it anew")
+        raise InputError("the search contains bytes that are not text: type it again")
     if text.count('"') % 2:
         rest = text.rsplit('"', 1)[1].strip()
         raise InputError(f'the quote before {rest or "the end"} is not closed: write "door slam"')
@@ -126,7 +126,7 @@ def _tokens(text: str) -> list[Token]:
             raise InputError(f"there is no filter {key}: in {whole}; filters are like {shown}")
         if key and not bare:
             example = FILTERS[key.lower()].example
-            raise InputError(f"{whole} says nothing after the colon: write {example}")
+            raise InputError(f"{whole} has nothing after the colon: write {example}")
         if not key and not search_words(bare):
             if negated or quoted:
                 raise InputError(f'{whole} holds no word: write -wood or "door slam"')
@@ -137,7 +137,7 @@ def _tokens(text: str) -> list[Token]:
 
 def _word(token: Token) -> str:
     if "*" in token.value.rstrip("*"):
-        raise InputError(f"in {token.text} the star stands at the end of a word: metal*")
+        raise InputError(f"in {token.text} the star must come at the end of a word: metal*")
     return token.value
 
 

@@ -1,4 +1,4 @@
-"""Search by words and conditions alone: nothing is heard, and no model is loaded."""
+"""Search by words and conditions alone, without loading a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sound that is searched with: a file, a part of one, or a recording."""
+"""A sound used as a query: a file, a part of one, or a recording."""
 
 from __future__ import annotations
 
@@ -67,9 +67,7 @@ class QuerySound:
         return resampled(iter([self.samples]), self.rate_hz, rate_hz)
 
     def _outside(self, rest: str) -> InputError:
-        return InputError(
-            f"the part from {self.start_s or 0:g} s {rest} does not lie in {self.name}"
-        )
+        return InputError(f"the part from {self.start_s or 0:g} s {rest} is not within {self.name}")
 
 
 def embed_query(audio_encoder: AudioEncoder, sound: QuerySound) -> Floats:

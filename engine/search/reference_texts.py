@@ -1,4 +1,4 @@
-"""What a sound sounds like, in the texts of the model's bank."""
+"""Describe a sound with the texts of the model's bank."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TextLikeness:
 
 
 class ReferenceTexts:
-    """The texts of a model's bank, to say what a sound is like.
+    """The texts of a model's bank, used to describe sounds.
 
     The share of a text is the plan's: P(text | window) ∝ exp((g_text − C)/ε), the mean over the
     windows of the sound (docs/retrieval.md).

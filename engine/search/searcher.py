@@ -119,7 +119,7 @@ class Searcher:
         """
         began = time.perf_counter()
         if not sounds:
-            raise InputError("like which sound? Name a file")
+            raise InputError("similar to which sound? Name a file")
         vectors = [self._vectors_of(sound) for sound in sounds]
         more = parse(plus) if plus.strip() else None
         queries = vectors[0]

@@ -1,4 +1,4 @@
-"""Queries read in another way, too: slips of the keyboard, words joined and split."""
+"""Alternative readings of a query: typing errors, words joined or split."""
 
 from __future__ import annotations
 

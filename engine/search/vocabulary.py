@@ -1,4 +1,4 @@
-"""The words that a model knows, and which of them are one."""
+"""The words that a model knows, and which of them belong together."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _KEPT = 1000  # pairs that were compared
 
 
 class Vocabulary:
-    """What the text tower and UCS know of words.
+    """What the text tower and UCS know about words.
 
-    :param text_encoder: loads the text side when it is first asked.
-    :param compares: whether the tower tells meanings apart; else no two words are one.
+    :param text_encoder: loads the text tower on first use.
+    :param compares: whether the tower can compare meanings; if not, no two words belong together.
     """
 
     def __init__(self, text_encoder: Callable[[], TextEncoder], compares: bool) -> None:

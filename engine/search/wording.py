@@ -1,4 +1,4 @@
-"""How what was typed is said to the text tower."""
+"""How a query is worded for the text tower."""
 
 from __future__ import annotations
 

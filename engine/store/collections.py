@@ -66,7 +66,9 @@ def rename_collection(library: Library, name: str, new: str) -> None:
         try:
             connection.execute(statement)
         except IntegrityError:
-            raise InputError(f"there is a collection {clean} already: take another name") from None
+            raise InputError(
+                f"there is already a collection named {clean}: choose another name"
+            ) from None
 
 
 def drop_collection(library: Library, name: str) -> None:

@@ -40,7 +40,9 @@ def open_database(path: Path) -> Engine:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LibraryError(f"the folder {path.parent} cannot be made: {error.strerror}") from None
+        raise LibraryError(
+            f"the folder {path.parent} cannot be created: {error.strerror}"
+        ) from None
     if (
         path.exists() and not existed and copies(path)
     ):  # not a new library: one that has lost everything
@@ -145,8 +147,8 @@ def refuse_newer(path: Path, revision: str | None) -> None:
     known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
     if revision is not None and revision not in known:
         raise LibraryError(
-            f"{path} was made by a newer Soundsift (its schema is {revision}): "
-            "update Soundsift, or name another --library"
+            f"{path} was made by a newer Soundsift (its schema is {revision}): update "
+            "Soundsift, or choose another --library"
         )
 
 

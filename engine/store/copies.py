@@ -87,7 +87,7 @@ def keep_copy(path: Path, control: Control | None = None) -> str:
     except LibraryError as error:
         return str(error)
     except OSError as error:
-        return f"no copy of the library could be kept in {folder}: {error.strerror or error}"
+        return f"no copy of the library could be saved in {folder}: {error.strerror or error}"
     return ""
 
 
@@ -108,12 +108,12 @@ def copy_database(path: Path, target: Path, control: Control) -> None:
     except sqlite3.Error as error:
         if "full" in str(error) or "I/O" in str(error):
             raise LibraryError(
-                f"no copy of the library could be kept in {target.parent}: {error}"
+                f"no copy of the library could be saved in {target.parent}: {error}"
             ) from None
         raise LibraryError(damaged(path)) from None
     except OSError as error:
         raise LibraryError(
-            f"no copy of the library could be kept in {target.parent}: {error.strerror or error}"
+            f"no copy of the library could be saved in {target.parent}: {error.strerror or error}"
         ) from None
     finally:
         remove_own(target.parent, re.compile(re.escape(part.name) + _LOGS))
@@ -139,7 +139,7 @@ def _refuse_without_room(path: Path, folder: Path) -> None:
     size = path.stat().st_size + (log.stat().st_size if log.exists() else 0)
     if shutil.disk_usage(folder).free < size + _RESERVE_BYTES:
         raise LibraryError(
-            f"no copy of the library was made: {folder} has not room for another "
+            f"no copy of the library was made: {folder} has no room for another "
             f"{max(1, size >> 20)} MB: free some space"
         )
 

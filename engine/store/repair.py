@@ -106,10 +106,10 @@ def troubles_of(path: Path) -> list[str]:
             found += _refused(connection, "SELECT version_num FROM alembic_version")
             orphans = len(connection.execute("PRAGMA foreign_key_check").fetchall())
             if orphans:
-                found.append(f"{orphans} rows belong to nothing")
+                found.append(f"{orphans} rows refer to nothing")
             check = "INSERT INTO words (words) VALUES ('integrity-check')"
             if _refused(connection, check):
-                found.append("the index of words is damaged")
+                found.append("the word index is damaged")
             return found
     except sqlite3.DatabaseError as error:
         return [str(error)]
@@ -148,8 +148,8 @@ def _repaired(
             made, action = theirs, "restored"
     if action == "begun anew" and raw_bytes:
         raise LibraryError(
-            f"nothing can be read of {path}, and there is no good copy of it: if it is a library, "
-            "move it away and index its folders again"
+            f"nothing can be read from {path}, and there is no good copy of it: if it is a "
+            "library, move it away and index its folders again"
         )
     kept, known = counts(made), dict(saved.known)
     if copy is not None:
@@ -215,7 +215,7 @@ def _settle(made: Path, path: Path, change: Callable[[Connection], None]) -> Non
             engine.dispose()
     trouble = troubles_of(made)
     if trouble:
-        raise LibraryError(f"what was saved of {path} is not sound: {trouble[0]}")
+        raise LibraryError(f"what was saved of {path} is still damaged: {trouble[0]}")
 
 
 def _unhear(connection: Connection, lost: Lost) -> None:
@@ -252,5 +252,5 @@ def _refuse_without_room(path: Path) -> None:
     size = path.stat().st_size if path.exists() else 0
     if shutil.disk_usage(path.parent).free < 3 * size + _RESERVE_BYTES:
         raise LibraryError(
-            f"{path.parent} has not room to repair the library: free {(3 * size >> 20) + 64} MB"
+            f"{path.parent} has no room to repair the library: free {(3 * size >> 20) + 64} MB"
         )

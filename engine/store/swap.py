@@ -46,7 +46,8 @@ def make_work_folder(path: Path) -> Path:
         work.mkdir()
     except FileExistsError:
         raise LibraryError(
-            f"{path} cannot be repaired: {work} is not ours, or holds what is not: move it away"
+            f"{path} cannot be repaired: {work} was not made by Soundsift, or holds files "
+            "that were not: move it away"
         ) from None
     return work
 

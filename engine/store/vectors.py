@@ -142,7 +142,7 @@ def _opened(folder: Path, rank: int, connection: Connection) -> WindowVectors:
         return _Cache(folder, rank).opened(connection)
     except _DamagedError:
         raise LibraryError(
-            f"the disk that holds {folder} does not give back what is written to it: check it"
+            f"the disk that holds {folder} does not return what was written to it: check the disk"
         ) from None
 
 
@@ -247,8 +247,8 @@ class _Cache:
             for rows, block in _new_windows(connection, state.last_id):
                 if len(block) != len(rows) * size:
                     raise LibraryError(
-                        "the library holds vectors of another size than its model's: run "
-                        "`soundsift models use` with its model"
+                        "the library contains vectors of a different size than its model's: "
+                        "run `soundsift models use` with its model"
                     )
                 vectors.write(block)
                 others.write(rows.tobytes())

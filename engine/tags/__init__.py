@@ -1,1 +1,1 @@
-"""Tags: lists of labels, suggestions by sound and by name, and what people made of them."""
+"""Tags: taxonomies, suggestions by sound and by name, and what users decided."""

@@ -1,8 +1,8 @@
-"""Names against sounds: which files of a folder sound like what another one is called.
+"""Names against sounds: which files sound like the name of another file.
 
 The sounds are transported to the names, each name with as much mass as it has files
 (:mod:`engine.transport.sinkhorn`): the share that a sound sends to its own name says whether it
-is called rightly, given all the others.  Two files whose names would fit better the other way
+is named correctly, given all the others.  Two files whose names would fit better the other way
 round are proposed as a swap (docs/decisions/0013).
 """
 
@@ -76,7 +76,7 @@ def audit(library: Library, searcher: Searcher, ids: Integers, control: Control)
     named = np.array([i for i in heard.tolist() if captions[i] is not None], np.int64)
     if len({captions[i] for i in named.tolist()}) < 2 or len(named) < _FEWEST:
         raise InputError(
-            f"only {len(named)} of {len(ids)} sounds have names that say what they are: there is "
+            f"only {len(named)} of {len(ids)} sounds have names that describe them: there is "
             "nothing to compare"
         )
     names = [captions[i] or "" for i in named.tolist()]

@@ -1,4 +1,4 @@
-"""From scores to probabilities: how often a label that scores so is right.
+"""From scores to probabilities: how often a label with a given score is right.
 
 Two numbers say how sure one can be: the label's share among all labels, which knows its rivals,
 and its match strength, which knows whether anything here fits at all.  Logistic regression joins

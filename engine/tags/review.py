@@ -19,7 +19,7 @@ Pair = tuple[int, str]
 
 @dataclass(frozen=True)
 class TagChange:
-    """What some tags were, and what they became; a tag that is in one only came or went."""
+    """Tags before and after a decision; one that is in only one of them was added or removed."""
 
     before: tuple[TagRow, ...]
     after: tuple[TagRow, ...]
@@ -40,7 +40,7 @@ class TagChange:
 
 
 class Review:
-    """Decisions of a person on the tags of one library; each can be taken back."""
+    """A user's decisions on the tags of one library; each can be undone."""
 
     def __init__(self, library: Library) -> None:
         self._library = library

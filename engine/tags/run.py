@@ -1,7 +1,7 @@
-"""One run of tagging: what it changed in the library, in files and in names, and the way back.
+"""One tagging run: what it changed in the library, in files and in names, and how to undo it.
 
-Every run has a folder of its own.  A run that was killed is put in order when the next begins:
-temporary files are removed, and renaming that was not finished is taken back.
+Every run has its own folder.  A run that was killed is cleaned up when the next begins:
+temporary files are removed, and unfinished renaming is undone.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Undone:
-    """How many tags, files and names are what they were, and which files are not: and why."""
+    """How many tags, files and names were restored, and which files were not, and why."""
 
     tags: int
     files: int
@@ -98,7 +98,7 @@ class Undone:
 
 
 class TagRun:
-    """What one run changes; nothing of it is final.
+    """What one run changes, recorded so that it can be undone.
 
     ``remark`` says, when it has ended, why no copy of the library could be kept.
     """
@@ -228,7 +228,9 @@ class TagRun:
                 change, gone = _of_known_sounds(self._library, change)
                 tags = len(change.take_back(self._library))
                 if gone:
-                    refused.append((str(noted), f"{gone} of its sounds are in the library no more"))
+                    refused.append(
+                        (str(noted), f"{gone} of its sounds are no longer in the library")
+                    )
                 noted.unlink()
         if not refused:
             _forget(self.folder)
@@ -294,7 +296,7 @@ class TagRun:
 
 @dataclass(frozen=True)
 class LatestRun:
-    """The run that :func:`undo_last` takes back: when it began, and the files that it touched."""
+    """The run that :func:`undo_last` undoes: when it began, and the files that it touched."""
 
     began_s: float
     written: int
@@ -319,12 +321,14 @@ def undo_last(library: Library, control: Control) -> Undone:
     settle(library)
     home, latest = runs_of(library), _latest(library)
     if latest is None:
-        raise InputError("there is nothing to take back: no run has changed anything")
+        raise InputError("there is nothing to undo: no run has changed anything")
     try:
         with _writable(home), FileLock(latest / "lock", timeout=0):
             return TagRun(library, latest).undo(control)
     except Timeout:
-        raise InputError("a run is still going on: wait until it has ended, or stop it") from None
+        raise InputError(
+            "a run is still in progress: wait until it has finished, or stop it"
+        ) from None
 
 
 def _latest(library: Library) -> Path | None:
@@ -370,7 +374,7 @@ def _writable(home: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise LibraryError(
-            "the record of what runs of tagging change cannot be kept: "
+            "the record of what tagging runs change cannot be saved: "
             f"{error.filename or home}: {error.strerror or error}"
         ) from None
 

@@ -1,10 +1,10 @@
-"""Suggest tags: what sounds are by their sound, by the folder they lie in, and by their words.
+"""Suggest tags from the sound itself, the other sounds of its folder, and its words.
 
 Every window is compared with every label.  From the costs C, the folder's potentials g
 (:func:`folder_potentials`) and the evidence E of words in [0, 1] follows each label's share
 P(l | window) ∝ exp((g_l − C_l + γ E_l)/τ), and from share and match strength the probability that
-the label is right (:mod:`.calibration`).  Labels below a least probability are not suggested, so
-that a sound may get none.
+the label is right (:mod:`.calibration`).  Labels below a lowest probability are not suggested, so
+a sound may get none.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _LONGEST = 200  # characters of a description that count
 
 @dataclass(frozen=True)
 class Rules:
-    """How to suggest: ``most`` labels a sound, of at least the probability ``least``.
+    """How to suggest: at most ``most`` labels per sound, each at least ``least`` probable.
 
     ``folder``: look at all sounds together; ``words``: names and headers count, too.
     """

@@ -1,4 +1,4 @@
-"""One run of tagging: suggest, accept, write into files, rename; or tell what that would do."""
+"""One tagging run: suggest, accept, write into files, rename; or show what that would do."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Naming:
         needed = needed_fields(self.pattern)
         for name, example in _EXAMPLES.items():
             if name in needed and not getattr(self, name):
-                raise InputError(f"the names hold a {name}: say which, such as --{name} {example}")
+                raise InputError(f"the pattern uses {name}: give one, such as --{name} {example}")
 
 
 @dataclass(frozen=True)

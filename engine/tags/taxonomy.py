@@ -73,7 +73,8 @@ def find_taxonomy(name: str) -> Taxonomy:
     path = Path(name).expanduser()
     if not path.is_file():
         raise InputError(
-            f"there is no list of labels {name}: name ucs, audioset, or a file with one a line"
+            f"there is no list of labels {name}: use ucs, audioset, or a file with one label "
+            "per line"
         )
     return read_taxonomy(path)
 
@@ -102,9 +103,9 @@ def read_taxonomy(path: Path) -> Taxonomy:
     is_table = path.suffix.lower() == ".csv"
     rows = list(_table(path, text) if is_table else _plain(text.splitlines()))
     if not rows:
-        raise InputError(f"{path} holds no labels: write one a line")
+        raise InputError(f"{path} contains no labels: write one per line")
     if len(rows) > _MOST_LABELS:
-        raise InputError(f"{path} holds {len(rows)} labels, and at most {_MOST_LABELS} are taken")
+        raise InputError(f"{path} holds {len(rows)} labels; {_MOST_LABELS} is the most")
     seen: set[str] = set()
     for row in rows:
         if row["label"].lower() in seen:

@@ -1,4 +1,4 @@
-"""What accepted tags become in a file, and in its name."""
+"""What accepted tags write into a file and its name."""
 
 from __future__ import annotations
 
@@ -83,7 +83,10 @@ def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:
     notes: tuple[str, ...] = ()
     if category is not None and not _may_be_filed(header, category, rows):
         known = category_in(header)[1] or "a category"
-        notes = (f"it names {known} itself, not {category.id}: accept that yourself to change it",)
+        notes = (
+            f"it already names {known}, not {category.id}: accept {category.id} yourself to "
+            "change it",
+        )
         category = None
     keywords: dict[str, str] = {}
     for word in (*_keywords(header), *words):

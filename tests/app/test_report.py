@@ -27,7 +27,7 @@ def test_an_answer_without_strong_matches_says_so_first():
 
 def test_a_mended_query_is_told():
     found = Answer("dor", "model", (match("a", 0.9),), 1, 3.2, also="door")
-    assert report.answer(found).splitlines()[0] == "showing results for door, too"
+    assert report.answer(found).splitlines()[0] == "also showing results for door"
 
 
 def test_all_strong_matches_need_no_divider():
@@ -70,9 +70,9 @@ TRAINED = {
 
 def test_training_on_a_library_shows_what_was_gained_on_what_and_how_to_go_back():
     text = report.personal(TRAINED)
-    assert "names, found first                       0.330         0.410" in text
+    assert "names found first                        0.330         0.410" in text
     assert (
-        "Found first: 41 of 100 names, before: 33 (measured on 120 sounds that were not used for "
+        "Found first: 41 of 100 names, 33 before (measured on 120 sounds that were not used for "
         "training)."
     ) in text
     assert (
@@ -118,7 +118,7 @@ def test_what_only_sounds_alike_is_not_called_the_same():
         "sounds alike, but is not the same:",
         "    /s/a.wav",
         "    /s/b.wav",
-        "/s/gone.wav could not be read and was not compared",
+        "/s/gone.wav could not be read, so it was not compared",
     ]
     same = report.duplicates(Duplicates((Group((one, other), "same sound"),)))
     assert same.splitlines()[0] == "the same sound:"

@@ -139,7 +139,7 @@ def test_people_get_lines_they_can_read(library):
     assert "Sound_" in done.stdout
     assert "model random" in done.stdout
     assert "12" in soundsift("status", "--library", library).stdout
-    assert "no file was skipped" in soundsift("skipped", "--library", library).stdout
+    assert "no files were skipped" in soundsift("skipped", "--library", library).stdout
 
 
 def test_damaged_files_are_listed_and_their_decoders_say_nothing(tmp_path, model_folder):
@@ -169,7 +169,7 @@ def test_damaged_files_are_listed_and_their_decoders_say_nothing(tmp_path, model
     lines = soundsift("skipped", "--library", path).stdout
     assert (
         lines.index("cut.m4a")
-        < lines.index("as far as they could be heard")
+        < lines.index("as far as they could be read")
         < lines.index("cut.flac")
     )
 
@@ -220,7 +220,7 @@ def test_a_file_without_read_permission_is_skipped_and_heard_when_it_may_be_read
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["skipped"] == 1
     (skip,) = document("skipped", "--library", path)["skipped"]
-    assert skip["reason"] == "Sound_01.wav may not be read: permission denied"
+    assert skip["reason"] == "Sound_01.wav cannot be read: permission denied"
     closed.chmod(0o600)
     again = json.loads(as_an_ordinary_user(*arguments).stdout)
     assert (again["heard"], again["skipped"]) == (1, 0)
@@ -261,7 +261,7 @@ def test_export_writes_a_table(library, tmp_path):
     assert told == {"file": str(path), "sounds": 12}
     assert len(path.read_text(encoding="utf-8-sig").splitlines()) == 13
     done = soundsift("export", tmp_path / "all.docx", "--library", library)
-    assert_problem(done, "no kind that is known")
+    assert_problem(done, "unknown file type")
 
 
 def test_wrong_usage_ends_with_2():
@@ -327,7 +327,7 @@ def test_ctrl_c_ends_cleanly_and_keeps_what_was_done(tmp_path, sounds, model_fol
     assert process.returncode in (0, 130)
     assert "Traceback" not in errors
     if process.returncode == 130:
-        assert "stopped: what was done is kept" in errors
+        assert "stopped: what is done so far is kept" in errors
     again = document("index", many, "--library", path, "--model", model_folder)
     assert again["found"] == 240
     assert document("status", "--library", path)["embedded"] == 240
@@ -362,7 +362,7 @@ def test_several_files_and_texts_are_searched_with(library, sounds):
     paths = {result["path"] for result in found["results"]}
     assert not paths & {str(file) for file in files}
     done = soundsift("similar", *files, "--start", "0.1", "--library", library)
-    assert_problem(done, "--start and --end name a part of one file")
+    assert_problem(done, "--start and --end select a part of one file")
 
 
 def test_a_cue_sheet_is_solved(library, tmp_path):
@@ -390,7 +390,7 @@ def test_duplicates_relink_and_offline_folders(library, sounds, tmp_path):
     sounds.rename(moved)
     status = document("status", "--library", library)
     assert (status["sounds"], status["offline"], status["missing"]) == (0, 13, 0)
-    assert "is away" in soundsift("status", "--library", library).stdout
+    assert "is offline" in soundsift("status", "--library", library).stdout
     assert_problem(soundsift("index", sounds, "--library", library), "13 sounds are offline")
     assert document("relink", sounds, moved, "--library", library) == {"relinked": 13}
     assert document("status", "--library", library)["sounds"] == 13
@@ -409,9 +409,9 @@ def test_watching_is_ended_by_ctrl_c(tmp_path, sounds, model_folder):
     reader = threading.Thread(target=lambda: [lines.put(line) for line in process.stdout])
     reader.start()
     try:
-        assert "12 heard" in lines.get(timeout=60)
+        assert "12 indexed" in lines.get(timeout=60)
         shutil.copy(sounds / "tones" / "Sound_01.wav", sounds / "tones" / "copy.wav")
-        assert "1 heard" in lines.get(timeout=60)
+        assert "1 indexed" in lines.get(timeout=60)
         process.send_signal(signal.SIGINT)
         assert process.wait(timeout=30) in (0, 130)  # it waited, or listened
         assert "Traceback" not in process.stderr.read()

@@ -65,7 +65,7 @@ def test_commands_options_names_and_files_are_completed(words, offered):
 
 
 def test_other_shells_are_told_what_commands_do():
-    said = "list the files that could not be heard, or in part only, and why"
+    said = "list the files that could not be read, or only in part, and why"
     assert answers("zsh", "ski") == ["plain", "skipped", said]
     assert answers("fish", "ski") == [f"plain,skipped\t{said}"]
 

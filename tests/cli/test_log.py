@@ -57,7 +57,8 @@ def test_a_defect_is_told_in_a_sentence_and_its_traceback_is_in_the_log(monkeypa
     assert main(["status"]) == 1
     said = capsys.readouterr().err
     assert said.splitlines() == [
-        f"error: Soundsift made a mistake (ZeroDivisionError: of ours): please send us {log_file()}"
+        "error: Soundsift failed unexpectedly (ZeroDivisionError: of ours): please send us "
+        f"{log_file()}"
     ]
     written = log_file().read_text(encoding="utf-8")
     assert "Traceback (most recent call last):" in written and "in session" in written

@@ -63,14 +63,14 @@ def deep(folder: Path) -> None:
 
 HOSTILE = {
     "numbers that are none": (lambda f: change_weights(f, nan), "is finite"),
-    "other shapes": (lambda f: change_weights(f, other_shape), "does not fit model.json"),
+    "other shapes": (lambda f: change_weights(f, other_shape), "does not match model.json"),
     "endless sizes": (lambda f: change(f, features=10**9), "features must be a whole number"),
     "no epsilon": (lambda f: change(f, ranking__epsilon=0), "ranking.epsilon must be a number"),
     "a path for a name": (lambda f: change(f, name="../../x"), "name must be a plain name"),
     "no tokenizer": (lambda f: change_tokenizer(f, model=None), "tokenizer.json is damaged: "),
     "a pipe": (pipe, "it is not a file"),
     "deep nesting": (deep, "nested too deeply"),
-    "no bank": (lambda f: sign(f, bank=[]), "does not fit model.json"),
+    "no bank": (lambda f: sign(f, bank=[]), "does not match model.json"),
 }
 
 
@@ -163,7 +163,7 @@ def test_a_foreign_checkpoint_is_tried_before_it_is_installed(tmp_path):
         json.dumps({"audio_config": {"hidden_size": 10**12}, "text_config": {"vocab_size": 10**12}})
     )
     done = soundsift("models", "get", "clap", "--from", source)
-    assert_problem(done, "was not taken")
+    assert_problem(done, "was not accepted")
     assert not (installed_models() / "clap").exists()
     if hasattr(os, "mkfifo"):
         os.mkfifo(tmp_path / "pipe")

@@ -76,7 +76,7 @@ def test_runs_of_tagging_need_a_place_for_their_record(sounds, tmp_path, own_hom
     (run,) = (own_home / "tag-runs").glob("*/*")
     (run / "lock").unlink(missing_ok=True)
     (run / "lock").mkdir()
-    assert_problem(soundsift("tag", "--undo", *library), "cannot be kept")
+    assert_problem(soundsift("tag", "--undo", *library), "cannot be saved")
     (own_home / "tag-runs").rename(own_home / "kept")
     (own_home / "tag-runs").write_text("no folder")
     done = soundsift("tag", sounds, "--apply", *labels, *library)
@@ -104,4 +104,6 @@ def test_what_only_looks_like_an_error_of_the_system_is_our_mistake(monkeypatch,
     monkeypatch.setattr("app.cli.invocation.Invocation.session", fail)
     assert cli.main(["status"]) == 1
     said = capsys.readouterr().err
-    assert said.startswith("error: Soundsift made a mistake (OSError: could not get source code)")
+    assert said.startswith(
+        "error: Soundsift failed unexpectedly (OSError: could not get source code)"
+    )

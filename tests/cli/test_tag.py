@@ -79,14 +79,14 @@ def test_names_can_be_left_out_and_sounds_looked_at_one_by_one(tag):
 
 def test_what_is_accepted_is_found_at_once_and_can_be_taken_back(tag):
     done = tag("--apply", "--least", "0.01", "--accept", "0.01", "--most", "1")
-    assert "4 tags accepted" in done.stdout and "tag undo` takes it back" in done.stdout
+    assert "4 tags accepted" in done.stdout and "tag undo` undoes it" in done.stdout
     found = document("search", "tag:door", "--library", tag.library)["results"]
     assert {Path(row["path"]).stem for row in found} >= {"door_1", "door_2"}
     assert found[0]["tags"] == ["door"]
     back = document("tag", "--undo", "--library", tag.library)
     assert back == {"tags": 4, "files": 0, "names": 0, "refused": []}
     assert document("search", "has:tags", "--library", tag.library)["results"] == []
-    assert_problem(soundsift("tag", "--undo", "--library", tag.library), "nothing to take back")
+    assert_problem(soundsift("tag", "--undo", "--library", tag.library), "nothing to undo")
 
 
 def test_writing_and_renaming_follow_their_dry_run_and_come_back(tag, folder, tmp_path):
@@ -147,8 +147,8 @@ def test_wrong_names_are_audited(tag, folder):
     ("arguments", "says"),
     [
         (("--taxonomy", "nothing.csv"), "no list of labels nothing.csv"),
-        (("--rename",), "the names hold a creator: say which, such as --creator ABC"),
-        (("--rename", "--pattern", "{what}"), "knows the fields catid"),
+        (("--rename",), "the pattern uses creator: give one, such as --creator ABC"),
+        (("--rename", "--pattern", "{what}"), "can use the fields catid"),
         (("--rename", "--pattern", "{catid"), "is not understood"),
     ],
 )

@@ -68,7 +68,7 @@ def test_a_personal_model_is_made_used_and_left_again(library, general, model_fo
     back = document("models", "use", model_folder, "--library", library)
     assert back["features_kept"] is True
     taken = soundsift("train", "--from-library", "--library", library, "--name", "mine")
-    assert_problem(taken, "there is a model named mine already")
+    assert_problem(taken, "there is already a model named mine")
 
 
 def test_a_library_of_a_few_sounds_is_told(tmp_path, sounds, model_folder, general):
@@ -84,7 +84,7 @@ def test_no_library_no_command_and_bad_names_are_told(tmp_path, library, general
     assert_problem(done, "there is no library")
     assert soundsift("train").returncode == 2
     name = soundsift("train", "--from-library", "--library", library, "--name", "../up")
-    assert_problem(name, "is no name for a model")
+    assert_problem(name, "is not a valid model name")
 
 
 def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tmp_path, library, general, own_home):
@@ -100,7 +100,7 @@ def test_ctrl_c_saves_the_run_and_the_same_command_goes_on(tmp_path, library, ge
             break
     rest, problem = process.communicate(timeout=60)
     assert process.returncode == 130, rest
-    assert problem == "stopped; start the same command again to go on\n"
+    assert problem == "stopped; run the same command again to resume\n"
     (run,) = (own_home / "runs").glob("stopped-*")
     assert (run / "checkpoint.pt").is_file()
     again = warm.as_text(warm.trainer(*given))

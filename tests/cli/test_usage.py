@@ -87,7 +87,7 @@ def test_what_every_command_takes_may_stand_before_it_too(arguments, library, ca
 def test_options_may_stand_before_the_name_of_what_is_done(library, capsys):
     for arguments in (["--library", library, "undo"], ["undo", "--library", library]):
         assert main(["tag", *arguments]) == 1
-        assert "nothing to take back" in capsys.readouterr().err
+        assert "nothing to undo" in capsys.readouterr().err
     for arguments in (["--from", "none", "get", "default"], ["get", "default", "--from", "none"]):
         assert main(["models", *arguments]) == 1
         assert "none cannot be read: it does not exist" in capsys.readouterr().err

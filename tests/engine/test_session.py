@@ -121,14 +121,14 @@ def test_a_run_of_tagging_is_foreseen_done_and_taken_back(session, sounds, tmp_p
     assert session.undo_tags().tags == 12 and not session.search("has:tags")
     only = session.tag([next(iter(done.paths))], None, str(labels))
     assert len(only.paths) == 1 and only.accepted == 0
-    with pytest.raises(InputError, match="no sounds in what was chosen"):
+    with pytest.raises(InputError, match="no sounds in the selection"):
         session.tag([])
 
 
 def test_names_without_what_they_hold_are_refused_before_anything_is_done(session, sounds):
     for naming, says in (
-        (Naming(), "the names hold a creator: say which, such as --creator ABC"),
-        (Naming("{what}"), "knows the fields catid"),
+        (Naming(), "the pattern uses creator: give one, such as --creator ABC"),
+        (Naming("{what}"), "can use the fields catid"),
     ):
         with pytest.raises(InputError, match=says):
             session.tag(sounds, TagOrder(rename=naming))
@@ -146,7 +146,7 @@ def test_a_table_is_exported_of_all_sounds_or_of_some(session, tmp_path):
         assert session.export(tmp_path / "some.csv", text) == count
         with (tmp_path / "some.csv").open(encoding="utf-8-sig") as file:
             assert len(list(csv.reader(file))) == count + 1
-    with pytest.raises(InputError, match="of no kind that is known"):
+    with pytest.raises(InputError, match="unknown file type"):
         session.export(tmp_path / "some.docx")
 
 

@@ -82,11 +82,11 @@ def test_runs_that_do_not_fit_together_are_refused(fit, tmp_path, make_model, ca
     (broken / "matched.safetensors").write_bytes(b"half of it")
     for runs, sentence in (
         ((one, rates), "differ in head-rate: only runs that differ in --seed"),
-        ((first, second), "began with different weights, whose average means nothing"),
-        ((one, half), "is no finished run"),
-        ((one, one), "needs two runs or more"),
-        ((one, rates, one / "." / "../one"), "one run is named twice, and would count twice"),
-        ((one, broken), "matched.safetensors is gone or damaged"),
+        ((first, second), "started from different weights, whose average is meaningless"),
+        ((one, half), "is not a finished run"),
+        ((one, one), "needs at least two runs"),
+        ((one, rates, one / "." / "../one"), "one run is named twice: name each folder once"),
+        ((one, broken), "matched.safetensors is missing or damaged"),
     ):
         assert main(["average", str(tmp_path / "out"), *map(str, runs)]) == 1
         (line,) = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error")]
@@ -150,7 +150,7 @@ def test_another_set_is_another_run_and_other_sounds_are_heard_anew(
     assert main(again) == 1
     assert "the sounds or the encoder of" in capsys.readouterr().err
     assert main([*again, "--seed", "9"]) == 1
-    assert "holds a run with another seed" in capsys.readouterr().err
+    assert "contains a run with a different seed" in capsys.readouterr().err
     (run / "checkpoint.pt").unlink()  # stopped before there was one
     assert main(again, show=lambda event: None) == 0
     assert len(torch.load(run / "features.pt", weights_only=True)["paths"]) == 9
@@ -165,5 +165,5 @@ def test_an_empty_validation_set_is_told_before_anything_is_heard(
     given += ["--validation", f"csv:{empty}"]
     assert main([str(part) for part in given]) == 1
     printed = capsys.readouterr()
-    assert "has no sound with a caption in the split val" in printed.err
+    assert "has no sounds with captions in the split val" in printed.err
     assert "decoding" not in printed.out

@@ -51,7 +51,7 @@ def test_long_files_keep_their_middle_and_broken_ones_are_told(tmp_path):
 
 
 def test_an_absent_cache_is_told(tmp_path):
-    with pytest.raises(InputError, match="is no cache of spectra"):
+    with pytest.raises(InputError, match="is not a cache of spectra"):
         caches.load(tmp_path)
 
 

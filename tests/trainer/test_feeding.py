@@ -210,5 +210,5 @@ def test_validation_without_a_sound_is_told(parts, tmp_path):
     model, tokenizer = parts
     (tmp_path / "broken.wav").write_bytes(b"nothing")
     sounds = [Captioned(tmp_path / "broken.wav", ("a tone",))]
-    with pytest.raises(InputError, match="no sound of the validation set"):
+    with pytest.raises(InputError, match="none of the validation sounds"):
         Validation(AudioEncoder(model), tokenizer, sounds, 1.0, Control())

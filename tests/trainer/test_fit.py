@@ -58,7 +58,7 @@ def test_a_model_is_trained_end_to_end_with_pictures_and_broken_sounds_are_told(
     assert {e["event"] for e in told} >= {"progress", "validation", "done"}
     assert "gone.wav: there is no such file" in done.stderr
     assert "nan.wav" in done.stderr
-    assert "nothing of it could be heard" in done.stderr
+    assert "none of it could be read" in done.stderr
     spec = read_spec(run / "model")
     assert (spec.name, spec.base) == ("run", read_spec(model_folder).id)
     assert spec.audio_id != read_spec(model_folder).audio_id  # its tower has learnt

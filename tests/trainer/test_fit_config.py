@@ -46,12 +46,12 @@ def test_a_file_says_everything_that_is_not_none(tmp_path):
 @pytest.mark.parametrize(
     ("written", "sentence"),
     [
-        ("speed = 3", "sets speed, which is no option"),
-        ("batch = 'many'", "sets batch to many, which it cannot be"),
+        ("speed = 3", "sets speed, which is not an option"),
+        ("batch = 'many'", "sets batch to many, which is not possible"),
         ("batch = true", "sets batch to True"),
         ("frozen = 1", "sets frozen to 1"),
         ("set = 'csv:x.csv'", "sets set to csv:x.csv"),
-        ("batch = ", "is no TOML"),
+        ("batch = ", "is not TOML"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_a_sentence(tmp_path, capsys, written, sentence):
@@ -87,22 +87,22 @@ def test_what_may_change_between_the_parts_of_a_run_is_no_change():
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        (("--mass", "2"), "--mass 2.0 cannot be: give a number above 0 and of at most 1"),
-        (("--mass", "0"), "--mass 0.0 cannot be"),
-        (("--batch", "0"), "--batch 0 cannot be: give a number of at least 2"),
-        (("--batch", "1"), "--batch 1 cannot be"),
-        (("--micro-batch", "0"), "--micro-batch 0 cannot be"),
-        (("--epsilon", "0"), "--epsilon 0.0 cannot be: give a number above 0"),
-        (("--head-rate=-1e-3",), "--head-rate -0.001 cannot be: give a number of at least 0"),
-        (("--text-rate", "nan"), "--text-rate nan cannot be"),
-        (("--audio-rate", "inf"), "--audio-rate inf cannot be"),
-        (("--epochs", "0"), "--epochs 0.0 cannot be"),
-        (("--steps", "0"), "--steps 0 cannot be"),
-        (("--longest", "0"), "--longest 0.0 cannot be"),
-        (("--mix", "1.5"), "--mix 1.5 cannot be"),
-        (("--rank", "0"), "--rank 0 cannot be"),
-        (("--seed", "-1"), "--seed -1 cannot be"),
-        (("--device", "tpu"), "tpu is no device: use auto, cuda or cpu"),
+        (("--mass", "2"), "--mass 2.0 is not possible: give a number above 0 and of at most 1"),
+        (("--mass", "0"), "--mass 0.0 is not possible"),
+        (("--batch", "0"), "--batch 0 is not possible: give a number of at least 2"),
+        (("--batch", "1"), "--batch 1 is not possible"),
+        (("--micro-batch", "0"), "--micro-batch 0 is not possible"),
+        (("--epsilon", "0"), "--epsilon 0.0 is not possible: give a number above 0"),
+        (("--head-rate=-1e-3",), "--head-rate -0.001 is not possible: give a number of at least 0"),
+        (("--text-rate", "nan"), "--text-rate nan is not possible"),
+        (("--audio-rate", "inf"), "--audio-rate inf is not possible"),
+        (("--epochs", "0"), "--epochs 0.0 is not possible"),
+        (("--steps", "0"), "--steps 0 is not possible"),
+        (("--longest", "0"), "--longest 0.0 is not possible"),
+        (("--mix", "1.5"), "--mix 1.5 is not possible"),
+        (("--rank", "0"), "--rank 0 is not possible"),
+        (("--seed", "-1"), "--seed -1 is not possible"),
+        (("--device", "tpu"), "tpu is not a device: use auto, cuda or cpu"),
     ],
 )
 def test_what_cannot_be_is_told_before_anything_is_read(tmp_path, capsys, wrong, sentence):
@@ -141,7 +141,7 @@ def test_cuda_that_is_not_there_is_told(tmp_path, capsys, monkeypatch):
 def test_other_commands_tell_what_cannot_be(tmp_path, capsys, command):
     assert main([command[0], str(tmp_path / "run"), *command[1:]]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert "cannot be: give" in line or "two runs" in line or "is no finished run" in line
+    assert "is not possible: give" in line or "two runs" in line or "is not a finished run" in line
 
 
 def test_an_experiment_without_a_text_encoder_says_so_before_it_listens(capsys, monkeypatch):
@@ -166,13 +166,16 @@ def test_a_run_without_a_set_is_told(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("more", "sentence"),
     [
-        (("--dimensions", "64"), "--dimensions 64 cannot be: the base BASE has 32; leave"),
-        (("--rank", "16"), "--rank 16 cannot be: the base BASE has 32"),
-        (("--pooling", "first"), "--pooling first cannot be: the base BASE has mean"),
-        (("--discarded-layers", "2"), "--discarded-layers 2 cannot be: the base BASE has 1"),
-        (("--encoder", "clap-htsat"), "--encoder clap-htsat cannot be: the base BASE has compact"),
-        (("--weights", "x.pth"), "--weights and --base both say what to start from"),
-        (("--text-encoder", "x"), "--text-encoder and --base both say what to start from"),
+        (("--dimensions", "64"), "--dimensions 64 is not possible: the base BASE has 32; leave"),
+        (("--rank", "16"), "--rank 16 is not possible: the base BASE has 32"),
+        (("--pooling", "first"), "--pooling first is not possible: the base BASE has mean"),
+        (("--discarded-layers", "2"), "--discarded-layers 2 is not possible: the base BASE has 1"),
+        (
+            ("--encoder", "clap-htsat"),
+            "--encoder clap-htsat is not possible: the base BASE has compact",
+        ),
+        (("--weights", "x.pth"), "--weights and --base both set the starting point"),
+        (("--text-encoder", "x"), "--text-encoder and --base both set the starting point"),
     ],
 )
 def test_what_a_base_is_not_is_refused_before_anything_is_read(
@@ -192,10 +195,10 @@ def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
     assert (config.dimensions, config.rank, config.pooling) == (32, None, "mean")
     assert (config.discarded_layers, config.encoder) == (1, "compact")
     assert notes == [
-        "--dimensions is the base's 32, and not the recipe's 1024",
-        "--pooling is the base's mean, and not the recipe's first",
-        "--discarded-layers is the base's 1, and not the recipe's 2",
-        "the base's metric is not gone on from: --metric projected begins anew",
+        "--dimensions is the base's 32, not the recipe's 1024",
+        "--pooling is the base's mean, not the recipe's first",
+        "--discarded-layers is the base's 1, not the recipe's 2",
+        "the base's metric is not continued: --metric projected starts from scratch",
     ]
     again, notes = of_base(
         config, {**vars(config), "metric": "full"}, spec, standardised=False
@@ -207,12 +210,12 @@ def test_what_a_recipe_settles_is_taken_from_the_base_and_told(model_folder):
 def test_only_a_factor_goes_on_from_a_metric_between_two_widths(model_folder):
     spec = replace(read_spec(model_folder), tags=5, tag_hidden=8)
     given = {"sets": ("csv:x",), "base": "b", "metric": "euclidean"}
-    with pytest.raises(InputError, match="--metric euclidean cannot be: the base b has full"):
+    with pytest.raises(InputError, match="--metric euclidean is not possible: the base b has full"):
         of_base(FitConfig.of(Namespace(**given)), given, spec, standardised=False)
     paper = {"sets": ("csv:x",), "base": "b", "recipe": "paper"}
     config, notes = of_base(FitConfig.of(Namespace(**paper)), paper, spec, standardised=False)
     assert config.metric == "full"
-    assert "--metric is the base's full, and not the recipe's projected" in notes
+    assert "--metric is the base's full, not the recipe's projected" in notes
 
 
 def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
@@ -231,41 +234,41 @@ def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
     assert main([*given, "--no-standardise"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        f"error: --no-standardise cannot be: the base {again / 'model'} standardises its features; "
-        "leave the option out, or start from encoders"
+        f"error: --no-standardise is not possible: the base {again / 'model'} standardises its "
+        "features; leave the option out, or start from encoders"
     )
     assert not (tmp_path / "third").exists()
     told: list[dict] = []
     more = ("--recipe", "paper", "--metric", "full")
     assert main([*given, *more], show=told.append) == 0
     notes = [event["text"] for event in told if event["event"] == "warning"]
-    assert "features are standardised, as the base has it, and not the recipe" in notes
+    assert "features are standardised, as in the base, not as in the recipe" in notes
     assert FitConfig(**read_config(tmp_path / "third" / "config.toml")).standardise
 
 
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
-        ("--frozen --mix 0.3", "--mix 0.3 changes nothing with --frozen: leave it out"),
-        ("--frozen --audio-rate 1e-4", "--audio-rate 0.0001 changes nothing with --frozen"),
-        ("--frozen --tower-training", "--tower-training changes nothing with --frozen"),
-        ("--frozen --longest 5", "--longest 5.0 changes nothing with --frozen and no --validation"),
-        ("--frozen --recipe paper --augment", "--augment changes nothing with --frozen"),
-        ("--score text_to_audio_r1", "--score text_to_audio_r1 changes nothing without --valid"),
-        ("--patience 3", "--patience 3 changes nothing without --validation"),
-        ("--validation-split test", "--validation-split test changes nothing without --valid"),
-        ("--mass 0.5", "--mass 0.5 changes nothing with --loss mltm"),
-        ("--squared --loss entropic", "--squared changes nothing with --loss entropic"),
-        ("--epsilon 0.1 --loss triplet", "--epsilon 0.1 changes nothing with --loss triplet"),
-        ("--pull 1 --metric diagonal", "--pull 1.0 changes nothing with --metric diagonal"),
-        ("--rank 9 --metric euclidean", "--rank 9 changes nothing with --metric euclidean"),
-        ("--metric-start symmetric", "--metric-start symmetric changes nothing with --metric full"),
+        ("--frozen --mix 0.3", "--mix 0.3 has no effect with --frozen: leave it out"),
+        ("--frozen --audio-rate 1e-4", "--audio-rate 0.0001 has no effect with --frozen"),
+        ("--frozen --tower-training", "--tower-training has no effect with --frozen"),
+        ("--frozen --longest 5", "--longest 5.0 has no effect with --frozen and no --validation"),
+        ("--frozen --recipe paper --augment", "--augment has no effect with --frozen"),
+        ("--score text_to_audio_r1", "--score text_to_audio_r1 has no effect without --valid"),
+        ("--patience 3", "--patience 3 has no effect without --validation"),
+        ("--validation-split test", "--validation-split test has no effect without --valid"),
+        ("--mass 0.5", "--mass 0.5 has no effect with --loss mltm"),
+        ("--squared --loss entropic", "--squared has no effect with --loss entropic"),
+        ("--epsilon 0.1 --loss triplet", "--epsilon 0.1 has no effect with --loss triplet"),
+        ("--pull 1 --metric diagonal", "--pull 1.0 has no effect with --metric diagonal"),
+        ("--rank 9 --metric euclidean", "--rank 9 has no effect with --metric euclidean"),
+        ("--metric-start symmetric", "--metric-start symmetric has no effect with --metric full"),
         (
             "--recipe paper --metric paper_code --loss triplet",
-            "--metric paper_code changes nothing with --loss triplet",
+            "--metric paper_code has no effect with --loss triplet",
         ),
-        ("--recipe paper --bf16", "--bf16 changes nothing with --float32"),
-        ("--discarded-layers 2", "--discarded-layers 2 changes nothing with --encoder compact"),
+        ("--recipe paper --bf16", "--bf16 has no effect with --float32"),
+        ("--discarded-layers 2", "--discarded-layers 2 has no effect with --encoder compact"),
     ],
 )
 def test_what_would_change_nothing_is_refused(tmp_path, capsys, given, sentence):
@@ -305,7 +308,10 @@ def test_noise_that_would_shuffle_nothing_is_refused(table, model_folder, tmp_pa
     given = ["fit", str(tmp_path / "run"), "--set", f"csv:{table}", "--base", str(model_folder)]
     assert main([*given, "--noise", "0.15"]) == 1
     said = capsys.readouterr().err
-    assert said == "error: --noise 0.15 of 8 sounds shuffles none: give more, or leave it out\n"
+    assert (
+        said
+        == "error: --noise 0.15 of 8 sounds shuffles none: give a larger share, or leave it out\n"
+    )
 
 
 @pytest.mark.parametrize("score", ["r1", "modality_gap"])
@@ -313,12 +319,12 @@ def test_a_figure_that_no_validation_can_rise_by_is_told_at_once(tmp_path, capsy
     own = tmp_path / "own.toml"
     own.write_text(f'set = ["csv:nowhere.csv"]\nscore = "{score}"\n', encoding="utf-8")
     assert main(["fit", str(tmp_path / "run"), "--config", str(own)]) == 1
-    assert f"--score {score} is none of score, text_to_audio_r1" in capsys.readouterr().err
+    assert f"--score {score} is not one of score, text_to_audio_r1" in capsys.readouterr().err
     with pytest.raises(SystemExit, match="2"):
         main(["fit", str(tmp_path / "run"), "--set", "csv:nowhere.csv", "--score", score])
     assert not (tmp_path / "run").exists()
 
 
 def test_a_choice_that_a_file_makes_is_checked():
-    with pytest.raises(InputError, match="--metric taxicab is none of full, diagonal"):
+    with pytest.raises(InputError, match="--metric taxicab is not one of full, diagonal"):
         FitConfig(("csv:x",), metric="taxicab").checked()

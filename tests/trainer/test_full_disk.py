@@ -43,7 +43,7 @@ def test_a_full_disk_is_one_sentence_whatever_is_being_written(
     with largest_file(largest):
         assert train(*wanted) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == f"error: the disk of {run} is full: free some space and start again"
+    assert line == f"error: the disk that holds {run} is full: free some space and start again"
     assert not (run / begun).exists()
     assert not [*run.rglob("*.part"), *(run / "model").glob("*")]
     (run / "sounds.sha256.12.part").touch()  # as a kill would have left

@@ -48,7 +48,7 @@ def test_where_too_little_can_be_heard_that_is_told(fit, table, more):
     code, said = fit(*more)
     assert (code, said.splitlines()[-1]) == (
         1,
-        "error: all sounds that can be heard have the same caption: use a larger set",
+        "error: all readable sounds have the same caption: use a larger set",
     )
     for number in (1, 5):
         (table.parent / f"{number}.wav").write_bytes(b"")
@@ -85,18 +85,18 @@ def test_names_that_no_file_can_have_are_left_out(table):
 @pytest.mark.parametrize(
     ("line", "sentence"),
     [
-        ('set = ["csv:a\\u0000b"]', "names no file or folder"),
-        ('set = ["csv:~nosuchuser/x"]', "names no file or folder"),
-        (f'set = ["csv:{"x" * 5000}"]', "names no file or folder"),
-        ('weights = "a\\u0000b"', "names no file or folder"),
+        ('set = ["csv:a\\u0000b"]', "is not a file or folder"),
+        ('set = ["csv:~nosuchuser/x"]', "is not a file or folder"),
+        (f'set = ["csv:{"x" * 5000}"]', "is not a file or folder"),
+        ('weights = "a\\u0000b"', "is not a file or folder"),
         ("a = " + "[" * 5000, "cannot be read as a configuration"),
-        ("seed = " + "9" * 5000, "is no TOML"),
-        ("epochs = " + "9" * 400, "which it cannot be"),
+        ("seed = " + "9" * 5000, "is not TOML"),
+        ("epochs = " + "9" * 400, "which is not possible"),
         ("steps = -" + "9" * 400, "--steps -999"),
-        ("seed = 9223372036854775808", "--seed 9223372036854775808 cannot be"),
-        ("init-seed = 9223372036854775808", "--init-seed 9223372036854775808 cannot be"),
-        ("head-rate = 1e38", "--head-rate 1e+38 cannot be"),
-        ("dimensions = 10000000000", "--dimensions 10000000000 cannot be"),
+        ("seed = 9223372036854775808", "--seed 9223372036854775808 is not possible"),
+        ("init-seed = 9223372036854775808", "--init-seed 9223372036854775808 is not possible"),
+        ("head-rate = 1e38", "--head-rate 1e+38 is not possible"),
+        ("dimensions = 10000000000", "--dimensions 10000000000 is not possible"),
     ],
 )
 def test_a_hostile_configuration_is_one_sentence(tmp_path, capsys, line, sentence):
@@ -111,7 +111,7 @@ def test_threads_that_cannot_be_are_one_sentence(fit, capsys):
     for threads in ("-1", "1000000000"):
         assert main(["--threads", threads, "fit", "run"]) == 1
         (said,) = capsys.readouterr().err.splitlines()
-        assert said.startswith(f"error: --threads {threads} cannot be")
+        assert said.startswith(f"error: --threads {threads} is not possible")
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_folder_whose_name_is_no_unicode_is_refused_at_once(tmp_path, capsys, 
     bad = tmp_path / os.fsdecode(b"run\xff")
     assert main([{"BAD": str(bad)}.get(part, part) for part in command]) == 1
     (said,) = capsys.readouterr().err.splitlines()
-    assert "is no Unicode, so that weights in it could not be read back" in said
+    assert "is not valid Unicode, so weights in it could not be read back" in said
     assert not bad.exists()
 
 
@@ -213,8 +213,8 @@ def test_damaged_features_are_a_sentence_and_a_way_out(fit, tmp_path, data):
     code, said = fit("--frozen")
     assert code == 1
     assert said == (
-        f"error: {path} is gone or damaged: delete {path.with_name('sounds.sha256')} to hear "
-        "them anew\n"
+        f"error: {path} is missing or damaged: delete {path.with_name('sounds.sha256')} to "
+        "compute the features again\n"
     )
     path.with_name("sounds.sha256").unlink()
     assert fit("--frozen") == (0, "")

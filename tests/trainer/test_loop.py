@@ -221,7 +221,9 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
     run.train_step()
     run.save()
     run.source.pool.features[:] = torch.nan
-    with pytest.raises(InputError, match=r"the loss is nan at step 2: lower the rates.* keeps the"):
+    with pytest.raises(
+        InputError, match=r"the loss is nan at step 2: lower the learning rates.* keeps the"
+    ):
         run.run()
     state = torch.load(run.folder / "checkpoint.pt", weights_only=True)
     assert state["step"] == 1
@@ -231,7 +233,9 @@ def test_a_loss_that_is_no_number_stops_the_run_with_a_sentence(start):
 def test_a_checkpoint_that_there_is_not_is_not_spoken_of(start):
     run = start("nan at once")
     run.source.pool.features[:] = torch.nan
-    with pytest.raises(InputError, match=r"at step 1: lower the rates, in another folder$"):
+    with pytest.raises(
+        InputError, match=r"at step 1: lower the learning rates, in another folder$"
+    ):
         run.run()
 
 
@@ -261,12 +265,12 @@ def test_a_gradient_that_is_no_number_does_not_enter_the_weights(start, rows, wr
 @pytest.mark.parametrize(
     ("error", "sentence"),
     [
-        (OSError(errno.ENOSPC, "No space left on device"), "the disk of .* is full"),
+        (OSError(errno.ENOSPC, "No space left on device"), "the disk that holds .* is full"),
         (torch.OutOfMemoryError("CUDA out of memory"), "lower --micro-batch"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory"), "lower --micro-batch"),
         (
             NO_COMPILER("InvalidCxxCompiler: No working C++ compiler found\n\nSet TORCH_LOGS"),
-            r"be compiled here \(InvalidCxxCompiler: No.* found\): leave --compile out$",
+            r"be compiled here \(InvalidCxxCompiler: No.* found\): leave out --compile$",
         ),
     ],
 )
@@ -500,7 +504,7 @@ def test_a_finished_run_writes_weights_anew_that_were_deleted(start, every):
     assert again.step == CONFIG.steps
     assert all(torch.equal(value, before[name]) for name, value in load_file(path).items())
     path.write_bytes(b"half of it")
-    with pytest.raises(InputError, match=r"matched.safetensors is gone or damaged: delete what"):
+    with pytest.raises(InputError, match=r"matched.safetensors is missing or damaged: delete what"):
         start("deleted", config).result()
 
 

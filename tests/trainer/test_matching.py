@@ -53,12 +53,12 @@ def test_a_model_is_gone_on_from_as_it_is(model_folder):
 
 def test_what_began_otherwise_is_not_averaged(runs, model_folder):
     spec = read_spec(model_folder)
-    with pytest.raises(InputError, match="began with different weights"):
+    with pytest.raises(InputError, match="started from different weights"):
         matched([runs[0], runs[2]], spec)
-    with pytest.raises(InputError, match="began with different weights"):
+    with pytest.raises(InputError, match="started from different weights"):
         matched([runs[2]], spec, model_folder)
     (runs[1] / "matched.safetensors").unlink()
-    with pytest.raises(InputError, match=r"run2 is no finished run of `soundsift train match`"):
+    with pytest.raises(InputError, match=r"run2 is not a finished run of `soundsift train match`"):
         matched(runs[:2], spec)
 
 

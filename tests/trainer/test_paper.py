@@ -145,7 +145,7 @@ def test_a_file_may_name_a_recipe_and_what_is_written_back_says_all_of_it(tmp_pa
     write_config(whole, config)
     assert FitConfig(**read_config(whole)) == config
     given.write_text('recipe = "soup"\n')
-    with pytest.raises(InputError, match="--recipe soup is none of ours, paper, paper_code"):
+    with pytest.raises(InputError, match="--recipe soup is not one of ours, paper, paper_code"):
         FitConfig.of(Namespace(**read_config(given)))
 
 
@@ -305,4 +305,4 @@ def test_a_setting_outside_its_range_is_told_in_a_sentence(
 ):
     given = ["fit", str(tmp_path / "run"), "--set", f"clotho:{clotho}", "--base", str(model_folder)]
     assert main([*given, option, str(value)], show=lambda event: None) == 1
-    assert f"{option} {value} cannot be: {words}" in capsys.readouterr().err
+    assert f"{option} {value} is not possible: {words}" in capsys.readouterr().err

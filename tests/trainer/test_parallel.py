@@ -111,7 +111,7 @@ def test_where_another_process_was_killed_this_one_ends_in_silence(
 
 
 def test_a_batch_that_cannot_be_shared_is_told(model_folder, tmp_path):
-    with pytest.raises(InputError, match="a batch of 8 cannot be shared by 3"):
+    with pytest.raises(InputError, match="a batch of 8 is not divisible by 3"):
         make_run(model_folder, tmp_path, World(0, 3))
 
 

@@ -197,7 +197,7 @@ def test_views_are_kept_as_safetensors(views, tmp_path):
     with pytest.raises(ModelError, match=r"tags\.safetensors cannot be read"):
         read_views(tmp_path)
     save_file({"audio.scale": torch.ones(3)}, tmp_path / "tags.safetensors")
-    with pytest.raises(ModelError, match=r"tags\.safetensors holds no view of audio: run"):
+    with pytest.raises(ModelError, match=r"tags\.safetensors contains no view of audio: run"):
         read_views(tmp_path)
 
 

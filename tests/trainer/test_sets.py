@@ -208,15 +208,15 @@ def test_what_is_left_out_is_one_line_and_a_file(tmp_path, capsys):
         for number in range(1200):
             skipped(tmp_path / f"{number}.wav", "there is no such file")
     with skipped:
-        skipped(Path("odd.wav"), "nothing of it could be heard")
+        skipped(Path("odd.wav"), "none of it could be read")
     with skipped:
         pass
     many, one = capsys.readouterr().err.splitlines()
     assert many.startswith(
         f"skipped 1,200 sounds, the first of them {tmp_path / '0.wav'}: there is"
     )
-    assert many.endswith(f"all are named in {listing}")
-    assert one == "skipped odd.wav: nothing of it could be heard"
+    assert many.endswith(f"all are listed in {listing}")
+    assert one == "skipped odd.wav: none of it could be read"
     lines = listing.read_text().splitlines()
     assert len(lines) == 1200
     assert lines[-1] == f"{tmp_path / '1199.wav'}: there is no such file"
@@ -245,8 +245,8 @@ def test_a_manifest_with_missing_files_and_empty_captions_goes_on_and_tells(tmp_
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("nonsense", "names no data set: write KIND:FOLDER"),
-        ("imagenet:/x", "names no data set"),
+        ("nonsense", "is not a data set: write KIND:FOLDER"),
+        ("imagenet:/x", "is not a data set"),
         ("clotho:/no/such/folder", "where is the clotho data"),
     ],
 )
@@ -258,7 +258,7 @@ def test_what_is_no_data_set_is_told(name, sentence):
 def test_a_set_of_which_nothing_is_there_is_told(tmp_path):
     path = tmp_path / "m.csv"
     table(path, ("path", "caption"), ("gone.wav", "a door"))
-    with pytest.raises(InputError, match="has no sound with a caption"):
+    with pytest.raises(InputError, match="has no sounds with captions"):
         read_set(f"csv:{path}")
     table(path, ("file", "text"), ("gone.wav", "a door"))
     with pytest.raises(InputError, match="needs the columns path and caption"):

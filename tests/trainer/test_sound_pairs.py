@@ -50,7 +50,7 @@ def test_a_cache_that_is_being_made_anew_is_none(tmp_path, cache):
 
     with pytest.raises(KeyboardInterrupt):
         caches.build_samples(tmp_path / "cache", stop(), RATE)
-    with pytest.raises(InputError, match="is no cache of samples"):
+    with pytest.raises(InputError, match="is not a cache of samples"):
         caches.load(tmp_path / "cache", "samples")
 
 
@@ -182,7 +182,7 @@ def test_two_sounds_at_once_have_both_captions(cache):
 def test_a_sound_without_caption_is_never_drawn(cache):
     source = SoundPairs(cache, [("a",), (), (), ()], RATE, Crops())
     assert set(source.draw(np.random.default_rng(0), 16).captions) == {"a"}
-    with pytest.raises(InputError, match="no sound with a caption"):
+    with pytest.raises(InputError, match="no sounds with captions"):
         SoundPairs(cache, [(), (), (), ()], RATE, Crops())
 
 

@@ -71,7 +71,7 @@ def test_two_processes_begin_stop_and_go_on_to_what_one_ends_in(
 
     stopped = two("fit", both, *wanted, STOP="1:3")  # not the one that leads
     assert stopped.stderr.count("skipped") == 1, stopped.stderr
-    assert stopped.stderr.count("stopped; start the same command again") == 1
+    assert stopped.stderr.count("stopped; run the same command again") == 1
     assert not (both / "matched.safetensors").exists()
     assert torch.load(both / "checkpoint.pt", weights_only=True)["step"] == 3
 
@@ -113,8 +113,8 @@ def test_where_one_process_fails_all_end_and_one_says_why(
     ("command", "sentence"),
     [
         (("fit", "--config", "/nowhere.toml"), "cannot be read as a configuration"),
-        (("fit", "--set", "csv:x.csv", "--device", "gpu"), "gpu is no device"),
-        (("match", "--spectra", "x"), "`match` works in one process: start it without torchrun"),
+        (("fit", "--set", "csv:x.csv", "--device", "gpu"), "gpu is not a device"),
+        (("match", "--spectra", "x"), "`match` runs in one process: start it without torchrun"),
     ],
 )
 def test_what_fails_everywhere_is_told_once(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 PATH = click.Path(path_type=Path, readable=False)
-VERBOSE = "say on standard error what is done, and how long it takes"
+VERBOSE = "report progress and timings on standard error"
 
 
 class OneOf(click.ParamType[str]):

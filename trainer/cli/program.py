@@ -124,9 +124,10 @@ def make_program(
         name="train",
         help="train models",
         epilog=(
-            "Every command is resumable: start it again and it goes on where it stopped.  With "
-            "--from-library the library's model is fitted to your own sounds, from what was "
-            "heard in them; match, distil, tags, export and recipe make the models that ship."
+            "Every command is resumable: start it again and it resumes where it stopped.  "
+            "With --from-library the library's model is fitted to your own sounds, from "
+            "their stored features; match, distil, tags, export and recipe make the models "
+            "that ship."
         ),
         params=of_all(),
         callback=alone,
@@ -168,7 +169,7 @@ def _run(options: argparse.Namespace) -> int:
         _do(options)
     except Cancelled:
         if leads():
-            print("stopped; start the same command again to go on", file=sys.stderr)
+            print("stopped; run the same command again to resume", file=sys.stderr)
         return STOPPED
     except FailedElsewhere:
         return 1
@@ -192,7 +193,7 @@ def _do(options: argparse.Namespace) -> None:
     name = "from_library" if options.from_library else options.command
     with alike():
         if processes() > 1 and name not in _OF_MANY:
-            raise InputError(f"`{name}` works in one process: start it without torchrun")
+            raise InputError(f"`{name}` runs in one process: start it without torchrun")
         check_numbers(vars(options), {"threads": THREADS})
         check_folders(vars(options), _FOLDERS)
     began = time.monotonic()

@@ -48,11 +48,11 @@ def of_all() -> list[click.Parameter]:
         _THREADS,
         switch("--verbose", VERBOSE),
         switch("--from-library", "train on your own library"),
-        path("--library", "of --from-library: the library database", metavar="FILE"),
+        path("--library", "with --from-library: the library database", metavar="FILE"),
         option("--name", "the new model's name (default: personal, personal-2, ...)"),
         switch("--text-tower", "train the text tower too: slower"),
-        path("--general", "sounds to go on knowing", metavar="CSV"),
-        switch("--insist", "make a model whatever is forgotten elsewhere"),
+        path("--general", "sounds the model should still know", metavar="CSV"),
+        switch("--insist", "make a model even if it forgets other sounds"),
         switch("--json", "print one JSON document"),
     ]
 
@@ -66,7 +66,7 @@ def commands() -> list[TrainerCommand]:
     fit = Fit("fit", help="train on a data set with any encoders")
     fit.params = [
         argument("folder", "the run's folder; the model ends up in it"),
-        path("--config", "options, as a run wrote them", metavar="FILE.toml"),
+        path("--config", "options, as written by a run", metavar="FILE.toml"),
     ]
     runs = [fit, _average(), _match(), _distil(), _tags()]
     return [*runs, _experiment(), *_of_models(), *_of_data()]
@@ -75,11 +75,11 @@ def commands() -> list[TrainerCommand]:
 def _average() -> TrainerCommand:
     return _command(
         "average",
-        "average runs that began with the same weights",
+        "average runs that started from the same weights",
         argument("target", "folder of the averaged model", metavar="OUT"),
         argument("runs", "folders of runs", nargs=-1, required=True, metavar="RUN..."),
         option("--validation", "KIND:FOLDER (default: the runs' own)"),
-        option("--validation-split", "of that set (default: the runs' own)"),
+        option("--validation-split", "split of that set (default: the runs' own)"),
     )
 
 
@@ -94,8 +94,10 @@ def _match() -> TrainerCommand:
         option("--steps", type=int),
         option("--tower-steps", "last steps, with a free text tower", type=int),
         _TEXT_ENCODER,
-        path("--start", "a model to go on from"),
-        option("--head-rate", "the heads' highest rate (0.001)", type=float, default=1e-3),
+        path("--start", "a model to continue from"),
+        option(
+            "--head-rate", "highest learning rate of the heads (0.001)", type=float, default=1e-3
+        ),
         option(
             "--caption-share",
             "share of tagged captions in a batch (0.35)",
@@ -119,9 +121,9 @@ def _distil() -> TrainerCommand:
         argument("folder", "the run's folder"),
         paths("--spectra", "caches", required=True),
         path("--validation", "cache of valid", required=True),
-        option("--minutes", "how long (120)", type=float, default=120.0),
+        option("--minutes", "minutes to train (120)", type=float, default=120.0),
         option("--rate", "the highest learning rate (0.002)", type=float, default=2e-3),
-        path("--start", "weights of a compact tower to go on from"),
+        path("--start", "weights of a compact tower to continue from"),
         path("--match", "a match run, whose embedding is a target too"),
         _DEVICE,
         _TEACHER,
@@ -131,7 +133,7 @@ def _distil() -> TrainerCommand:
 def _tags() -> TrainerCommand:
     return _command(
         "tags",
-        "learn what sounds and captions say about tags",
+        "learn to predict tags from sounds and captions",
         argument("folder", "the run's folder"),
         path("--match", "the match run, for its text tower", required=True),
         paths("--spectra", "caches of sounds", required=True),
@@ -173,8 +175,8 @@ def _of_models() -> list[TrainerCommand]:
             "make a model folder, calibrated on validation clips",
             argument("model", "the model folder to write"),
             paths("--match", "folders of match runs: their average", required=True),
-            path("--start", "the model that they began with counts, too"),
-            option("--start-share", "how much it counts (0.5)", type=float, default=0.5),
+            path("--start", "include the model that they started from"),
+            option("--start-share", "its weight in the average (0.5)", type=float, default=0.5),
             path("--spectra", "cache of the train split", required=True),
             _MORE,
             path(
@@ -188,7 +190,7 @@ def _of_models() -> list[TrainerCommand]:
         ),
         _command(
             "recipe",
-            "make what joins a foreign audio tower with a model's shared parts",
+            "make the recipe that joins another audio tower to a model's shared parts",
             argument("recipe", "the recipe's folder to write"),
             path("--model", "the complete model", required=True),
             path("--shared", "the model that shares parts", required=True),
@@ -205,7 +207,7 @@ def _of_data() -> list[TrainerCommand]:
             argument("cache", "the cache to write"),
             argument("folders", "folders of sounds", nargs=-1),
             option("--split", "or a split of the data folder's manifest"),
-            option("--longest", "seconds kept of a file (30)", type=float, default=30.0),
+            option("--longest", "most seconds of each file (30)", type=float, default=30.0),
         ),
         _command(
             "manifest",

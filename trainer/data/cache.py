@@ -230,7 +230,7 @@ def load(folder: Path, kind: Kind = "spectra") -> Cache:
         values = values.reshape(-1, int(index["width"]))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
-            f"{folder} is no cache of {kind}: build it with `soundsift train {kind}`"
+            f"{folder} is not a cache of {kind}: build it with `soundsift train {kind}`"
         ) from error
     clips = index["clips"]
     return Cache(

@@ -82,7 +82,7 @@ def embed_once(
     counts = torch.cat([block.counts for block in blocks])
     if not counts.any():
         forget(folder)
-        raise InputError("none of the sounds can be heard")
+        raise InputError("none of the sounds can be read")
     return FeatureBlocks(
         torch.cat([block.features for block in blocks]),
         torch.repeat_interleave(counts[counts > 0]),

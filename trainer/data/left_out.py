@@ -42,7 +42,7 @@ class LeftOut:
         else:
             text = f"skipped {count:,} sounds, the first of them {path}: {reason}"
             if self.listing is not None and self._write(self.listing):
-                text += f"; all are named in {self.listing}"
+                text += f"; all are listed in {self.listing}"
         print(one_line(text), file=sys.stderr)
         self._found.clear()
 

@@ -136,7 +136,9 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
         )
     if len({captions[sound_id][0] for sound_id in heard}) < 2:
         text = captions[heard[0]][0]
-        raise InputError(f'all sounds of {library.path} are called "{text}": nothing to tell apart')
+        raise InputError(
+            f'all sounds of {library.path} are called "{text}": there is nothing to tell apart'
+        )
     place = {sound_id: index for index, sound_id in enumerate(heard)}
     stored = np.frombuffer(b"".join(row.features for row in rows), np.float16)
     features = torch.from_numpy(stored.reshape(len(rows), -1).astype(np.float32))

@@ -162,7 +162,7 @@ class FeaturePairs:
             captions = [replace(caption, text=text) for caption, text in pairs]
         self._labelled = np.flatnonzero([bool(label) for label in pool.labels])
         if not len(self._labelled):
-            raise InputError("there is no labelled sound to train on")
+            raise InputError("there are no labelled sounds to train on")
         self._captions: list[tuple[str, int]] = []
         self._tagged = captions
         if captions:

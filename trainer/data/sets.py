@@ -66,7 +66,7 @@ def read_set(
     kind, _, place = name.partition(":")
     if kind not in _READERS or not place:
         raise InputError(
-            f"{name} names no data set: write KIND:FOLDER, where KIND is one of "
+            f"{name} is not a data set: write KIND:FOLDER, where KIND is one of "
             + ", ".join(_READERS)
         )
     folder, folders = place_of(place), Folders()
@@ -76,7 +76,7 @@ def read_set(
     kept = [sound for sound in sounds if _is_usable(sound, folders, tell)]
     if not kept:
         first = f": the first of {len(sounds):,} would be {sounds[0].path}" if sounds else ""
-        raise InputError(f"{name} has no sound with a caption in the split {split}{first}")
+        raise InputError(f"{name} has no sounds with captions in the split {split}{first}")
     return kept
 
 
@@ -89,7 +89,7 @@ def place_of(name: str | Path) -> Path:
         path = Path(name).expanduser().resolve()
         path.exists()
     except (OSError, ValueError, RuntimeError) as error:
-        raise InputError(f"{str(name)[:80]} names no file or folder: {error}") from None
+        raise InputError(f"{str(name)[:80]} is not a file or folder: {error}") from None
     return path
 
 

@@ -50,7 +50,7 @@ class SoundPairs:
         self._longest = int(crops.longest_s * rate_hz)
         self._usable = np.flatnonzero([bool(texts) for texts in captions])
         if not len(self._usable):
-            raise InputError("there is no sound with a caption to train on")
+            raise InputError("there are no sounds with captions to train on")
 
     @property
     def texts(self) -> list[str]:

@@ -116,7 +116,7 @@ def embed_sounds(
         else:
             skipped(path, str(heard))
     if not features:
-        raise InputError("none of the sounds can be heard")
+        raise InputError("none of the sounds can be read")
     unique = tuple(path for path in unique if path in features)  # not as they were heard
     windows = torch.tensor([len(features[path]) for path in unique])
     vectors = unmapped = torch.cat([features[path] for path in unique])

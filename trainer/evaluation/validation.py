@@ -66,7 +66,7 @@ class Validation:
                 self.paths.append(sound.path)
                 owned.append(sound.captions)
         if not owned:
-            raise InputError("no sound of the validation set can be decoded")
+            raise InputError("none of the validation sounds can be decoded")
         self.texts = sorted({text for texts in owned for text in texts})
         place = {text: column for column, text in enumerate(self.texts)}
         self.relevant = torch.zeros(len(owned), len(self.texts), dtype=torch.bool)

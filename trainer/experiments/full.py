@@ -48,7 +48,7 @@ class FullData:
         if not options.audiocaps:
             raise InputError(
                 "--scale full needs --audiocaps FOLDER (and for some tables --clotho and "
-                "--esc50): without them there is --scale small"
+                "--esc50): without them, use --scale small"
             )
         self.options, self.folder, self.control = options, folder, control
         self.steps: int | None = getattr(options, "steps", None)

@@ -87,7 +87,7 @@ def read_whole(path: Path, otherwise: str) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(path, weights_only=True)
     except (OSError, *_DAMAGED) as error:
-        raise InputError(f"{path} is gone or damaged: {otherwise}") from error
+        raise InputError(f"{path} is missing or damaged: {otherwise}") from error
     return state
 
 
@@ -99,8 +99,8 @@ def _check_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(tensor.isfinite().all()):
             raise InputError(
-                f"{name} is no longer finite, and {path} was not written: lower the rates, in "
-                "another folder"
+                f"{name} is no longer finite, and {path} was not written: lower the learning "
+                "rates, in another folder"
             )
 
 
@@ -139,8 +139,7 @@ def usable(folder: Path) -> Iterator[None]:
         raise
     except _DAMAGED as error:
         raise InputError(
-            f"{folder / _NAME} is damaged: delete it to start the run anew, or choose another "
-            "folder"
+            f"{folder / _NAME} is damaged: delete it to restart the run, or choose another folder"
         ) from error
 
 
@@ -170,8 +169,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         return load_tensors(path), read_metadata(path)
     except ModelError as error:
         raise InputError(
-            f"{path} is gone or damaged: delete what is there and start the run again, which "
-            "writes it anew"
+            f"{path} is missing or damaged: delete what is there and start the run again, "
+            "which writes it again"
         ) from error
 
 

@@ -91,8 +91,8 @@ def claim_folder(folder: Path, config: RunConfig, leads: bool) -> None:
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             raise InputError(
-                f"{folder} holds a run with another {' and '.join(changed)}: go on with "
-                "the options it began with, or choose another folder"
+                f"{folder} contains a run with a different {' and '.join(changed)}: continue "
+                "with its original options, or choose another folder"
             )
     elif leads:
         durable.put_file(path, own.encode())

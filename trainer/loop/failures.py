@@ -33,21 +33,23 @@ def sentences_for_failures(folder: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, SafetensorError, MemoryError, RuntimeError) as error:
-        kept = f"start again to go on from the last checkpoint in {folder}, which is whole"
+        kept = f"start again to go on from the last checkpoint in {folder}, which is intact"
         if not has_checkpoint(folder):
             kept = "start again"
         if _wants_disk(error):
-            raise InputError(f"the disk of {folder} is full: free some space and {kept}") from error
+            raise InputError(
+                f"the disk that holds {folder} is full: free some space and {kept}"
+            ) from error
         if isinstance(error, RuntimeError) and _lost_another(error):
             raise FailedElsewhere from error
         if _wants_memory(error):
             raise InputError(
-                "memory ran out: lower --micro-batch (changes no result) or --batch, and " + kept
+                "out of memory: lower --micro-batch (results stay the same) or --batch, and " + kept
             ) from error
         if type(error).__module__.startswith(_COMPILERS):
             why = next(iter(str(error).splitlines()), "").removesuffix(".")
             raise InputError(
-                f"the towers cannot be compiled here ({why}): leave --compile out"
+                f"the towers cannot be compiled here ({why}): leave out --compile"
             ) from error
         raise
 
@@ -60,7 +62,8 @@ def check_finite(what: str, value: float, step: int, folder: Path) -> None:
     if not math.isfinite(value):
         kept = f"; {folder} keeps the last good checkpoint" if has_checkpoint(folder) else ""
         raise InputError(
-            f"the {what} is {value} at step {step}: lower the rates, in another folder{kept}"
+            f"the {what} is {value} at step {step}: lower the learning rates, in another "
+            f"folder{kept}"
         )
 
 

@@ -74,8 +74,8 @@ def check_tensorboard() -> None:
         import torch.utils.tensorboard  # noqa: F401
     except ImportError as error:
         raise InputError(
-            "TensorBoard is not installed: install the extra `soundsift[tensorboard]`, or leave "
-            "--tensorboard out"
+            "TensorBoard is not installed: install the extra `soundsift[tensorboard]`, or "
+            "leave out --tensorboard"
         ) from error
 
 

@@ -163,8 +163,8 @@ def training_device(wish: str) -> str:
     wanted = int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
     if device != "cpu" and wanted > torch.cuda.device_count():
         raise InputError(
-            f"{wanted} CUDA devices are needed and {torch.cuda.device_count()} are here: lower "
-            "torchrun's --nproc-per-node"
+            f"{wanted} CUDA devices are needed, but there are {torch.cuda.device_count()}: "
+            "lower torchrun's --nproc-per-node"
         )
     return device
 

@@ -46,8 +46,8 @@ class Solves:
         if self.share <= _MAY_FAIL:
             return None
         return (
-            f"the plan did not converge in {self.share:.1%} of the steps, so that their "
-            "gradients are not exact: a larger epsilon helps"
+            f"the plan did not converge in {self.share:.1%} of the steps, so their gradients "
+            "are not exact: a larger epsilon helps"
         )
 
 

@@ -77,7 +77,7 @@ class Run(Training[float]):
         self.model, self.source, self.config = model.to(device), source, config
         self.validate, self.rehearse = validate, rehearse
         if config.batch % self.world.size:
-            raise InputError(f"a batch of {config.batch} cannot be shared by {self.world.size}")
+            raise InputError(f"a batch of {config.batch} is not divisible by {self.world.size}")
         self.solves, self.best = Solves(), Best()
         self.started_from, self._trained_on = "", source.digest()  # weights and pairs, by digest
         self.objective = make_objective(config.objective, self.solves)

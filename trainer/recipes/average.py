@@ -56,11 +56,11 @@ def average_runs(
     :raises InputError: the runs are fewer than two, not finished, or do not fit together.
     """
     if (target / "model").exists():
-        raise InputError(f"{target} holds a model already: choose another folder")
+        raise InputError(f"{target} already contains a model: choose another folder")
     if len({folder.resolve() for folder in folders}) < 2:
-        raise InputError("an average needs two runs or more: name their folders")
+        raise InputError("an average needs at least two runs: name their folders")
     if len({folder.resolve() for folder in folders}) < len(folders):
-        raise InputError("one run is named twice, and would count twice: name each folder once")
+        raise InputError("one run is named twice: name each folder once")
     parts = [_averaged_run(folder) for folder in folders]
     _check_alike(parts)
     config = parts[0].config
@@ -107,7 +107,7 @@ def _averaged_run(folder: Path) -> AveragedRun:
     path = folder / "matched.safetensors"
     config = folder / CONFIG
     if not (path.is_file() and config.is_file() and (folder / "model" / "model.json").is_file()):
-        raise InputError(f"{folder} is no finished run of `soundsift train fit`")
+        raise InputError(f"{folder} is not a finished run of `soundsift train fit`")
     weights, notes = read_tensors(path)
     return AveragedRun(
         folder, FitConfig(**read_config(config)), notes.get("started_from", ""), weights
@@ -129,8 +129,8 @@ def _check_alike(parts: Sequence[AveragedRun]) -> None:
             )
         if not (first.started_from == other.started_from and _stand_alike(first, other)):
             raise InputError(
-                f"{first.folder} and {other.folder} began with different weights, whose average "
-                "means nothing: train them with one --init-seed, or from one --base"
+                f"{first.folder} and {other.folder} started from different weights, whose "
+                "average is meaningless: train them with one --init-seed, or from one --base"
             )
 
 

@@ -38,32 +38,34 @@ def of_base(
     for name in ("weights", "text_encoder"):
         if given.get(name) is not None:
             raise InputError(
-                f"--{option_of(name)} and --base both say what to start from: leave one of them out"
+                f"--{option_of(name)} and --base both set the starting point: leave one of them out"
             )
     for name, value in own.items():
         if given.get(name) not in (None, value):
             raise InputError(
-                f"--{option_of(name)} {given[name]} cannot be: the base {config.base} has {value}; "
-                "leave the option out, or start from encoders"
+                f"--{option_of(name)} {given[name]} is not possible: the base {config.base} "
+                f"has {value}; leave the option out, or start from encoders"
             )
     notes = []
     if standardised:
         if given.get("standardise") is False:
             raise InputError(
-                f"--no-standardise cannot be: the base {config.base} standardises its features; "
-                "leave the option out, or start from encoders"
+                f"--no-standardise is not possible: the base {config.base} standardises its "
+                "features; leave the option out, or start from encoders"
             )
         if not config.standardise:
-            notes.append("features are standardised, as the base has it, and not the recipe")
+            notes.append("features are standardised, as in the base, not as in the recipe")
         own["standardise"] = True
     for name in _OF_RECIPES:
         if name in own and getattr(config, name) != own[name]:
             notes.append(
-                f"--{option_of(name)} is the base's {own[name]}, and not the recipe's "
+                f"--{option_of(name)} is the base's {own[name]}, not the recipe's "
                 f"{getattr(config, name)}"
             )
     if "metric" not in own and config.metric != "full":
-        notes.append(f"the base's metric is not gone on from: --metric {config.metric} begins anew")
+        notes.append(
+            f"the base's metric is not continued: --metric {config.metric} starts from scratch"
+        )
     rank = None if spec.rank == spec.dimensions else spec.rank
     return replace(config, **{**own, "rank": rank}), notes
 

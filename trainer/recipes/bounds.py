@@ -59,7 +59,7 @@ def check_numbers(values: Mapping[str, Number | None], bounds: Mapping[str, Boun
         value = values.get(name)
         if value is not None and not allowed.holds(value):
             option = name.replace("_", "-")
-            raise InputError(f"--{option} {value} cannot be: give {allowed}")
+            raise InputError(f"--{option} {value} is not possible: give {allowed}")
 
 
 def check_folders(values: Mapping[str, Any], names: Iterable[str]) -> None:
@@ -72,8 +72,8 @@ def check_folders(values: Mapping[str, Any], names: Iterable[str]) -> None:
         for path in value if isinstance(value, list) else [value]:
             if isinstance(path, Path) and not _is_unicode(str(path)):
                 raise InputError(
-                    f"{path} is no Unicode, so that weights in it could not be read back: choose "
-                    "another folder"
+                    f"{path} is not valid Unicode, so weights in it could not be read back: "
+                    "choose another folder"
                 )
 
 

@@ -158,8 +158,8 @@ def _claimed(folder: Path, config: FitConfig, processes: World, held: ExitStack)
         changed = FitConfig(**read_config(path)).changed(config)
         if changed:
             raise InputError(
-                f"{folder} holds a run with another {' and '.join(changed)}: go on with the "
-                "options it began with, or choose another folder"
+                f"{folder} contains a run with a different {' and '.join(changed)}: continue "
+                "with its original options, or choose another folder"
             )
     if processes.leads:
         write_config(path, config)
@@ -216,7 +216,7 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
     if len({sound.captions for sound in sounds}) < 2:
         raise InputError("all sounds have the same caption: there is nothing to tell apart")
     if len(sounds) < processes.size:
-        raise InputError(f"{len(sounds)} sounds cannot be shared by {processes.size} processes")
+        raise InputError(f"{len(sounds)} sounds are too few for {processes.size} processes")
     torch.manual_seed(config.seed if config.init_seed is None else config.init_seed)
     if config.base:
         folder = find_model(config.base)
@@ -267,14 +267,16 @@ def _check_apart(captions: Iterable[tuple[str, ...]]) -> None:
     :raises InputError: there is nothing to tell apart.
     """
     if len({texts for texts in captions if texts}) < 2:
-        raise InputError("all sounds that can be heard have the same caption: use a larger set")
+        raise InputError("all readable sounds have the same caption: use a larger set")
 
 
 def _source(folder: Path, config: FitConfig, start: Start) -> PairSource:
     """Return the pairs, cached as features of the frozen encoder or as decoded samples."""
     of_path = {str(sound.path): sound for sound in start.sounds}
     if config.frozen:
-        kept = read_whole(folder / FEATURES, f"delete {folder / SIGNATURE} to hear them anew")
+        kept = read_whole(
+            folder / FEATURES, f"delete {folder / SIGNATURE} to compute the features again"
+        )
         heard = [of_path[path] for path in kept["paths"]]
         _check_apart(sound.captions for sound in heard)
         texts, meant = tuple(s.captions for s in heard), tuple(s.meaning for s in heard)
@@ -294,7 +296,8 @@ def _noisy(sounds: Sequence[Captioned], ratio: float, seed: int) -> list[Caption
     """
     if round(ratio * len(sounds)) < 2:
         raise InputError(
-            f"--noise {ratio} of {len(sounds)} sounds shuffles none: give more, or leave it out"
+            f"--noise {ratio} of {len(sounds)} sounds shuffles none: give a larger share, or "
+            "leave it out"
         )
     order = shuffled([str(number) for number in range(len(sounds))], ratio, seed)
     return [

@@ -44,7 +44,7 @@ MAY_CHANGE = (
     *("checkpoint_minutes", "checkpoint_steps", "tensorboard"),
 )
 _BELOW_ONE, _ONE_OR_TWO = Bounds(least=0, most=0.9999), Bounds(least=1, most=2)
-_RECIPE = "what is not said otherwise: ours, or as in the paper (docs/experiments.md)"
+_RECIPE = "default options: ours, or as in the paper (docs/experiments.md)"
 _SETS = "KIND:FOLDER, with KIND audiocaps, clotho, esc50, urbansound8k, csv, folder, soundsift"
 
 
@@ -68,9 +68,9 @@ class FitConfig:
 
     sets: tuple[str, ...] = _option((), _SETS)
     recipe: str = _option("ours", _RECIPE, None, tuple(RECIPES))
-    split: str = _option("train", "of the sets (folds as 1,2,3)")
+    split: str = _option("train", "split of the sets (folds as 1,2,3)")
     validation: str | None = _option(None, "KIND:FOLDER, to stop early by")
-    validation_split: str = _option("val", "of the validation set")
+    validation_split: str = _option("val", "split of the validation set")
     encoder: str = _option(COMPACT, "the audio encoder", None, AUDIO_TOWERS)
     weights: Path | None = _option(None, "the encoder's checkpoint (or CLAP folder)")  # noqa: RUF009
     base: str | None = _option(None, "start from this model, by name or folder")
@@ -82,11 +82,13 @@ class FitConfig:
     squared: bool = _option(False, "c²/2 in place of the cost c")
     metric: str = _settled("metric", "the ground metric", None, METRICS)
     rank: int | None = _option(None, "rank of the metric's factor", WIDTH)
-    metric_start: str = _settled("metric_start", "of M, where M is learnt itself", None, STARTS)
+    metric_start: str = _settled(
+        "metric_start", "learning rate of M, where M itself is learnt", None, STARTS
+    )
     cost_scale: str = _settled("cost_scale", "what costs are divided by", None, SCALES)
     pull: float = _option(0.0, "of the factor to the identity", NOT_NEGATIVE)
     dimensions: int = _settled("dimensions", "of the joint space", WIDTH)
-    epochs: float = _settled("epochs", "times as many pairs as there are captions", POSITIVE)
+    epochs: float = _settled("epochs", "passes over as many pairs as there are captions", POSITIVE)
     steps: int | None = _option(None, "instead of --epochs", COUNT)
     batch: int = _settled("batch", "pairs under one plan", PAIRS)
     micro_batch: int = _option(32, "rows at a time, one plan for all", COUNT)
@@ -113,9 +115,11 @@ class FitConfig:
     noise: float = _option(0.0, "share of pairs that is shuffled", SHARE)
     mix: float = _option(0.0, "share of pairs made of two sounds", SHARE)
     longest: float = _settled("longest", "seconds of a sound", POSITIVE)
-    patience: int = _settled("patience", "validations without gain to stop; 0: never", NOT_NEGATIVE)
+    patience: int = _settled(
+        "patience", "stop after so many validations without gain; 0: never", NOT_NEGATIVE
+    )
     score: str = _option(
-        "score", "figure of the validation to stop by and keep the best of", None, RISING
+        "score", "validation figure that picks the best step and stops early", None, RISING
     )
     seed: int = _option(1, "of order, noise and augmentation", SEED)
     init_seed: int | None = _option(None, "of the starting weights (default: --seed)", SEED)
@@ -136,7 +140,7 @@ class FitConfig:
         found = {name: getattr(options, name) for name in named}
         recipe = found.get("recipe", "ours")
         if recipe not in RECIPES:
-            raise InputError(f"--recipe {recipe} is none of {', '.join(RECIPES)}")
+            raise InputError(f"--recipe {recipe} is not one of {', '.join(RECIPES)}")
         return cls(**{**RECIPES[recipe], **found, "sets": tuple(found.get("sets") or ())})
 
     def checked(self) -> FitConfig:
@@ -145,7 +149,7 @@ class FitConfig:
         :raises InputError: a number is out of bounds, a choice is none, no set is named.
         """
         if not self.sets:
-            raise InputError(f"there is no --set to train on: name one or more as {_SETS}")
+            raise InputError(f"there is no --set to train on: give one or more as {_SETS}")
         named = {f.name: f for f in fields(self)}
         values = {name: getattr(self, name) for name in named}
         limits = {name: f.metadata["bounds"] for name, f in named.items()}
@@ -154,7 +158,7 @@ class FitConfig:
             choices = known.metadata["choices"]
             if choices and values[name] not in choices:
                 raise InputError(
-                    f"--{option_of(name)} {values[name]} is none of {', '.join(choices)}"
+                    f"--{option_of(name)} {values[name]} is not one of {', '.join(choices)}"
                 )
         return replace(self, init_seed=self.seed if self.init_seed is None else self.init_seed)
 
@@ -194,11 +198,11 @@ def read_config(path: Path) -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, RecursionError) as error:
         raise InputError(f"{path} cannot be read as a configuration") from error
     except ValueError as error:  # of its syntax, or a number of too many digits
-        raise InputError(f"{path} is no TOML: {error}") from error
+        raise InputError(f"{path} is not TOML: {error}") from error
     names, kind_of = {option_of(name): name for name in kinds()}, kinds()
     for key in found:
         if key not in names:
-            raise InputError(f"{path} sets {key}, which is no option of `soundsift train fit`")
+            raise InputError(f"{path} sets {key}, which is not an option of `soundsift train fit`")
     return {
         names[key]: _value(path, key, value, kind_of[names[key]]) for key, value in found.items()
     }
@@ -215,7 +219,7 @@ def _value(path: Path, key: str, value: Any, kind: Any) -> Any:
     is_list = isinstance(value, list) and all(isinstance(part, str) for part in value)
     if kind == tuple[str, ...] and is_list:
         return tuple(value)
-    raise InputError(f"{path} sets {key} to {value}, which it cannot be")
+    raise InputError(f"{path} sets {key} to {value}, which is not possible")
 
 
 def write_config(path: Path, config: FitConfig) -> None:
@@ -232,8 +236,8 @@ def write_config(path: Path, config: FitConfig) -> None:
         data = ("\n".join(lines) + "\n").encode()
     except UnicodeEncodeError as error:
         raise InputError(
-            "the name of a set or model is no Unicode, and cannot stand in the run's "
-            "configuration: rename it"
+            "the name of a set or model is not valid Unicode, so the run's configuration "
+            "cannot contain it: rename it"
         ) from error
     durable.put_file(path, data)
 

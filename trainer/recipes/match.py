@@ -94,8 +94,8 @@ def matched(
     if len(set(begun)) > 1:
         named = " and ".join(str(path) for path in (*runs, *filter(None, [start])))
         raise InputError(
-            f"{named} began with different weights, whose average means nothing: train with "
-            "`match --start` from one model"
+            f"{named} started from different weights, whose average is meaningless: train "
+            "with `match --start` from one model"
         )
     model = MatchModel(spec)
     kept = {n: t for n, t in model.state_dict().items() if n.startswith(_NOT_MATCHED)}
@@ -105,6 +105,6 @@ def matched(
 
 def _of_run(run: Path) -> tuple[dict[str, Tensor], str]:
     if not (run / MATCHED).is_file():
-        raise InputError(f"{run} is no finished run of `soundsift train match`")
+        raise InputError(f"{run} is not a finished run of `soundsift train match`")
     weights, notes = read_tensors(run / MATCHED)
     return weights, notes.get("started_from", "")

@@ -165,9 +165,9 @@ def parts_of(pairs: CaptionedFeatures, seed: int) -> tuple[CaptionedFeatures, ..
         names = {texts[0] for texts in part.captions}
         if _count(part) < _FEWEST_RECORDINGS or len(names) < 2:
             raise InputError(
-                f"the {len(pairs.captions)} named sounds of this library come from {_count(pairs)} "
-                "recordings (takes of one name in one folder are one), too few to hold some out "
-                "and measure by them: index sounds of other recordings, too"
+                f"the {len(pairs.captions)} named sounds of this library come from "
+                f"{_count(pairs)} recordings (takes of one name in one folder are one), too "
+                "few to hold some out for measuring: index sounds of other recordings, too"
             )
     return tuple(parts)
 
@@ -240,8 +240,8 @@ def choice(trials: Sequence[Trial], before: Standing, insist: bool) -> tuple[flo
     if best is not None and best.standing.map10 > before.map10:
         return best.way, ""
     if any(trial.forgets for trial in sure):
-        return 0.0, "what was gained would have cost too much of what the base model knew"
-    return 0.0, "no way was surely better on the held-out sounds"
+        return 0.0, "the gain would have cost too much of what the base model knew"
+    return 0.0, "nothing tried was reliably better on the held-out sounds"
 
 
 def _stages(config: PersonalConfig) -> list[Stage]:

@@ -30,7 +30,7 @@ def write_personal(
     :raises InputError: there is such a folder already, or it cannot be written.
     """
     if folder.exists():
-        raise InputError(f"{folder} is there already: choose another --name")
+        raise InputError(f"{folder} already exists: choose another --name")
     base = load_model(base_folder)
     spec = replace(
         base.spec,

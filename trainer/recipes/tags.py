@@ -240,7 +240,7 @@ def read_views(folder: Path) -> tuple[TagView, TagView]:
             made = TagView(width, hidden, len(tensors[f"{side}.scale"]))
         except (KeyError, ValueError, TypeError):
             raise ModelError(
-                f"{path} holds no view of {side}: run `soundsift train tags`"
+                f"{path} contains no view of {side}: run `soundsift train tags`"
             ) from None
         fill(made, tensors, f"{side}.", path)
         return made.eval().requires_grad_(False)

@@ -36,7 +36,7 @@ def check_heeded(config: FitConfig, given: Mapping[str, Any]) -> None:
         why = idle.beside(config)
         for name, value in idle.values.items() if why else ():
             if given.get(name) not in (None, value, usual[name]):
-                raise InputError(f"{_said(name, given[name])} changes nothing {why}: leave it out")
+                raise InputError(f"{_said(name, given[name])} has no effect {why}: leave it out")
 
 
 def _said(name: str, value: Any) -> str:

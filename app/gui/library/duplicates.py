@@ -65,7 +65,7 @@ class DuplicatesDialog(QDialog):
         self.says = PlainLabel(self.tr("Comparing all sounds …"))
         self.says.setWordWrap(True)
         self.table = self._make_table()
-        self.alike = QCheckBox(self.tr("Also what only sounds alike"))
+        self.alike = QCheckBox(self.tr("Include sounds that are merely alike"))
         self.alike.toggled.connect(lambda _: self._fill())
         self._actions = self._make_buttons()
         column = QVBoxLayout(self)
@@ -183,12 +183,20 @@ class DuplicatesDialog(QDialog):
     def _make_buttons(self) -> dict[str, QPushButton]:
         buttons = {}
         for name, title, tip, does in (
-            ("hear", self.tr("Hear"), self.tr("Space"), self.hear),
-            ("other", self.tr("Hear the next one"), self.tr("The same moment: B"), self.hear_other),
+            ("hear", self.tr("Play"), self.tr("Space"), self.hear),
+            (
+                "other",
+                self.tr("Play the next one"),
+                self.tr("From the same moment: B"),
+                self.hear_other,
+            ),
             ("reveal", self.tr("Show in its folder"), self.tr("Return"), self.reveal),
             (
-                *("best", self.tr("Choose all but the best")),
-                self.tr("Of files that are the same, never of what only sounds alike"),
+                *("best", self.tr("Select all but the best")),
+                self.tr(
+                    "Only among files that hold the same sound, never among those that merely "
+                    "sound alike"
+                ),
                 self.choose_copies,
             ),
             ("trash", self.tr("Move to the trash …"), self.tr("Delete"), self.trash),
@@ -256,15 +264,18 @@ class DuplicatesDialog(QDialog):
         said = (
             counted(
                 same,
-                self.tr("One group of files holds the same sound."),
-                self.tr("{} groups of files hold the same sound."),
+                self.tr("One group of files with the same sound."),
+                self.tr("{} groups of files with the same sound."),
             )
             if same
             else self.tr("No two files hold the same sound.")
         )
         alike = len(self._groups) - same
         if alike:
-            one, many = self.tr("One only sounds alike."), self.tr("{} groups only sound alike.")
+            one, many = (
+                self.tr("One group merely sounds alike."),
+                self.tr("{} groups merely sound alike."),
+            )
             said += " " + counted(alike, one, many)
         if self._unread:
             one = self.tr("One file could not be read and compared.")
@@ -333,15 +344,15 @@ def _of_moving(
     one, many = tr("Move the file to the trash?"), tr("Move {} files to the trash?")
     parts = [counted(count, one, many)]
     if without_copy:
-        one = tr("Of one sound every copy is chosen: none of it stays.")
-        many = tr("Of {} sounds every copy is chosen: none of them stays.")
+        one = tr("Every copy of one sound is selected: none will be left.")
+        many = tr("Every copy of {} sounds is selected: none will be left.")
         parts.append(counted(without_copy, one, many))
     if only_damaged:
-        one = tr("Of one sound only a damaged copy stays.")
-        many = tr("Of {} sounds only damaged copies stay.")
+        one = tr("Only a damaged copy of one sound will be left.")
+        many = tr("Only damaged copies of {} sounds will be left.")
         parts.append(counted(only_damaged, one, many))
     if only_alike:
-        one = tr("One of the files only sounds like others: it is no copy.")
-        many = tr("{} of the files only sound like others: they are no copies.")
+        one = tr("One of the files is not a copy: it merely sounds like others.")
+        many = tr("{} of the files are not copies: they merely sound like others.")
         parts.append(counted(only_alike, one, many))
     return "\n\n".join(parts), tr("Move all") if len(parts) > 1 else tr("Move")

@@ -153,15 +153,15 @@ class Indexing(QObject):
         self._indexing = None
         self._look.stop()
         said = {
-            "heard": tr("{} heard"),
+            "heard": tr("{} indexed"),
             "unchanged": tr("{} unchanged"),
             "moved": tr("{} moved"),
-            "back": tr("{} back"),
+            "back": tr("{} found again"),
             "missing": tr("{} missing"),
             "skipped": tr("{} skipped"),
         }
         parts = [said[name].format(number(count)) for name, count in report.summary()]
-        told = ", ".join(parts) or tr("no sounds there")
+        told = ", ".join(parts) or tr("no sounds found")
         self._context.say(report.remark or told, bool(report.remark))
         self._library_controller.refresh()
 

@@ -71,7 +71,9 @@ class LibraryController(QObject):
         self._write(
             lambda control: forget_folder(library, folder),
             lambda count: self._changed(
-                tr("{} sounds left the library; their files are untouched").format(number(count))
+                tr("{} sounds removed from the library; their files are untouched").format(
+                    number(count)
+                )
             ),
         )
 
@@ -88,7 +90,7 @@ class LibraryController(QObject):
         library = self._context.opened.library
         self._write(
             lambda control: take_out(library, name, ids),
-            lambda _: self._changed(tr("taken out of {}").format(name)),
+            lambda _: self._changed(tr("removed from {}").format(name)),
         )
 
     def rename_collection(self, name: str, new: str) -> None:
@@ -121,7 +123,7 @@ class LibraryController(QObject):
         if new == count:
             self._context.say(tr("{} added to {}").format(number(count), name), False)
         else:
-            known = tr("{} added to {}, {} were there already")
+            known = tr("{} added to {}, {} were already there")
             self._context.say(known.format(new, name, count - new), False)
         self.count()
 

@@ -48,22 +48,22 @@ class LibraryQuestions(QObject):
     def forget(self, folder: str) -> None:
         """Ask whether a folder should leave the library."""
         said = self.tr(
-            "Take {} out of the library? What was heard and tagged there is forgotten; the files "
-            "stay where they are."
+            "Remove {} from the library? Its index and tags are deleted; the files stay "
+            "where they are."
         )
-        if self._prompts.confirm(said.format(folder), self.tr("Take it out")):
+        if self._prompts.confirm(said.format(folder), self.tr("Remove")):
             self._library_controller.forget(folder)
 
     def new_collection(self) -> None:
         """Ask for the name of a new collection."""
-        title, ask = self.tr("New collection"), self.tr("Its name:")
+        title, ask = self.tr("New collection"), self.tr("Name:")
         name, given = QInputDialog.getText(self._before, title, ask)
         if given:
             self._library_controller.collect(name, [])
 
     def rename_collection(self, name: str) -> None:
         """Ask for another name."""
-        title, ask = self.tr("Rename the collection"), self.tr("Its name:")
+        title, ask = self.tr("Rename the collection"), self.tr("Name:")
         new, given = QInputDialog.getText(self._before, title, ask, text=name)
         if given and new != name:
             self._library_controller.rename_collection(name, new)
@@ -82,7 +82,7 @@ class LibraryQuestions(QObject):
         names = list(overview.collections) if overview else []
         last = settings.now.collection
         if last not in names:
-            title, ask = self.tr("Add to a collection"), self.tr("Its name:")
+            title, ask = self.tr("Add to a collection"), self.tr("Name:")
             last, given = QInputDialog.getItem(self._before, title, ask, names, 0, True)
             if not given:
                 return

@@ -55,16 +55,16 @@ class SkippedFiles(QDialog):
 
     def _show(self, found: tuple[list[Skipped], list[tuple[str, str]]]) -> None:
         skipped, damaged = found
-        said = [self.tr("Every file could be heard.")]
+        said = [self.tr("Every file could be read.")]
         if skipped or damaged:
-            said = [self.tr("They are tried again when they change.")]
+            said = [self.tr("Files are tried again when they change.")]
         if damaged:
-            one = self.tr("One damaged file was heard in part.")
-            many = self.tr("{} damaged files were heard in part.")
+            one = self.tr("One damaged file could be read only in part.")
+            many = self.tr("{} damaged files could be read only in part.")
             said.insert(0, counted(len(damaged), one, many))
         if skipped:
-            one = self.tr("One file could not be heard.")
-            said.insert(0, counted(len(skipped), one, self.tr("{} files could not be heard.")))
+            one = self.tr("One file could not be read.")
+            said.insert(0, counted(len(skipped), one, self.tr("{} files could not be read.")))
         self.says.setText(" ".join(said))
         self.table.fill([*((row.path, row.reason) for row in skipped), *damaged])
         self.table.setColumnWidth(0, 420)

@@ -148,9 +148,9 @@ class SourcesPanel(QFrame):
             item.setData(path, FOLDER)
             state = self.tr("{} sounds").format(number(counts.sounds))
             if counts.waiting:
-                state += self.tr(", {} wait to be listened to").format(number(counts.waiting))
+                state += self.tr(", {} not yet listened to").format(number(counts.waiting))
             if is_away:
-                state = self.tr("away: connect its drive, or relink it")
+                state = self.tr("offline: connect its drive, or relink it")
             item.setToolTip(tip(f"{path}\n{state}"))
             group.appendRow(item)
         return group
@@ -222,7 +222,7 @@ class SourcesPanel(QFrame):
             for title, signal, given in (
                 (self.tr("Look for changes"), self.rescan_wanted, [folder]),
                 (self.tr("Suggest tags …"), self.tag_wanted, folder),
-                (self.tr("It moved: relink …"), self.relink_wanted, folder),
+                (self.tr("Relink a moved folder …"), self.relink_wanted, folder),
                 (self.tr("Remove from the library …"), self.remove_wanted, folder),
             ):
                 menu.addAction(title).triggered.connect(

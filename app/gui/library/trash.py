@@ -46,7 +46,7 @@ def move_to_trash(
             control.report(Progress("moving", done, len(files)))
             problem = _why_not(file)
             if problem is None and not _to_trash(file.sound.path):
-                said = tr("{} stays: where it lies there is no trash; nothing was deleted.")
+                said = tr("{} was not moved: there is no trash on its drive.")
                 problem = said.format(file.sound.path)
             if problem is None:
                 trashed.sounds.append(file.sound)
@@ -71,10 +71,10 @@ def _why_not(file: Unwanted) -> str | None:
     try:
         found = os.stat(path)  # noqa: PTH116 - its size and time together
     except OSError:
-        return tr("{} is not there any more.").format(path)
+        return tr("{} no longer exists.").format(path)
     if (found.st_size, found.st_mtime_ns) != (file.size, file.mtime_ns):
-        said = tr("{} stays: it has changed since it was heard. Look for changes first.")
+        said = tr("{} was not moved: it has changed since it was indexed. Look for changes first.")
         return said.format(path)
     if file.copies and not any(Path(copy).is_file() for copy in file.copies):
-        return tr("{} stays: no copy of it is there any more.").format(path)
+        return tr("{} was not moved: its copies no longer exist.").format(path)
     return None

@@ -27,7 +27,7 @@ class ChangingModel(QObject):
     def get(self, name: str, done: Callable[[Path], None], failed: Callable[[str], None]) -> None:
         """Get a model from its authors."""
         self._run_alone(
-            lambda control: get_model(name, None, control), done, failed, tr("Getting a model")
+            lambda control: get_model(name, None, control), done, failed, tr("Downloading a model")
         )
 
     def use(self, name: str, said: Callable[[str], None]) -> None:
@@ -44,7 +44,9 @@ class ChangingModel(QObject):
                 said(tr("The library now uses {}.").format(name))
                 self.changed.emit()
             else:
-                said(tr("{} hears differently: all folders are listened to again.").format(name))
+                said(
+                    tr("{} embeds sounds differently: all folders are indexed again.").format(name)
+                )
                 self.changed.emit()
                 self.must_listen.emit()
 

@@ -22,11 +22,11 @@ class Models(QDialog):
         self._entries: list[Entry] = []
         self.setWindowTitle(self.tr("Models"))
         self.resize(700, 380)
-        self.table = TextTable((self.tr("Model"), self.tr("Hears with"), self.tr("State")), wide=2)
+        self.table = TextTable((self.tr("Model"), self.tr("Audio tower"), self.tr("State")), wide=2)
         self.table.itemSelectionChanged.connect(self._on_chosen)
         self.says = PlainLabel()
         self.says.setWordWrap(True)
-        self.use = QPushButton(self.tr("Use it for this library"))
+        self.use = QPushButton(self.tr("Use for this library"))
         self.use.clicked.connect(self._use)
         self.get = QPushButton(self.tr("Download"))
         self.get.clicked.connect(self._get)
@@ -74,7 +74,7 @@ class Models(QDialog):
         entry = self._chosen
         if entry is None:
             return
-        self.says.setText(self.tr("Getting {} from its authors …").format(entry.name))
+        self.says.setText(self.tr("Downloading {} from its authors …").format(entry.name))
         self._changing.get(
             entry.name, belongs_to(self, lambda _: self._got(entry.name)), self.says.setText
         )

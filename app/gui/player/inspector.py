@@ -77,7 +77,7 @@ class Inspector(QFrame):
         """Show nothing."""
         self._details = self._match = None
         body = self._fresh()
-        hint = PlainLabel(self.tr("Choose a sound to see what is known of it."))
+        hint = PlainLabel(self.tr("Select a sound to see its details."))
         hint.setWordWrap(True)
         hint.setProperty("role", "dim")
         self._column.addWidget(hint)
@@ -95,7 +95,11 @@ class Inspector(QFrame):
         name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._column.addWidget(name)
         if sound.offline or sound.missing:
-            gone = self.tr("its drive is away") if sound.offline else self.tr("the file is gone")
+            gone = (
+                self.tr("its drive is not connected")
+                if sound.offline
+                else self.tr("the file is missing")
+            )
             self._column.addWidget(self._warning(gone))
         if sound.damage:
             self._column.addWidget(self._warning(sound.damage))
@@ -150,7 +154,7 @@ class Inspector(QFrame):
                 else "",
             ),
             (self.tr("Folder"), short_folder(sound.path)),
-            (self.tr("Says"), sound.description or ""),
+            (self.tr("Description"), sound.description or ""),
         ]
         self._column.addLayout(_table([(title, text) for title, text in facts if text]))
 
@@ -173,7 +177,9 @@ class Inspector(QFrame):
             row.addWidget(_dim(f"{likeness.share:.0%}"))
             tag = likeness.text
             accept = IconButton("accept", self.tr("Accept {} as a tag").format(tag), self._colours)
-            reject = IconButton("close", self.tr("Never offer {} here").format(tag), self._colours)
+            reject = IconButton(
+                "close", self.tr("Never suggest {} here").format(tag), self._colours
+            )
             accept.clicked.connect(lambda _=False, t=tag: self.tag_added.emit(sound_id, t))
             reject.clicked.connect(lambda _=False, t=tag: self.tag_rejected.emit(sound_id, t))
             row.addWidget(accept)
@@ -184,7 +190,7 @@ class Inspector(QFrame):
         self._heading(self.tr("Why it matched"))
         parts = [self.tr("strength {:.2f}").format(match.strength)]
         if match.keyword_match:
-            parts.append(self.tr("its name or texts hold all words"))
+            parts.append(self.tr("its name or metadata contains all the words"))
         self._column.addWidget(_text(", ".join(parts)))
         if match.words and match.words_share is not None:
             share = self.tr("{:.0%} name ({}), {:.0%} sound")
@@ -216,7 +222,7 @@ class Inspector(QFrame):
             name = Path(match.sound.path).name
             shown = name if len(name) < 34 else f"{name[:20]}…{name[-12:]}"
             button.setText(menu_text(shown))
-            button.setToolTip(tip(self.tr("Hear {}").format(match.sound.path)))
+            button.setToolTip(tip(self.tr("Play {}").format(match.sound.path)))
             _keep_height(button)
             button.clicked.connect(lambda _=False, found=match: self.sound_wanted.emit(found))
             row.addWidget(button)

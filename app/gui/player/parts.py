@@ -209,7 +209,7 @@ def _made(folder: Path, may_create: bool) -> Room:
     place = hidden / f"{os.getpid()}-{secrets.token_hex(8)}"
     lock = _lock(place)
     if not lock.tryLock(0):  # before the room is there, so that nobody takes it for a left-over
-        raise PermissionError(0, tr("it may not be written"))
+        raise PermissionError(0, tr("it cannot be written to"))
     try:
         place.mkdir()
     except OSError:
@@ -229,6 +229,6 @@ def _last_resort() -> Path:
 
 
 def _refusal(folder: Path, error: OSError) -> str:
-    reason = tr("it is not there") if isinstance(error, FileNotFoundError) else error.strerror
-    said = tr("ranges cannot be kept in {} ({}): choose another folder in the preferences")
+    reason = tr("it does not exist") if isinstance(error, FileNotFoundError) else error.strerror
+    said = tr("ranges cannot be saved in {} ({}): choose another folder in Preferences")
     return said.format(folder, reason or error)

@@ -45,7 +45,7 @@ class Ranges(QObject):
             self._context.say(str(error), True)
             return None
         if path is None:
-            said = self.tr("the range is still being rendered: try in a moment")
+            said = self.tr("the range is still being rendered: try again in a moment")
             self._context.say(said, True)
         return path
 
@@ -56,6 +56,6 @@ class Ranges(QObject):
     def _drag(self) -> None:
         path = self.kept()
         if path is not None:
-            said = self.tr("{} is kept in {}").format(path.name, path.parent)
+            said = self.tr("{} saved in {}").format(path.name, path.parent)
             self._context.say(said)
             drag_files(self._waveform, [path])

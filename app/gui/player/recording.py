@@ -52,7 +52,7 @@ class Recording(QObject):
         recorder = self._recorder
         if recorder is None:
             return
-        said = self.tr("recording {:.1f} s, level {:.0%}: the microphone again ends it")
+        said = self.tr("Recording {:.1f} s, level {:.0%}. Press the microphone again to stop.")
         self._context.say(said.format(recorder.seconds, recorder.level), False, True)
         if recorder.seconds >= LONGEST_S:
             self.finish()
@@ -68,7 +68,7 @@ class Recording(QObject):
         if not search:
             self._context.say("")
         elif len(samples) < _SHORTEST_S * recorder.rate_hz:
-            self._context.say(self.tr("nothing was recorded: hold on a little longer"), True)
+            self._context.say(self.tr("the recording is too short: try again"), True)
         else:
             self._context.say("")
             self.recorded.emit(QuerySound(samples=samples, rate_hz=recorder.rate_hz))

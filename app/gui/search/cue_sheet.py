@@ -41,18 +41,16 @@ class CueSheet(QDialog):
         self.setWindowTitle(self.tr("Cue sheet"))
         self.resize(980, 560)
         self.lines = QPlainTextEdit()
-        self.lines.setPlaceholderText(self.tr("One description a line, pasted from your sheet"))
+        self.lines.setPlaceholderText(self.tr("One description per line, pasted from your sheet"))
         self.lines.setAccessibleName(self.tr("Cues"))
         titles = ("", self.tr("Cue"), self.tr("Match"), self.tr("Clip"), self.tr("At"))
         self.table = TextTable(titles, wide=_CLIP)
         self.table.itemSelectionChanged.connect(self._hear)
-        self.says = PlainLabel(
-            self.tr("Tick a line to keep its clip when the rest is solved again.")
-        )
+        self.says = PlainLabel(self.tr("Tick a line to keep its clip when you solve again."))
         self.says.setProperty("role", "dim")
         self.alternates = QSpinBox()
         self.alternates.setRange(1, 10)
-        self.alternates.setAccessibleName(self.tr("Clips a line"))
+        self.alternates.setAccessibleName(self.tr("Clips per line"))
         self.solve = QPushButton(self.tr("Solve"))
         self.solve.setDefault(True)
         self.solve.clicked.connect(self.solve_lines)
@@ -68,7 +66,7 @@ class CueSheet(QDialog):
         buttons = QHBoxLayout()
         buttons.addWidget(open_sheet)
         buttons.addWidget(self.says, 1)
-        buttons.addWidget(PlainLabel(self.tr("Clips a line")))
+        buttons.addWidget(PlainLabel(self.tr("Clips per line")))
         for widget in (self.alternates, self.save, self.solve):
             buttons.addWidget(widget)
         column = QVBoxLayout(self)
@@ -91,7 +89,7 @@ class CueSheet(QDialog):
         """Find a different clip for every line."""
         cues = self.cues()
         if not cues:
-            self.says.setText(self.tr("Write or paste one description a line first."))
+            self.says.setText(self.tr("Write or paste one description per line first."))
             return
         session, alternates = self._context.opened, self.alternates.value()
         self.says.setText(self.tr("Solving …"))

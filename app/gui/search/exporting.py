@@ -19,7 +19,7 @@ def export_list(before: QWidget, context: Context, ids: Sequence[int]) -> None:
     if not name:
         return
     path, library = Path(name), context.opened.library
-    said = tr("{} sounds written to {}").format(number(len(ids)), path.name)
+    said = tr("{} sounds exported to {}").format(number(len(ids)), path.name)
 
     def write(control: Control) -> None:
         from engine.search.export import export, format_of

@@ -66,9 +66,9 @@ class SearchBar(QFrame):
         self.less.setAcceptDrops(False)
         self.less.hide()
         self._filter_button = IconButton("filter", self.tr("Add a filter"), colours)
-        self._history_button = IconButton("history", self.tr("Earlier searches (Ctrl+H)"), colours)
+        self._history_button = IconButton("history", self.tr("Recent searches (Ctrl+H)"), colours)
         self.record = IconButton(
-            "microphone", self.tr("Search by a recording (Ctrl+R)"), colours, checkable=True
+            "microphone", self.tr("Search by recording a sound (Ctrl+R)"), colours, checkable=True
         )
         for widget in (self.text, self.less):
             if widget is self.less:
@@ -160,7 +160,7 @@ class SearchBar(QFrame):
                 lambda _=False, chosen=text: self.set_text(chosen)
             )
         if not self.history:
-            menu.addAction(self.tr("searches whose results you played come here")).setEnabled(False)
+            menu.addAction(self.tr("searches whose results you play appear here")).setEnabled(False)
         menu.popup(self._history_button.mapToGlobal(self._history_button.rect().bottomLeft()))
 
     # Events

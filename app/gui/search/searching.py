@@ -101,7 +101,7 @@ class Searching(QObject):
                 self.ask()
 
         self._context.jobs.start(
-            "read", lambda control: session.warm_up(), warm, title=tr("Warming up the model")
+            "read", lambda control: session.warm_up(), warm, title=tr("Loading the model")
         )
 
     def _show(self, found: Found) -> None:
@@ -123,7 +123,7 @@ class Searching(QObject):
         if answer is None:
             text = "" if found.asked.is_empty else tr("{} sounds").format(number(len(found.ids)))
         elif found.words_only:
-            text = tr("{} by words alone while the model warms up").format(number(len(found.ids)))
+            text = tr("{} by words alone while the model loads").format(number(len(found.ids)))
         else:
             weak = len(answer.matches) - answer.strong
             text = tr("{} match, {} weaker, in {:.0f} ms").format(
@@ -146,17 +146,17 @@ class Searching(QObject):
         if found.asked.is_empty:
             self._empty.say(
                 tr("No sounds yet"),
-                tr("Soundsift is looking through your folders, or they hold none."),
+                tr("Soundsift is still looking through your folders, or they contain none."),
             )
         elif found.words_only:
             self._empty.say(
-                tr("The model is warming up"),
-                tr("No name holds these words; the search by sound follows at once."),
+                tr("The model is loading"),
+                tr("No name contains these words; the search by sound follows shortly."),
             )
         else:
             self._empty.say(
                 tr("Nothing here sounds like that"),
-                tr("Take a filter away, or describe it in other words."),
+                tr("Remove a filter, or describe it in other words."),
             )
 
     def _enter(self) -> None:

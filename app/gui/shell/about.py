@@ -43,7 +43,10 @@ class About(QDialog):
         lines = [
             self.tr("Finds sounds by what they sound like. Everything stays on this computer."),
             self.tr("Free software under the Apache License, version 2.0."),
-            *([self.tr("`soundsift licences` lists whose work comes with it.")] * is_bundled()),
+            *(
+                [self.tr("`soundsift licences` lists the third-party work it includes.")]
+                * is_bundled()
+            ),
             "",
             *(f"{name}: {path}" for name, path in where),
         ]

@@ -143,7 +143,7 @@ class Commands(QObject):
             others.addSeparator()
             for name in names:
                 others.addAction(
-                    menu_text(self.tr("Take out of {}").format(name))
+                    menu_text(self.tr("Remove from {}").format(name))
                 ).triggered.connect(lambda _=False, of=name: library_controller.take_out(of, ids))
         menu.popup(place)
 
@@ -192,7 +192,7 @@ class Commands(QObject):
         part = self._rooms.ranges.kept()
         if part is not None:
             copy_files([str(part)])
-            said = self.tr("{} is copied, and kept in {}").format(part.name, part.parent)
+            said = self.tr("{} copied, and saved in {}").format(part.name, part.parent)
             self._rooms.status.say(said)
 
     def _reveal(self) -> None:

@@ -77,8 +77,8 @@ def crash_dialog(what: str, log: Path, parent: QWidget | None) -> QMessageBox:
     box.setText(
         QApplication.translate(
             "Crash",
-            "Something went wrong that should not. Your sounds and the "
-            "library are safe; the window goes on. If it happens again, send us this file:",
+            "Something went wrong. Your sounds and the library are safe, and you can go on "
+            "working. If it happens again, send us this file:",
         )
         + f"\n\n{log}"
     )

@@ -33,13 +33,15 @@ class Diagnostics(QDialog):
         self.setWindowTitle(self.tr("Diagnostics"))
         self.resize(760, 520)
         says = PlainLabel(
-            self.tr("This helps us to find a mistake. Read it, then copy it into your report.")
+            self.tr(
+                "This helps us find the problem. Check what it says, then copy it into your report."
+            )
         )
         says.setWordWrap(True)
         self.text = QPlainTextEdit(self.tr("Gathering …"))
         self.text.setReadOnly(True)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
-        self.names = QCheckBox(self.tr("With the names of files and folders"))
+        self.names = QCheckBox(self.tr("Include the names of files and folders"))
         self.names.toggled.connect(self._show_text)
         self.copy = QPushButton(self.tr("Copy"))
         self.copy.setEnabled(False)

@@ -51,8 +51,8 @@ class Opening(QObject):
         path = self._rooms.context.library_path
         if text == damaged(path):
             text = self.tr(
-                "{} is not a Soundsift library, or it is damaged: "
-                "Tools, Repair the library saves what can be saved"
+                "{} is not a Soundsift library, or it is damaged: choose Tools, Repair the "
+                "library to save what can be saved"
             ).format(path)
         self._rooms.status.say(text, True, True)
         if self._rooms.context.session is None:

@@ -48,19 +48,19 @@ class Preferences(QDialog):
         self.setMinimumWidth(460)
         self.output, self.input = QComboBox(), QComboBox()
         self.theme = QComboBox()
-        titles = (self.tr("as the system"), self.tr("light"), self.tr("dark"))
+        titles = (self.tr("same as the system"), self.tr("light"), self.tr("dark"))
         for theme, title in zip(THEMES, titles, strict=True):
             self.theme.addItem(title, theme)
         self.theme.setCurrentIndex(max(0, self.theme.findData(settings.now.theme)))
         self.theme.currentIndexChanged.connect(self._set_theme)
-        self.auto_play = QCheckBox(self.tr("Play what is chosen"))
+        self.auto_play = QCheckBox(self.tr("Play sounds on selection"))
         self.auto_play.setChecked(auto_play.isChecked())
         self.auto_play.clicked.connect(auto_play.trigger)
         self.threads = QSpinBox()
         self.threads.setRange(1, _MOST_THREADS)
         self.threads.setValue(self._indexing.threads)
         self.threads.valueChanged.connect(self._set_threads)
-        self.watch = QCheckBox(self.tr("Keep up with changes in the folders"))
+        self.watch = QCheckBox(self.tr("Watch the folders for changes"))
         self.watch.setChecked(self._indexing.watches)
         self.watch.toggled.connect(self._set_watch)
         self.ranges = PlainLabel("…")
@@ -84,10 +84,10 @@ class Preferences(QDialog):
         form.addRow("", self.auto_play)
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow("", self.watch)
-        form.addRow(self.tr("Threads that decode"), self.threads)
-        form.addRow(self.tr("Ranges that you drag or copy are kept in"), self.ranges)
+        form.addRow(self.tr("Decoding threads"), self.threads)
+        form.addRow(self.tr("Folder for ranges you drag or copy"), self.ranges)
         form.addRow("", buttons)
-        form.addRow(self.tr("Cache of waveforms"), self.cache)
+        form.addRow(self.tr("Waveform cache"), self.cache)
         form.addRow("", empty)
         close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         close.rejected.connect(self.close)
@@ -117,7 +117,7 @@ class Preferences(QDialog):
         ):
             box.blockSignals(True)
             box.clear()
-            box.addItem(self.tr("the system's device") if names else self.tr("none is there"), "")
+            box.addItem(self.tr("the system default") if names else self.tr("none found"), "")
             for name in names:
                 box.addItem(name, name)
             box.setCurrentIndex(max(0, box.findData(used)))
@@ -132,7 +132,7 @@ class Preferences(QDialog):
         self.ranges.setText(str(folder))
 
     def _choose_ranges(self) -> None:
-        title = self.tr("Keep ranges in")
+        title = self.tr("Save ranges in")
         folder = QFileDialog.getExistingDirectory(self, title, str(self._place or Path.home()))
         if not folder:
             return

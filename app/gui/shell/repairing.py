@@ -56,12 +56,14 @@ class Repairing(QProgressDialog):
         self.close()
         if stopped:
             process.waitForFinished()
-            return self.tr("The repair was stopped: the library is the old one, or the new one.")
+            return self.tr(
+                "The repair was stopped: the library is either as it was or fully repaired."
+            )
         said, problem = (
             bytes(read().data()).decode("utf-8", "replace").strip()
             for read in (process.readAllStandardOutput, process.readAllStandardError)
         )
         if process.exitStatus() == QProcess.ExitStatus.CrashExit:
-            log_end(_log, "the repairing process", process.exitCode(), problem.encode())
+            log_end(_log, "the repair process", process.exitCode(), problem.encode())
         why = problem.splitlines()[-1].removeprefix("error: ") if problem else process.errorString()
         return said or self.tr("The library was not repaired: {}").format(why)

@@ -16,7 +16,7 @@ class Shortcuts(QDialog):
 
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
-        self.setWindowTitle(self.tr("Keys"))
+        self.setWindowTitle(self.tr("Keyboard shortcuts"))
         grid = QGridLayout(self)
         grid.setContentsMargins(20, 16, 20, 16)
         grid.setHorizontalSpacing(14)
@@ -26,11 +26,11 @@ class Shortcuts(QDialog):
             if spec.keys
         ]
         lines += [
-            (self.tr("Down"), self.tr("from the search: hear the first result")),
-            (self.tr("Up, Down"), self.tr("hear the next; silent while the key is held")),
-            (self.tr("drag a row"), self.tr("its file, into any program")),
-            (self.tr("drag in the waveform"), self.tr("choose a range; drag it out as a file")),
-            (self.tr("wheel"), self.tr("zoom the waveform; with Shift, move along")),
+            (self.tr("Down"), self.tr("from the search: play the first result")),
+            (self.tr("Up, Down"), self.tr("play the next; silent while the key is held")),
+            (self.tr("drag a row"), self.tr("its file into any program")),
+            (self.tr("drag in the waveform"), self.tr("select a range; drag it out as a file")),
+            (self.tr("wheel"), self.tr("zoom the waveform; with Shift, scroll it")),
             (self.tr("drop a sound"), self.tr("on the search: search by it")),
             (self.tr("drop a folder"), self.tr("anywhere: index it")),
         ]

@@ -47,14 +47,14 @@ class StatusBar(QFrame):
         self._progress.setTextVisible(False)
         self._progress.setFixedWidth(120)
         self._progress.setAccessibleName(self.tr("Progress"))
-        self._cancel = IconButton("close", self.tr("Stop it; what was done is kept"), colours)
+        self._cancel = IconButton("close", self.tr("Stop; what is done so far is kept"), colours)
         self._cancel.clicked.connect(self._stop)
         self.counts = QToolButton()
         self.counts.clicked.connect(self.skipped_wanted)
-        self.counts.setToolTip(self.tr("What the library holds; click for skipped files"))
+        self.counts.setToolTip(self.tr("What is in the library; click for skipped files"))
         self.model = QToolButton()
         self.model.clicked.connect(self.models_wanted)
-        self.model.setToolTip(self.tr("The model that hears and understands; click for others"))
+        self.model.setToolTip(self.tr("The model that this library uses; click for others"))
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 0, 6, 0)
         row.setSpacing(8)
@@ -83,7 +83,7 @@ class StatusBar(QFrame):
 
         It stands until this is called again; empty: there is no other.
         """
-        text = self.tr("Showing results for “{}”, too.").format(one_line(query)) if query else ""
+        text = self.tr("Also showing results for “{}”.").format(one_line(query)) if query else ""
         self.also.setText(text)
         self.also.setToolTip(tip(text))
         self.also.setVisible(bool(text))
@@ -94,7 +94,7 @@ class StatusBar(QFrame):
         parts = [self.tr("{} sounds").format(number(counts.sounds))]
         waiting = counts.sounds - counts.embedded
         if waiting:
-            parts.append(self.tr("{} wait").format(number(waiting)))
+            parts.append(self.tr("{} waiting").format(number(waiting)))
         if counts.offline:
             parts.append(self.tr("{} offline").format(number(counts.offline)))
         if counts.skipped:

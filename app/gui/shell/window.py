@@ -205,8 +205,8 @@ class MainWindow(QMainWindow):
     def _repair(self) -> None:
         """Ask whether to check and repair the library; the window closes for it."""
         question = self.tr(
-            "Check the library, and save what can be saved if it is damaged?\n\n"
-            "The window closes meanwhile, and opens again. Your sounds are not touched."
+            "Check the library, and save what can be saved if it is damaged?\n\nThe window "
+            "closes, and opens again afterwards. Your sounds are not touched."
         )
         if self.prompts.confirm(question, self.tr("Check and repair")):
             self.repair_wanted = True

@@ -30,7 +30,7 @@ def of_taking_back(run: LatestRun) -> str:
     """Return the question whether to take a run back, which is told by its time and what it did."""
     began = QDateTime.fromSecsSinceEpoch(int(run.began_s))
     when = QLocale().toString(began, QLocale.FormatType.ShortFormat)
-    parts = [tr("Take back the run of {}?").format(when)]
+    parts = [tr("Undo the run of {}?").format(when)]
     if run.written:
         one, many = tr("It wrote into one file."), tr("It wrote into {} files.")
         parts.append(counted(run.written, one, many))

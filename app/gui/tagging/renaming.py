@@ -48,9 +48,9 @@ class RenameFiles(QDialog):
             self.tr("Fields: {catid} {fxname} {creator} {source} {user} {name}; [..] if not empty")
         )
         self.creator = QLineEdit(kept.rename_creator)
-        self.creator.setPlaceholderText(self.tr("who made the sounds, such as your initials"))
+        self.creator.setPlaceholderText(self.tr("who made the sounds, for example your initials"))
         self.source = QLineEdit(kept.rename_source)
-        self.source.setPlaceholderText(self.tr("what they belong to, such as a library's name"))
+        self.source.setPlaceholderText(self.tr("what they belong to, for example a library's name"))
         self.user = QLineEdit()
         self.user.setPlaceholderText(self.tr("anything else"))
         form = QFormLayout()
@@ -65,7 +65,7 @@ class RenameFiles(QDialog):
             line.textChanged.connect(lambda _: self._wait.start())
         self.says = PlainLabel()
         self.says.setWordWrap(True)
-        titles = (self.tr("Name now"), self.tr("New name"))
+        titles = (self.tr("Current name"), self.tr("New name"))
         self.table = TextTable(titles, wide=1)
         self.rename = QPushButton(self.tr("Rename"))
         self.rename.setEnabled(False)
@@ -104,7 +104,9 @@ class RenameFiles(QDialog):
         rows = [(Path(p.old).name, Path(p.new).name) for p in moved if p.new is not None]
         rows += [(Path(p.old).name, f"– {(p.problem or '').split(': ', 1)[-1]}") for p in stuck]
         self.table.fill(rows[:_MOST_SHOWN])
-        said = self.tr("{} files get new names, {} have them already, {} keep theirs.")
+        said = self.tr(
+            "{} files will be renamed, {} already have the right name, {} cannot be renamed."
+        )
         self.says.setText(said.format(number(len(moved)), number(same), number(len(stuck))))
         self.rename.setEnabled(bool(moved))
 

@@ -55,9 +55,9 @@ class ReviewTags(QDialog):
         self.says = self.bar.says
         self.model = TagsModel()
         self.table = TagsTable(self.model, context)
-        self.sure = percent_box(50, self.tr("Least probability to be accepted"))
+        self.sure = percent_box(50, self.tr("Lowest probability to accept"))
         keys = PlainLabel(
-            self.tr("A accept · X reject · E replace · Space hear · Ctrl+Z undo · Ctrl+A all rows")
+            self.tr("A accept · X reject · E replace · Space play · Ctrl+Z undo · Ctrl+A all rows")
         )
         keys.setProperty("role", "dim")
         column = QVBoxLayout(self)
@@ -83,7 +83,7 @@ class ReviewTags(QDialog):
             (deciding, self.tr("Accept all from"), self.accept_sure),
             (writing, self.tr("Write into the files …"), self.write),
             (writing, self.tr("Rename the files …"), self.rename),
-            (writing, self.tr("Take the last run back"), self.take_back),
+            (writing, self.tr("Undo the last run"), self.take_back),
             (writing, self.tr("Close"), self.close),
         ):
             if does in (self.accept_sure, self.close):
@@ -176,8 +176,8 @@ class ReviewTags(QDialog):
 
         def ask(run: LatestRun | None) -> None:
             if run is None:
-                self.says.setText(self.tr("There is nothing to take back."))
-            elif self._prompts.confirm(of_taking_back(run), self.tr("Take it back")):
+                self.says.setText(self.tr("There is nothing to undo."))
+            elif self._prompts.confirm(of_taking_back(run), self.tr("Undo")):
                 self._tagging.take_back(self._taken_back, self.says.setText)
 
         def work(control: Control) -> LatestRun | None:
@@ -194,7 +194,7 @@ class ReviewTags(QDialog):
         self.table.choose_first()
         sounds = len({row.sound.id for row in rows})
         if rows:
-            said = self.tr("{} sounds; {} of them have suggestions that wait for you.")
+            said = self.tr("{} sounds; {} of them have suggestions waiting for you.")
             self.says.setText(said.format(number(len(self._ids)), number(sounds)))
         else:
             said = self.tr("{} sounds. Press Suggest to see what they could be.")

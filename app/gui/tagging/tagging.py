@@ -132,9 +132,9 @@ class Tagging(QObject):
 
         def undone(rows: list[TagRow]) -> None:
             if not rows:
-                self._context.say(tr("there is no decision of this session to take back"), False)
+                self._context.say(tr("there is no decision in this session to undo"), False)
                 return
-            self._context.say(tr("{} tags are what they were").format(number(len(rows))), False)
+            self._context.say(tr("{} tags restored").format(number(len(rows))), False)
             self.tags_changed.emit([row.sound_id for row in rows])
             if done is not None:
                 done(rows)
@@ -219,7 +219,7 @@ class Tagging(QObject):
 
             return undo_last(library, control)
 
-        return self._run(tr("Taking back"), work, done, failed)
+        return self._run(tr("Undoing"), work, done, failed)
 
     def audit(self, ids: Collection[int], done: Callable[[Audit], None], failed: Failed) -> Job:
         """Compare the names of sounds with what they sound like."""
@@ -258,7 +258,7 @@ class Tagging(QObject):
             ended,
             broken,
             title=title,
-            stopped=lambda: broken(tr("Stopped: what was done is kept, and can be taken back.")),
+            stopped=lambda: broken(tr("Stopped: what is done so far is kept, and can be undone.")),
         )
 
     def _decide(
@@ -286,9 +286,9 @@ def describe_undone(undone: Undone) -> str:
     """Return what was taken back, and why the rest was not."""
     files = counted(undone.files, tr("One file"), tr("{} files"))
     names = counted(undone.names, tr("one name"), tr("{} names"))
-    parts = [tr("Taken back: {} and {}.").format(files, names)]
+    parts = [tr("Undone: {} and {}.").format(files, names)]
     if undone.refused:
-        one, many = tr("One could not be: {}"), tr("{} could not be, such as: {}")
+        one, many = tr("One was left as it is: {}"), tr("{} were left as they are, such as: {}")
         first, count = undone.refused[0][1], number(len(undone.refused))
         parts.append(many.format(count, first) if len(undone.refused) > 1 else one.format(first))
     return " ".join(parts)

@@ -101,7 +101,7 @@ class TagsModel(QAbstractTableModel):
             tr("Probability"),
             tr("Part"),
             tr("State"),
-            tr("Said by"),
+            tr("Source"),
             tr("Folder"),
         )[section]
 

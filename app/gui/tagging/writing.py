@@ -37,10 +37,10 @@ class WriteTags(QDialog):
         self._wanted: Mapping[str, SoundTags] = {}
         self.setWindowTitle(self.tr("Write tags into files"))
         self.resize(820, 460)
-        self.says = PlainLabel(self.tr("Looking at what was accepted …"))
+        self.says = PlainLabel(self.tr("Looking at the accepted tags …"))
         self.says.setWordWrap(True)
-        self.table = TextTable((self.tr("File"), self.tr("What is written")), wide=1)
-        self.keep_time = QCheckBox(self.tr("leave the files' times of change as they are"))
+        self.table = TextTable((self.tr("File"), self.tr("To be written")), wide=1)
+        self.keep_time = QCheckBox(self.tr("keep the files' modification times"))
         self.write = QPushButton(self.tr("Write"))
         self.write.setEnabled(False)
         self.write.setDefault(True)
@@ -70,8 +70,8 @@ class WriteTags(QDialog):
         )
         self.says.setText(
             self.tr(
-                "{} files will hold their accepted tags; their audio is not touched, and the run "
-                "can be taken back."
+                "The accepted tags will be written into {} files; their audio is not "
+                "touched, and the run can be undone."
             ).format(number(len(wanted)))
             if wanted
             else self.tr("None of these sounds has an accepted tag: accept some first.")
@@ -90,7 +90,7 @@ class WriteTags(QDialog):
             return
         told = (*written.refused, *written.kept)
         self.table.fill([(Path(path).name, reason) for path, reason in told])
-        left = self.tr("{} were left as they are, {} in part:")
+        left = self.tr("{} were left as they are, {} were written only in part:")
         counts = (number(len(written.refused)), number(len({path for path, _ in written.kept})))
         self.says.setText(f"{done} {left.format(*counts)}")
 

@@ -55,16 +55,17 @@ class Training(QDialog):
         self.process.readyReadStandardError.connect(self._read_problem)
         self.process.finished.connect(self._ended)
         self.name = QLineEdit("personal")
-        self.text_tower = QCheckBox(self.tr("the text tower, too (slower)"))
+        self.text_tower = QCheckBox(self.tr("also the text tower (slower)"))
         self.says = PlainLabel(
             self.tr(
-                "Names, tags and descriptions of your sounds say what they are; what was already "
-                "heard is not heard again. The library stays as it is until you adopt the result."
+                "The model learns from the names, tags and descriptions of your sounds; "
+                "nothing has to be indexed again. The library stays as it is until you "
+                "adopt the result."
             )
         )
         self.says.setWordWrap(True)
         self.loss = Curve(self.tr("loss"), context.colours)
-        self.recall = Curve(self.tr("mAP@10 on the way, held out"), context.colours)
+        self.recall = Curve(self.tr("held-out mAP@10 during training"), context.colours)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.table = TextTable((self.tr("Figure"), self._base, self.tr("trained")), wide=0)
@@ -73,7 +74,7 @@ class Training(QDialog):
         self.start.clicked.connect(self.begin)
         self.stop = QPushButton(self.tr("Stop"))
         self.stop.clicked.connect(self._stop)
-        self.adopt = QPushButton(self.tr("Adopt it"))
+        self.adopt = QPushButton(self.tr("Adopt"))
         self.adopt.clicked.connect(self._adopt)
         self.back = QPushButton(menu_text(self.tr("Go back to {}").format(self._base)))
         self.back.clicked.connect(lambda: self._use(self._base))
@@ -99,7 +100,7 @@ class Training(QDialog):
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow(self.tr("Base model"), PlainLabel(self._base))
-        form.addRow(self.tr("Name of the new one"), self.name)
+        form.addRow(self.tr("Name of the new model"), self.name)
         form.addRow(self.tr("Train"), self.text_tower)
         curves = QHBoxLayout()
         curves.addWidget(self.loss)
@@ -165,7 +166,7 @@ class Training(QDialog):
         if self._outcome is not None:
             self._show_outcome(self._outcome)
         elif self._stopping:
-            self.says.setText(self.tr("Stopped; starting again goes on where it was."))
+            self.says.setText(self.tr("Stopped; start again to resume."))
         else:
             if not self._problem:
                 log_end(_log, "the trainer", self.process.exitCode(), self._wrote)
@@ -181,8 +182,8 @@ class Training(QDialog):
     def _show_outcome(self, outcome: dict[str, Any]) -> None:
         rows = []
         for title, key in (
-            (self.tr("names, found first"), "r1"),
-            (self.tr("names, found among ten"), "r10"),
+            (self.tr("names found first"), "r1"),
+            (self.tr("names found in the top ten"), "r10"),
             (self.tr("names, mAP@10"), "map10"),
             (self.tr("reference sounds matched as before"), "agreement"),
         ):
@@ -199,15 +200,16 @@ class Training(QDialog):
         before, after = outcome["before"], outcome["after"]
         names = outcome["names"]
         said = self.tr(
-            "Found first: {} of {} names, before: {} (measured on {} sounds that were not used for "
-            "training)."
+            "Found first: {} of {} names, {} before (measured on {} sounds that were not "
+            "used for training)."
         ).format(
             round(after["r1"] * names), names, round(before["r1"] * names), outcome["held_out"]
         )
         if after["map10"] > before["map10"]:
             return said
         doubt = self.tr(
-            "These sounds do not confirm what others promised: compare before you keep it."
+            "These sounds do not confirm the gain seen on other held-out sounds: compare "
+            "before you keep it."
         )
         return f"{said} {doubt}"
 
@@ -215,7 +217,7 @@ class Training(QDialog):
         agreement = outcome["after"]["agreement"]
         if agreement is None:
             return self.tr(
-                "Sounds in general: not measured, for the base model carries no reference sounds."
+                "Sounds in general: not measured, because the base model has no reference sounds."
             )
         return self.tr(
             "Sounds in general: as before ({} % of reference sounds are matched as they were)."

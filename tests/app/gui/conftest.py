@@ -81,7 +81,7 @@ class FakeOutputs:
     def open(self, device, rate_hz, channels, pull):
         self.asked.append(device)
         if self.missing:
-            raise DeviceError("there is no audio device to play on: connect one")
+            raise DeviceError("there is no audio output device: connect one")
         rate = rate_hz if self.rates is None or rate_hz in self.rates else self.rates[0]
         count = min(max(2, channels), self.most_channels)
         self.opened.append(FakeOutput(rate, count, pull(rate, count)))

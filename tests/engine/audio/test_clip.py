@@ -203,7 +203,7 @@ def test_a_whole_file_is_rendered_without_fades(ramp, tmp_path):
 
 def test_a_part_outside_the_file_or_a_stopped_one_leaves_nothing(ramp, tmp_path):
     target = tmp_path / "out" / "part.wav"
-    with pytest.raises(InputError, match="does not lie in"):
+    with pytest.raises(InputError, match="is not within"):
         render_part(ramp, 5.0, 6.0, target, Control())
     with pytest.raises(Cancelled):
         render_part(ramp, 0.0, 3.0, target, Control(cancel=lambda: True))

@@ -130,7 +130,7 @@ def test_a_file_shorter_than_its_header_says_is_heard_as_far_as_it_goes(tmp_path
     found, damage = heard(path)
     assert np.array_equal(found, expected[: len(found)])
     assert len(found) == RATE
-    assert damage == "damaged: 1.0 of about 4.0 s could be heard"
+    assert damage == "damaged: 1.0 of about 4.0 s could be read"
 
 
 @pytest.mark.parametrize(
@@ -264,16 +264,16 @@ def test_samples_that_are_not_numbers_are_silent_and_told(tmp_path):
     soundfile.write(path, samples, RATE, subtype="FLOAT")
     found, damage = heard(path)
     assert np.array_equal(found, np.nan_to_num(samples, nan=0.0, posinf=0.0))
-    assert damage == "damaged: 1.5 of about 2.0 s could be heard"
+    assert damage == "damaged: 1.5 of about 2.0 s could be read"
     samples[RATE] = 3e38  # a number, but no sound: a byte of its exponent was damaged
     samples[RATE + 1 :] = -0.5
     soundfile.write(path, samples, RATE, subtype="FLOAT")
     found, damage = heard(path)
     assert np.abs(found).max() < 1 and (found[RATE : RATE + 2] == [0.0, -0.5]).all()
-    assert damage == "damaged: less than 0.1 of 2.0 s could not be heard"
+    assert damage == "damaged: less than 0.1 of 2.0 s could not be read"
     samples[:] = np.nan
     soundfile.write(path, samples, RATE, subtype="FLOAT")
-    with pytest.raises(AudioError, match="nothing of it could be heard"):
+    with pytest.raises(AudioError, match="none of it could be read"):
         decode(path, RATE)
 
 
@@ -282,7 +282,7 @@ def test_a_click_is_heard_but_not_the_splinter_of_a_damaged_file(tmp_path):
     data = write(path, noise(0.05))
     assert heard(path)[1] is None
     path.write_bytes(unfinished(data, 0, 0x7FFFFFF0))
-    with pytest.raises(AudioError, match="nothing of it could be heard"):
+    with pytest.raises(AudioError, match="none of it could be read"):
         decode(path, RATE)
 
 

@@ -158,7 +158,7 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(prepare, monkeypatch):
 
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(AudioError, match="choose another folder in the preferences"):
+    with pytest.raises(AudioError, match="choose another folder in Preferences"):
         keep_part(part)
 
 

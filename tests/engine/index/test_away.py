@@ -98,8 +98,8 @@ def test_a_run_stops_when_a_folder_it_concerns_went_away(two, tmp_path, root, is
     with pytest.raises(LibraryError) as told:
         refuse_vanished(two, roots)
     assert str(told.value) == (
-        f"{tmp_path / 'gone'} went away while it was indexed: what was done is kept; connect its "
-        "drive and run the same command again"
+        f"{tmp_path / 'gone'} was disconnected while it was indexed: what is done so far is "
+        "kept; connect its drive and run the same command again"
     )
     assert states(two) == {"a.wav": PRESENT, "b.wav": OFFLINE, "c.wav": OFFLINE, "d.wav": MISSING}
 
@@ -118,8 +118,8 @@ def test_relinking_needs_half_of_the_sounds(library, tmp_path):
     with pytest.raises(InputError) as told:
         relink(library, old, new)
     assert str(told.value) == (
-        f"only 2 of the 5 sounds known under {old} are in {new}: "
-        "name the folder that now holds them in the same order"
+        f"only 2 of the 5 sounds indexed under {old} are in {new}: name the folder that "
+        "holds them now, arranged as before"
     )
     assert library.folders() == [str(old)]
     write(new / "3.wav")
@@ -147,14 +147,16 @@ def test_folders_within_each_other_are_not_relinked(library, tmp_path, old, new)
     with pytest.raises(InputError) as told:
         relink(library, tmp_path / old, tmp_path / new)
     a, b = tmp_path / old, tmp_path / new
-    assert str(told.value) == f"{a} and {b} lie inside one another: index {b} instead"
+    assert str(told.value) == f"{a} and {b} overlap: index {b} instead"
 
 
 def test_an_unknown_folder_is_not_relinked(library, tmp_path):
     with pytest.raises(InputError) as told:
         relink(library, tmp_path / "old", tmp_path / "new")
-    said = f"the library knows no sounds under {tmp_path / 'old'}: see its folders in `status`"
-    assert str(told.value) == said
+    assert str(told.value) == (
+        f"the library has no sounds under {tmp_path / 'old'}: list its folders with "
+        "`soundsift status`"
+    )
 
 
 # Moved
@@ -307,8 +309,8 @@ def test_a_run_over_a_folder_that_is_away_tells_how_much_is_offline(two, tmp_pat
     with pytest.raises(InputError) as told:
         build._present_roots(two, [tmp_path / "here", gone])
     assert str(told.value) == (
-        f"{gone} does not exist, or is an empty place: its 2 sounds are offline "
-        "until its drive is connected; if they moved, run `soundsift relink`"
+        f"{gone} does not exist, or is empty: its 2 sounds are offline until its drive is "
+        "connected; if it moved, run `soundsift relink`"
     )
     with pytest.raises(InputError, match="its 2 sounds are offline"):
         build._present_roots(two, [gone])  # again

@@ -216,7 +216,7 @@ def test_a_run_that_changed_something_keeps_a_copy_once_a_day(
     monkeypatch.setattr("engine.store.copies._RESERVE_BYTES", 1 << 60)
     (sounds / "noises" / "Sound_00.wav").unlink()
     report = index_folders(library, model_folder, [sounds], Control())
-    assert "has not room" in report.remark and report.missing == 1
+    assert "has no room" in report.remark and report.missing == 1
 
 
 def test_potentials_are_solved_anew_when_a_library_has_shrunk(

@@ -30,7 +30,7 @@ def test_a_damaged_file_is_noted_until_it_changes(library, model_folder, cut):
     assert (report.heard, report.skipped) == (1, 0)
     (sound,) = library.sounds().values()
     assert 8.5 < sound.duration_s < 10.5
-    assert sound.damage == f"damaged: {sound.duration_s:.1f} of about 20.0 s could be heard"
+    assert sound.damage == f"damaged: {sound.duration_s:.1f} of about 20.0 s could be read"
     assert damaged_sounds(library) == [(str(cut), sound.damage)]
     assert library.statistics().damaged == 1
     assert library.statistics().windows > 0

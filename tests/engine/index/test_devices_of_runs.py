@@ -55,7 +55,7 @@ def test_the_command_line_listens_where_it_was_asked_to(
     given = ["index", str(sounds), "--library", str(library), "--model", str(model_folder)]
     assert main([*given, "--device", "abacus"]) == 1
     (line,) = capsys.readouterr().err.splitlines()
-    assert line == "error: abacus is no device: use auto, cuda, mps or cpu"
+    assert line == "error: abacus is not a device: use auto, cuda, mps or cpu"
     assert not library.exists()
     assert main([*given, "--device", "cpu"]) == 0
     assert used == ["cpu"]

@@ -65,7 +65,7 @@ def test_an_attribute_of_the_users_that_cannot_be_kept_is_told(pair, monkeypatch
     with pytest.raises(OSError) as told:
         copy_attributes(*pair)
     assert told.value.errno == errno.ENOSPC
-    assert told.value.strerror == f"its extended attribute {name} cannot be kept (No room)"
+    assert told.value.strerror == f"its extended attribute {name} cannot be preserved (No room)"
 
 
 @linux
@@ -141,7 +141,7 @@ def test_on_macos_the_system_copies_all(pair, monkeypatch, fails):
         with pytest.raises(OSError) as told:
             copy_attributes(old, new)
         assert told.value.errno == errno.EACCES
-        assert told.value.strerror == "its attributes cannot be kept"
+        assert told.value.strerror == "its attributes cannot be preserved"
     else:
         copy_attributes(old, new)
     copied = (os.fsencode(old), os.fsencode(new), None, 1 | 2 | 4)

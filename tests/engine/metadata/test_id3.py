@@ -284,15 +284,15 @@ def test_a_frame_that_is_too_long_is_there_but_not_read(monkeypatch):
     assert texts(held) == [("TIT2", "x" * 9), ("TIT3", None)]
 
 
-SENTENCE = "the ID3 tag of a.mp3 is damaged, and stays as it is: "
+SENTENCE = "the ID3 tag of a.mp3 is damaged, and is left as it is: "
 UNFIT = "its frames do not fit into it"
 
 
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (tag(5), "version 2.5 is not known"),
-        (tag(1), "version 2.1 is not known"),
+        (tag(5), "version 2.5 is unknown"),
+        (tag(1), "version 2.1 is unknown"),
         (tag(2, flags=0x40), "it is compressed as a whole"),
         (tag(3, b"TIT2\0\0\0\x03\0\0\0a"), UNFIT),
         (tag(3, frame("tit2", b"\0a")), UNFIT),
@@ -349,8 +349,8 @@ def test_a_checksum_is_not_falsified_and_other_extensions_stay(version, flags, h
         with pytest.raises(InputError) as told:
             part.put("TIT2", "b")
         assert str(told.value) == (
-            "the ID3 tag of a.mp3 has a checksum, and stays as it is: save it without one in the "
-            "program that wrote it"
+            "the ID3 tag of a.mp3 has a checksum, and is left as it is: save it without one "
+            "in the program that wrote it"
         )
         return
     part.put("TIT2", "b")

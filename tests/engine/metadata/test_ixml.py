@@ -77,7 +77,7 @@ def test_what_cannot_be_spliced_is_refused_and_stays(document):
         lambda: part.put("USER/FXNAME", "x"),
         lambda: part.add("USER/KEYWORDS", ["x"]),
     ):
-        with pytest.raises(InputError, match=r"iXML of a\.wav is damaged, or none that may be"):
+        with pytest.raises(InputError, match=r"iXML of a\.wav is damaged or cannot be"):
             change()
     assert part.data() == document
 
@@ -122,7 +122,7 @@ def test_what_is_there_but_no_plain_text_stays_and_is_told(tmp_path, name, insid
     assert category_in(header) == (name == "CATID", None)
     tags = SoundTags("new", categories()["doorwood"], "New", ("door",))
     told = write_tags(path, tags, Journal(tmp_path / "journal")).kept
-    assert len(told) == 1 and "cannot be read, and stays as it is" in told[0]
+    assert len(told) == 1 and "cannot be read, and is left as it is" in told[0]
     after = path.read_bytes()
     assert element.encode() in after and b"<FXNAME>New</FXNAME>" in after
     assert after.count(f"<{name}".encode()) == element.count(f"<{name}")
@@ -310,7 +310,7 @@ def test_words_are_added_and_taken_out():
     [
         (b"<B><A></B>", "mismatched tag: line 1, column 8"),
         (b'<!DOCTYPE a [<!ENTITY b "c">]><B/>', "it declares entities"),
-        (b"<a>" * 65 + b"</a>" * 65, "it is nested too deep"),
+        (b"<a>" * 65 + b"</a>" * 65, "it is nested too deeply"),
         (b"<B>\xff</B>", "'utf-8' codec can't decode byte 0xff in position 3: invalid start byte"),
         (b'<?xml version="1.0" encoding="utf-7"?><B>+AGE-</B>', "its encoding is utf-7"),
         (b'<?xml version="1.0" encoding="cp932"?><B>\x87\x90</B>', "its encoding is ambiguous"),
@@ -323,7 +323,7 @@ def test_why_a_document_may_not_be_changed_is_told(document, why):
     with pytest.raises(InputError) as told:
         part.get("USER/CATID")
     assert str(told.value) == (
-        "the iXML of a.wav is damaged, or none that may be changed, and stays as it is: " + why
+        "the iXML of a.wav is damaged or cannot be changed safely, and is left as it is: " + why
     )
 
 
@@ -335,7 +335,7 @@ def test_a_document_may_be_as_large_as_is_read_and_no_larger(monkeypatch):
     monkeypatch.setattr("engine.metadata.ixml.LONGEST_BYTES", 2 << 20)
     fits = b"<B>" + b" " * ((2 << 20) - 7) + b"</B>"
     assert not IXml(fits + b"\0", "a.wav").is_damaged
-    with pytest.raises(InputError, match=r"stays as it is: it is larger than 2 MB$"):
+    with pytest.raises(InputError, match=r"is left as it is: it is larger than 2 MB$"):
         IXml(fits + b" ", "a.wav").get("USER/CATID")
 
 

@@ -178,7 +178,7 @@ def test_a_damaged_record_is_told_and_the_others_still_work(tmp_path, journal):
     problems = [why for _, why in told if why]
     assert len(told) == 4 and len(problems) == 2
     assert "this record of a change is damaged" in " ".join(problems)
-    assert "the record of what it was is damaged" in " ".join(problems)
+    assert "the record of its previous state is damaged" in " ".join(problems)
     assert [p.read_bytes() == o for p, o in zip(paths, old, strict=True)] == [
         True,
         False,
@@ -213,7 +213,7 @@ def test_a_record_can_only_name_files_that_are_known(sound, journal):
     write_tags(sound, TAGS, journal)
     new = sound.read_bytes()
     ((_, why),) = journal.undo(lambda path: False)
-    assert "the library does not know it" in why and sound.read_bytes() == new
+    assert "it is not in the library" in why and sound.read_bytes() == new
     assert list(journal.undo(lambda path: path == str(sound))) == [(str(sound), None)]
 
 
@@ -241,7 +241,7 @@ def test_what_was_changed_since_stays_also_where_size_and_time_are_the_same(soun
     sound.write_bytes(data)
     os.utime(sound, ns=(state.st_atime_ns, state.st_mtime_ns))
     ((_, why),) = journal.undo(bool)
-    assert "was changed since" in why and sound.read_bytes() == data
+    assert "has been changed since" in why and sound.read_bytes() == data
 
 
 def test_a_file_that_was_only_touched_is_taken_back(sound, journal):
@@ -291,7 +291,7 @@ def test_an_attribute_that_cannot_be_kept_refuses_the_file(sound, journal, monke
 
     monkeypatch.setattr(os, "setxattr", refuse)
     old = sound.read_bytes()
-    with pytest.raises(Exception, match=r"extended attribute user\.mine cannot be kept"):
+    with pytest.raises(Exception, match=r"extended attribute user\.mine cannot be preserved"):
         write_tags(sound, TAGS, journal)
     assert sound.read_bytes() == old and len(list(sound.parent.iterdir())) == 1
 
@@ -300,14 +300,14 @@ def test_a_file_with_several_names_is_refused_and_told(tmp_path, sound, journal)
     other = tmp_path / "other.wav"
     os.link(sound, other)
     old = sound.read_bytes()
-    with pytest.raises(InputError, match=r"a\.wav has 2 names \(hard links\)"):
+    with pytest.raises(InputError, match=r"a\.wav has 2 hard links"):
         write_tags(sound, TAGS, journal)
     assert sound.samefile(other) and sound.read_bytes() == old
     other.unlink()
     write_tags(sound, TAGS, journal)
     os.link(sound, other)
     ((_, why),) = journal.undo(bool)
-    assert "2 names" in why and sound.samefile(other)
+    assert "2 hard links" in why and sound.samefile(other)
 
 
 def test_the_copy_lies_beside_the_file_under_a_short_name(sound, journal, monkeypatch):
@@ -468,14 +468,14 @@ def test_every_reason_why_a_file_stays_is_a_sentence(tmp_path, journal):
     journal.replace(path, put(b"new"), keep_time=False)
     record, old = journal.folder / "00000000.json", journal.folder / "00000000.old"
     assert list(journal.undo(lambda path: False)) == [
-        (str(path), "the library does not know it: it is left as it is")
+        (str(path), "it is not in the library, so it is left as it is")
     ]
     path.write_bytes(b"other")
     assert list(journal.undo(bool)) == [
-        (str(path), "a.wav was changed since, and is left as it is")
+        (str(path), "a.wav has been changed since, so it is left as it is")
     ]
     path.write_bytes(b"new")
-    damaged = (str(path), "the record of what it was is damaged: it is left as it is")
+    damaged = (str(path), "the record of its previous state is damaged, so it is left as it is")
     right = old.read_bytes()
     old.unlink()
     assert list(journal.undo(bool)) == [damaged]
@@ -520,8 +520,8 @@ def test_a_file_of_several_names_is_told_how_to_be_written(tmp_path, journal):
     with pytest.raises(InputError) as told:
         journal.replace(path, put(b"new"), keep_time=False)
     assert str(told.value) == (
-        "a.wav has 2 names (hard links), which writing would part: it is as it was; write into a "
-        "copy of it"
+        "a.wav has 2 hard links, which writing would separate: it is unchanged; write into "
+        "a copy of it"
     )
 
 

@@ -96,8 +96,8 @@ def test_unreadable_fields_are_told_and_stay(tmp_path):
     result = write_tags(path, FULL, Journal(tmp_path / "journal"))
     assert result.changed
     assert set(result.kept) == {
-        "its description cannot be read, and stays as it is",
-        "its keywords cannot be read, and stays as it is",
+        "its description cannot be read, and is left as it is",
+        "its keywords cannot be read, and is left as it is",
     }
 
 
@@ -304,7 +304,7 @@ def test_a_fragmented_mp4_is_refused_where_its_offsets_could_not_follow(tmp_path
         frame.sample_rate = RATE
         out.mux([*stream.encode(frame), *stream.encode(None)])
     before = path.read_bytes()
-    with pytest.raises(InputError, match="is in fragments"):
+    with pytest.raises(InputError, match="is fragmented"):
         wrote(path)
     assert path.read_bytes() == before
 
@@ -461,6 +461,6 @@ def test_a_file_whose_tags_would_not_be_found_again_is_refused(tmp_path, monkeyp
     path = m4a_with(tmp_path / "a.m4a", listed(titled(b"title")))
     before = path.read_bytes()
     monkeypatch.setattr(mp4_atoms, "_with_items", lambda moov, items: moov)
-    with pytest.raises(AudioError, match="so that they are found: it is as it was"):
+    with pytest.raises(AudioError, match="where other programs look for them: it is unchanged"):
         wrote(path)
     assert path.read_bytes() == before

@@ -404,7 +404,7 @@ def test_offsets_that_cannot_follow_refuse_the_file(tmp_path, tables):
         path = laid(tmp_path, FTYP, usual(ILST, tables=tables), MDAT)
     with pytest.raises(InputError) as told:
         Mp4File(path).rewrite(io.BytesIO(), NEW)
-    assert str(told.value) == "a.m4a has no room for tags: it is as it was"
+    assert str(told.value) == "a.m4a has no room for tags: it is unchanged"
 
 
 @pytest.mark.parametrize("name", [b"moof", b"mfra", b"sidx"])
@@ -412,7 +412,7 @@ def test_fragments_are_parted_only_where_nothing_moves(tmp_path, name):
     fragment = make(name, b"x")
     with pytest.raises(InputError) as told:
         written(tmp_path, FTYP, usual(ILST), fragment, MDAT)
-    assert str(told.value) == "a.m4a is in fragments, which tags would part"
+    assert str(told.value) == "a.m4a is fragmented, and writing tags would break it"
     with pytest.raises(InputError):
         written(tmp_path, FTYP, fragment, usual(ILST), MDAT)
     free = make(b"free", bytes(GROWN))

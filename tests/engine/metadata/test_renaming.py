@@ -113,7 +113,7 @@ def test_all_are_renamed_or_none(tmp_path):
     with pytest.raises(AudioError, match="nothing was renamed"):
         carry_out([Rename(one, str(tmp_path / "s" / "new.wav")), Rename(two, blocked)], journal)
     assert names_in(tmp_path / "s") == ["one.wav", "two.wav"] and not journal.exists()
-    with pytest.raises(AudioError, match="not there any more"):
+    with pytest.raises(AudioError, match="no longer exists"):
         carry_out([Rename(str(tmp_path / "gone.wav"), one)], journal)
 
 
@@ -338,19 +338,19 @@ def test_names_that_windows_keeps_for_itself_are_changed(tmp_path, stem, name):
     ("pattern", "why"),
     [
         ("{catid", "the pattern {catid is not understood: expected '}' before end of string"),
-        ("{name:>9}", "the pattern {name:>9} formats a field: write its name alone"),
-        ("{name!r}", "the pattern {name!r} formats a field: write its name alone"),
+        ("{name:>9}", "the pattern {name:>9} gives a field a format: write the field's name alone"),
+        ("{name!r}", "the pattern {name!r} gives a field a format: write the field's name alone"),
         (
             "{zoo}{name}{ant}",
-            "the pattern {zoo}{name}{ant} knows the fields catid, fxname, creator, source, user, "
+            "the pattern {zoo}{name}{ant} can use the fields catid, fxname, creator, source, user, "
             f"name, not ant, zoo: write {UCS_PATTERN}",
         ),
         (
             "plain",
-            "the pattern plain knows the fields catid, fxname, creator, source, user, name, not "
+            "the pattern plain can use the fields catid, fxname, creator, source, user, name, not "
             f"none: write {UCS_PATTERN}",
         ),
-        ("a/{name}", "the pattern a/{name} holds a character that no file name may hold"),
+        ("a/{name}", "the pattern a/{name} contains a character that file names cannot contain"),
     ],
 )
 def test_what_is_wrong_with_a_pattern_is_a_sentence(pattern, why):
@@ -428,11 +428,13 @@ def test_why_nothing_was_renamed_is_a_sentence(tmp_path, monkeypatch):
         carry_out(
             [Rename(gone, None), Rename(one, str(tmp_path / "a")), Rename(gone, new)], journal
         )
-    assert str(told.value) == "gone.wav is not there any more: nothing was renamed"
+    assert str(told.value) == "gone.wav no longer exists: nothing was renamed"
     assert names_in(tmp_path) == ["s"]
     with pytest.raises(AudioError) as told:
         carry_out([Rename(two, str(tmp_path / "s" / "z.wav")), Rename(one, new)], journal)
-    assert str(told.value) == "nothing was renamed: new.wav: a file of that name came meanwhile"
+    assert str(told.value) == (
+        "nothing was renamed: new.wav: a file with that name has appeared meanwhile"
+    )
     assert names_in(tmp_path / "s") == ["new.wav", "one.wav", "two.wav"]
     assert [Path(p).read_text() for p in (one, two)] == ["one.wav", "two.wav"]
     assert not journal.exists()

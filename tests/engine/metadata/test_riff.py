@@ -188,9 +188,9 @@ def test_a_chunk_may_end_with_the_file_and_not_behind_it(tmp_path):
     with pytest.raises(AudioError) as told:
         read_layout(laid(tmp_path, whole[:-1]))
     assert str(told.value) == (
-        "a.wav says that its chunk bext goes on behind its end: its header is damaged"
+        "a.wav says that its chunk bext extends past its end: its header is damaged"
     )
-    with pytest.raises(AudioError, match="its chunk fmt goes on"):
+    with pytest.raises(AudioError, match="its chunk fmt extends"):
         read_layout(laid(tmp_path, riff(b"fmt \x09\0\0\0", chunk(b"data", b""))[:28]))
     with pytest.raises(AudioError) as told:
         read_layout(laid(tmp_path, riff(chunk(b"fmt ", b"abcd"))))
@@ -389,4 +389,4 @@ def test_a_file_grows_to_4_gb_and_no_further(tmp_path, kind):
             continue
         with pytest.raises(InputError) as told:
             written(tmp_path, bytes(whole), bext=b"ab")
-        assert str(told.value) == ("a.wav would grow above 4 GB, which such a file cannot hold")
+        assert str(told.value) == ("a.wav would exceed 4 GB, the most that such a file can hold")

@@ -76,7 +76,7 @@ def test_other_kinds_are_refused(tmp_path, journal, suffix):
     path.write_bytes(b"x")
     with pytest.raises(InputError) as told:
         write_tags(path, SoundTags("words"), journal)
-    assert str(told.value) == f"{path.name} is of a kind that no tags are written into"
+    assert str(told.value) == f"{path.name} is of a format into which tags cannot be written"
 
 
 def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
@@ -88,7 +88,7 @@ def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
     absent = tmp_path / "absent.wav"
     for of, why in (
         (link, "link.wav is a link: write into the file that it points to"),
-        (folder, "folder.WAV is not a file that could be written into"),
+        (folder, "folder.WAV is not a file that can be written into"),
     ):
         with pytest.raises(InputError) as told:
             write_tags(of, tags, journal)
@@ -96,14 +96,14 @@ def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
     with pytest.raises(AudioError) as lost:
         write_tags(absent, tags, journal)
     assert str(lost.value) == (
-        "absent.wav cannot be written: No such file or directory; it is as it was"
+        "absent.wav cannot be written: No such file or directory; it is unchanged"
     )
     asked = []
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda *arguments: asked.append(arguments))
         with pytest.raises(AudioError) as lost:
             write_tags(path, tags, journal)
-    assert str(lost.value) == "a.wav may not be written: it is read-only"
+    assert str(lost.value) == "a.wav cannot be written: it is read-only"
     assert asked == [(path, os.W_OK)]
 
     def refuse(of: Path) -> None:
@@ -112,7 +112,7 @@ def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
     monkeypatch.setattr(writing, "open_container", refuse)
     with pytest.raises(AudioError) as lost:
         write_tags(path, tags, journal)
-    assert str(lost.value) == "a.wav cannot be written: the cable came out; it is as it was"
+    assert str(lost.value) == "a.wav cannot be written: the cable came out; it is unchanged"
 
 
 def test_what_nobody_hears_is_refused(tmp_path, journal, monkeypatch):
@@ -122,7 +122,7 @@ def test_what_nobody_hears_is_refused(tmp_path, journal, monkeypatch):
         patched.setattr(writing, "decodings_of", lambda of: Decodings(None, None))
         with pytest.raises(AudioError) as told:
             write_tags(path, SoundTags("words"), journal)
-        assert str(told.value) == "a.wav cannot be decoded: its header is damaged; it is as it was"
+        assert str(told.value) == "a.wav cannot be decoded: its header is damaged; it is unchanged"
     for one in (Decodings(heard.libsndfile, None), Decodings(None, heard.ffmpeg)):
         with monkeypatch.context() as patched:
             patched.setattr(writing, "decodings_of", lambda of, one=one: one)
@@ -135,7 +135,7 @@ def test_what_nobody_hears_is_refused(tmp_path, journal, monkeypatch):
     monkeypatch.setattr(writing, "decodings_of", worse)
     with pytest.raises(AudioError) as told:
         write_tags(path, SoundTags("words"), journal)
-    assert str(told.value) == "a.wav would be heard differently by other programs: it is as it was"
+    assert str(told.value) == "a.wav would sound different in other programs: it is unchanged"
     assert path.read_bytes() == old
 
 
@@ -226,11 +226,11 @@ def test_what_cannot_be_read_stays_and_is_told(tmp_path, journal):
     ):
         path = wav(tmp_path / "a.wav", ixml(odd.format(name)))
         result = write_tags(path, SoundTags("d", DOOR, "f", ("k",)), journal)
-        assert result == Result(True, (f"its {shown} cannot be read, and stays as it is",))
+        assert result == Result(True, (f"its {shown} cannot be read, and is left as it is",))
         assert f"<{name}>x<B/></{name}>".encode() in path.read_bytes()
     path = wav(tmp_path / "a.wav", info(IGNR=ODD))
     assert write_tags(path, SoundTags(None, DOOR), journal).kept == (
-        "its genre cannot be read, and stays as it is",
+        "its genre cannot be read, and is left as it is",
     )
 
 
@@ -244,7 +244,7 @@ def test_where_all_has_to_stay_nothing_is_written(tmp_path, journal):
     with pytest.raises(AudioError) as told:
         write_tags(path, SoundTags(keywords=("音",)), journal)
     assert str(told.value) == (
-        "a.aiff: its keywords are in an encoding that cannot hold the new ones, and stay as they "
-        "are; nothing was written"
+        "a.aiff: its keywords are in an encoding that cannot hold the new ones, and are "
+        "left as they are; nothing was written"
     )
     assert path.read_bytes() == old and not list(journal.folder.iterdir())

@@ -142,7 +142,7 @@ def test_what_is_no_flac_is_told(tmp_path, data):
 def test_blocks_that_do_not_fit_are_told(tmp_path, data):
     with pytest.raises(AudioError) as told:
         FlacFile(laid(tmp_path, data))
-    assert str(told.value) == "a.flac has damaged metadata: it is as it was"
+    assert str(told.value) == "a.flac has damaged metadata: it is unchanged"
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_comments_larger_than_a_block_are_refused(tmp_path):
     file.rewrite(io.BytesIO(), bytes((1 << 24) - 1))
     with pytest.raises(InputError) as told:
         file.rewrite(io.BytesIO(), bytes(1 << 24))
-    assert str(told.value) == "a.flac has no room for more tags than 16 MB"
+    assert str(told.value) == "a.flac cannot hold more than 16 MB of tags"
 
 
 # Ogg

@@ -228,7 +228,7 @@ def test_problems_are_sentences_and_leave_the_file(tmp_path):
         write_tags(link, TAGS, journal)
     other = tmp_path / "a.wma"
     other.write_bytes(b"x")
-    with pytest.raises(InputError, match="no tags are written into"):
+    with pytest.raises(InputError, match="tags cannot be written"):
         write_tags(other, TAGS, journal)
     broken = tmp_path / "broken.wav"
     broken.write_bytes(path.read_bytes()[:60])
@@ -253,4 +253,4 @@ def test_a_file_that_was_changed_since_is_not_taken_back(tmp_path):
     write_tags(path, TAGS, journal)
     path.write_bytes(path.read_bytes() + b"more")
     ((_, error),) = journal.undo(bool)
-    assert "was changed since" in error and path.read_bytes().endswith(b"more")
+    assert "has been changed since" in error and path.read_bytes().endswith(b"more")

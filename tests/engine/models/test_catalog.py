@@ -60,7 +60,7 @@ def serve(monkeypatch):
 
 
 def test_a_name_that_does_not_exist_is_told_with_those_that_do():
-    with pytest.raises(ModelError, match=r"there is no model named nonsense; there are .*default"):
+    with pytest.raises(ModelError, match=r"there is no model named nonsense: use one of .*default"):
         find_model("nonsense")
 
 
@@ -74,7 +74,7 @@ def test_a_model_to_be_got_says_how():
 
 
 def test_only_models_with_a_source_can_be_got():
-    with pytest.raises(InputError, match="cannot be got"):
+    with pytest.raises(InputError, match="cannot be downloaded"):
         get_model("default", None, Control())
 
 
@@ -111,7 +111,7 @@ def test_a_download_goes_on_where_it_broke_off(serve, monkeypatch):
 def test_a_download_with_other_contents_is_thrown_away(serve):
     serve(Server(b"not what was asked for"))
     source = catalog.SOURCES["default-mn04"]
-    with pytest.raises(ModelError, match="is not the expected file"):
+    with pytest.raises(ModelError, match="is not the expected one"):
         catalog._download("default-mn04", source, Control())
     assert not list((data_folder() / "downloads").iterdir())
 

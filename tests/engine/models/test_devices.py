@@ -84,12 +84,12 @@ def test_what_is_asked_for_is_found_where_it_is(present):
 @pytest.mark.parametrize(
     ("wish", "sentence"),
     [
-        ("tpu", "tpu is no device: use auto, cuda, mps or cpu"),
-        ("", " is no device: use auto, cuda, mps or cpu"),
-        ("cuda:", "cuda: is no device"),
-        ("cuda:x", "cuda:x is no device"),
-        ("cuda:-1", "cuda:-1 is no device"),
-        ("cpu:0", "cpu:0 is no device"),
+        ("tpu", "tpu is not a device: use auto, cuda, mps or cpu"),
+        ("", " is not a device: use auto, cuda, mps or cpu"),
+        ("cuda:", "cuda: is not a device"),
+        ("cuda:x", "cuda:x is not a device"),
+        ("cuda:-1", "cuda:-1 is not a device"),
+        ("cpu:0", "cpu:0 is not a device"),
         ("cuda:2", "there is no cuda:2 here: the last such device is cuda:1"),
         ("mps", r"there is no Apple \(MPS\) device here for --device mps: use --device cpu"),
     ],

@@ -135,7 +135,7 @@ def test_a_clap_becomes_a_model_folder_that_searches(clap_folder, tmp_path, own_
 def test_a_clap_with_fusion_is_refused_with_a_sentence(tmp_path):
     config = {"audio_config": {"enable_fusion": True}, "text_config": TEXT}
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(InputError, match="CLAP with fusion"):
+    with pytest.raises(InputError, match="CLAP model with fusion"):
         load_clap(tmp_path, "clap")
 
 
@@ -249,7 +249,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(panns_checkpoint, tmp_p
     wrong = tmp_path / "mn04.pt"
     torch.save(EfficientAt().state_dict(), wrong)
     model = MatchModel(audio_spec("panns-resnet38", wrong), ("audio",))
-    with pytest.raises(ModelError, match="does not fit the architecture"):
+    with pytest.raises(ModelError, match="does not match the architecture"):
         load_audio_tower(model, wrong)
 
 

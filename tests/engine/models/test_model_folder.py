@@ -83,7 +83,7 @@ def test_damaged_weights_are_refused(copy):
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
-    with pytest.raises(ModelError, match="is damaged: get or copy the model again"):
+    with pytest.raises(ModelError, match="is damaged: download or copy the model again"):
         load_model(copy)
 
 

@@ -114,7 +114,7 @@ def test_numbers_that_are_none_are_found_out(copy, name, value, words, forked):
         ),
         (
             lambda t: t.update({"metric.factor": torch.ones(32, 32, dtype=torch.int32)}),
-            r"metric\.factor is of the kind int32",
+            r"metric\.factor has the type int32",
         ),
     ],
 )
@@ -154,7 +154,7 @@ def test_weights_that_are_none_are_found_out(copy, data, words, forked):
 def test_hashes_that_do_not_fit_are_found_out(copy, forked):
     with (copy / "tokenizer.json").open("a") as file:
         file.write(" ")
-    refused(copy, r"tokenizer\.json is damaged: get or copy the model again")
+    refused(copy, r"tokenizer\.json is damaged: download or copy the model again")
 
 
 def test_an_empty_bank_is_found_out(copy, forked):
@@ -171,7 +171,7 @@ def test_an_empty_bank_is_found_out(copy, forked):
         ({"model": {"type": "Nothing"}}, r"tokenizer\.json is damaged"),
         (
             {"model": {"type": "WordLevel", "vocab": MANY_WORDS, "unk_token": "[UNK]"}},
-            "has the token 1000000000, and the text tower knows 11",
+            "has the token 1000000000, but the text tower knows only 11",
         ),
         (
             {
@@ -251,17 +251,17 @@ CHILDREN = {
 @pytest.mark.parametrize(
     ("how", "words"),
     [
-        ("killed", "was ended by the system"),
+        ("killed", "was killed by the system"),
         ("aborted for want of memory", "it needs more than 8 GB of memory"),
-        ("says nothing", "was ended by the system"),
-        ("fails", r"was ended by the system \(code 3\)"),
+        ("says nothing", "was killed by the system"),
+        ("fails", r"was killed by the system \(code 3\)"),
     ],
 )
 def test_a_child_that_ends_without_a_word_is_a_sentence(tmp_path, monkeypatch, caplog, how, words):
     child = tmp_path / "child.py"
     child.write_text(CHILDREN[how])
     monkeypatch.setattr(apart, "CHILD", [sys.executable, str(child)])
-    with pytest.raises(ModelError, match=f"the model in X was not taken: .*{words}"):
+    with pytest.raises(ModelError, match=f"the model in X was not accepted: .*{words}"):
         run_apart({}, "the model in X", Limits(), Control())
     assert ("memory allocation of 8 bytes failed" in caplog.text) is ("memory" in how)
 
@@ -344,7 +344,7 @@ def test_a_model_that_changes_meanwhile_is_refused(copy, monkeypatch):
         sign(folder, ranking__blend=0.9)
 
     monkeypatch.setattr(trial, "try_model", change)
-    with pytest.raises(ModelError, match="changed while it was tried"):
+    with pytest.raises(ModelError, match="changed during its trial"):
         ensure_tried(copy)
     assert not (data_folder() / "tried-models.json").exists()
 
@@ -401,6 +401,6 @@ def test_a_foreign_checkpoint_with_a_hostile_configuration_installs_nothing(tmp_
     for text in ({"vocab_size": 10**12}, {"num_hidden_layers": "many"}, {"hidden_size": -1}):
         config = {"audio_config": {}, "text_config": text}
         (source / "config.json").write_text(json.dumps(config))
-        with pytest.raises(ModelError, match=r"the model in .* was not taken: "):
+        with pytest.raises(ModelError, match=r"the model in .* was not accepted: "):
             get_model("clap", source, Control())
         assert not [p for p in installed_models().iterdir() if p.name != ".lock"]

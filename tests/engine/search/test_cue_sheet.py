@@ -40,7 +40,7 @@ def test_sheets_are_read_with_and_without_a_header(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "\n\n", "cue\n", "cue,locked\n,\n"])
 def test_a_sheet_without_cues_is_told(tmp_path, text):
-    with pytest.raises(InputError, match="holds no cue"):
+    with pytest.raises(InputError, match="contains no cues"):
         read_cue_sheet(sheet(tmp_path, text))
 
 
@@ -73,7 +73,7 @@ def test_every_clip_is_used_once_and_locks_are_kept(library, model_folder, sound
 
 def test_a_cue_that_says_nothing_and_an_unknown_lock_are_told(library, model_folder):
     searcher = Searcher(library, model_folder)
-    with pytest.raises(InputError, match="line 3 says no word: --"):
+    with pytest.raises(InputError, match="line 3 contains no word: --"):
         solve_cues(library, searcher, [Cue(3, "--")], CueRules())
     with pytest.raises(InputError, match=r"line 1 is locked to /no\.wav, which is not"):
         solve_cues(library, searcher, [Cue(1, "door", "/no.wav")], CueRules())

@@ -83,5 +83,5 @@ def test_a_stopped_or_impossible_export_leaves_the_file(indexed, tmp_path):
     assert path.read_text() == "kept" and [p.name for p in tmp_path.glob("*.part")] == []
     with pytest.raises(InputError, match="cannot be written"):
         write(indexed, None, tmp_path / "no folder" / "a.csv")
-    with pytest.raises(InputError, match="no kind that is known"):
+    with pytest.raises(InputError, match="unknown file type"):
         format_of(tmp_path / "a.xls")

@@ -101,7 +101,7 @@ def test_a_library_is_made_with_its_folders(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(LibraryError) as raised:
         Library(tmp_path / "file" / "library.db")
-    said = f"the folder {tmp_path / 'file'} cannot be made: File exists"
+    said = f"the folder {tmp_path / 'file'} cannot be created: File exists"
     assert str(raised.value) == said
 
 
@@ -113,7 +113,7 @@ def test_a_library_of_an_unknown_schema_is_told(tmp_path):
         refuse_newer(path, "9999")
     assert str(raised.value) == (
         f"{path} was made by a newer Soundsift (its schema is 9999): "
-        "update Soundsift, or name another --library"
+        "update Soundsift, or choose another --library"
     )
 
 
@@ -231,14 +231,14 @@ def test_refusals_of_a_copy_are_whole_sentences(library, monkeypatch):
         size = path.stat().st_size + path.with_name("library.db-wal").stat().st_size
         assert size < 2 << 20
         assert keep_copy(path) == (
-            f"no copy of the library was made: {folder} has not room for another "
+            f"no copy of the library was made: {folder} has no room for another "
             "1 MB: free some space"
         )
         with path.with_name("library.db-wal").open("ab") as log:
             log.truncate(5 << 20)
-        assert "has not room for another 5 MB" in keep_copy(path)
+        assert "has no room for another 5 MB" in keep_copy(path)
 
-    cannot = f"no copy of the library could be kept in {folder}: "
+    cannot = f"no copy of the library could be saved in {folder}: "
     for error, said in (
         (sqlite3.OperationalError("database or disk is full"), cannot + "database or disk is full"),
         (sqlite3.OperationalError("disk I/O error"), cannot + "disk I/O error"),
@@ -296,7 +296,7 @@ def test_a_copy_needs_room_for_library_and_log_and_some(library, monkeypatch):
     (copy,) = copies(path)
     copy.unlink()
     free[0] -= 1
-    assert "has not room" in keep_copy(path)
+    assert "has no room" in keep_copy(path)
     assert copies(path) == []
 
 

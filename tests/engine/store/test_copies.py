@@ -78,7 +78,7 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing(library, monkeypatch):
     put(library, 0, 2)
     monkeypatch.setattr(module, "_RESERVE_BYTES", 1 << 60)
     said = keep_copy(library.path)
-    assert "has not room" in said and said.count(". ") == 0
+    assert "has no room" in said and said.count(". ") == 0
     assert files_beside(library) == []
 
     def full(path):

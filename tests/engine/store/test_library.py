@@ -231,7 +231,7 @@ def test_parts_of_a_sound_add_up_and_what_was_skipped_once_is_forgotten(library)
 def test_a_note_of_damage_comes_with_the_last_part_and_goes_with_the_file(library):
     library.put_headers([(facts("/a/cut.wav"), Header())])
     (sound_id,) = library.sounds()
-    note = "damaged: 4.0 of about 9.0 s could be heard"
+    note = "damaged: 4.0 of about 9.0 s could be read"
     put_embedded(library, [EmbeddedPart(sound_id, [window(0)], 4.0, "hash", 4.0, note)])
     assert library.sounds()[sound_id].damage == note
     assert damaged_sounds(library) == [("/a/cut.wav", note)]

@@ -278,7 +278,7 @@ def test_a_repair_tells_what_it_does_and_what_was_lost(library):
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM sounds WHERE id IN (3, 4)")
     report, seen = stages(path)
-    assert report.troubles == ("8 rows belong to nothing",)
+    assert report.troubles == ("8 rows refer to nothing",)
     assert (report.action, report.copy) == ("salvaged", None)
     assert report.kept["windows"] == 72 and report.kept["sounds"] == 18
     assert report.lost == {"windows": 8}
@@ -286,7 +286,7 @@ def test_a_repair_tells_what_it_does_and_what_was_lost(library):
     assert report.damaged is not None and report.damaged.parent == path.parent
     assert report.damaged.name.startswith("library.db.damaged-20")
     assert report.to_dict() == {
-        "troubles": ["8 rows belong to nothing"],
+        "troubles": ["8 rows refer to nothing"],
         "action": "salvaged",
         "kept": report.kept,
         "lost": {"windows": 8},
@@ -381,7 +381,7 @@ def test_refusals_of_a_repair_are_whole_sentences(tmp_path, library, monkeypatch
     assert said(none) == f"there is no library at {none}, and no copy of one"
     assert said(path, restore=True) == f"there is no good copy of {path} to restore"
     assert said(text) == (
-        f"nothing can be read of {text}, and there is no good copy of it: if it is a library, "
+        f"nothing can be read from {text}, and there is no good copy of it: if it is a library, "
         "move it away and index its folders again"
     )
     with alone(path):
@@ -389,7 +389,7 @@ def test_refusals_of_a_repair_are_whole_sentences(tmp_path, library, monkeypatch
     assert busy == f"another program uses the library {path}: close it, then try again"
     monkeypatch.setattr(module, "_RESERVE_BYTES", 1 << 60)
     free = 64 + (3 * path.stat().st_size >> 20)
-    assert said(path) == f"{tmp_path} has not room to repair the library: free {free} MB"
+    assert said(path) == f"{tmp_path} has no room to repair the library: free {free} MB"
     monkeypatch.setattr(module, "_RESERVE_BYTES", 0)
 
     def full(*_):
@@ -406,8 +406,8 @@ def test_a_repair_needs_room_for_three_libraries_and_some(tmp_path, monkeypatch)
     free = [0]
     monkeypatch.setattr(module.shutil, "disk_usage", lambda _: SimpleNamespace(free=free[0]))
     for left, said in (
-        ((79 << 20) - 1, f"{tmp_path} has not room to repair the library: free 79 MB"),
-        (79 << 20, f"nothing can be read of {path}"),
+        ((79 << 20) - 1, f"{tmp_path} has no room to repair the library: free 79 MB"),
+        (79 << 20, f"nothing can be read from {path}"),
     ):
         free[0] = left
         with pytest.raises(LibraryError) as told:
@@ -449,12 +449,12 @@ def test_troubles_are_told_one_by_one(library, tmp_path):
         connection.execute("CREATE TABLE theirs (x)")
     assert troubles_of(bare) == [
         "no such table: alembic_version",
-        "the index of words is damaged",
+        "the word index is damaged",
     ]
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM sounds WHERE id = 3")
         connection.execute("UPDATE words_data SET block = zeroblob(3) WHERE id > 9")
-    assert troubles_of(path) == ["4 rows belong to nothing", "the index of words is damaged"]
+    assert troubles_of(path) == ["4 rows refer to nothing", "the word index is damaged"]
 
 
 def test_sounds_around_lost_windows_are_heard_again(tmp_path):

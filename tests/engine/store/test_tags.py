@@ -199,7 +199,7 @@ def test_collections_are_renamed_and_dropped_one_at_a_time(filled):
     assert collections(filled) == {"A new name": 2, "other": 1}
     with pytest.raises(InputError) as told:
         rename_collection(filled, "other", "A new name")
-    assert str(told.value) == "there is a collection A new name already: take another name"
+    assert str(told.value) == "there is already a collection named A new name: choose another name"
     drop_collection(filled, "A new name")
     assert collections(filled) == {"other": 1}
     assert len(filled.sounds()) == 7

@@ -151,7 +151,7 @@ def test_vectors_of_another_size_are_told(library):
     with pytest.raises(LibraryError) as told:
         load_vectors(library, RANK)
     assert str(told.value) == (
-        "the library holds vectors of another size than its model's: run "
+        "the library contains vectors of a different size than its model's: run "
         "`soundsift models use` with its model"
     )
 
@@ -189,8 +189,8 @@ def test_a_disk_that_forgets_is_told(library, monkeypatch):
     with pytest.raises(LibraryError) as told:
         load_vectors(library, RANK)
     assert str(told.value) == (
-        f"the disk that holds {cache_folder(library)} does not give back what is written to it: "
-        "check it"
+        f"the disk that holds {cache_folder(library)} does not return what was written to "
+        "it: check the disk"
     )
 
 

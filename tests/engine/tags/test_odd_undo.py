@@ -114,7 +114,7 @@ def test_files_that_stay_hidden_are_told_and_come_back_when_they_can(library, fo
     read_only.refuses = lambda source, target: TEMPORARY in source
     undone = undo_last(library, Control())
     assert undone.names == 2 and undone.files == 2
-    assert sum("is named .soundsift-" in why for _, why in undone.refused) == 2
+    assert sum("is now named .soundsift-" in why for _, why in undone.refused) == 2
     assert {p.name for p in two.iterdir()} == set(NAMES[2:])
     settle(library)  # cannot, and keeps nobody from anything
     read_only.folder = None
@@ -170,7 +170,7 @@ def test_renaming_that_cannot_go_back_keeps_the_way_back(library, folders, read_
     moves = [Rename(str(p), str(p.with_name(f"new {p.name}"))) for p in sorted(before)]
     read_only.folder = one
     read_only.refuses = lambda source, target: TEMPORARY in source
-    told = pytest.raises(AudioError, match="could not get their names back yet")
+    told = pytest.raises(AudioError, match="do not have their old names back yet")
     with told, TagRun.begin(library) as run:
         run.rename(moves)
     assert any(p.name.startswith(TEMPORARY) for p in one.iterdir())
@@ -202,10 +202,10 @@ def test_what_is_no_file_any_more_is_refused_at_once(library, folders, tmp_path)
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.splitlines()) == {
-        "thing_0.wav is a link now, not the file: it is left as it is",
-        "thing_1.wav is a pipe now, not the file: it is left as it is",
-        "thing_2.wav is a folder now, not the file: it is left as it is",
-        "thing_3.wav cannot be taken back: No such file or directory",
+        "thing_0.wav is a link now, not the file, so it is left as it is",
+        "thing_1.wav is a pipe now, not the file, so it is left as it is",
+        "thing_2.wav is a folder now, not the file, so it is left as it is",
+        "thing_3.wav cannot be restored: No such file or directory",
     }
     assert (one / NAMES[0]).is_symlink() and mine.read_bytes() == written
 
@@ -320,7 +320,7 @@ def test_sounds_that_the_library_has_forgotten_are_told_and_the_others_come_back
         record(library, ids, new, run.note)
     forget_folder(library, str(one))
     undone = undo_last(library, Control())
-    said = "2 of its sounds are in the library no more"
+    said = "2 of its sounds are no longer in the library"
     assert undone.refused == ((str(run.folder / "tags.json"), said),)
     assert {row.label for row in tag_rows(library)} == {"wet"} and undone.tags == 4
 
@@ -352,6 +352,6 @@ def test_what_others_put_into_the_folders_of_runs_stays(library, folders, tmp_pa
 
 def test_a_folder_of_runs_that_cannot_be_used_is_told(library, folders, own_home):
     (own_home / "tag-runs").write_text("a file")
-    told = pytest.raises(LibraryError, match=r"cannot be kept: .*: Not a directory")
+    told = pytest.raises(LibraryError, match=r"cannot be saved: .*: Not a directory")
     with told, TagRun.begin(library):
         pytest.fail("a run without a way back began")

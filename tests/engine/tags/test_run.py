@@ -148,7 +148,7 @@ def test_a_run_writes_renames_and_comes_back_byte_for_byte(library, folder, mode
     again = index_folders(library, model_folder, [folder], Control())
     assert (again.unchanged, again.heard) == (4, 0)
     assert not can_undo(library) and list(runs_of(library).iterdir()) == []
-    with pytest.raises(InputError, match="nothing to take back"):
+    with pytest.raises(InputError, match="nothing to undo"):
         undo_last(library, Control())
 
 
@@ -197,7 +197,7 @@ def test_a_file_that_was_changed_since_is_left_and_told(library, folder):
     path.write_bytes(path.read_bytes() + b"mine")
     undone = undo_last(library, Control())
     assert undone.files == 3 and len(undone.refused) == 1
-    assert "was changed since" in undone.refused[0][1] and path.read_bytes().endswith(b"mine")
+    assert "has been changed since" in undone.refused[0][1] and path.read_bytes().endswith(b"mine")
     assert can_undo(library)  # what is left of the run is kept
 
 
@@ -248,7 +248,7 @@ def test_a_temporary_file_of_a_killed_run_is_removed_but_not_of_one_that_goes_on
     with FileLock(home.parent / "lock"):
         settle(library)
         assert left.exists()
-        with pytest.raises(InputError, match="still going on"):
+        with pytest.raises(InputError, match="still in progress"):
             undo_last(library, Control())
     settle(library)
     assert not left.exists()
@@ -302,7 +302,7 @@ def test_a_damaged_record_does_not_hide_the_others_nor_earlier_runs(library, fol
     assert "record of a change is damaged" in undone.refused[0][1]
     again = undo_last(library, Control())  # of the run before it
     assert again.files == 3 and len(again.refused) == 1
-    assert "was changed since" in again.refused[0][1]
+    assert "has been changed since" in again.refused[0][1]
     assert sum(contents(folder)[name] == before[name] for name in before) == 3
 
 
@@ -332,7 +332,7 @@ def test_a_record_cannot_name_a_file_that_the_library_does_not_know(library, fol
     record.write_text(json.dumps({**document, "path": str(mine)}))
     written = mine.read_bytes()
     undone = undo_last(library, Control())
-    assert undone.files == 3 and "the library does not know it" in undone.refused[0][1]
+    assert undone.files == 3 and "it is not in the library" in undone.refused[0][1]
     assert mine.read_bytes() == written
 
 
@@ -363,7 +363,7 @@ def test_what_had_to_stay_is_told(library, folder):
     with TagRun.begin(library) as run:
         written = run.write({str(path): tags}, Control())
     assert written.done == (str(path),) and not written.refused
-    assert written.kept == ((str(path), "its FXName cannot be read, and stays as it is"),)
+    assert written.kept == ((str(path), "its FXName cannot be read, and is left as it is"),)
     assert sound_at(library, str(path)) == sound_id
 
 

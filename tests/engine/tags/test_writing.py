@@ -51,7 +51,7 @@ def test_a_persons_category_goes_before_a_models_however_sure_it_is():
 
 
 def test_a_models_category_does_not_take_the_place_of_the_files(library, path):
-    said = "it names RAINInt itself, not DOORWood: accept that yourself to change it"
+    said = "it already names RAINInt, not DOORWood: accept DOORWood yourself to change it"
     fields = written(library, path, ("DOORWood", "accepted", "model", 0.99), kept=said)
     assert fields["ixml.CATID"] == "RAINInt" and fields["ixml.category"] == "RAIN"
     assert fields["info.genre"] == "RAIN" and fields["ixml.FXNAME"] == "My Name"

@@ -79,7 +79,7 @@ class PortAudio:
             facts = sd.query_devices(number, "output")
         except (sd.PortAudioError, ValueError):
             raise DeviceError(
-                "there is no audio device to play on: connect one, or choose one in the preferences"
+                "there is no audio output device: connect one, or choose one in Preferences"
             ) from None
         most = int(facts["max_output_channels"])
         rates = (rate_hz, int(facts["default_samplerate"]), 48_000)
@@ -167,8 +167,8 @@ def sounddevice() -> Any:
         import sounddevice as module
     except OSError:
         raise DeviceError(
-            "nothing can be played: PortAudio is missing; install it "
-            "(on Debian: libportaudio2) and start Soundsift again"
+            "sounds cannot be played: PortAudio is missing; install it (on Debian: "
+            "libportaudio2) and restart Soundsift"
         ) from None
     return module
 
@@ -181,4 +181,4 @@ def _names(kind: str) -> list[str]:
 
 
 def _said(error: Exception | None) -> str:
-    return str(error).split("[")[0].strip() if error else "it takes no format of ours"
+    return str(error).split("[")[0].strip() if error else "it supports none of our formats"

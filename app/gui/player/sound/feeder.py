@@ -221,8 +221,8 @@ class Feeder(threading.Thread):
                 self._outputs.look_again()
             name, self._device = self._device, None
             self._told(
-                f"the audio device {name or ''} went away".replace("  ", " ")
-                + (": playing goes on with the default one" if current else "")
+                f"the audio device {name or ''} was disconnected".replace("  ", " ")
+                + (": playing continues on the default one" if current else "")
             )
             with self._changed:
                 self._device_changed = current is not None

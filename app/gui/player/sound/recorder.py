@@ -61,7 +61,7 @@ class Recorder:
             stream.start()
         except (sd.PortAudioError, ValueError):
             raise DeviceError(
-                "there is no microphone: connect one, or choose one in the preferences"
+                "there is no microphone: connect one, or choose one in Preferences"
             ) from None
         self._stream = stream
 

@@ -174,7 +174,7 @@ def test_the_last_copy_asks_a_clearer_question(dialog, trash, answers, qtbot):
     answers.yes = False
     choose(dialog, "twin.wav", "Sound_05.wav", "softer.flac")
     dialog.trash()
-    assert "Of one sound every copy is chosen: none of it stays." in answers.texts[0]
+    assert "Every copy of one sound is selected: none will be left." in answers.texts[0]
     answers.yes = True
     dialog.trash()
     ended(dialog, qtbot)
@@ -188,7 +188,7 @@ def test_what_only_sounds_alike_is_said_to_be_no_copy(dialog, trash, answers):
     name = next(n for n in names(dialog, "sounds alike") if n not in same)
     choose(dialog, name)
     dialog.trash()
-    assert "One of the files only sounds like others: it is no copy." in answers.texts[0]
+    assert "One of the files is not a copy: it merely sounds like others." in answers.texts[0]
 
 
 @pytest.mark.parametrize("gives", [False, (False, "")])  # versions of PySide6 differ
@@ -202,7 +202,7 @@ def test_without_a_trash_nothing_is_deleted(
     ended(dialog, qtbot)
     assert (sounds / "twin.wav").exists() and len(names(dialog)) == 4
     assert asked == [str(sounds / "twin.wav")]
-    assert "no trash; nothing was deleted" in dialog.says.text()
+    assert "was not moved: there is no trash" in dialog.says.text()
     known = window.context.opened.library.known([str(sounds / "twin.wav")])
     assert [sound.state for sound in known.values()] == [PRESENT]
 
@@ -220,7 +220,7 @@ def test_a_file_whose_copy_is_gone_stays(dialog, trash, answers, sounds, qtbot):
     choose(dialog, "twin.wav")
     dialog.trash()
     ended(dialog, qtbot)
-    assert not list(trash.iterdir()) and "no copy of it is there" in dialog.says.text()
+    assert not list(trash.iterdir()) and "its copies no longer exist" in dialog.says.text()
 
 
 def test_what_was_moved_before_a_stop_is_missing(window, sounds, trash):
@@ -263,7 +263,7 @@ def test_a_damaged_copy_is_never_the_best_and_its_keeping_is_told(dialog, trash,
     first, *others = group.sounds
     for better in (first, others[0]):
         hurt = tuple(
-            replace(x, damage=None if x is better else "damaged: 1.0 of about 9.0 s could be heard")
+            replace(x, damage=None if x is better else "damaged: 1.0 of about 9.0 s could be read")
             for x in group.sounds
         )
         assert best_of(Group(hurt, group.kind)).id == better.id
@@ -271,6 +271,6 @@ def test_a_damaged_copy_is_never_the_best_and_its_keeping_is_told(dialog, trash,
         dialog._fill()
         choose(dialog, Path(better.path).name)
         dialog.trash()
-        assert "Of one sound only a damaged copy stays." in answers.texts[-1]
+        assert "Only a damaged copy of one sound will be left." in answers.texts[-1]
         column = [dialog.table.item(row, 9).text() for row in range(dialog.table.rowCount())]
-        assert sorted(set(column)) == ["", "1.0 of about 9.0 s could be heard"]
+        assert sorted(set(column)) == ["", "1.0 of about 9.0 s could be read"]

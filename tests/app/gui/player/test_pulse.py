@@ -147,4 +147,4 @@ def test_a_sound_server_that_dies_is_told_and_nothing_hangs(tmp_path, sound):
         )
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout.splitlines()[-1])["told"]
-    assert "pulse went away" in told[0] and "no audio device" in told[1]
+    assert "pulse was disconnected" in told[0] and "no audio output device" in told[1]

@@ -84,11 +84,11 @@ def test_a_chosen_folder_that_is_away_is_told_and_not_made_up(
     settings.keep(replace(settings.now, ranges_folder=str(away)))
     marked(0.1, 0.3, ready=False)
     said = window.status.message
-    qtbot.waitUntil(lambda: "ranges cannot be kept in" in said.text())
-    assert "it is not there" in said.text() and "preferences" in said.text()
+    qtbot.waitUntil(lambda: "ranges cannot be saved in" in said.text())
+    assert "it does not exist" in said.text() and "Preferences" in said.text()
     window.status.say("")
     copy(window, qtbot)
-    assert "ranges cannot be kept in" in said.text()
+    assert "ranges cannot be saved in" in said.text()
     data = QGuiApplication.clipboard().mimeData()
     assert data is None or not data.urls()  # nor the whole file instead
     assert not away.parent.exists()
@@ -117,7 +117,7 @@ def test_where_music_cannot_be_written_ranges_lie_with_the_libraries(
     room = open_room(None)
     assert room.target == own_home / "ranges"
     room.close()
-    with pytest.raises(InputError, match="choose another folder in the preferences"):
+    with pytest.raises(InputError, match="choose another folder in Preferences"):
         open_room(wall)
 
 

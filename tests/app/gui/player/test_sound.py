@@ -197,7 +197,7 @@ def test_a_device_that_goes_away_is_told_and_the_default_takes_over(feeding, noi
     outputs.last.active = False
     until(lambda: len(outputs.opened) == 2)
     assert outputs.asked == ["phones", None]
-    assert "phones went away" in told[0]
+    assert "phones was disconnected" in told[0]
     pull_all(feeder, outputs, 1000)
 
 
@@ -235,7 +235,7 @@ def test_what_cannot_be_played_is_told_once(feeding, tmp_path):
     feeder.play(Order(path, serial=1))
     until(lambda: feeder.wish is None)
     time.sleep(0.1)
-    assert len(told) == 2 and "no audio device" in told[1]
+    assert len(told) == 2 and "no audio output device" in told[1]
 
 
 def test_a_file_of_four_gigabytes_plays_at_once_from_anywhere(feeding, tmp_path):

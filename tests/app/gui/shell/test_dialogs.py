@@ -60,7 +60,7 @@ def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):
 def test_a_long_text_leaves_room_for_the_wide_column(qtbot):
     from app.gui.kit.tables import TextTable
 
-    table = TextTable(("Name now", "New name"), wide=1)
+    table = TextTable(("Current name", "New name"), wide=1)
     qtbot.addWidget(table)
     table.resize(600, 200)
     table.show()
@@ -84,8 +84,8 @@ def test_damaged_files_are_listed_behind_the_skipped_ones(window, qtbot, sounds)
     assert dialog.table.item(1, 0).text() == str(path)
     assert dialog.table.item(1, 1).text().startswith("damaged: ")
     assert dialog.says.text() == (
-        "One file could not be heard. One damaged file was heard in part. "
-        "They are tried again when they change."
+        "One file could not be read. One damaged file could be read only in part. "
+        "Files are tried again when they change."
     )
     qtbot.waitUntil(lambda: not window.jobs.shown())
 
@@ -177,7 +177,7 @@ def test_an_impossible_cue_is_told(window, qtbot):
     dialog = opened(window, "cues")
     dialog.lines.setPlainText("...")
     dialog.solve.click()
-    qtbot.waitUntil(lambda: "says no word" in dialog.says.text())
+    qtbot.waitUntil(lambda: "contains no word" in dialog.says.text())
 
 
 def test_duplicates_are_found(window, sounds, qtbot):
@@ -238,7 +238,7 @@ def test_a_model_that_cannot_be_used_is_refused_and_said(window, broken_model, q
     names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
     dialog.table.selectRow(names.index("broken"))
     dialog.use.click()
-    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
+    qtbot.waitUntil(lambda: "was not accepted" in dialog.says.text())
     assert "is finite" in dialog.says.text()
     assert model_of(window.context.session.library) == used
 
@@ -256,7 +256,7 @@ def test_a_trained_model_goes_through_the_same_door(window, broken_model, qtbot)
     dialog._outcome = {"model": str(broken_model)}
     dialog._show_state(running=False)
     dialog.adopt.click()
-    qtbot.waitUntil(lambda: "was not taken" in dialog.says.text())
+    qtbot.waitUntil(lambda: "was not accepted" in dialog.says.text())
     assert model_of(window.context.session.library) == used
 
 
@@ -297,7 +297,7 @@ def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monke
     assert dialog.loss.points == [(1.0, 3.0), (25.0, 2.0)]
     assert dialog.recall.points == [(0.5, 0.2), (1.0, 0.4)]
     assert dialog.table.item(2, 2).text() == "0.400"
-    assert "Found first: 3 of 10 names, before: 1 (measured on 16 sounds" in dialog.says.text()
+    assert "Found first: 3 of 10 names, 1 before (measured on 16 sounds" in dialog.says.text()
     assert "Sounds in general: as before (94 %" in dialog.says.text()
     assert dialog.adopt.isEnabled() and dialog.back.isEnabled() and dialog.start.isEnabled()
 
@@ -313,8 +313,8 @@ def test_training_says_how_long_it_still_takes(window):
 
 def test_training_says_why_nothing_was_adopted_and_doubts_what_is_not_confirmed(window):
     dialog = opened(window, "train")
-    dialog._show_outcome({**TRAINED, "model": None, "kept": "no way was surely better"})
-    assert dialog.says.text() == "No new model was made: no way was surely better."
+    dialog._show_outcome({**TRAINED, "model": None, "kept": "no way was reliably better"})
+    assert dialog.says.text() == "No new model was made: no way was reliably better."
     dialog._show_outcome({**TRAINED, "after": {**AFTER, "map10": 0.1}})
     assert "do not confirm" in dialog.says.text()
     unknown = {"before": {**BEFORE, "agreement": None}, "after": {**AFTER, "agreement": None}}

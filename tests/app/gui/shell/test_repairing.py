@@ -43,7 +43,7 @@ def test_a_repair_can_be_stopped(qapp):
     dialog = Repairing()
     QTimer.singleShot(200, dialog.findChild(QPushButton).click)
     said = dialog.run([sys.executable, "-c", "import time; time.sleep(60)"])
-    assert said == "The repair was stopped: the library is the old one, or the new one."
+    assert said == "The repair was stopped: the library is either as it was or fully repaired."
 
 
 def test_the_window_closes_for_a_repair_only_when_told_to(window, monkeypatch):

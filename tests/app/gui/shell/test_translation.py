@@ -35,7 +35,7 @@ def test_every_title_of_an_action_is_gathered(gathered):
 
 def test_a_translation_is_shown(gathered, qapp):
     texts = gathered.read_text(encoding="utf-8")
-    source = "<source>Warming up the model</source>"
+    source = "<source>Loading the model</source>"
     assert source in texts
     before = '<translation type="unfinished"></translation>'
     start = texts.index(before, texts.index(source))
@@ -48,7 +48,7 @@ def test_a_translation_is_shown(gathered, qapp):
     assert translator.load(str(compiled))
     QCoreApplication.installTranslator(translator)
     try:
-        assert tr("Warming up the model") == "Modell lädt"
+        assert tr("Loading the model") == "Modell lädt"
     finally:
         QCoreApplication.removeTranslator(translator)
-    assert tr("Warming up the model") == "Warming up the model"
+    assert tr("Loading the model") == "Loading the model"

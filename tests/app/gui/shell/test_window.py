@@ -56,10 +56,10 @@ def test_a_mended_query_is_told_beside_what_else_is_said(window, qtbot):
     found = window.results.results.found
     mended = replace(found, answer=replace(found.answer, also="a wooden door"))
     window.searching.answered.emit(mended)
-    window.player.told.emit("there is no audio device to play on")
+    window.player.told.emit("there is no audio output device")
     assert "a wooden door" in window.status.also.text()
     assert window.status.also.isVisible()
-    assert "no audio device" in window.status.message.text()
+    assert "no audio output device" in window.status.message.text()
     search(window, qtbot, "a low door")
     assert not window.status.also.isVisible()
 
@@ -183,7 +183,7 @@ def test_the_inspector_tells_what_could_not_be_heard(window, qtbot):
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
     qtbot.waitUntil(lambda: window.inspector.details is not None)
-    details, note = window.inspector.details, "damaged: 4.0 of about 9.0 s could be heard"
+    details, note = window.inspector.details, "damaged: 4.0 of about 9.0 s could be read"
 
     def shown():
         labels = window.inspector._scroll.widget().findChildren(QLabel)
@@ -238,7 +238,7 @@ def test_d_collects_what_is_chosen(window, library_path, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: window.library_controller.overview.collections == {"My picks": 2})
     monkeypatch.setattr(QInputDialog, "getItem", lambda *a, **k: pytest.fail("asked again"))
     qtbot.keyClick(window.results, Qt.Key.Key_D)
-    qtbot.waitUntil(lambda: "were there already" in window.status.message.text())
+    qtbot.waitUntil(lambda: "were already there" in window.status.message.text())
     with Library(library_path) as library:
         assert collections(library) == {"My picks": 2}
     window.sources.filter_wanted.emit('coll:"My picks"')
@@ -257,9 +257,9 @@ def test_rows_have_a_menu_that_collects_and_takes_out(window, qtbot):
     window.results.menu_wanted.emit(QPoint(5, 5))
     menu = next(m for m in window.findChildren(QMenu) if m.isVisible())
     titles = [action.text() for action in menu.actions()]
-    assert "Copy the file, or the range" in titles and "Add to the collection" in titles
+    assert "Copy the file or range" in titles and "Add to the collection" in titles
     (submenu,) = [m for m in menu.findChildren(QMenu) if m.title() == "Collections"]
-    take = next(a for a in submenu.actions() if a.text() == "Take out of Picks")
+    take = next(a for a in submenu.actions() if a.text() == "Remove from Picks")
     take.trigger()
     menu.close()
     qtbot.waitUntil(lambda: window.library_controller.overview.collections == {"Picks": 0})
@@ -313,7 +313,7 @@ def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
         "app.gui.search.exporting.QFileDialog.getSaveFileName", lambda *a: (str(path), "")
     )
     window.actions_by_name["export"].trigger()
-    qtbot.waitUntil(lambda: "no kind that is known" in window.status.message.text())
+    qtbot.waitUntil(lambda: "unknown file type" in window.status.message.text())
 
 
 def test_return_shows_the_file_in_its_folder(window, qtbot, monkeypatch):
@@ -352,7 +352,7 @@ def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home
     assert (info.subtype, info.samplerate) == ("PCM_24", sound.rate_hz)
     assert info.duration == pytest.approx(0.5, abs=1e-3)
     assert path == own_home / "ranges" / "Sound_11 0m00.25–0m00.75.wav"
-    assert "is kept in" in window.status.message.text()
+    assert "saved in" in window.status.message.text()
     window.close()
     assert soundfile.info(path).duration == pytest.approx(0.5, abs=1e-3)
     assert list((own_home / "ranges").iterdir()) == [path]  # and nothing that was prepared
@@ -490,7 +490,7 @@ def test_without_a_device_everything_else_works(open_window, library_path, outpu
     qtbot.waitUntil(lambda: window.context.session.is_warm)
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
-    qtbot.waitUntil(lambda: "no audio device" in window.status.message.text())
+    qtbot.waitUntil(lambda: "no audio output device" in window.status.message.text())
     qtbot.waitUntil(lambda: not window.player.playing)
     assert len(names(window)) == 12
     qtbot.waitUntil(lambda: window.panel.waveform._drawn.peaks is not None)

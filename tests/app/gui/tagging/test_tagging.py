@@ -123,13 +123,13 @@ def test_columns_sort_and_open_suggestions_wait_for_the_next_time(review, window
     window.actions_by_name["review"].trigger()
     again = window.commands.dialogs.opened["review"]
     qtbot.waitUntil(lambda: again.model.rowCount() == count)
-    assert "wait for you" in again.says.text()
+    assert "waiting for you" in again.says.text()
 
 
 def test_a_broken_list_of_labels_is_told(review, labels, qtbot):
     labels.write_text("")
     review.bar.start.click()
-    qtbot.waitUntil(lambda: "holds no labels" in review.says.text())
+    qtbot.waitUntil(lambda: "contains no labels" in review.says.text())
     assert review.bar.start.isEnabled()
 
 
@@ -222,18 +222,18 @@ def test_nothing_accepted_is_nothing_to_write(window, qtbot):
 
 def test_new_names_are_shown_as_the_pattern_is_typed(window, qtbot):
     dialog = dialog_of(RenameFiles, window, qtbot)
-    qtbot.waitUntil(lambda: "12 keep theirs" in dialog.says.text())
+    qtbot.waitUntil(lambda: "12 cannot be renamed" in dialog.says.text())
     assert "it has no creator" in dialog.table.item(0, 1).text() and not dialog.rename.isEnabled()
     dialog.creator.setText("ABC")
     dialog.source.setText("Lib")
-    qtbot.waitUntil(lambda: "12 files get new names" in dialog.says.text())
+    qtbot.waitUntil(lambda: "12 files will be renamed" in dialog.says.text())
     shown = {dialog.table.item(row, 1).text() for row in range(12)}
     assert "DOORWood_Sound 03_ABC_Lib.wav" in shown
     dialog.pattern.setText("{what}")
-    qtbot.waitUntil(lambda: "knows the fields" in dialog.says.text())
+    qtbot.waitUntil(lambda: "can use the fields" in dialog.says.text())
     assert not dialog.rename.isEnabled() and dialog.table.rowCount() == 0
     dialog.pattern.setText("{catid} {name}")
-    qtbot.waitUntil(lambda: "12 files get new names" in dialog.says.text())
+    qtbot.waitUntil(lambda: "12 files will be renamed" in dialog.says.text())
     dialog.rename.click()
     (folder,) = map(Path, library_of(window).folders())
     qtbot.waitUntil(lambda: "12 files renamed" in window.status.message.text())
@@ -291,7 +291,7 @@ def test_a_tag_from_the_window_can_be_taken_back(window, qtbot):
     window.actions_by_name["undo"].trigger()
     qtbot.waitUntil(lambda: accepted_tags(library) == {})
     window.actions_by_name["undo"].trigger()
-    qtbot.waitUntil(lambda: "no decision of this session" in window.status.message.text())
+    qtbot.waitUntil(lambda: "no decision in this session" in window.status.message.text())
 
 
 def test_categories_that_were_accepted_stand_among_the_categories(window, qtbot):
@@ -360,12 +360,12 @@ def test_taking_back_asks_names_the_run_and_tells_what_could_not_be(window, qtbo
     review = opened_review(window)
     review.take_back()
     qtbot.waitUntil(lambda: len(asked) == 1)
-    assert asked[0][0].startswith("Take back the run of ") and "into 12 files." in asked[0][0]
+    assert asked[0][0].startswith("Undo the run of ") and "into 12 files." in asked[0][0]
     assert read_header(changed).category == "DOORWood"
     review.take_back()
     qtbot.waitUntil(lambda: bool(told))
     qtbot.waitUntil(lambda: not window.jobs.shown() and not window.jobs._running)
     said, reasons = told[0]
-    assert said.startswith("Taken back: 11 files and 0 names. One could not be: ")
+    assert said.startswith("Undone: 11 files and 0 names. One was left as it is: ")
     assert len(reasons) == 1 and "Sound_00.wav" in reasons[0]
     assert review.says.text() == said
