@@ -37,3 +37,8 @@ class ModelError(SoundsiftError):
 
 class InputError(SoundsiftError):
     """An argument, manifest or query that cannot be used."""
+
+
+def reason(error: Exception) -> str:
+    """Return what an error says, without the number and the path of the system's own."""
+    return getattr(error, "strerror", None) or str(error)

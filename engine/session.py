@@ -114,7 +114,7 @@ class Session:
         self._asked = model
         self._folder: Path | None = None
         self._searcher: Searcher | None = None
-        self._warm = False
+        self._warm = self._closed = False
         self._one_at_a_time = threading.Lock()
 
     def __enter__(self) -> Session:
@@ -127,6 +127,7 @@ class Session:
 
     def close(self) -> None:
         """Close the library and its searcher."""
+        self._closed = True
         if self._searcher is not None:
             self._searcher.close()
         self.library.close()
@@ -196,6 +197,8 @@ class Session:
         with self._one_at_a_time:
             if control is not None and control.cancel():
                 raise Cancelled
+            if self._closed:
+                raise LibraryError(f"the library {self.library.path} is closed: open it again")
             yield self.searcher
             self._warm = True
 
@@ -288,6 +291,8 @@ class Session:
         from engine.search.cues import CueRules
 
         wanted = [Cue(n, c) if isinstance(c, str) else c for n, c in enumerate(cues, start=1)]
+        if not wanted:
+            return []
         with self.searching() as searcher:
             return solve_cues(self.library, searcher, wanted, CueRules(alternates, per_file))
 

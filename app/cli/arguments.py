@@ -306,7 +306,7 @@ def asked_of(ctx: click.Context) -> Invocation:
 def sentence(error: click.UsageError) -> str:
     """Return what is wrong with how a command was called, and what to do."""
     ctx = error.ctx
-    said = error.format_message()
+    said = " ".join(error.format_message().split())
     said += "" if said.endswith((".", "?", "?)")) else "."
     if ctx is None:
         return f"{said} See `soundsift --help`."

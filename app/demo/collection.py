@@ -11,7 +11,7 @@ import soundfile
 
 from app.demo import sounds
 from app.demo.synthesis import RATE_HZ, Random, Signal
-from engine.errors import InputError
+from engine.errors import InputError, reason
 from engine.paths import assets
 from engine.progress import Control, Progress
 
@@ -35,9 +35,9 @@ def make_demo_sounds(folder: Path, control: Control) -> int:
             made += _make(folder / name, _recipe(name))
         if folder.resolve() != (assets() / "demo").resolve():
             _write_manifest(folder / MANIFEST, rows)
-    except OSError as error:
+    except (OSError, soundfile.LibsndfileError) as error:
         raise InputError(
-            f"the demo sounds cannot be written into {folder}: {error.strerror or error}"
+            f"the demo sounds cannot be written into {folder}: {reason(error)}"
         ) from None
     return made
 

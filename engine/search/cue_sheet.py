@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from engine.errors import InputError
+from engine.errors import InputError, reason
 from engine.paths import refuse_no_file, spelled_out
 from engine.search.cues import CueRules, Pairs, assign
 from engine.search.grammar import Query
@@ -76,7 +76,7 @@ def read_cue_sheet(path: Path) -> list[Cue]:
     try:
         rows = list(csv.reader(text.splitlines(), delimiter=delimiter))
     except csv.Error as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from None
+        raise InputError(f"{path} cannot be read as CSV: {reason(error)}") from None
     names = [cell.strip().lower() for cell in rows[0]] if rows else []
     wanted = next((names.index(name) for name in _TEXT_COLUMNS if name in names), None)
     lock = next((names.index(name) for name in _LOCK_COLUMNS if name in names), None)

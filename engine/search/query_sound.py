@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,9 @@ class QuerySound:
         :raises AudioError: the file cannot be decoded.
         :raises InputError: the part does not lie in it.
         """
+        for second in (self.start_s, self.end_s):
+            if second is not None and not math.isfinite(second):
+                raise InputError(f"{second} is no place in {self.name}: give it in seconds")
         first = round((self.start_s or 0.0) * rate_hz)
         last = None if self.end_s is None else round(self.end_s * rate_hz)
         if first < 0 or (last is not None and last <= first):
@@ -58,7 +62,7 @@ class QuerySound:
             if last is not None and place >= last:
                 return
         if not given and place:
-            raise self._outside(f"on, which is {place / rate_hz:g} s long")
+            raise self._outside("on", f", which is {place / rate_hz:g} s long")
 
     def _all(self, rate_hz: int) -> Iterator[Samples]:
         if self.path is not None:
@@ -66,8 +70,10 @@ class QuerySound:
         assert self.samples is not None
         return resampled(iter([self.samples]), self.rate_hz, rate_hz)
 
-    def _outside(self, rest: str) -> InputError:
-        return InputError(f"the part from {self.start_s or 0:g} s {rest} is not within {self.name}")
+    def _outside(self, rest: str, long: str = "") -> InputError:
+        return InputError(
+            f"the part from {self.start_s or 0:g} s {rest} is not within {self.name}{long}"
+        )
 
 
 def embed_query(audio_encoder: AudioEncoder, sound: QuerySound) -> Floats:

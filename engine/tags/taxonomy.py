@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from engine.errors import InputError
+from engine.errors import InputError, reason
 from engine.metadata.ucs_names import UcsCategory, categories, plain_name
 from engine.models.spec import SENTENCE as SENTENCE
 from engine.paths import assets
@@ -139,7 +139,7 @@ def _table(path: Path, text: str) -> Iterator[dict[str, str]]:
             if found["label"]:
                 yield {**found, "id": found["id"] or found["label"]}
     except csv.Error as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from None
+        raise InputError(f"{path} cannot be read as CSV: {reason(error)}") from None
 
 
 def _own_label(row: Mapping[str, str]) -> Label:

@@ -58,3 +58,12 @@ def test_a_peak_limited_sound_has_soft_ends():
     limited = sounds.peak_limited(np.ones(10000))
     assert limited.max() == pytest.approx(0.8)
     assert limited[0] == limited[-1] == 0
+
+
+def test_a_folder_that_takes_no_file_is_one_sentence(tmp_path, monkeypatch):
+    def refuse(path, *rest, **how):
+        raise soundfile.LibsndfileError(2, prefix=f"Error opening {path}: ")
+
+    monkeypatch.setattr("app.demo.collection.soundfile.write", refuse)
+    with pytest.raises(InputError, match="the demo sounds cannot be written into"):
+        make_demo_sounds(tmp_path / "demo", Control())

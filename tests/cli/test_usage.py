@@ -35,6 +35,7 @@ def library(tmp_path: Path) -> str:
         ("evaluate zero-short x.csv", "No such command 'zero-short'. Did you mean 'zero-shot'?"),
         ("tag udno", "No such command 'udno'. Did you mean 'undo'?"),
         ("search", "Missing argument 'TEXT...'."),
+        ("completion", "Missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish."),
         ("search x -n 0", "Invalid value for '-n': 0 is not in the range x>=1."),
         ("tag x --least nan", "Invalid value for '--least': nan is not a number."),
         ("status more", "Got unexpected extra argument (more)."),

@@ -156,3 +156,12 @@ def test_a_summary_of_an_index_run_names_all_that_happened_in_one_order():
         *(("heard", 2), ("unchanged", 3), ("back", 1), ("missing", 4), ("skipped", 5))
     ]
     assert IndexReport(0, 0, 0, 0, 0, 0, 0, 0.0, 0.0).summary() == []
+
+
+def test_no_cues_have_no_clips_and_a_closed_session_says_so(tmp_path, sounds, model_folder):
+    with open_library(tmp_path / "library.db", str(model_folder)) as session:
+        session.index(sounds / "tones")
+        assert session.cues([]) == []
+        assert len(session.search("tone")) > 0
+    with pytest.raises(LibraryError, match="is closed: open it again"):
+        session.search("tone")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.errors import InputError
+from engine.errors import InputError, reason
 from engine.paths import why_no_file
 
 TRAIN = "train,train2"  # what is trained on
@@ -76,7 +76,7 @@ def csv_rows(path: Path, columns: Sequence[str] = ()) -> list[dict[str, str]]:
             reader = csv.DictReader(file, restval="")
             rows, header = list(reader), reader.fieldnames or ()
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from None
+        raise InputError(f"{path} cannot be read as CSV: {reason(error)}") from None
     if missing := [name for name in columns if name not in header]:
         raise InputError(f"{path} has no column named {' or '.join(missing)}")
     return rows

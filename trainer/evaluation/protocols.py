@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from engine.errors import AudioError, InputError
+from engine.errors import AudioError, InputError, reason
 from engine.index.embed import embed_files
 from engine.models.match_model import AudioEncoder, TextEncoder
 from engine.paths import why_no_file
@@ -79,7 +79,7 @@ def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:
                 (path.parent / (row["path"] or ""), (row[column] or "").strip()) for row in reader
             ]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as CSV: {error}") from None
+        raise InputError(f"{path} cannot be read as CSV: {reason(error)}") from None
     if not rows:
         raise InputError(f"{path} lists no files")
     for line, (clip, text) in enumerate(rows, start=2):

@@ -129,7 +129,9 @@ def _duplicates(of: Surroundings) -> QDialog:
 def _train(of: Surroundings) -> QDialog:
     from app.gui.training.training import Training
 
-    return Training(of.parent, of.context, of.rooms.changing_model.use)
+    training = Training(of.parent, of.context, of.rooms.changing_model.use)
+    of.rooms.library_controller.overview_changed.connect(training.follow_model)
+    return training
 
 
 def _models(of: Surroundings) -> QDialog:

@@ -68,6 +68,8 @@ def _show(
 
     changed = QGuiApplication.styleHints().colorSchemeChanged
     changed.connect(follow)
+    if sounds:
+        window.bar.clear()  # of the last session's words
     for sound in sounds:
         window.bar.add_sound(QuerySound(sound))
     window.show()

@@ -124,8 +124,9 @@ class _Delegate(QStyledItemDelegate):
             painter.fillRect(rect, QColor(colours.selected))
         inner = rect.adjusted(6, 0, -6, 0)
         if column == TagColumn.PROBABILITY and row.tag.probability is not None:
-            paint_share(painter, inner.adjusted(38, 0, 0, 0), row.tag.probability, colours)
-            inner.setWidth(34)
+            wide = painter.fontMetrics().horizontalAdvance("100 %") + 4
+            paint_share(painter, inner.adjusted(wide + 4, 0, 0, 0), row.tag.probability, colours)
+            inner.setWidth(wide)
         state = row.tag.state
         colour = colours.dim
         if state == "suggested" and column in (TagColumn.FILE, TagColumn.TAG):

@@ -46,8 +46,7 @@ class Training(QDialog):
         self._problem = ""
         self._wrote = b""
         self._stopping = False
-        session = context.opened
-        self._base = read_spec(session.model_folder).name
+        self._base_shown = PlainLabel()
         self.setWindowTitle(self.tr("Train on my library"))
         self.resize(640, 560)
         self.process = QProcess(self)
@@ -68,7 +67,7 @@ class Training(QDialog):
         self.recall = Curve(self.tr("held-out mAP@10 during training"), context.colours)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.table = TextTable((self.tr("Figure"), self._base, self.tr("trained")), wide=0)
+        self.table = TextTable((self.tr("Figure"), "", self.tr("trained")), wide=0)
         self.start = QPushButton(self.tr("Train"))
         self.start.setDefault(True)
         self.start.clicked.connect(self.begin)
@@ -76,11 +75,22 @@ class Training(QDialog):
         self.stop.clicked.connect(self._stop)
         self.adopt = QPushButton(self.tr("Adopt"))
         self.adopt.clicked.connect(self._adopt)
-        self.back = QPushButton(menu_text(self.tr("Go back to {}").format(self._base)))
-        self.back.clicked.connect(lambda: self._use(self._base))
+        self.back = QPushButton()
+        self.back.clicked.connect(lambda: self._use(str(self._base)))
         self._lay_out()
+        self.follow_model()
         self._show_state(running=False)
         self.finished.connect(lambda _: self._stop())
+
+    def follow_model(self) -> None:
+        """Start from the library's model, which may be another one now, unless one was made."""
+        if self._outcome is not None or self.process.state() != QProcess.ProcessState.NotRunning:
+            return
+        self._base = self._context.opened.model_folder
+        name = read_spec(self._base).name
+        self._base_shown.setText(name)
+        self.table.setHorizontalHeaderLabels([self.tr("Figure"), name, self.tr("trained")])
+        self.back.setText(menu_text(self.tr("Go back to {}").format(name)))
 
     def begin(self) -> None:
         """Start the trainer on this library."""
@@ -99,7 +109,7 @@ class Training(QDialog):
 
     def _lay_out(self) -> None:
         form = QFormLayout()
-        form.addRow(self.tr("Base model"), PlainLabel(self._base))
+        form.addRow(self.tr("Base model"), self._base_shown)
         form.addRow(self.tr("Name of the new model"), self.name)
         form.addRow(self.tr("Train"), self.text_tower)
         curves = QHBoxLayout()

@@ -1,3 +1,4 @@
+import math
 from pathlib import Path
 
 import numpy as np
@@ -56,10 +57,12 @@ def test_a_part_of_a_file_can_be_searched_with(library, model_folder, sounds, tm
     assert Path(found.matches[0].sound.path).name == "Sound_07.wav"
 
 
-@pytest.mark.parametrize(("start", "end"), [(5.0, None), (-1.0, None), (0.5, 0.2)])
+@pytest.mark.parametrize(
+    ("start", "end"), [(5.0, None), (-1.0, None), (0.5, 0.2), (math.nan, None)]
+)
 def test_a_part_outside_the_file_is_told(library, model_folder, sounds, start, end):
     searcher = Searcher(library, model_folder)
-    with pytest.raises(InputError, match="is not within Sound_01"):
+    with pytest.raises(InputError, match=r"is not within Sound_01|nan is no place in Sound_01"):
         searcher.search_sounds([QuerySound(sounds / "tones" / "Sound_01.wav", start, end)])
 
 

@@ -304,7 +304,7 @@ def test_the_list_is_exported(window, tmp_path, qtbot, monkeypatch):
     )
     search(window, qtbot, "door")
     window.actions_by_name["export"].trigger()
-    qtbot.waitUntil(lambda: "written to list.csv" in window.status.message.text())
+    qtbot.waitUntil(lambda: "exported to list.csv" in window.status.message.text())
     lines = path.read_text(encoding="utf-8-sig").splitlines()
     assert len(lines) == window.results.results.rowCount() + 1
     assert names(window)[0] in lines[1]

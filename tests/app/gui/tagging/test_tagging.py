@@ -249,7 +249,7 @@ def test_names_are_compared_with_sounds(window, qtbot):
     window.actions_by_name["audit"].trigger()
     dialog = window.commands.dialogs.opened["audit"]
     # Names such as Sound_03 say nothing: that is told.
-    qtbot.waitUntil(lambda: "sounds have names that say" in dialog.says.text())
+    qtbot.waitUntil(lambda: "sounds have names that describe" in dialog.says.text())
     assert not dialog.swap.isEnabled()
 
 
