@@ -208,7 +208,7 @@ def _check_sizes(folder: Path, spec: ModelSpec) -> None:
     for name in sorted(expected.keys() | found.keys()):
         if expected.get(name) != found.get(name):
             raise ModelError(
-                f"weights.safetensors does not fit model.json: {name} is "
+                f"weights.safetensors does not match model.json: {name} is "
                 f"{_told(found.get(name))}, and should be {_told(expected.get(name))}"
             )
 

@@ -115,7 +115,7 @@ def test_writing_and_renaming_follow_their_dry_run_and_come_back(tag, folder, tm
 def test_a_dry_run_tells_in_words_what_would_be(tag):
     more = ("--taxonomy", "ucs", "--write", "--rename", "--creator", "A", "--source", "B")
     text = tag(*more, "--dry-run", "--accept", "0.3").stdout
-    assert "would hold DESCRIPTION rain 1: rain, CATID RAIN" in text
+    assert "would contain DESCRIPTION rain 1: rain, CATID RAIN" in text
     assert "→ RAIN_rain 1_A_B.wav" in text
     assert "would be written" in text and "would be renamed" in text
     assert "undo" not in text

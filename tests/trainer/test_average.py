@@ -150,7 +150,7 @@ def test_another_set_is_another_run_and_other_sounds_are_heard_anew(
     assert main(again) == 1
     assert "the sounds or the encoder of" in capsys.readouterr().err
     assert main([*again, "--seed", "9"]) == 1
-    assert "contains a run with a different seed" in capsys.readouterr().err
+    assert "contains a run that differs in seed" in capsys.readouterr().err
     (run / "checkpoint.pt").unlink()  # stopped before there was one
     assert main(again, show=lambda event: None) == 0
     assert len(torch.load(run / "features.pt", weights_only=True)["paths"]) == 9

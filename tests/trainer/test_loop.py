@@ -312,7 +312,7 @@ def test_a_run_goes_on_only_under_the_settings_it_began_with(start):
     run = start("changed")
     run.train_step()
     run.save()
-    with pytest.raises(InputError, match="another steps and objective: go on with"):
+    with pytest.raises(InputError, match="differs in steps and objective: continue with"):
         start("changed", replace(CONFIG, steps=99, objective=ObjectiveConfig("triplet")))
     assert start("changed").step == 1
 

@@ -91,7 +91,7 @@ def claim_folder(folder: Path, config: RunConfig, leads: bool) -> None:
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             raise InputError(
-                f"{folder} contains a run with a different {' and '.join(changed)}: continue "
+                f"{folder} contains a run that differs in {' and '.join(changed)}: continue "
                 "with its original options, or choose another folder"
             )
     elif leads:

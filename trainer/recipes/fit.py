@@ -158,7 +158,7 @@ def _claimed(folder: Path, config: FitConfig, processes: World, held: ExitStack)
         changed = FitConfig(**read_config(path)).changed(config)
         if changed:
             raise InputError(
-                f"{folder} contains a run with a different {' and '.join(changed)}: continue "
+                f"{folder} contains a run that differs in {' and '.join(changed)}: continue "
                 "with its original options, or choose another folder"
             )
     if processes.leads:

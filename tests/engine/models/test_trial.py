@@ -125,7 +125,7 @@ def test_weights_that_do_not_fit_are_found_out(copy, do, words, forked):
 def test_sizes_are_compared_before_anything_is_allocated(copy, forked):
     """The text tower that is described would take 34 GB."""
     sign(copy, text_encoder__vocabulary=1 << 20, text_encoder__width=1 << 13)
-    refused(copy, r"weights\.safetensors does not fit model\.json: .* should be ")
+    refused(copy, r"weights\.safetensors does not match model\.json: .* should be ")
 
 
 @pytest.mark.parametrize(
@@ -236,7 +236,7 @@ def test_too_much_memory_is_told(copy):
 
 
 def test_too_much_time_is_told(copy):
-    refused(copy, "did not answer within 0 seconds", Limits(time_s=0.0))
+    refused(copy, "did not finish within 0 seconds", Limits(time_s=0.0))
 
 
 CHILDREN = {
