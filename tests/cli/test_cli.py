@@ -351,7 +351,7 @@ def test_the_grammar_works_and_teaches(library):
     assert found["results"]
     assert all("noises" in r["path"] and r["duration_s"] < 0.7 for r in found["results"])
     assert_problem(soundsift("search", "door dur:soon", "--library", library), "write dur:<2s")
-    assert_problem(soundsift("search", "door OR", "--library", library), "OR stands between")
+    assert_problem(soundsift("search", "door OR", "--library", library), "OR goes between")
     listed = document("search", "--names", "-Sound_05 fmt:wav", "--library", library)
     assert len(listed["results"]) == 11
 

@@ -133,7 +133,7 @@ def test_what_changed_is_prepared_again(prepare, source):
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(prepare, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100, 90, 10))
-    with pytest.raises(AudioError, match=r"the disk of .* is full: the part takes"):
+    with pytest.raises(AudioError, match=r"the disk that holds .* is full: the part needs"):
         prepare()
     assert not list((tmp_path / "kept" / ".room").iterdir())
 
