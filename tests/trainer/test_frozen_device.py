@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+import trainer.commands  # noqa: F401 - it takes a name that is replaced below, before that
 from engine.models.match_model import AudioEncoder, load_model
 from engine.progress import Control
 from trainer.cli import main

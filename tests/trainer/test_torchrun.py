@@ -93,7 +93,7 @@ def test_two_processes_share_a_frozen_encoders_features(manifest, model_folder, 
 
 @pytest.mark.parametrize(
     ("fail", "sentence"),
-    [("0:decoding", "error: the disk is full of nothing"), ("1:training", "error: memory ran out")],
+    [("0:decoding", "error: the disk is full of nothing"), ("1:training", "error: out of memory")],
 )
 def test_where_one_process_fails_all_end_and_one_says_why(
     manifest, model_folder, tmp_path, fail, sentence

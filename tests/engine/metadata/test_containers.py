@@ -184,7 +184,7 @@ def test_a_chunk_that_is_too_large_refuses_the_file(tmp_path, monkeypatch, name)
     with pytest.raises(InputError) as told:
         open_container(laid(tmp_path, riff(too_large, DATA)))
     assert str(told.value) == (
-        f"the {name.decode()} chunk of a.bin is larger than 2 MB: it and the file stay as they are"
+        f"the {name.decode()} chunk of a.bin is larger than 2 MB: the file is unchanged"
     )
 
 

@@ -74,7 +74,7 @@ def test_mp3_in_wav_is_heard_as_before_or_refused(tmp_path, behind):
     try:
         write_tags(path, TAGS, Journal(tmp_path / "journal"))
     except AudioError as error:
-        assert "would be heard differently" in str(error) and path.read_bytes() == old
+        assert "would sound different" in str(error) and path.read_bytes() == old
     else:
         assert before.is_kept_by(decodings_of(path)) and path.read_bytes() != old
 
@@ -112,7 +112,7 @@ def test_each_of_the_two_readers_has_a_veto(tmp_path, monkeypatch, reader):
         return Decodings(**heard)
 
     monkeypatch.setattr(writing, "decodings_of", odd)
-    with pytest.raises(AudioError, match="would be heard differently"):
+    with pytest.raises(AudioError, match="would sound different"):
         write_tags(path, TAGS, Journal(tmp_path / "journal"))
     assert path.read_bytes() == old and not list((tmp_path / "journal").glob("*.json"))
 

@@ -14,7 +14,7 @@ from engine.metadata.journal import Journal
 from engine.metadata.write import SoundTags, write_tags
 
 TAGS = SoundTags("A heavy door", None, "Creak", ("door", "wood"))
-TOLD = r"a\.wav was changed by another program meanwhile; it is as that left it"
+TOLD = r"a\.wav was changed by another program meanwhile, and is left as it is now"
 
 
 def edit_in_place(path: Path) -> None:

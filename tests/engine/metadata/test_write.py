@@ -128,7 +128,7 @@ def test_audio_and_foreign_chunks_stay_byte_for_byte(tmp_path_factory, data, des
     try:
         write_tags(path, tags, journal)
     except AudioError as error:
-        assert not known and "would be heard differently" in str(error)
+        assert not known and "would sound different" in str(error)
         assert path.read_bytes() == data
         return
     after = read_layout(path)

@@ -83,7 +83,7 @@ def test_locks_that_contradict_the_rules_are_told():
     pairs = dense(np.ones((2, 2)), np.zeros(2, np.int64))
     with pytest.raises(InputError, match="the same clip"):
         assign(2, pairs, CueRules(), {0: [(0, 0)], 1: [(0, 0)]})
-    with pytest.raises(InputError, match="more than 1 of one recording"):
+    with pytest.raises(InputError, match="more than 1 clips from one recording"):
         assign(2, pairs, CueRules(), {0: [(0, 0)], 1: [(1, 0)]})
 
 
