@@ -76,6 +76,18 @@ def count_under(library: Library, root: str, state: int) -> int:
         return connection.scalar(counted) or 0
 
 
+def count_waiting(library: Library) -> dict[str, int]:
+    """Return how many present sounds of each indexed folder were not wholly heard, if any."""
+    s = tables.sounds.c
+    waiting = select(func.count()).where(s.state == PRESENT, s.content_hash == "")
+    with library.reading() as connection:
+        if not connection.scalar(waiting):
+            return {}
+        roots = list(connection.scalars(select(tables.folders.c.path).order_by("path")))
+        counts = {r: connection.scalar(waiting.where(is_at(s.path, r))) or 0 for r in roots}
+    return {root: count for root, count in counts.items() if count}
+
+
 def paths_under(library: Library, root: str) -> list[str]:
     """Return the paths of all sounds at or below ``root``."""
     s = tables.sounds.c
@@ -137,7 +149,7 @@ def rename_sounds(
                 known[sound_id] = new
         for sound_id in known:  # a path that nobody has, for those that trade places
             parked = update(tables.sounds).where(s.id == sound_id)
-            connection.execute(parked.values(path=f"\0{sound_id}"))
+            connection.execute(parked.values(path=f":{sound_id}"))
         for sound_id, new in known.items():
             connection.execute(delete(tables.sounds).where(s.path == new))
             connection.execute(update(tables.sounds).where(s.id == sound_id).values(path=new))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from sqlalchemy import select
 
+from engine.errors import RefusedError
 from engine.store import tables
 from engine.store.library import Library, in_chunks
 
@@ -22,10 +24,13 @@ def thumbnails(library: Library, ids: Collection[int]) -> dict[int, bytes]:
 
 
 def put_thumbnails(library: Library, peaks: Mapping[int, bytes]) -> None:
-    """Keep thumbnails; of sounds that are gone meanwhile there is nothing to keep."""
+    """Keep thumbnails; of sounds that are gone meanwhile there is nothing to keep.
+
+    Who may not write keeps none: they can be drawn again.
+    """
     statement = tables.replacing(tables.thumbnails, ["sound_id"], ["peaks"])
     s = tables.sounds.c
-    with library.writing() as connection:
+    with suppress(RefusedError), library.writing() as connection:
         there = {
             sound_id
             for part in in_chunks(select(s.id), s.id, list(peaks))

@@ -1,0 +1,384 @@
+"""What users did to tags, marks, regions, collections and searches, and back, and forth again.
+
+A step holds the rows that it changed, as they were and as they became.  Going back changes those
+that still are as the step left them; what was decided on since stays.  Steps lie in the library
+itself, so that they are kept, copied and repaired with what they are about.  Where several people
+share one, everybody goes back over their own.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import zlib
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    String,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from engine.errors import InputError
+from engine.store import tables
+from engine.store.dialects import is_own
+from engine.store.library import Library
+from engine.store.words import index_words
+
+Kind = Literal[
+    "tags",
+    "stars",
+    "colour",
+    "note",
+    "used",
+    "not used",
+    "new collection",
+    "collect",
+    "take out",
+    "rename collection",
+    "drop collection",
+    "save search",
+    "rename search",
+    "drop search",
+    "add region",
+    "rename region",
+    "remove region",
+    "edit",
+]
+RUN: Kind = "edit"  # of texts in files, which a run with a journal of its own knows how to undo
+Row = tuple[Any, ...]
+Rows = Mapping[str, Sequence[Row]]  # by table
+_STEPS = 200  # that are kept
+_MOST_BYTES = 64 << 20  # of them all
+_KEYS: Mapping[str, tuple[str, ...]] = {  # parents before their children
+    "collections": ("id",),
+    "collected": ("sound_id", "collection_id"),
+    "saved_searches": ("id",),
+    "marks": ("sound_id",),
+    "uses": ("id",),
+    "tags": ("sound_id", "label"),
+    "regions": ("id",),
+}
+_SEARCHED = ("tags", "regions")  # whose rows are in the full text of their sounds
+_SQL_TYPES = {"text": String, "whole": Integer, "number": Float}
+_TYPES: Mapping[str, type | tuple[type, ...]] = {
+    "text": str,
+    "whole": int,
+    "number": (int, float),
+}
+_NAMED = ("collections", "saved_searches")  # whose rows have names that are unique
+_OWN = is_own(tables.history.c.author)
+_COLUMNS = {
+    name: tuple(
+        c.name
+        for c in tables.metadata.tables[name].columns
+        if c.name != "author" and (name, c.name) != ("tags", "id")
+    )
+    for name in _KEYS
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that was done: to how many sounds, and under which name, if any."""
+
+    kind: str
+    count: int
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A step that was taken back or done again, and the sounds that it was on.
+
+    ``left`` counts rows that stay as they are, because they were changed since; ``refused`` are
+    sentences on files that could not be restored.
+    """
+
+    step: Step
+    sounds: tuple[int, ...]
+    left: int = 0
+    refused: tuple[str, ...] = ()
+
+
+@contextmanager
+def recording(
+    library: Library, kind: Kind, scope: Mapping[str, ColumnElement[bool]], name: str = ""
+) -> Iterator[Connection]:
+    """Give a write transaction whose changes within ``scope`` become a step.
+
+    :param scope: which rows of which tables may change.
+    """
+    with library.writing() as connection:
+        before = {table: _rows(connection, table, where) for table, where in scope.items()}
+        yield connection
+        after = {table: _rows(connection, table, where) for table, where in scope.items()}
+        _note(connection, kind, name, *_difference(before, after))
+
+
+def note_run(library: Library, run: str, count: int) -> None:
+    """Record that a run edits texts in files: a step whose name is the run's."""
+    with library.writing() as connection:
+        _insert(connection, RUN, run, count, {})
+
+
+def settle_run(library: Library, run: str, count: int) -> None:
+    """Record how many files a run has written in the end; one that wrote none is no step."""
+    h = tables.history.c
+    own = (h.kind == RUN, h.name == run, _OWN)
+    with library.writing() as connection:
+        if count:
+            connection.execute(update(tables.history).where(*own).values(count=count))
+        else:
+            connection.execute(delete(tables.history).where(*own))
+
+
+def undo(library: Library) -> Restored | None:
+    """Take the latest step back; None if there is none.
+
+    A run's step is returned as it is: see :mod:`engine.tags.undoing`, which undoes it.
+
+    :raises InputError: its record is damaged; the next call takes the one before.
+    """
+    return _go(library, forth=False)
+
+
+def redo(library: Library) -> Restored | None:
+    """Do again what was taken back last; None if there is nothing.
+
+    :raises InputError: its record is damaged.
+    """
+    return _go(library, forth=True)
+
+
+def steps(library: Library) -> list[Step]:
+    """Return what can be taken back, the latest first."""
+    h = tables.history.c
+    listed = (
+        select(h.kind, h["count"].label("sounds"), h.name)
+        .where(h.undone == 0, _OWN)
+        .order_by(h.id.desc())
+    )
+    with library.reading() as connection:
+        return [Step(row.kind, row.sounds, row.name) for row in connection.execute(listed)]
+
+
+# Recording
+
+
+def _rows(connection: Connection, table: str, where: ColumnElement[bool]) -> list[Row]:
+    columns = [tables.metadata.tables[table].c[name] for name in _COLUMNS[table]]
+    return [tuple(row) for row in connection.execute(select(*columns).where(where))]
+
+
+def _difference(before: Rows, after: Rows) -> tuple[Rows, Rows]:
+    """Return the rows that are in only one of the two."""
+    was, becomes = {}, {}
+    for table in before:
+        old, new = set(before[table]), set(after[table])
+        was[table] = sorted(old - new, key=repr)
+        becomes[table] = sorted(new - old, key=repr)
+    return was, becomes
+
+
+def _note(connection: Connection, kind: Kind, name: str, was: Rows, becomes: Rows) -> None:
+    """Record a step, if anything has changed; what was taken back cannot be done again then."""
+    changed = {t: [was[t], becomes[t]] for t in was if was[t] or becomes[t]}
+    if changed:
+        _insert(connection, kind, name, len(_sounds_of(changed)), changed)
+
+
+def _insert(
+    connection: Connection,
+    kind: Kind,
+    name: str,
+    count: int,
+    changed: Mapping[str, Sequence[Sequence[Row]]],
+) -> None:
+    h = tables.history.c
+    connection.execute(delete(tables.history).where(h.undone == 1, _OWN))
+    document = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
+    values = {
+        "done_ns": time.time_ns(),
+        "undone": 0,
+        "kind": kind,
+        "name": name,
+        "count": count,
+        "change": zlib.compress(document.encode("utf-8", "surrogatepass")),
+    }
+    connection.execute(insert(tables.history).values(values))
+    _forget_old(connection)
+
+
+def _forget_old(connection: Connection) -> None:
+    h = tables.history.c
+    sizes = select(h.id, func.length(h.change).label("size")).where(_OWN).order_by(h.id.desc())
+    room = _MOST_BYTES
+    for number, row in enumerate(connection.execute(sizes).all()):
+        room -= row.size
+        if number >= _STEPS or (room < 0 and number):
+            connection.execute(delete(tables.history).where(h.id <= row.id, _OWN))
+            return
+
+
+def _sounds_of(changed: Mapping[str, Sequence[Sequence[Row]]]) -> list[int]:
+    found = {
+        row[_COLUMNS[table].index("sound_id")]
+        for table, both in changed.items()
+        if "sound_id" in _COLUMNS[table]
+        for rows in both
+        for row in rows
+    }
+    return sorted(found)
+
+
+# There and back
+
+
+def _go(library: Library, forth: bool) -> Restored | None:
+    h = tables.history.c
+    wanted = select(h.id, h.kind, h.name, h["count"].label("sounds"), h.change).where(
+        h.undone == int(forth), _OWN
+    )
+    wanted = wanted.order_by(h.id.asc() if forth else h.id.desc()).limit(1)
+    with library.writing() as connection:
+        row = connection.execute(wanted).one_or_none()
+        if row is None:
+            return None
+        if row.kind == RUN:
+            return Restored(Step(row.kind, row.sounds, row.name), ())
+        changed = _read(row.change)
+        if changed is None:
+            connection.execute(delete(tables.history).where(h.id == row.id))
+        else:
+            changes = {t: both if forth else both[::-1] for t, both in changed.items()}
+            left = sum(_take_away(connection, t, *changes[t]) for t in reversed(changes))
+            left += sum(_put_back(connection, t, *changes[t]) for t in changes)
+            connection.execute(
+                update(tables.history).where(h.id == row.id).values(undone=int(not forth))
+            )
+            searched = {table: changed[table] for table in _SEARCHED if table in changed}
+            if searched:
+                index_words(connection, _sounds_of(searched))
+    if changed is None:
+        raise InputError("the record of the last step is damaged: it cannot be undone")
+    return Restored(Step(row.kind, row.sounds, row.name), tuple(_sounds_of(changed)), left)
+
+
+def _take_away(connection: Connection, name: str, now: Sequence[Row], then: Sequence[Row]) -> int:
+    """Delete rows that were not there then; return how many stay, as they were changed since."""
+    table, keys = tables.metadata.tables[name], _KEYS[name]
+    kept = _by_key(name, then)
+    was = {key: row for key, row in _by_key(name, now).items() if key not in kept}
+    held = _held(connection, name, was)
+    gone = [key for key, row in was.items() if held.get(key) == row]
+    if gone:
+        clauses = [table.c[column] == bindparam(f"k{n}") for n, column in enumerate(keys)]
+        rows = [{f"k{n}": part for n, part in enumerate(key)} for key in gone]
+        connection.execute(delete(table).where(*clauses), rows)
+    return len(was) - len(gone)
+
+
+def _put_back(connection: Connection, name: str, now: Sequence[Row], then: Sequence[Row]) -> int:
+    """Let rows be what they were then; return how many are not, as they were changed since.
+
+    Rows of sounds or collections that are gone are among these.
+    """
+    was, wanted = _by_key(name, now), _by_key(name, then)
+    held = _held(connection, name, wanted)
+    taken = _taken_names(connection, name, then)
+    alive = _alive(connection, name, then)
+    back = [
+        dict(zip(_COLUMNS[name], row, strict=True))
+        for key, row in wanted.items()
+        if held.get(key) == was.get(key) and key in alive and key not in taken
+    ]
+    if back:
+        table, keys = tables.metadata.tables[name], _KEYS[name]
+        others = [column for column in _COLUMNS[name] if column not in keys]
+        statement = tables.replacing(table, keys, others) if others else insert(table)
+        connection.execute(statement, back)
+    return len(wanted) - len(back)
+
+
+def _by_key(name: str, rows: Sequence[Row]) -> dict[Row, Row]:
+    places = [_COLUMNS[name].index(key) for key in _KEYS[name]]
+    return {tuple(row[place] for place in places): row for row in rows}
+
+
+def _held(connection: Connection, name: str, keys: Collection[Row]) -> dict[Row, Row]:
+    """Return the rows that are there now under some keys, and perhaps others."""
+    first = tables.metadata.tables[name].c[_KEYS[name][0]]
+    return _by_key(
+        name, _rows(connection, name, first.in_(tables.chosen({key[0] for key in keys})))
+    )
+
+
+def _taken_names(connection: Connection, name: str, then: Sequence[Row]) -> set[Row]:
+    """Return the keys of rows whose names others have by now."""
+    if name not in _NAMED or not then:
+        return set()
+    id_at, name_at = _COLUMNS[name].index("id"), _COLUMNS[name].index("name")
+    table = tables.metadata.tables[name]
+    owners = {row.name: row.id for row in connection.execute(select(table.c.id, table.c.name))}
+    return {(r[id_at],) for r in then if owners.get(r[name_at], r[id_at]) != r[id_at]}
+
+
+def _alive(connection: Connection, name: str, then: Sequence[Row]) -> set[Row]:
+    """Return the keys of rows whose sounds and collections are there."""
+    keys, columns = _KEYS[name], _COLUMNS[name]
+    found = list(then)
+    for column, parent in (("sound_id", tables.sounds), ("collection_id", tables.collections)):
+        if column in columns and found:
+            place = columns.index(column)
+            ids = tables.chosen({row[place] for row in found})
+            living = set(connection.scalars(select(parent.c.id).where(parent.c.id.in_(ids))))
+            found = [row for row in found if row[place] in living]
+    return {tuple(row[columns.index(key)] for key in keys) for row in found}
+
+
+# What is read is checked
+
+
+def _read(change: bytes) -> dict[str, tuple[list[Row], list[Row]]] | None:
+    """Return the rows of a step by table, parents first; None if its record is damaged."""
+    try:
+        document = json.loads(zlib.decompress(change))
+        if not isinstance(document, dict) or set(document) - set(_KEYS):
+            return None
+        found = {}
+        for table in _KEYS:
+            if table in document:
+                was, becomes = (list(map(tuple, rows)) for rows in document[table])
+                if not all(_fits(table, row) for row in (*was, *becomes)):
+                    return None
+                found[table] = (was, becomes)
+    except (zlib.error, ValueError, TypeError):
+        return None
+    return found
+
+
+def _fits(table: str, row: Row) -> bool:
+    columns = tables.metadata.tables[table].columns
+    if len(row) != len(_COLUMNS[table]):
+        return False
+    return all(
+        columns[name].nullable if value is None else isinstance(value, _TYPES[_kind(columns[name])])
+        for name, value in zip(_COLUMNS[table], row, strict=True)
+    )
+
+
+def _kind(column: Column[Any]) -> str:
+    return next(kind for kind, of in _SQL_TYPES.items() if isinstance(column.type, of))

@@ -1,0 +1,39 @@
+"""How loud sounds are: what was measured, and what still waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import asdict
+
+from sqlalchemy import bindparam, select, update
+
+from engine.paths import is_under
+from engine.store import tables
+from engine.store.library import Library
+from engine.store.records import MeasuredLoudness
+from engine.store.tables import PRESENT
+
+
+def unmeasured(library: Library, roots: Collection[str] | None = None) -> dict[int, str]:
+    """Return the paths of present sounds that were wholly heard but not measured, by id.
+
+    :param roots: only of those under these folders.
+    """
+    s = tables.sounds.c
+    waiting = select(s.id, s.path).where(s.state == PRESENT, s.lufs.is_(None), s.content_hash != "")
+    with library.reading() as connection:
+        rows = connection.execute(waiting.order_by(s.id)).all()
+    return {row.id: row.path for row in rows if roots is None or is_under(row.path, roots)}
+
+
+def put_loudness(library: Library, measured: Mapping[int, MeasuredLoudness]) -> None:
+    """Store what was measured of sounds, by id, where they have not changed meanwhile."""
+    if not measured:
+        return
+    s = tables.sounds.c
+    statement = update(tables.sounds).where(
+        s.id == bindparam("sound"), s.content_hash != "", s.lufs.is_(None)
+    )
+    rows = [{"sound": sound_id, **asdict(found)} for sound_id, found in measured.items()]
+    with library.writing() as connection:
+        connection.execute(statement, rows)
