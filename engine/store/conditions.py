@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from sqlalchemy import (
-    BindParameter,
     ColumnElement,
-    Select,
     and_,
     bindparam,
     exists,
     false,
     func,
-    literal_column,
+    literal,
     not_,
     select,
-    text,
 )
 
 from engine.store import tables
+from engine.store.dialects import Phrases, PhrasesType, joined, place_of, words_match
 from engine.store.library import Library
+from engine.store.places import is_at
 from engine.store.tables import PRESENT
 from engine.store.words import search_words
 
-Field = Literal["duration_s", "rate_hz", "channels", "bits", "added_ns"]
+Field = Literal["duration_s", "rate_hz", "channels", "bits", "added_ns", "lufs", "peak_db", "stars"]
 
 
 @dataclass(frozen=True)
@@ -64,10 +64,54 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class Region:
+    """A region that somebody named, by words of its name in their order; None: any."""
+
+    name: str | None
+
+
+@dataclass(frozen=True)
 class Collection:
     """A collection of the user's, by its name."""
 
     name: str
+
+
+@dataclass(frozen=True)
+class Coloured:
+    """A colour that a user gave; None: any."""
+
+    name: str | None
+
+
+@dataclass(frozen=True)
+class Used:
+    """That a sound was used: at all, for a project, since a moment, or not since one.
+
+    ``never``: that it was not.
+    """
+
+    project: str | None = None
+    since_ns: int | None = None
+    before_ns: int | None = None
+    never: bool = False
+
+
+@dataclass(frozen=True)
+class Noted:
+    """Whole words of a user's note, one behind the other; None: any note.
+
+    A text that ends in ``*`` matches words that begin so.
+    """
+
+    phrase: str | None
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder and all below it: an absolute path, or the end of one with a separator in it."""
+
+    path: str
 
 
 @dataclass(frozen=True)
@@ -88,7 +132,15 @@ class Not:
     condition: Plain
 
 
-Plain = Range | Format | Category | Tag | Collection | Words
+@dataclass(frozen=True)
+class Among:
+    """One of some sounds, by their ids."""
+
+    ids: tuple[int, ...]
+
+
+Kept = Coloured | Used | Noted
+Plain = Range | Format | Category | Tag | Region | Collection | Folder | Words | Kept | Among
 Condition = Plain | Not
 
 
@@ -96,7 +148,7 @@ def sounds_where(library: Library, conditions: Sequence[Condition]) -> np.ndarra
     """Return the ids of present sounds that fulfil every condition, sorted, as int64."""
     chosen = select(tables.sounds.c.id).where(where_all(conditions)).subquery()
     with library.reading() as connection:  # as one text: much faster than a row for each
-        ids = connection.scalar(select(func.group_concat(chosen.c.id)))
+        ids = connection.scalar(select(joined(chosen.c.id)))
     return np.sort(np.fromstring(ids or "", np.int64, sep=","))
 
 
@@ -106,14 +158,14 @@ def where_all(conditions: Sequence[Condition]) -> ColumnElement[bool]:
     return and_(present, *(_clause(condition) for condition in conditions))
 
 
-def match_expression(phrases: Sequence[str]) -> str:
-    """Return an FTS5 expression for any of several phrases; empty if none holds a word."""
-    terms = []
+def searched(phrases: Sequence[str]) -> tuple[str, ...]:
+    """Return the words of phrases, as they are searched, of those that hold any."""
+    found = []
     for phrase in phrases:
         words = search_words(phrase)
         if words:
-            terms.append(f'"{words}"' + (" *" if phrase.endswith("*") else ""))
-    return " OR ".join(terms)
+            found.append(words + ("*" if phrase.endswith("*") else ""))
+    return tuple(found)
 
 
 def _clause(condition: Condition) -> ColumnElement[bool]:
@@ -121,7 +173,9 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
     if isinstance(condition, Not):
         return not_(func.coalesce(_clause(condition.condition), False))
     if isinstance(condition, Range):
-        return _within(condition)
+        return _starred(condition) if condition.field == "stars" else _within(condition)
+    if isinstance(condition, Coloured | Used | Noted):
+        return _kept(condition)
     if isinstance(condition, Format):
         name = condition.name.lower().lstrip(".")
         ending = func.lower(s.path).endswith("." + name, autoescape=True)
@@ -134,11 +188,35 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
         if condition.label is None:
             return _tagged()
         return _tagged(func.lower(tables.tags.c.label) == condition.label.lower())
+    if isinstance(condition, Region):
+        return _with_region(condition)
     if isinstance(condition, Collection):
         c, m = tables.collections.c, tables.collected.c
         named = select(c.id).where(func.lower(c.name) == condition.name.lower())
         return exists().where(m.sound_id == s.id, m.collection_id.in_(named))
+    if isinstance(condition, Among):
+        return s.id.in_(tables.chosen(condition.ids))
+    if isinstance(condition, Folder):
+        return _below(condition)
     return _matching(condition)
+
+
+def _with_region(condition: Region) -> ColumnElement[bool]:
+    r = tables.regions.c
+    chosen = select(r.sound_id)
+    if condition.name is not None:
+        held = (" " + r.words + " ").contains(f" {search_words(condition.name)} ", autoescape=True)
+        chosen = chosen.where(held)
+    return tables.sounds.c.id.in_(chosen)
+
+
+def _below(condition: Folder) -> ColumnElement[bool]:
+    path = tables.sounds.c.path
+    if os.path.isabs(condition.path):  # noqa: PTH117 - it is no file that is looked at
+        return is_at(path, condition.path)
+    part = func.lower(f"{os.sep}{condition.path}{os.sep}")
+    words = _matching(Words((condition.path,), "folders"))  # of an index; few are left to compare
+    return and_(words, place_of(func.lower(path), part) > 0)
 
 
 def _tagged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -155,8 +233,54 @@ def _in_category(column: Any, condition: Category) -> ColumnElement[bool]:
     return func.coalesce(func.lower(column) == name, False)
 
 
-def _within(condition: Range) -> ColumnElement[bool]:
-    column = tables.sounds.c[condition.field]
+def _kept(condition: Kept) -> ColumnElement[bool]:
+    """Return what a user keeps of a sound; looked up once, not once for every sound."""
+    m, u = tables.marks.c, tables.uses.c
+    if isinstance(condition, Coloured):
+        own = m.colour.is_not(None) if condition.name is None else m.colour == condition.name
+        return tables.sounds.c.id.in_(select(m.sound_id).where(own))
+    if isinstance(condition, Noted):
+        own = m.note.is_not(None) if condition.phrase is None else _says(condition.phrase)
+        return tables.sounds.c.id.in_(select(m.sound_id).where(own))
+    chosen = select(u.sound_id)
+    if condition.project is not None:
+        chosen = chosen.where(func.lower(u.project) == condition.project.lower())
+    if condition.since_ns is not None:
+        chosen = chosen.where(u.used_ns >= condition.since_ns)
+    if condition.before_ns is not None:
+        latest = func.max(u.used_ns) < condition.before_ns
+        chosen = chosen.group_by(u.sound_id).having(latest)
+    found = tables.sounds.c.id.in_(chosen)
+    return not_(found) if condition.never else found
+
+
+def _says(phrase: str) -> ColumnElement[bool]:
+    """Return that a note holds words."""
+    words = search_words(phrase)
+    if not words:
+        return false()
+    wanted = f" {words}" if phrase.endswith("*") else f" {words} "
+    return (literal(" ") + tables.marks.c.note_words + literal(" ")).contains(
+        wanted, autoescape=True
+    )
+
+
+def _starred(condition: Range) -> ColumnElement[bool]:
+    """Return how many stars a sound has; most sounds have none, and no row that says so."""
+    m = tables.marks.c
+    low, high = condition.low, condition.high
+    takes_none = (low is None or low < 0 or (low == 0 and not condition.open_low)) and (
+        high is None or high > 0 or (high == 0 and not condition.open_high)
+    )
+    own = _within(condition, m.stars)
+    chosen = select(m.sound_id).where(not_(own) if takes_none else own)
+    found = tables.sounds.c.id.in_(chosen)
+    return not_(found) if takes_none else found
+
+
+def _within(condition: Range, column: ColumnElement[Any] | None = None) -> ColumnElement[bool]:
+    if column is None:
+        column = tables.sounds.c[condition.field]
     bounds: list[ColumnElement[bool]] = [column.is_not(None)]
     if condition.low is not None:
         low = condition.low
@@ -168,12 +292,9 @@ def _within(condition: Range) -> ColumnElement[bool]:
 
 
 def _matching(condition: Words) -> ColumnElement[bool]:
-    expression = match_expression(condition.phrases)
-    if not expression:  # what holds no word occurs nowhere
+    phrases = searched(condition.phrases)
+    if not phrases:  # what holds no word occurs nowhere
         return false()
-    if condition.column is not None:
-        expression = f"{{{condition.column}}} : ({expression})"
-    found: Select[Any] = select(literal_column("rowid")).select_from(text("words"))
-    bound: BindParameter[str] = bindparam("expression", expression, unique=True)
-    matched = text("words MATCH :expression").bindparams(bound)
-    return tables.sounds.c.id.in_(found.where(matched))
+    wanted = Phrases((phrases,), condition.column)
+    held = words_match(bindparam("phrases", wanted, PhrasesType(), unique=True))
+    return tables.sounds.c.id.in_(select(tables.words.c.rowid).where(held))

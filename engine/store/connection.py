@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError
 
-from engine.errors import LibraryError
+from engine.errors import BusyError, LibraryError
 from engine.log import logger
 from engine.paths import why_no_file
 from engine.progress import Control
@@ -21,7 +21,7 @@ from engine.store.swap import finish
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0006"
+REVISION = "0010"
 _log = logger(__name__)
 _BUSY_TIMEOUT_MS = 10_000
 _DAMAGED = ("not a database", "malformed", "no such table", "disk i/o error", "could not decode")
@@ -130,6 +130,16 @@ def _revision(path: Path) -> str | None:
     return None if row is None else str(row[0])
 
 
+def no_library(name: str) -> str:
+    """Return the sentence about a library that is not there."""
+    return f"there is no library at {name} yet: run `soundsift index FOLDER` first"
+
+
+def busy(name: str) -> BusyError:
+    """Return that a library is being indexed."""
+    return BusyError(f"another index run is working on {name}: wait until it has finished")
+
+
 def make_schema(path: Path, revision: str) -> None:
     """Make a new, empty library as it was at a revision of the schema."""
     engine = _engine(path)
@@ -142,14 +152,19 @@ def refuse_newer(path: Path, revision: str | None) -> None:
 
     :raises LibraryError: it is of a newer Soundsift.
     """
-    from alembic.script import ScriptDirectory
-
-    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision is not None and revision not in known:
+    if revision is not None and is_newer(revision):
         raise LibraryError(
             f"{path} was made by a newer Soundsift (its schema is {revision}): update "
             "Soundsift, or choose another --library"
         )
+
+
+def is_newer(revision: str) -> bool:
+    """Return whether a revision of the schema is not known."""
+    from alembic.script import ScriptDirectory
+
+    known = {script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()}
+    return revision not in known
 
 
 def _migrate(engine: Engine, path: Path, revision: str | None, existed: bool) -> None:
@@ -161,12 +176,17 @@ def _migrate(engine: Engine, path: Path, revision: str | None, existed: bool) ->
 
 
 def _upgrade(engine: Engine, revision: str) -> None:
+    with writing(engine) as connection:
+        upgrade_schema(connection, revision)
+
+
+def upgrade_schema(connection: Connection, revision: str = "head") -> None:
+    """Migrate a database within a transaction."""
     from alembic import command
 
     config = _config()
-    with writing(engine) as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
 
 
 def _config() -> Config:

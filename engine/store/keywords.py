@@ -8,20 +8,21 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, func, select
 
 from engine.arrays import Booleans, Floats, Integers
-from engine.store.conditions import Condition, match_expression, sounds_where
+from engine.store import tables
+from engine.store.conditions import Condition, searched, sounds_where
+from engine.store.dialects import Phrases, PhrasesType, joined, words_match
 from engine.store.library import Library
 
 _COMMON = 100_000  # sounds with a word, above which it is only looked for beside the others
 _AS_OF = 1000  # sounds; in a smaller library words are as rare as if it had so many
-_FIND = text(  # as one text: much faster than a row for each
-    "SELECT group_concat(id) FROM "
-    "(SELECT rowid AS id FROM words WHERE words MATCH :expression LIMIT :limit)"
-)
-_COUNT = text("SELECT count(*) FROM words WHERE words MATCH :expression")
-_ALL = text("SELECT count(*) FROM sounds")
+_HELD = words_match(bindparam("phrases", type_=PhrasesType()))
+_FOUND = select(tables.words.c.rowid).where(_HELD).limit(bindparam("limit")).subquery()
+_FIND = select(joined(_FOUND.c.rowid))
+_COUNT = select(func.count()).select_from(tables.words).where(_HELD)
+_ALL = select(func.count()).select_from(tables.sounds)
 
 
 @dataclass(frozen=True)
@@ -99,24 +100,24 @@ def find_words(library: Library, groups: Sequence[Sequence[str]]) -> KeywordHits
 
     A group is alternatives (see :class:`engine.store.conditions.Words`).
     """
-    told = {part: "/".join(group) for group in groups if (part := match_expression(group))}
+    told = {part: "/".join(group) for group in groups if (part := searched(group))}
     parts = list(told)
     if not parts:
         return KeywordHits((), np.zeros(0, np.float32), (), np.zeros(0, np.int64))
     with library.reading() as connection:
         total = connection.scalar(_ALL) or 0
-        found = [_find(connection, part, _COMMON + 1) for part in parts]
+        found = [_find(connection, [part], _COMMON + 1) for part in parts]
         rare = [part for part, ids in zip(parts, found, strict=True) if len(ids) <= _COMMON]
         rarity = []
         for place, (part, ids) in enumerate(zip(parts, found, strict=True)):
             count = len(ids) if part in rare else _count(connection, part)
             rarity.append(_rarity(count, total))
             if part not in rare and rare:
-                beside = f"({part}) AND ({' OR '.join(rare)})"
-                found[place] = _find(connection, beside, _COMMON)
+                beside = tuple(phrase for other in rare for phrase in other)
+                found[place] = _find(connection, [part, beside], _COMMON)
         complete = found[0][:_COMMON] if len(parts) == 1 else _common_to(found)
         if not rare and len(parts) > 1:
-            complete = _find(connection, " AND ".join(f"({part})" for part in parts), _COMMON)
+            complete = _find(connection, parts, _COMMON)
         if not rare:  # words of nearly everything tell nothing, unless few hold all of them
             few = len(parts) > 1 and len(complete) < _COMMON
             found = [complete if few else complete[:0]] * len(parts)
@@ -168,10 +169,10 @@ def match_words(
     return [(int(sound_id), 1.0) for sound_id in whole[_among(allowed, whole)][:limit]]
 
 
-def _find(connection: Connection, expression: str, limit: int) -> Integers:
-    ids = connection.scalar(_FIND, {"expression": expression, "limit": limit})
-    return np.fromstring(ids or "", np.int64, sep=",")
+def _find(connection: Connection, groups: Sequence[tuple[str, ...]], limit: int) -> Integers:
+    ids = connection.scalar(_FIND, {"phrases": Phrases(tuple(groups)), "limit": limit})
+    return np.sort(np.fromstring(ids or "", np.int64, sep=","), kind="stable")  # as FTS5 has them
 
 
-def _count(connection: Connection, expression: str) -> int:
-    return int(connection.scalar(_COUNT, {"expression": expression}) or 0)
+def _count(connection: Connection, group: tuple[str, ...]) -> int:
+    return int(connection.scalar(_COUNT, {"phrases": Phrases((group,))}) or 0)

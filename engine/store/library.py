@@ -24,9 +24,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.paths import is_under
 from engine.store import tables
-from engine.store.connection import open_database, sentences_for_errors
-from engine.store.connection import reading as connection_for_reading
-from engine.store.connection import writing as connection_for_writing
+from engine.store.database import database_at
 from engine.store.lineage import insert_windows
 from engine.store.records import (
     FileFacts,
@@ -37,10 +35,12 @@ from engine.store.records import (
     Statistics,
     StoredWindow,
 )
+from engine.store.sound_rows import row_of, select_roots, select_rows
 from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT, replacing
 from engine.store.words import index_words
 
 _CHUNK = 500  # bound parameters in one statement
+LOUDNESS = ("lufs", "range_lu", "peak_db")  # columns of sounds
 _KNOWN: Select[Any] = select(
     *(tables.sounds.c[n] for n in ("path", "id", "size", "mtime_ns", "content_hash", "state")),
     tables.sounds.c.heard_s,
@@ -51,18 +51,23 @@ _KNOWN: Select[Any] = select(
 class Library:
     """An open library database.
 
-    Methods are short transactions; none of what they return is tied to a connection.
+    Methods are short transactions; none of what they return is tied to a connection.  ``name``,
+    ``path`` and ``file`` are those of its :class:`engine.store.database.Database`.
 
+    :param place: a file, or the address of a database on a server.
+    :param make: create the library if there is none.
     :raises LibraryError: from every method, when the database cannot be used.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self._engine = open_database(path)
+    def __init__(self, place: Path | str, make: bool = True) -> None:
+        self.database = database_at(place, make)
+        self.name, self.path = self.database.name, self.database.path
+        self.file = self.database.file
+        self._engine = self.database.engine
 
     def close(self) -> None:
         """Close every connection."""
-        self._engine.dispose()
+        self.database.close()
 
     def __enter__(self) -> Library:
         """Give the open library."""
@@ -75,13 +80,13 @@ class Library:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection in one consistent read transaction."""
-        with sentences_for_errors(self.path), connection_for_reading(self._engine) as connection:
+        with self.database.sentences(), self.database.reading() as connection:
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a write transaction: all of it is kept, or nothing."""
-        with sentences_for_errors(self.path), connection_for_writing(self._engine) as connection:
+        with self.database.sentences(), self.database.writing() as connection:
             yield connection
 
     # Folders and settings
@@ -196,13 +201,12 @@ class Library:
     def sounds(self, ids: Collection[int] | None = None) -> dict[int, SoundRow]:
         """Return sounds by id; all of them if ``ids`` is None."""
         s = tables.sounds.c
-        facts = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.state)
-        columns = (*facts, s.description, s.category, s.damage)
         found = {}
         with self.reading() as connection:
-            for statement in in_chunks(select(*columns), s.id, ids):
+            roots = connection.scalars(select_roots()).all()
+            for statement in in_chunks(select_rows().order_by(s.id), s.id, ids):
                 for row in connection.execute(statement):
-                    found[row.id] = _sound(row)
+                    found[row.id] = row_of(row, roots)
         return found
 
     def has_sounds(self) -> bool:
@@ -217,11 +221,7 @@ class Library:
         if not rows:
             return
         with self.writing() as connection:
-            changed = ("size", "mtime_ns", "ctime_ns", "reason")
-            statement = replacing(tables.skipped, ["path"], changed)
-            connection.execute(statement, [asdict(row) for row in rows])
-            gone = update(tables.sounds).where(tables.sounds.c.path == bindparam("gone"))
-            connection.execute(gone.values(state=BROKEN), [{"gone": row.path} for row in rows])
+            write_skipped(connection, rows)
 
     def drop_skipped(self, paths: Iterable[str]) -> None:
         """Forget skipped files that are no longer there."""
@@ -277,8 +277,9 @@ def write_headers(connection: Connection, headers: Mapping[str, Header]) -> None
 def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[str, int]:
     """Insert or replace sounds, without their windows; return their ids by path."""
     now = time.time_ns()
-    statement = replacing(tables.sounds, ["path"], (*values[0], "state", "damage"))
-    rows = [{**row, "state": PRESENT, "damage": None, "added_ns": now} for row in values]
+    unknown = dict.fromkeys(("damage", *LOUDNESS))
+    statement = replacing(tables.sounds, ["path"], (*values[0], "state", *unknown))
+    rows = [{**row, **unknown, "state": PRESENT, "added_ns": now} for row in values]
     connection.execute(statement, rows)
     ids = _ids(connection, [row["path"] for row in values])
     w = tables.windows.c
@@ -304,6 +305,15 @@ def write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
     rows = [{"name": name, "value": value} for name, value in values.items()]
     if rows:
         connection.execute(replacing(tables.settings, ["name"], ["value"]), rows)
+
+
+def write_skipped(connection: Connection, rows: Sequence[Skipped]) -> None:
+    """Record files that could not be heard, within a transaction."""
+    changed = ("size", "mtime_ns", "ctime_ns", "reason")
+    statement = replacing(tables.skipped, ["path"], changed)
+    connection.execute(statement, [asdict(row) for row in rows])
+    gone = update(tables.sounds).where(tables.sounds.c.path == bindparam("gone"))
+    connection.execute(gone.values(state=BROKEN), [{"gone": row.path} for row in rows])
 
 
 def _delete_skipped(connection: Connection, paths: Sequence[str]) -> None:
@@ -332,21 +342,4 @@ def _known(row: Row[Any]) -> Known:
         row.state,
         row.heard_s,
         bool(row.has_header),
-    )
-
-
-def _sound(row: Row[Any]) -> SoundRow:
-    return SoundRow(
-        row.id,
-        row.path,
-        row.duration_s,
-        row.rate_hz,
-        row.channels,
-        row.bits,
-        row.format,
-        missing=row.state in (MISSING, BROKEN),
-        offline=row.state == OFFLINE,
-        description=row.description,
-        category=row.category,
-        damage=row.damage,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,9 +13,9 @@ import numpy as np
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    LargeBinary,
     Select,
     String,
+    case,
     func,
     literal,
     select,
@@ -23,12 +24,32 @@ from sqlalchemy import (
 from engine.arrays import Integers
 from engine.store import tables
 from engine.store.conditions import Condition, where_all
+from engine.store.dialects import joined, utf8
 from engine.store.library import Library, in_chunks
+from engine.store.marks import COLOURS
 from engine.store.places import is_at
+from engine.store.regions import region_names
+from engine.store.sound_rows import latest_use, root_of_sound
 from engine.store.tables import OFFLINE, PRESENT
+from engine.store.uses import projects
 
 _AT_ONCE = 100_000  # sounds whose names are joined to one text
-Order = Literal["added", "name", "duration", "format", "category", "description", "folder"]
+Order = Literal[
+    "added",
+    "name",
+    "duration",
+    "format",
+    "category",
+    "description",
+    "folder",
+    "loudness",
+    "stars",
+    "colour",
+    "used",
+    "note",
+    "root",
+]
+_EMPTY_LAST = frozenset({"stars", "colour", "used", "note", "root"})  # in both directions
 
 
 @dataclass(frozen=True)
@@ -44,12 +65,16 @@ class FolderCounts:
 class Facets:
     """Counts of present sounds: by UCS CatID, by accepted tag, and by indexed folder.
 
-    A tag that only says what a sound's header says as its category does not count.
+    A tag that only says what a sound's header says as its category does not count.  ``projects``
+    are those that sounds were used for, the latest first, ``regions`` what parts of sounds are
+    called.
     """
 
     categories: Mapping[str, int]
     tags: Mapping[str, int]
     folders: Mapping[str, FolderCounts]
+    projects: Sequence[str] = ()
+    regions: Sequence[str] = ()
 
 
 def ordered_sounds(
@@ -61,9 +86,11 @@ def ordered_sounds(
     """Return the ids of present sounds that fulfil every condition, in order, as int64."""
     s = tables.sounds.c
     columns = [c.desc() if descending else c.asc() for c in _ORDERS[order]()]
+    last = descending or order in _EMPTY_LAST  # as SQLite has it, but where that is told
+    columns = [column.nulls_last() if last else column.nulls_first() for column in columns]
     chosen = select(s.id).where(where_all(conditions)).order_by(*columns, s.id).subquery()
     with library.reading() as connection:  # as one text: much faster than a row for each
-        ids = connection.scalar(select(func.group_concat(chosen.c.id)))
+        ids = connection.scalar(select(joined(chosen.c.id)))
     return np.fromstring(ids or "", np.int64, sep=",")
 
 
@@ -85,6 +112,8 @@ def facets(library: Library) -> Facets:
         {row[0]: row[1] for row in categories if row[0]},
         {row[0]: row[1] for row in tags},
         {root: FolderCounts(*row) for root, row in counted.items()},
+        tuple(projects(library)),
+        tuple(region_names(library)),
     )
 
 
@@ -121,8 +150,7 @@ def names_digest(library: Library) -> bytes:
 def _joined(connection: Connection, texts: Select[Any], *order: ColumnElement[Any]) -> bytes:
     """Return texts in an order as one, in bytes; much faster than a row for each."""
     lines = texts.order_by(*order).subquery()
-    whole = func.group_concat(lines.c.text, "\n").cast(LargeBinary)
-    return connection.scalar(select(whole)) or b""
+    return connection.scalar(select(utf8(joined(lines.c.text, "\n")))) or b""
 
 
 def files_of(library: Library, ids: Collection[int]) -> dict[int, tuple[int, int]]:
@@ -140,6 +168,18 @@ def details_of(library: Library, sound_id: int) -> str | None:
     s = tables.sounds.c
     with library.reading() as connection:
         return connection.scalar(select(s.details).where(s.id == sound_id))
+
+
+def header_fields(library: Library, ids: Collection[int]) -> dict[int, dict[str, str]]:
+    """Return the texts of headers by name, of those sounds whose headers were read."""
+    s = tables.sounds.c
+    chosen = select(s.id, s.details).where(s.details.is_not(None))
+    with library.reading() as connection:
+        return {
+            row.id: json.loads(row.details)
+            for statement in in_chunks(chosen, s.id, ids)
+            for row in connection.execute(statement)
+        }
 
 
 def damaged_sounds(library: Library) -> list[tuple[str, str]]:
@@ -167,6 +207,12 @@ def _name() -> list[ColumnElement[Any]]:
     return [func.lower(func.substr(path, func.length(folder) + 1))]
 
 
+def _mark(name: str) -> ColumnElement[Any]:
+    """Return a mark of a sound, null if it has none."""
+    m = tables.marks.c
+    return select(m[name]).where(m.sound_id == tables.sounds.c.id).scalar_subquery()
+
+
 _ORDERS: dict[Order, Callable[[], list[ColumnElement[Any]]]] = {
     "added": lambda: [tables.sounds.c.added_ns],
     "name": _name,
@@ -178,4 +224,10 @@ _ORDERS: dict[Order, Callable[[], list[ColumnElement[Any]]]] = {
         func.lower(tables.sounds.c.description),
     ],
     "folder": lambda: [tables.sounds.c.path],
+    "loudness": lambda: [tables.sounds.c.lufs.is_(None), tables.sounds.c.lufs],
+    "stars": lambda: [func.nullif(_mark("stars"), 0)],
+    "colour": lambda: [case({c: n for n, c in enumerate(COLOURS)}, value=_mark("colour"))],
+    "used": lambda: [latest_use()],
+    "note": lambda: [func.lower(_mark("note"))],
+    "root": lambda: [func.lower(root_of_sound())],
 }

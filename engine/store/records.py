@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,8 @@ class Header:
 class EmbeddedPart:
     """Windows of one sound, up to ``heard_s``.
 
-    The last part has the hash, the true duration, and what could not be heard, if anything.
+    The last part has the hash, the true duration, what could not be heard, if anything, and how
+    loud all of it is, if that was measured.
     """
 
     sound_id: int
@@ -49,6 +51,16 @@ class EmbeddedPart:
     content_hash: str = ""
     duration_s: float | None = None
     damage: str | None = None
+    loudness: MeasuredLoudness | None = None
+
+
+@dataclass(frozen=True)
+class MeasuredLoudness:
+    """Integrated loudness (LUFS), its range (LU; None of what is short), true peak (dBTP)."""
+
+    lufs: float
+    range_lu: float | None
+    peak_db: float
 
 
 @dataclass(frozen=True)
@@ -87,8 +99,45 @@ class Skipped:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """What a user keeps of a sound: stars (0: none), a colour, a note, and the latest use.
+
+    ``used_ns`` is when it was used last, None if it never was; ``project`` for what, if known.
+    """
+
+    stars: int = 0
+    colour: str | None = None
+    note: str = ""
+    used_ns: int | None = None
+    project: str = ""
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as plain values, the moment as ISO 8601 in UTC."""
+        return {
+            "stars": self.stars,
+            "colour": self.colour,
+            "note": self.note,
+            "used": moment(self.used_ns) if self.used_ns is not None else None,
+            "project": self.project,
+        }
+
+
+def moment(time_ns: int) -> str:
+    """Return a moment as ISO 8601, in UTC."""
+    return datetime.fromtimestamp(time_ns // 10**9, UTC).isoformat()
+
+
+UNMARKED = Marks()
+
+
+@dataclass(frozen=True)
 class SoundRow:
-    """A sound as results show it; ``damage`` says what of it could not be heard."""
+    """A sound as results show it.
+
+    ``damage`` says what of it could not be heard; ``lufs``, ``range_lu`` and ``peak_db`` are its
+    :class:`MeasuredLoudness`, None until measured.  ``root`` is the indexed folder that it lies in,
+    if any, and ``added_ns`` when the library first saw it.
+    """
 
     id: int
     path: str
@@ -102,6 +151,21 @@ class SoundRow:
     description: str | None = None
     category: str | None = None
     damage: str | None = None
+    lufs: float | None = None
+    range_lu: float | None = None
+    peak_db: float | None = None
+    marks: Marks = UNMARKED
+    added_ns: int = 0
+    root: str = ""
+
+    def loudness_dict(self) -> dict[str, float | None]:
+        """Return how loud it is as plain values, null where that was not measured."""
+        return {"lufs": self.lufs, "range_lu": self.range_lu, "peak_db": self.peak_db}
+
+    @property
+    def presence(self) -> str:
+        """Return whether its file is ``present``, ``missing`` or ``offline``."""
+        return "offline" if self.offline else "missing" if self.missing else "present"
 
 
 @dataclass(frozen=True)
@@ -116,3 +180,44 @@ class Statistics:
     skipped: int
     hours: float
     damaged: int = 0
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Who listens to a library on a server: the machine, since when, and how much it has heard.
+
+    ``audio_s`` of sound took it ``busy_s``; ``at`` is how many sounds it is at.
+    """
+
+    name: str
+    began_ms: int
+    sounds: int
+    audio_s: float
+    busy_s: float
+    at: int
+
+    @property
+    def rate(self) -> float:
+        """Return how many seconds of sound it hears in one."""
+        return self.audio_s / self.busy_s if self.busy_s else 0.0
+
+    def to_dict(self) -> dict[str, object]:
+        """Return the fields as plain values, the moment as ISO 8601 in UTC."""
+        return {
+            "name": self.name,
+            "since": moment(self.began_ms * 10**6),
+            "sounds": self.sounds,
+            "audio_s": self.audio_s,
+            "rate": self.rate,
+            "at": self.at,
+        }
+
+
+@dataclass(frozen=True)
+class MarkCounts:
+    """How many sounds of a library are starred, coloured, noted or used, whatever their state."""
+
+    starred: int
+    coloured: int
+    noted: int
+    used: int

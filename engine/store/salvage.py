@@ -17,6 +17,7 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "FLOAT": (int, float),
     "BLOB": bytes,
 }
+_OF_PEOPLE = ("collections", "collected", "regions", "marks", "uses", "saved_searches")
 _STEP, _PATIENCE = 64, 20_000  # ids that are tried one by one, and how many times in vain
 _LAST = 1 << 40
 _AT_ONCE = 500
@@ -97,7 +98,7 @@ def counts(path: Path) -> dict[str, int]:
             for table in _tables(connection)
         }
         said = connection.execute("SELECT count(*) FROM tags WHERE said_by = 'person'").fetchone()
-    people = sum(found.get(name, 0) for name in ("collections", "collected"))
+    people = sum(found.get(name, 0) for name in _OF_PEOPLE)
     return {**found, "decisions": int(said[0]) + people}
 
 

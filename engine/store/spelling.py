@@ -6,9 +6,12 @@ import json
 import string
 from collections.abc import Iterator, Sequence
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, func, literal, select, text
 
+from engine.store.dialects import SERVER, Phrases, PhrasesType, words_match
+from engine.store.lexemes import word_queries
 from engine.store.library import Library
+from engine.store.tables import words as _words
 from engine.store.words import search_words
 
 _LONGEST = 30  # letters of a word that is looked at
@@ -20,12 +23,18 @@ _HELD = text(  # in quotes a word is only a word
     "SELECT json_group_array(value) FROM json_each(:wanted) "
     "WHERE EXISTS (SELECT 1 FROM words WHERE words MATCH '\"' || value || '\"')"
 )
-_COUNT = text(
-    "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH :expression LIMIT :limit)"
+_HELD_BY_SERVER = text(
+    "SELECT json_agg(key) FROM json_each_text(CAST(:wanted AS json)) "
+    "WHERE EXISTS (SELECT 1 FROM words WHERE vector @@ CAST(value AS tsquery))"
 )
-_TEXTS = text(
-    "SELECT name || ' ' || folders || ' ' || details || ' ' || category || ' ' || tags "
-    "FROM words WHERE words MATCH :expression LIMIT :limit"
+_WITH = words_match(bindparam("phrases", type_=PhrasesType()))
+_SOME = select(literal(1)).select_from(_words).where(_WITH).limit(bindparam("limit"))
+_COUNT = select(func.count()).select_from(_SOME.subquery())
+_C = _words.c
+_TEXTS = (
+    select(_C.name + " " + _C.folders + " " + _C.details + " " + _C.category + " " + _C.tags)
+    .where(_WITH)
+    .limit(bindparam("limit"))
 )
 
 
@@ -75,15 +84,19 @@ def _slips(word: str) -> Iterator[str]:
 
 
 def _held(connection: Connection, words: Sequence[str]) -> set[str]:
+    if connection.dialect.name == SERVER:
+        queries = json.dumps(word_queries(words))
+        listed = connection.scalar(_HELD_BY_SERVER, {"wanted": queries})
+        return set(listed or ())
     found = connection.scalar(_HELD, {"wanted": json.dumps(list(words))})
     return set(json.loads(found or "[]"))
 
 
 def _count(connection: Connection, word: str) -> int:
-    values = {"expression": f'"{word}"', "limit": _COUNTED}
+    values = {"phrases": Phrases(((word,),)), "limit": _COUNTED}
     return int(connection.scalar(_COUNT, values) or 0)
 
 
 def _is_spelt(connection: Connection, word: str) -> bool:
-    rows = connection.scalars(_TEXTS, {"expression": f'"{word}"', "limit": _LOOKED_AT})
+    rows = connection.scalars(_TEXTS, {"phrases": Phrases(((word,),)), "limit": _LOOKED_AT})
     return any(word in search_words(row).split() for row in rows)

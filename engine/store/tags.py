@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, delete, select
+from sqlalchemy import Connection, and_, bindparam, delete, func, select
 
 from engine.store import tables
+from engine.store.history import recording
 from engine.store.library import Library, in_chunks
 from engine.store.words import index_words
 
 PERSON = "person"
+AGENT = "agent"  # another program, on a person's behalf
+DECIDERS = (PERSON, AGENT)
 State = Literal["suggested", "accepted", "rejected", "edited"]
 
 
 @dataclass(frozen=True)
 class TagRow:
-    """A label of a sound, and who said what of it: a model's id, ``file`` or ``person``.
+    """A label of a sound, and who said what of it: a model's id, ``file``, ``person`` or ``agent``.
 
     ``edited``: a person put another label in its place.  ``probability`` is what a model gave;
     the seconds are of the part that it was said of.
@@ -37,9 +41,26 @@ def put_tags(
     library: Library, rows: Iterable[TagRow], dropped: Iterable[tuple[int, str]] = ()
 ) -> None:
     """Record tags, whatever was said of them before, and forget others (sound id, label)."""
+    _put(library.writing(), rows, dropped)
+
+
+def decide_on_tags(library: Library, rows: Iterable[TagRow]) -> None:
+    """Record what a user decided of tags: a step that can be undone."""
+    decided = list(rows)
+    scope = tables.tags.c.sound_id.in_(tables.chosen({row.sound_id for row in decided}))
+    labels = {row.label for row in decided}
+    name = labels.pop() if len(labels) == 1 else ""
+    _put(recording(library, "tags", {"tags": scope}, name), decided)
+
+
+def _put(
+    transaction: AbstractContextManager[Connection],
+    rows: Iterable[TagRow],
+    dropped: Iterable[tuple[int, str]] = (),
+) -> None:
     written, gone = [asdict(row) for row in rows], list(dropped)
     t = tables.tags.c
-    with library.writing() as connection:
+    with transaction as connection:
         if gone:
             theirs = and_(t.sound_id == bindparam("sound"), t.label == bindparam("said"))
             pairs = [{"sound": sound_id, "said": label} for sound_id, label in gone]
@@ -76,13 +97,13 @@ def suggest_tags(
 def merge(old: Iterable[TagRow], new: Iterable[TagRow]) -> list[TagRow]:
     """Return those of ``new`` that count beside what is known of the same sounds.
 
-    What a person said stays, and what is accepted is not called a mere suggestion again.
+    What a person or an agent said stays; what is accepted is not called a mere suggestion again.
     """
     known = {(row.sound_id, row.label): row for row in old}
     counting = []
     for row in new:
         before = known.get((row.sound_id, row.label))
-        if before is not None and before.said_by == PERSON:
+        if before is not None and before.said_by in DECIDERS:
             continue
         if before is not None and before.state == "accepted" and row.state != "accepted":
             continue
@@ -125,3 +146,21 @@ def _rows(connection: Connection, ids: Collection[int] | None, state: State | No
 def _replacing() -> Any:
     changed = ("state", "said_by", "probability", "start_s", "end_s")
     return tables.replacing(tables.tags, ["sound_id", "label"], changed)
+
+
+def sounds_tagged(library: Library, label: str) -> list[int]:
+    """Return the sounds that have an accepted tag, whatever their state."""
+    t = tables.tags.c
+    found = select(t.sound_id).where(t.state == "accepted", t.label == label)
+    with library.reading() as connection:
+        return list(connection.scalars(found.order_by(t.sound_id)))
+
+
+def tags_among(library: Library, ids: Collection[int]) -> dict[str, int]:
+    """Return the accepted tags of some sounds, with how many of them have each; commonest first."""
+    t = tables.tags.c
+    counted = select(t.label, func.count()).where(t.state == "accepted")
+    counted = counted.where(t.sound_id.in_(tables.chosen(ids))).group_by(t.label)
+    with library.reading() as connection:
+        rows = connection.execute(counted.order_by(func.count().desc(), func.lower(t.label)))
+        return {row[0]: row[1] for row in rows}

@@ -115,8 +115,19 @@ def load_vectors(library: Library, rank: int) -> WindowVectors:
         raise LibraryError(f"{folder} is in use by another program: try again") from None
     except OSError as error:
         raise LibraryError(
-            f"the vectors of {library.path} cannot be cached in {folder}: {error.strerror or error}"
+            f"the vectors of {library.name} cannot be cached in {folder}: {error.strerror or error}"
         ) from error
+
+
+def version_of(library: Library) -> str:
+    """Return a text that changes whenever :func:`load_vectors` would return something else."""
+    s = tables.sounds.c
+    there = select(func.count(), func.coalesce(func.sum(s.id), 0)).where(s.state == PRESENT)
+    with library.reading() as connection:
+        known = marks(connection)
+        newest = known[-1] if known else ""
+        count, ids = connection.execute(there).one()
+        return f"{_mapping(connection)} {newest} {count} {ids}"
 
 
 def ensure_mark(library: Library) -> None:
@@ -330,7 +341,7 @@ def _new_windows(connection: Connection, last_id: int) -> Iterator[tuple[Any, by
     w = tables.windows.c
     columns = (w.id, w.sound_id, w.start_s, w.end_s, w.potential, w.vector)
     statement = select(*columns).where(w.id > last_id).order_by(w.id)
-    result = connection.execution_options(yield_per=_BLOCK).execute(statement)
-    for part in result.partitions():
-        rows = np.array([tuple(row)[:5] for row in part], _ROW)
-        yield rows, b"".join(row.vector for row in part)
+    with connection.execute(statement.execution_options(yield_per=_BLOCK)) as result:
+        for part in result.partitions():
+            rows = np.array([tuple(row)[:5] for row in part], _ROW)
+            yield rows, b"".join(row.vector for row in part)

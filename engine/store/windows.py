@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Row, bindparam, delete, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
 
 from engine.store import tables
 from engine.store.library import Library, write_settings
@@ -16,10 +16,15 @@ from engine.store.records import EmbeddedPart
 from engine.store.tables import PRESENT
 
 
-def window_rows(library: Library, *columns: str, present: bool = True) -> list[Row[Any]]:
-    """Return the named columns of all windows by id, of present sounds only if asked."""
+def window_rows(
+    library: Library, *columns: str, present: bool = True, after: int = 0
+) -> list[Row[Any]]:
+    """Return the named columns of all windows by id, of present sounds only if asked.
+
+    :param after: only of windows of higher ids.
+    """
     chosen = [tables.windows.c[name] for name in columns]
-    statement = select(*chosen).order_by(tables.windows.c.id)
+    statement = select(*chosen).where(tables.windows.c.id > after).order_by(tables.windows.c.id)
     if present:
         statement = statement.join(tables.sounds).where(tables.sounds.c.state == PRESENT)
     with library.reading() as connection:
@@ -30,19 +35,26 @@ def put_embedded(library: Library, parts: Sequence[EmbeddedPart]) -> None:
     """Store what was heard of sounds, whole ones or the next part of long ones."""
     if not parts:
         return
-    s = tables.sounds.c
     with library.writing() as connection:
-        for part in parts:
-            rows = [{"sound_id": part.sound_id, **asdict(window)} for window in part.windows]
-            insert_windows(connection, rows)
-            values: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
-            if part.duration_s is not None:
-                values |= {"duration_s": part.duration_s, "damage": part.damage}
-            connection.execute(update(tables.sounds).where(s.id == part.sound_id).values(values))
-        heard = [{"sound": part.sound_id} for part in parts if part.content_hash]
-        if heard:  # what was skipped once and could be heard now
-            path = select(s.path).where(s.id == bindparam("sound")).scalar_subquery()
-            connection.execute(delete(tables.skipped).where(tables.skipped.c.path == path), heard)
+        write_embedded(connection, parts)
+
+
+def write_embedded(connection: Connection, parts: Sequence[EmbeddedPart]) -> None:
+    """Store what was heard, within a transaction."""
+    s = tables.sounds.c
+    for part in parts:
+        rows = [{"sound_id": part.sound_id, **asdict(window)} for window in part.windows]
+        insert_windows(connection, rows)
+        values: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
+        if part.duration_s is not None:
+            values |= {"duration_s": part.duration_s, "damage": part.damage}
+        if part.loudness is not None:
+            values |= asdict(part.loudness)
+        connection.execute(update(tables.sounds).where(s.id == part.sound_id).values(values))
+    heard = [{"sound": part.sound_id} for part in parts if part.content_hash]
+    if heard:  # what was skipped once and could be heard now
+        path = select(s.path).where(s.id == bindparam("sound")).scalar_subquery()
+        connection.execute(delete(tables.skipped).where(tables.skipped.c.path == path), heard)
 
 
 def sample_windows(library: Library, count: int) -> list[tuple[int, bytes]]:
@@ -70,25 +82,33 @@ def remap_windows(
     library: Library,
     rows: Iterable[tuple[int, bytes, float]],
     settings: Mapping[str, bytes],
-) -> None:
+    newest: int | None = None,
+) -> bool:
     """Replace (id, vector, potential) of windows, and settings, in one transaction.
 
     The setting ``mapping`` becomes another one, which tells caches of vectors that all changed.
+
+    :param newest: the highest id that is known; where there are newer windows, nothing is changed,
+        and False returned.
     """
     new: dict[str, Any] = {
         "vector": bindparam("new_vector"),
         "potential": bindparam("new_potential"),
     }
     values = [{"window": i, "new_vector": v, "new_potential": p} for i, v, p in rows]
-    _change_windows(library, new, values, settings)
+    return _change_windows(library, new, values, settings, newest)
 
 
 def rate_windows(
-    library: Library, rows: Iterable[tuple[int, float]], settings: Mapping[str, bytes]
-) -> None:
+    library: Library,
+    rows: Iterable[tuple[int, float]],
+    settings: Mapping[str, bytes],
+    newest: int | None = None,
+) -> bool:
     """Replace (id, potential) of windows, and settings; as :func:`remap_windows`."""
     values = [{"window": i, "new_potential": p} for i, p in rows]
-    _change_windows(library, {"potential": bindparam("new_potential")}, values, settings)
+    new: dict[str, Any] = {"potential": bindparam("new_potential")}
+    return _change_windows(library, new, values, settings, newest)
 
 
 def _change_windows(
@@ -96,12 +116,17 @@ def _change_windows(
     new: Mapping[str, Any],
     values: list[dict[str, Any]],
     settings: Mapping[str, bytes],
-) -> None:
+    newest: int | None,
+) -> bool:
     statement = update(tables.windows).where(tables.windows.c.id == bindparam("window"))
     with library.writing() as connection:
+        there = connection.scalar(select(func.max(tables.windows.c.id))) or 0
+        if newest is not None and there > newest:
+            return False
         if values:
             connection.execute(statement.values(**new), values)
         write_settings(connection, {**settings, "mapping": secrets.token_bytes(8)})
+    return True
 
 
 def forget_windows(library: Library, settings: Mapping[str, bytes]) -> None:

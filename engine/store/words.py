@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import BindParameter, Connection, bindparam, select, text
 
 from engine.store import tables
+from engine.store.dialects import SERVER
+from engine.store.lexemes import tsvectors
 
 _BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)")
 _NOT_A_WORD = re.compile(r"[\W_]+", re.UNICODE)
@@ -23,17 +25,19 @@ def search_words(name: str) -> str:
 
 
 def index_words(connection: Connection, sound_ids: Iterable[int]) -> None:
-    """Write the full-text rows of sounds anew, from their paths, headers and accepted tags."""
-    s, t = tables.sounds.c, tables.tags.c
+    """Write the full-text rows of sounds anew, from paths, headers, accepted tags and regions."""
+    s, t, r = tables.sounds.c, tables.tags.c, tables.regions.c
     chosen: BindParameter[Any] = bindparam("chosen", expanding=True)
     known = select(s.id, s.path, s.details, s.category_words).where(s.id.in_(chosen))
     labels = select(t.sound_id, t.label).where(t.sound_id.in_(chosen), t.state == "accepted")
+    named = select(r.sound_id, r.name).where(r.sound_id.in_(chosen))
     listed = list(sound_ids)
     for start in range(0, len(listed), _AT_ONCE):
         some = {"chosen": listed[start : start + _AT_ONCE]}
         tags: dict[int, list[str]] = {}
-        for row in connection.execute(labels, some):
-            tags.setdefault(row.sound_id, []).append(row.label)
+        for statement in (labels, named):
+            for sound_id, said in connection.execute(statement, some):
+                tags.setdefault(sound_id, []).append(said)
         rows = [
             {
                 "id": row.id,
@@ -47,7 +51,12 @@ def index_words(connection: Connection, sound_ids: Iterable[int]) -> None:
         ]
         if rows:
             connection.execute(_DELETE, [{"id": row["id"]} for row in rows])
-            connection.execute(_INSERT, rows)
+            if connection.dialect.name == SERVER:
+                vectors = zip(rows, tsvectors(rows), strict=True)
+                rows = [{**row, "vector": vector} for row, vector in vectors]
+                connection.execute(_INSERT_ON_SERVER, rows)
+            else:
+                connection.execute(_INSERT, rows)
 
 
 def _values(details: str | None) -> Iterable[object]:
@@ -60,4 +69,8 @@ _DELETE = text("DELETE FROM words WHERE rowid = :id")
 _INSERT = text(
     "INSERT INTO words (rowid, name, folders, details, category, tags) "
     "VALUES (:id, :name, :folders, :details, :category, :tags)"
+)
+_INSERT_ON_SERVER = text(
+    "INSERT INTO words (rowid, name, folders, details, category, tags, vector) "
+    "VALUES (:id, :name, :folders, :details, :category, :tags, CAST(:vector AS tsvector))"
 )

@@ -1,7 +1,7 @@
 """What is found by words, conditions and in lists: bounds, order, shares and counts."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,9 +20,10 @@ from engine.store.conditions import (
     Range,
     Tag,
     Words,
-    match_expression,
+    searched,
     sounds_where,
 )
+from engine.store.dialects import Phrases, fts5
 from engine.store.keywords import KeywordHits, find_words, match_words
 from engine.store.listing import (
     Facets,
@@ -81,11 +82,11 @@ def put_three(library: Library) -> None:
 
 
 @pytest.fixture(scope="module")
-def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def three(make_library: Callable[[], Library]) -> Library:
     """Give a library of three sounds that tests only read."""
-    with Library(tmp_path_factory.mktemp("three") / "library.db") as opened:
-        put_three(opened)
-        yield opened
+    opened = make_library()
+    put_three(opened)
+    return opened
 
 
 @pytest.mark.parametrize(
@@ -167,7 +168,8 @@ def test_several_conditions_hold_together_and_of_present_sounds(library):
     ],
 )
 def test_phrases_become_an_expression(phrases, expression):
-    assert match_expression(phrases) == expression
+    words = searched(phrases)
+    assert (fts5(Phrases((words,))) if words else "") == expression
 
 
 @pytest.mark.parametrize(
@@ -336,11 +338,11 @@ def put_four(library: Library) -> None:
 
 
 @pytest.fixture(scope="module")
-def listed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def listed(make_library: Callable[[], Library]) -> Library:
     """Give a library of four sounds that tests only read."""
-    with Library(tmp_path_factory.mktemp("four") / "library.db") as opened:
-        put_four(opened)
-        yield opened
+    opened = make_library()
+    put_four(opened)
+    return opened
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,10 @@
 """What a library gives back is what was put into it: every column, state and count."""
 
 import json
-import sqlite3
 import time
-from contextlib import closing
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from engine.store import (
     EmbeddedPart,
@@ -55,13 +53,14 @@ def window(start: float = 0.0, features: bytes = b"ff", vector: bytes = b"vv") -
 
 
 def column(library: Library, name: str) -> dict[str, object]:
-    with closing(sqlite3.connect(library.path)) as connection:
-        return dict(connection.execute(f"SELECT path, {name} FROM sounds ORDER BY path").fetchall())
+    s = tables.sounds.c
+    with library.reading() as connection:
+        return {row[0]: row[1] for row in connection.execute(select(s.path, s[name]))}
 
 
 def count(library: Library, table: str) -> int:
-    with closing(sqlite3.connect(library.path)) as connection:
-        return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+    with library.reading() as connection:
+        return connection.scalar(select(func.count()).select_from(tables.metadata.tables[table]))
 
 
 def put_four(library: Library) -> dict[str, int]:
@@ -91,6 +90,7 @@ def test_a_sound_is_given_back_with_every_fact(library):
         description="a bell",
         category="BELLHand",
         damage=None,
+        added_ns=sound.added_ns,
     )
     assert library.known(["/s"]) == {
         "/s/a.flac": Known(sound.id, 11, 22, "", PRESENT, 0.0, has_header=True)
@@ -224,7 +224,8 @@ def test_a_changed_file_takes_back_all_that_was_known_of_the_old_one(library, mo
     library.put_headers([(new, Header("new", "BELL", "chime", {"x": "silver"}))])
     (sound,) = library.sounds().values()
     assert sound == SoundRow(
-        sound_id, "/s/door.wav", 1.25, 8000, 1, None, "wav", False, False, "new", "BELL", None
+        *(sound_id, "/s/door.wav", 1.25, 8000, 1, None, "wav", False, False, "new", "BELL", None),
+        added_ns=1000,
     )
     (known,) = library.known(["/"]).values()
     assert known == Known(sound_id, 99, 98, "", PRESENT, 0.0, True)

@@ -166,7 +166,7 @@ def test_a_cache_that_cannot_be_used_is_told(library, monkeypatch):
         load_vectors(library, RANK)
     assert str(told.value) == f"{folder} is in use by another program: try again"
 
-    cannot = f"the vectors of {library.path} cannot be cached in {folder}: "
+    cannot = f"the vectors of {library.name} cannot be cached in {folder}: "
     for error, said in (
         (OSError(28, "No space left on device"), "No space left on device"),
         (OSError("odd"), "odd"),

@@ -5,22 +5,24 @@ from alembic import op
 
 revision = "0002"
 down_revision = "0001"
+WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Create the table of tags."""
     op.create_table(
         "tags",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", WHOLE, primary_key=True),
         sa.Column(
             "sound_id",
-            sa.Integer,
+            WHOLE,
             sa.ForeignKey("sounds.id", ondelete="CASCADE"),
             nullable=False,
         ),
-        sa.Column("label", sa.String, nullable=False),
-        sa.Column("state", sa.String, nullable=False),
-        sa.Column("said_by", sa.String, nullable=False),
+        sa.Column("label", TEXT, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("said_by", TEXT, nullable=False),
         sa.UniqueConstraint("sound_id", "label"),
     )
 

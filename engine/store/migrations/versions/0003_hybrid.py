@@ -5,18 +5,20 @@ from alembic import op
 
 revision = "0003"
 down_revision = "0002"
+WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Change the tables; words of names are indexed anew, headers when next indexed."""
     op.execute("ALTER TABLE sounds RENAME COLUMN missing TO state")
     for column in (
-        sa.Column("added_ns", sa.Integer, nullable=False, server_default="0"),
+        sa.Column("added_ns", WHOLE, nullable=False, server_default="0"),
         sa.Column("heard_s", sa.Float, nullable=False, server_default="0"),
-        sa.Column("description", sa.String),
-        sa.Column("category", sa.String),
-        sa.Column("category_words", sa.String),
-        sa.Column("details", sa.String),
+        sa.Column("description", TEXT),
+        sa.Column("category", TEXT),
+        sa.Column("category_words", TEXT),
+        sa.Column("details", TEXT),
     ):
         op.add_column("sounds", column)
     op.execute("UPDATE sounds SET added_ns = mtime_ns, heard_s = duration_s")
@@ -26,10 +28,15 @@ def upgrade() -> None:
     op.create_index("sounds_by_age", "sounds", ["state", "added_ns"])
     op.create_table(
         "interest",
-        sa.Column("folder", sa.String, primary_key=True),
-        sa.Column("searches", sa.Integer, nullable=False),
+        sa.Column("folder", TEXT, primary_key=True),
+        sa.Column("searches", WHOLE, nullable=False),
     )
     _recreate_windows()
+    if op.get_bind().dialect.name == "sqlite":
+        _recreate_words()
+
+
+def _recreate_words() -> None:
     op.execute(
         "CREATE VIRTUAL TABLE words USING fts5(name, folders, details, category, tags, "
         "tokenize='porter unicode61 remove_diacritics 2')"
@@ -46,10 +53,10 @@ def _recreate_windows() -> None:
     op.rename_table("windows", "windows_before")
     op.create_table(
         "windows",
-        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("id", WHOLE, primary_key=True),
         sa.Column(
             "sound_id",
-            sa.Integer,
+            WHOLE,
             sa.ForeignKey("sounds.id", ondelete="CASCADE"),
             nullable=False,
         ),

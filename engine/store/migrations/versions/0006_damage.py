@@ -5,11 +5,12 @@ from alembic import op
 
 revision = "0006"
 down_revision = "0005"
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
     """Add the column: a note, or null where nothing is wrong."""
-    op.add_column("sounds", sa.Column("damage", sa.String))
+    op.add_column("sounds", sa.Column("damage", TEXT))
 
 
 def downgrade() -> None:

@@ -1,0 +1,379 @@
+"""Libraries on a PostgreSQL server, which several people and computers share.
+
+An address is what libpq takes, ``postgresql://USER@SERVER/DATABASE?…``, so that TLS, service files
+and ``~/.pgpass`` work as everywhere.  It may hold no password: then none of ours can tell it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from engine.errors import AwayError, LibraryError, RefusedError
+from engine.log import logger
+from engine.paths import data_folder
+from engine.plain_text import one_line
+from engine.store import roles
+from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
+from engine.store.tables import COPYING
+
+_OLDEST = 15  # version of the server
+_LOCK_S, _CONNECT_S = 10, 10
+_WRITING, _INDEXING, _SCHEMA = 1_936_683_875, 1_936_683_876, 1_936_683_877  # of advisory locks
+_WHERE = ("host", "hostaddr", "port", "dbname", "service", "options")  # make it another library
+_SECRET = ("password", "sslpassword")
+_HOLDS_PASSWORD = re.compile(r"\w+://[^@?]*:[^?]*@")
+_PORTS = re.compile(r"[\d,]*")
+_AWAY = ("08", "57")  # classes of SQLSTATE
+_SENTENCES = {  # by SQLSTATE, or the class of it
+    "28": "the server lets nobody in as you are named in {name}: check the user, and the password "
+    "in ~/.pgpass or PGPASSWORD",
+    "3D000": "there is no database at {name}: ask for one to be made (`createdb`)",
+    "3F000": "there is no schema for the library {name}: check its address",
+    "CONNECT": "you have no role in the library {name}: ask who looks after it to run "
+    "`soundsift team add`",
+    "HBA": "the server of {name} lets nobody in from this computer like that: add "
+    "?sslmode=require, or ask who looks after its pg_hba.conf",
+    "TLS": "the certificate of the server of {name} cannot be verified: name the one of who signed "
+    "it with sslrootcert=FILE, or ask who looks after the server",
+    "25006": "the library {name} cannot be written: its server is read-only",
+    "42501": "you are not allowed to do that in the library {name}: ask who looks after the server",
+    "42P01": "{name} is not a Soundsift library, or it is damaged: restore a backup of the server",
+    "53100": "the disk of the server of {name} is full: free some space and start again",
+    "53300": "the server of {name} has no room for another connection: try again later",
+    "55P03": "the library {name} is in use by another program: try again when it has finished",
+    "57": "the server of {name} has ended the connection: try again",
+}
+_REFUSED = "42501"
+_ON_CONNECTING = {  # what libpq says, where it gives no SQLSTATE
+    "permission denied for database": "CONNECT",
+    "pg_hba.conf": "HBA",
+    "certificate": "TLS",
+}
+_log = logger(__name__)
+
+
+class Server:
+    """A database of a server; see :class:`engine.store.database.Database`."""
+
+    file: Path | None = None
+
+    def __init__(self, address: str, make: bool = True, for_copying: bool = False) -> None:
+        self.name = one_line(address)
+        self.engine = _engine(address)
+        self.path = _own_place(address)
+        self._reader = self.engine.execution_options(
+            isolation_level="REPEATABLE READ", postgresql_readonly=True
+        )
+        try:
+            with self.sentences():
+                self._check(make)
+                if not for_copying:
+                    self._refuse_unfinished()
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise LibraryError(
+                f"the folder {self.path.parent} cannot be created: {error.strerror}"
+            ) from None
+        except BaseException:
+            self.engine.dispose()
+            raise
+
+    @contextmanager
+    def sentences(self) -> Iterator[None]:
+        """Turn the server's errors into sentences, none of which holds what was sent to it."""
+        try:
+            yield
+        except DBAPIError as error:
+            raise _told(self.name, error, self.engine) from None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection in one consistent read transaction."""
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection in a write transaction, while nobody else has one.
+
+        Steps of history and ids of windows rely on that, as they do on SQLite's lock.
+        """
+        with self.engine.connect() as connection, connection.begin():
+            _lock(connection, _WRITING)
+            yield connection
+
+    def others_wrote(self) -> bool:
+        """Return False: the server is not asked who writes."""
+        return False
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keep other index runs away: the server frees the lock when a connection ends."""
+        with self.sentences():
+            connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            with self.sentences():
+                free = connection.scalar(_TRY_LOCK, {"kind": _INDEXING})
+            if not free:
+                raise busy(self.name)
+            yield
+        finally:
+            with suppress(DBAPIError):  # the server is gone, and the lock with it
+                connection.scalar(_UNLOCK, {"kind": _INDEXING})
+            connection.close()
+
+    def _check(self, make: bool) -> None:
+        """Make the schema where there is none; refuse what is not of this Soundsift."""
+        with self.engine.connect() as connection:
+            revision = revision_at(connection, self.name)
+        if revision == REVISION:
+            return
+        if revision is not None:
+            raise LibraryError(other_schema(self.name, revision))
+        if not make:
+            raise LibraryError(no_library(self.name))
+        with self.engine.connect() as connection, connection.begin():
+            lock_schema(connection)
+            if revision_at(connection, self.name) is None:
+                _refuse_odd(connection, self.name)
+                upgrade_schema(connection)
+                _log.info("a library of schema %s was made on a server", REVISION)
+
+    def _refuse_unfinished(self) -> None:
+        with self.engine.connect() as connection:
+            if connection.scalar(_IS_COPYING, {"name": COPYING}):
+                raise LibraryError(
+                    f"{self.name} is a copy that was not finished: run `soundsift library copy` "
+                    "again"
+                )
+
+
+@contextmanager
+def connected(address: str) -> Iterator[Connection]:
+    """Give one connection, in a transaction, to a database that need not hold a library.
+
+    :raises LibraryError: the server cannot be asked, or refuses something.
+    """
+    engine = _engine(address)
+    try:
+        with engine.connect() as connection, connection.begin():
+            yield connection
+    except DBAPIError as error:
+        raise _told(one_line(address), error, engine) from None
+    finally:
+        engine.dispose()
+
+
+def has_library(address: str) -> bool:
+    """Return whether there is a library.
+
+    :raises LibraryError: the server cannot be asked.
+    """
+    with connected(address) as connection:
+        return revision_at(connection, one_line(address)) is not None
+
+
+def upgrade(address: str) -> bool:
+    """Bring the schema of a library up to date; return whether it was not.
+
+    :raises LibraryError: there is none, or a newer Soundsift made it.
+    """
+    name = one_line(address)
+    with connected(address) as connection:
+        lock_schema(connection)
+        revision = revision_at(connection, name)
+        if revision is None:
+            raise LibraryError(no_library(name))
+        if revision != REVISION:
+            if is_newer(revision):
+                raise LibraryError(other_schema(name, revision))
+            with_roles = roles.are_made(connection)
+            if with_roles:  # what is made belongs to all admins, whoever made it
+                roles.become_admin(connection)
+            upgrade_schema(connection)
+            if with_roles:
+                roles.settle(connection)
+    return revision != REVISION
+
+
+def lock_schema(connection: Connection) -> None:
+    """Keep others from changing the schema, or who may what, until the transaction ends."""
+    _lock(connection, _SCHEMA)
+
+
+_TRY_LOCK = text("SELECT pg_try_advisory_lock(:kind, hashtext(current_schema()))")
+_UNLOCK = text("SELECT pg_advisory_unlock(:kind, hashtext(current_schema()))")
+_TAKE_LOCK = text("SELECT pg_advisory_xact_lock(:kind, hashtext(current_schema()))")
+_HAS_REVISION = text("SELECT to_regclass('alembic_version') IS NOT NULL")
+_REVISION = text("SELECT version_num FROM alembic_version")
+_TABLES = text("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")
+_IS_COPYING = text("SELECT 1 FROM settings WHERE name = :name")
+
+
+def _lock(connection: Connection, kind: int) -> None:
+    connection.execute(_TAKE_LOCK, {"kind": kind})
+
+
+def revision_at(connection: Connection, name: str) -> str | None:
+    """Return the revision of the schema, None if there is no library.
+
+    :raises LibraryError: the server is too old.
+    """
+    version = int((connection.dialect.server_version_info or (0,))[0])
+    if version < _OLDEST:
+        raise LibraryError(
+            f"the server of {name} is PostgreSQL {version}: a library needs {_OLDEST} or later"
+        )
+    if not connection.scalar(_HAS_REVISION):
+        return None
+    revision = connection.scalar(_REVISION)
+    return None if revision is None else str(revision)
+
+
+def _refuse_odd(connection: Connection, name: str) -> None:
+    """Refuse a database that is something else's, or cannot hold every text."""
+    if connection.scalar(_TABLES):
+        raise LibraryError(f"{name} is a database, but not a Soundsift library")
+    encoding = connection.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise LibraryError(
+            f"the database {name} is encoded as {encoding}: a library needs UTF8 (`createdb -E "
+            "UTF8 -T template0`)"
+        )
+
+
+def other_schema(name: str, revision: str) -> str:
+    """Return what to do about a library whose schema is another."""
+    if is_newer(revision):
+        return (
+            f"{name} was made by a newer Soundsift (its schema is {revision}): update Soundsift, "
+            "or choose another --library"
+        )
+    return (
+        f"{name} was made by an older Soundsift (its schema is {revision}): when all who use it "
+        f"have this one, run `soundsift library upgrade --library {name}`"
+    )
+
+
+def _engine(address: str) -> Engine:
+    given = parts(address)
+    driver = import_module("psycopg")
+    more: dict[str, Any] = {"application_name": "soundsift", "connect_timeout": _CONNECT_S}
+    more = {key: value for key, value in more.items() if key not in given}
+    more["client_encoding"] = "UTF8"
+    engine = create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: driver.connect(address, **more),
+        pool_pre_ping=True,
+        pool_size=8,
+        hide_parameters=True,
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, record: Any) -> None:
+        with connection.cursor() as cursor:  # compiling takes longer than our queries do
+            cursor.execute(f"SET lock_timeout = '{_LOCK_S}s'; SET jit = off")
+        connection.commit()
+
+    return engine
+
+
+def parts(address: str) -> dict[str, Any]:
+    """Return what an address says; what is wrong with it is told without it.
+
+    :raises LibraryError: it cannot be read, holds a password, or the driver is not installed.
+    """
+    try:
+        conninfo = import_module("psycopg.conninfo")
+    except ImportError:
+        raise LibraryError(
+            "a library on a server needs psycopg: install it with `pip install 'soundsift[team]'`"
+        ) from None
+    unreadable = LibraryError(
+        "the address of the library cannot be read: write it as "
+        "postgresql://USER@SERVER/DATABASE, without a password"
+    )
+    try:
+        given: dict[str, Any] = conninfo.conninfo_to_dict(address)
+    except Exception:  # whatever it says may hold a part of a password
+        raise unreadable from None
+    if not _PORTS.fullmatch(str(given.get("port") or "")):
+        raise unreadable  # a part of a password with a slash or a question mark in it
+    if any(given.get(key) for key in _SECRET) or _HOLDS_PASSWORD.match(address):
+        raise LibraryError(
+            "the address of the library holds a password: leave it out, and keep it in ~/.pgpass "
+            "or in the variable PGPASSWORD"
+        )
+    return given
+
+
+def _own_place(address: str) -> Path:
+    """Return where this computer keeps what belongs to a library: its vectors, for one."""
+    given = parts(address)
+    where = "\n".join(f"{key}={given.get(key, '')}" for key in _WHERE)
+    digest = hashlib.sha256(where.encode()).hexdigest()[:16]
+    said = re.sub(r"[^\w.-]+", "-", f"{given.get('host', '')}-{given.get('dbname', '')}")
+    return data_folder() / "servers" / f"{said.strip('-')[:60] or 'library'}-{digest}"
+
+
+def _told(name: str, error: DBAPIError, engine: Engine) -> LibraryError:
+    """Return an error in a sentence; who is refused something is told which role it takes."""
+    diagnosis = getattr(error.orig, "diag", None)
+    if getattr(error.orig, "sqlstate", None) != _REFUSED or diagnosis is None:
+        kind = AwayError if _is_away(error) else LibraryError
+        return kind(_sentence(name, error))
+    if diagnosis.constraint_name == "soundsift_owner":
+        author = one_line(str(diagnosis.message_detail))
+        return RefusedError(roles.belongs(name, str(diagnosis.table_name), author))
+    try:
+        with engine.connect() as connection:
+            own = roles.standing(connection)
+    except DBAPIError:
+        own = roles.Standing("", ())
+    said = str(diagnosis.message_primary)
+    return RefusedError(roles.refusal(name, said, str(error.statement or ""), own))
+
+
+def _is_away(error: DBAPIError) -> bool:
+    """Return whether the server, or the way to it, is gone, which it may not be for long."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    lost = not state and isinstance(error, OperationalError | InterfaceError)
+    return error.connection_invalidated or lost or state[:2] in _AWAY
+
+
+def _sentence(name: str, error: DBAPIError) -> str:
+    """Return what to do; the server's own words only where they hold no values."""
+    state = str(getattr(error.orig, "sqlstate", None) or "")
+    for known in (state, state[:2]):
+        if known in _SENTENCES:
+            return _SENTENCES[known].format(name=name)
+    if not state and not isinstance(error, OperationalError | InterfaceError):
+        return f"the library {name} cannot be used: {type(error.orig).__name__}"
+    if not state:
+        said = str(error.orig)
+        if "does not exist" in said and "database" in said:
+            return _SENTENCES["3D000"].format(name=name)
+        for words, known in _ON_CONNECTING.items():
+            if words in said:
+                return _SENTENCES[known].format(name=name)
+        if "authentication" in said or "no password" in said or "role" in said:
+            return _SENTENCES["28"].format(name=name)
+        return (
+            f"the server of the library {name} cannot be reached: check its address, the network, "
+            "and that it runs"
+        )
+    diagnosis = getattr(getattr(error.orig, "diag", None), "message_primary", None)
+    return f"the library {name} cannot be used: {one_line(str(diagnosis or state))}"

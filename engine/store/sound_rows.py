@@ -1,0 +1,94 @@
+"""Sounds as results show them, with what their user keeps of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+
+from engine.paths import is_under
+from engine.store import tables
+from engine.store.records import UNMARKED, Marks, SoundRow
+from engine.store.tables import BROKEN, MISSING, OFFLINE
+
+
+def select_rows() -> Select[Any]:
+    """Return the selection of every sound's row; :func:`row_of` reads one."""
+    s, m = tables.sounds.c, tables.marks.c
+    facts = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.state)
+    texts = (s.description, s.category, s.damage, s.added_ns, s.lufs, s.range_lu, s.peak_db)
+    marks = (m.stars, m.colour, m.note, latest_use(), _project())
+    columns = select(*facts, *texts, *marks)
+    return columns.outerjoin_from(tables.sounds, tables.marks, m.sound_id == s.id)
+
+
+def select_roots() -> Select[Any]:
+    """Return the selection of the indexed folders, the innermost first."""
+    root = tables.folders.c.path
+    return select(root).order_by(func.length(root).desc())
+
+
+def row_of(row: Sequence[Any], roots: Sequence[str]) -> SoundRow:
+    """Return a sound of a row of the selection; ``roots`` are the indexed folders.
+
+    A list has hundreds of them, so that columns are taken by their places.
+    """
+    cells: tuple[Any, ...] = tuple(row)
+    sound_id, path, duration_s, rate_hz, channels, bits, kind, state = cells[:8]
+    description, category, damage, added_ns, lufs, range_lu, peak_db, *marks = cells[8:]
+    return SoundRow(
+        sound_id,
+        path,
+        duration_s,
+        rate_hz,
+        channels,
+        bits,
+        kind,
+        missing=state in (MISSING, BROKEN),
+        offline=state == OFFLINE,
+        description=description,
+        category=category,
+        damage=damage,
+        lufs=lufs,
+        range_lu=range_lu,
+        peak_db=peak_db,
+        marks=_marks(*marks),
+        added_ns=added_ns,
+        root=next((root for root in roots if is_under(path, [root])), ""),
+    )
+
+
+def _marks(
+    stars: int | None,
+    colour: str | None,
+    note: str | None,
+    used_ns: int | None,
+    project: str | None,
+) -> Marks:
+    if stars is None and used_ns is None:
+        return UNMARKED
+    return Marks(stars or 0, colour, note or "", used_ns, project or "")
+
+
+def latest_use() -> ColumnElement[Any]:
+    """Return when a sound was used last, null if it never was."""
+    u = tables.uses.c
+    return select(func.max(u.used_ns)).where(u.sound_id == tables.sounds.c.id).scalar_subquery()
+
+
+def _project() -> ColumnElement[Any]:
+    """Return the project that a sound was used for last."""
+    u = tables.uses.c
+    uses = select(u.project).where(u.sound_id == tables.sounds.c.id)
+    return uses.order_by(u.used_ns.desc(), u.id.desc()).limit(1).scalar_subquery()
+
+
+def root_of_sound() -> ColumnElement[Any]:
+    """Return the indexed folder that a sound lies in, the innermost if there are several."""
+    path, root = tables.sounds.c.path, tables.folders.c.path
+    inside = func.rtrim(root, os.sep) + literal(os.sep)
+    below = and_(path >= inside, path < func.rtrim(root, os.sep) + literal(chr(ord(os.sep) + 1)))
+    roots = select(root).where(or_(path == root, below))
+    return roots.order_by(func.length(root).desc()).limit(1).scalar_subquery()
