@@ -7,25 +7,26 @@ is started again ends in the library that an undisturbed run would have made.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from logging import DEBUG, INFO
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from engine.errors import AudioError, BusyError, InputError, LibraryError
+from engine.errors import AudioError, InputError, LibraryError
 from engine.index.drives import is_away, note_drives, refuse_vanished
+from engine.index.embedder import Embedder
 from engine.index.headers import read_headers
+from engine.index.loudness import measure_waiting
 from engine.index.mapping import adopt_model, refresh_bank
 from engine.index.moves import follow_moves
-from engine.index.scan import FoundFile, difference, roots_of, scan
-from engine.index.waiting import embed_waiting, waiting_sounds
+from engine.index.scan import Difference, FoundFile, Scan, difference, roots_of, scan
+from engine.index.waiting import Embedded, embed_waiting, waiting_sounds
+from engine.index.worker import Manner, work
 from engine.log import logger, named
 from engine.paths import is_under, spelled_out
 from engine.progress import Control, Progress
-from engine.store import FileFacts, Header, Library, Skipped
+from engine.store import FileFacts, Header, Known, Library, Skipped
+from engine.store.claims import announce
 from engine.store.copies import keep_copy
 from engine.store.places import count_under, set_state_under
 from engine.store.tables import MISSING, OFFLINE, PRESENT
@@ -40,7 +41,8 @@ _TOLD = ("heard", "unchanged", "moved", "back", "missing", "skipped")
 class IndexReport:
     """What an index run did, in files; ``audio_s`` and ``took_s`` in seconds.
 
-    ``remark`` is a sentence about what could not be done beside it: keeping a copy.
+    ``remark`` is a sentence about what could not be done: keeping a copy, or listening to sounds
+    that wait.
     """
 
     found: int
@@ -72,6 +74,7 @@ def index_folders(
     threads: int = 2,
     remember: bool = True,
     device: str = AUTO,
+    embedder: Embedder | None = None,
 ) -> IndexReport:
     """Index ``paths`` (folders or files) into ``library`` with the model in ``model_folder``.
 
@@ -81,34 +84,32 @@ def index_folders(
 
     :param remember: add ``paths`` to the library's folders.
     :param device: where sounds are listened to (:func:`engine.torch_setup.find_device`).
+    :param embedder: who listens; None: threads of this process.
     :raises InputError: a path does not exist.
     :raises LibraryError: the library cannot be written, another index run holds it, or a
         folder went away meanwhile.
     :raises Cancelled: the user asked to stop; what was done is kept.
     """
     began = time.monotonic()
-    with _alone(library):
+    with library.database.alone():
         roots = _present_roots(library, paths)
         adopt_model(library, model_folder, control)
         found = scan(roots, control)
-        if remember:
-            for root in roots:
-                library.add_folder(root)
+        for root in roots if remember else ():
+            library.add_folder(root)
         known = library.known(roots)
         skipped = {row.path: row for row in library.skipped() if is_under(row.path, roots)}
         plan = difference(found, known, skipped)
-        library.set_state(plan.back, PRESENT)
-        library.set_state(plan.gone, MISSING)
-        library.drop_skipped(plan.skipped_gone)
-        library.put_skipped(found.refused)
+        _note(library, found, plan)
         to_read, moved = follow_moves(library, plan.to_read, known, control)
         refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
         refused += _read(library, to_read, roots, control, threads)
         waiting = waiting_sounds(library, roots)
-        heard = embed_waiting(library, model_folder, waiting, roots, control, threads, device)
+        heard = _hear(library, model_folder, waiting, roots, control, threads, device, embedder)
         refresh_bank(library, model_folder, control)
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
-        remark = keep_copy(library.path, control) if changed else ""
+        remark = keep_copy(library.file, control) if changed and library.file else ""
+        measure_waiting(library, control, threads, roots)
         same = {file.path for file in (*plan.unchanged, *plan.to_describe)}
     report = IndexReport(
         found=len(found.files),
@@ -120,10 +121,35 @@ def index_folders(
         skipped=plan.skipped_again + len(found.refused) + refused + heard.skipped,
         audio_s=heard.audio_s,
         took_s=time.monotonic() - began,
-        remark=remark,
+        remark="; ".join(filter(None, (heard.remark, remark))),
     )
     _log.log(INFO if changed else DEBUG, "indexed %s", _in_short(report))
     return report
+
+
+def _hear(
+    library: Library,
+    model_folder: Path,
+    waiting: Sequence[tuple[str, Known]],
+    roots: Sequence[str],
+    control: Control,
+    threads: int,
+    device: str,
+    embedder: Embedder | None,
+) -> Embedded:
+    """Listen; on a server as one of the library's workers, if by threads of this process."""
+    if library.file is not None or embedder is not None or not waiting:
+        own = (library, model_folder, waiting, roots, control, threads, device)
+        return embed_waiting(*own, embedder=embedder)
+    return work(library, model_folder, control, Manner(threads, device, roots=roots))
+
+
+def _note(library: Library, found: Scan, plan: Difference) -> None:
+    """Write what a scan tells without opening a file."""
+    library.set_state(plan.back, PRESENT)
+    library.set_state(plan.gone, MISSING)
+    library.drop_skipped(plan.skipped_gone)
+    library.put_skipped(found.refused)
 
 
 def _in_short(report: IndexReport) -> str:
@@ -138,31 +164,20 @@ def use_model(library: Library, model_folder: Path, control: Control) -> bool:
 
     :raises LibraryError: an index run is working on the library.
     """
-    with _alone(library):
+    with library.database.alone():
         adopt_model(library, model_folder, control)
         refresh_bank(library, model_folder, control)
     counts = library.statistics()
     return counts.embedded == counts.sounds
 
 
-@contextmanager
-def _alone(library: Library) -> Iterator[None]:
-    """Hold the library's lock file; the system frees it even when this process is killed."""
-    lock = FileLock(f"{library.path}.lock", timeout=0)
+def is_being_indexed(library: Library) -> bool:
+    """Return whether an index run, perhaps of another process, holds the library."""
     try:
-        lock.acquire()
-    except Timeout:
-        raise BusyError(
-            f"another index run is working on {library.path}: wait until it has finished"
-        ) from None
-    except OSError as error:
-        raise LibraryError(
-            f"the library {library.path} cannot be locked: {error.strerror or error}"
-        ) from None
-    try:
-        yield
-    finally:
-        lock.release()
+        with library.database.alone():
+            return False
+    except LibraryError:
+        return True
 
 
 def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
@@ -174,8 +189,9 @@ def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
     for path in paths:
         root = spelled_out(path)
         if root in indexed and is_away(root) and _has_sounds(library, root):
-            set_state_under(library, root, PRESENT, OFFLINE)
-            count = count_under(library, root, OFFLINE)
+            count = count_under(library, root, OFFLINE) + count_under(library, root, PRESENT)
+            if library.file is not None:  # or it is away here, and there for others
+                set_state_under(library, root, PRESENT, OFFLINE)
             raise InputError(
                 f"{path} does not exist, or is empty: its {count} sounds are offline until "
                 "its drive is connected; if it moved, run `soundsift relink`"
@@ -203,6 +219,8 @@ def _read(
 
     def commit() -> None:
         library.put_headers(read, unchanged)
+        if read and not unchanged:
+            announce(library)
         library.put_skipped(refused)
         read.clear()
         refused.clear()

@@ -29,10 +29,13 @@ def note_drives(library: Library) -> list[str]:
     """Mark sounds of indexed folders that are away offline, and of those that are back present.
 
     Return the folders that are away.  An empty folder counts as away where sounds were known:
-    so looks the place of a drive that is not mounted.
+    so looks the place of a drive that is not mounted.  In a library on a server nothing is marked:
+    what is away here is there for others.
     """
     folders = library.folders()
     away = [folder for folder in folders if is_away(folder)]
+    if library.file is None:
+        return [folder for folder in away if count_under(library, folder, PRESENT)]
     for folder in away:
         if count_under(library, folder, PRESENT):
             set_state_under(library, folder, PRESENT, OFFLINE)
@@ -52,7 +55,8 @@ def refuse_vanished(library: Library, roots: Sequence[str]) -> None:
     for folder in library.folders():
         concerned = is_under(folder, roots) or any(is_under(root, [folder]) for root in roots)
         if concerned and is_away(folder):
-            set_state_under(library, folder, PRESENT, OFFLINE)
+            if library.file is not None:
+                set_state_under(library, folder, PRESENT, OFFLINE)
             raise LibraryError(
                 f"{folder} was disconnected while it was indexed: what is done so far is "
                 "kept; connect its drive and run the same command again"

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.audio.decode import Samples, stream
+from engine.audio.facts import Frames
+from engine.audio.loudness import Loudness, LoudnessMeter
 from engine.audio.windows import windows
 from engine.digest import digest_of
 from engine.errors import AudioError
@@ -43,7 +45,9 @@ class EmbeddedFile:
 
     ``features`` (windows, 384) and each window's seconds; ``heard_s`` is where the next part
     begins, or of the last part, which has the ``content_hash``, the file's true duration.  If not
-    all of the file could be heard, ``damage`` says so, in the last part.
+    all of the file could be heard, ``damage`` says so, in the last part, which also has the
+    loudness of the whole file, where that was measured.  ``mapped`` are vectors (windows, rank)
+    and potentials (windows,), if whoever heard it has mapped the features, too.
     """
 
     features: Floats
@@ -51,6 +55,8 @@ class EmbeddedFile:
     content_hash: str
     heard_s: float
     damage: str | None = None
+    loudness: Loudness | None = None
+    mapped: tuple[np.ndarray, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class _Ending:
     content_hash: str
     duration_s: float
     damage: str | None
+    loudness: Loudness | None = None
 
 
 @dataclass(frozen=True)
@@ -86,11 +93,12 @@ class _Partial:
     has_earlier: bool = False
 
     def part(
-        self, content_hash: str, heard_s: float, width: int, damage: str | None = None
+        self, content_hash: str, heard_s: float, width: int, ending: _Ending | None = None
     ) -> EmbeddedFile:
         """Return what waits, and begin the next part."""
         features = np.stack(self.features) if self.features else np.zeros((0, width), np.float32)
-        part = EmbeddedFile(features, tuple(self.times_s), content_hash, heard_s, damage)
+        known = (ending.damage, ending.loudness) if ending is not None else ()
+        part = EmbeddedFile(features, tuple(self.times_s), content_hash, heard_s, *known)
         self.features, self.times_s, self.has_earlier = [], [], True
         return part
 
@@ -117,6 +125,7 @@ def embed_files(
     starts_s: Mapping[Path, float] | None = None,
     part_windows: int | None = None,
     steady: bool = False,
+    measure: bool = False,
 ) -> Iterator[tuple[Path, EmbeddedFile | AudioError]]:
     """Yield each path, as it is finished, with its features or the reason why there are none.
 
@@ -124,6 +133,7 @@ def embed_files(
     :param part_windows: yield files longer than this in parts, as they are heard.
     :param steady: embed the same windows together however fast the threads are, so that features
         are the same to the last bit.  Paths are distinct then, and their files heard whole.
+    :param measure: tell how loud files are, which are heard from their beginning.
     """
     paths = list(paths) if steady else paths
     queue: Queue[_Item] = Queue(_QUEUE)
@@ -131,7 +141,9 @@ def embed_files(
     source = _Source(paths)
     workers = [
         threading.Thread(
-            target=_decode, args=(audio_encoder, source, starts_s or {}, queue, stop), daemon=True
+            target=_decode,
+            args=(audio_encoder, source, starts_s or {}, queue, stop, measure),
+            daemon=True,
         )
         for _ in range(threads)
     ]
@@ -165,17 +177,18 @@ def _decode(
     starts_s: Mapping[Path, float],
     queue: Queue[_Item],
     stop: threading.Event,
+    measure: bool,
 ) -> None:
     """Push the windows and the end of one file after the other."""
     while not stop.is_set() and (path := source.take()) is not None:
         try:
-            cutting = _Cutting(audio_encoder, path, starts_s.get(path, 0.0))
+            cutting = _Cutting(audio_encoder, path, starts_s.get(path, 0.0), measure)
             for window in cutting.windows():
                 _put(queue, window, stop)
                 if stop.is_set():
                     return
             outcome: _Ending | AudioError = _Ending(
-                content_hash(path), cutting.end_s, cutting.damage
+                content_hash(path), cutting.end_s, cutting.damage, cutting.loudness
             )
         except AudioError as error:
             outcome = error
@@ -189,10 +202,19 @@ def _decode(
 class _Cutting:
     """The windows of a file from a moment on, and how long it turned out to be."""
 
-    def __init__(self, audio_encoder: AudioEncoder, path: Path, start_s: float) -> None:
+    def __init__(
+        self, audio_encoder: AudioEncoder, path: Path, start_s: float, measure: bool
+    ) -> None:
         self._audio_encoder, self._path, self._start_s = audio_encoder, path, start_s
+        self._measure = measure and not start_s
+        self._meter: LoudnessMeter | None = None
         self.end_s = start_s
         self.damage: str | None = None
+
+    @property
+    def loudness(self) -> Loudness | None:
+        """Return how loud all of the file was, None of what was not measured."""
+        return self._meter.loudness() if self._meter is not None else None
 
     def windows(self) -> Iterator[_Window]:
         """Yield the windows that are not silent."""
@@ -205,11 +227,16 @@ class _Cutting:
                 yield _Window(self._path, log_mel, (window.start_s, window.end_s))
 
     def _counted(self, rate_hz: int) -> Iterator[Samples]:
-        heard = stream(self._path, rate_hz, self._start_s)
+        heard = stream(self._path, rate_hz, self._start_s, self._tap if self._measure else None)
         for block in heard:
             self.end_s += len(block) / rate_hz
             yield block
         self.damage = heard.damage
+
+    def _tap(self, frames: Frames, rate_hz: int) -> None:
+        if self._meter is None:
+            self._meter = LoudnessMeter(rate_hz, frames.shape[1])
+        self._meter.add(frames)
 
 
 def _put(queue: Queue[_Item], item: _Item, stop: threading.Event) -> None:
@@ -313,4 +340,4 @@ def _finished(end: _End, partial: _Partial, width: int) -> EmbeddedFile | AudioE
     if not partial.features and not partial.has_earlier:
         what = "only silence" if ending.duration_s else "no samples"
         return AudioError(f"{end.path.name} holds {what}")
-    return partial.part(ending.content_hash, ending.duration_s, width, ending.damage)
+    return partial.part(ending.content_hash, ending.duration_s, width, ending)

@@ -6,6 +6,7 @@ to (:mod:`engine.index.fitting`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,11 +35,20 @@ if TYPE_CHECKING:
 _CHUNK = 20000
 
 
-def windows_of(audio_encoder: AudioEncoder, heard: EmbeddedFile, bank: Bank) -> list[StoredWindow]:
-    """Return the windows of a heard file as they are stored."""
+def windows_of(
+    audio_encoder: AudioEncoder | None, heard: EmbeddedFile, bank: Bank | None
+) -> list[StoredWindow]:
+    """Return the windows of a heard file as they are stored.
+
+    What is mapped already needs neither encoder nor bank.
+    """
     if not heard.times_s:
         return []
-    vectors, potentials = map_features(audio_encoder.model, heard.features, bank)
+    if heard.mapped is not None:
+        vectors, potentials = heard.mapped
+    else:
+        assert audio_encoder is not None and bank is not None
+        vectors, potentials = map_features(audio_encoder.model, heard.features, bank)
     features = heard.features.astype(np.float16)
     return [
         StoredWindow(start, end, feature.tobytes(), vector.tobytes(), float(potential))
@@ -105,36 +115,44 @@ def _rate(library: Library, bank: Bank, settings: dict[str, bytes], control: Con
     """Give every window its potential under another bank, and write the settings with them."""
     import torch
 
-    rows = window_rows(library, "id", "vector", present=False)
     changed: list[tuple[int, float]] = []
-    for start in range(0, len(rows), _CHUNK):
-        control.report(Progress("rating", start, len(rows)))
-        part = rows[start : start + _CHUNK]
-        vectors = np.frombuffer(b"".join(row.vector for row in part), np.float16)
-        with torch.inference_mode():
-            u = torch.from_numpy(vectors.reshape(len(part), -1).astype(np.float32))
-            potentials = bank(u).tolist()
-        changed += zip((row.id for row in part), potentials, strict=True)
-    rate_windows(library, changed, settings)
+    while True:  # workers may add windows meanwhile
+        rows = window_rows(library, "id", "vector", present=False, after=_newest(changed))
+        for start in range(0, len(rows), _CHUNK):
+            control.report(Progress("rating", start, len(rows)))
+            part = rows[start : start + _CHUNK]
+            vectors = np.frombuffer(b"".join(row.vector for row in part), np.float16)
+            with torch.inference_mode():
+                u = torch.from_numpy(vectors.reshape(len(part), -1).astype(np.float32))
+                potentials = bank(u).tolist()
+            changed += zip((row.id for row in part), potentials, strict=True)
+        if rate_windows(library, changed, settings, _newest(changed)):
+            return
 
 
 def _remap(
     library: Library, model: MatchModel, bank: Bank, settings: dict[str, bytes], control: Control
 ) -> None:
     """Map every stored feature anew, and write vectors, potentials and settings together."""
-    rows = window_rows(library, "id", "features", present=False)
     changed: list[tuple[int, bytes, float]] = []
-    for start in range(0, len(rows), _CHUNK):
-        control.report(Progress("mapping", start, len(rows)))
-        part = rows[start : start + _CHUNK]
-        features = np.frombuffer(b"".join(row.features for row in part), np.float16)
-        features = features.reshape(len(part), -1).astype(np.float32)
-        vectors, potentials = map_features(model, features, bank)
-        changed += [
-            (row.id, vector.tobytes(), float(potential))
-            for row, vector, potential in zip(part, vectors, potentials, strict=True)
-        ]
-    remap_windows(library, changed, settings)
+    while True:
+        rows = window_rows(library, "id", "features", present=False, after=_newest(changed))
+        for start in range(0, len(rows), _CHUNK):
+            control.report(Progress("mapping", start, len(rows)))
+            part = rows[start : start + _CHUNK]
+            features = np.frombuffer(b"".join(row.features for row in part), np.float16)
+            features = features.reshape(len(part), -1).astype(np.float32)
+            vectors, potentials = map_features(model, features, bank)
+            changed += [
+                (row.id, vector.tobytes(), float(potential))
+                for row, vector, potential in zip(part, vectors, potentials, strict=True)
+            ]
+        if remap_windows(library, changed, settings, _newest(changed)):
+            return
+
+
+def _newest(changed: Sequence[tuple[int, *tuple[object, ...]]]) -> int:
+    return changed[-1][0] if changed else 0
 
 
 def _how_to_find(folder: Path) -> str:

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from engine.errors import AudioError
 from engine.index.drives import refuse_vanished
-from engine.index.embed import EmbeddedFile, embed_files
+from engine.index.ears import load_ear
+from engine.index.embed import embed_files
+from engine.index.embedder import BANK_SETTINGS, PART_WINDOWS, Embedder, Heard, Outcome, Waits, Work
+from engine.index.loudness import measured
 from engine.index.mapping import windows_of
 from engine.log import logger, named
 from engine.progress import Control, Progress
 from engine.store import EmbeddedPart, Known, Library, Skipped
+from engine.store.claims import put_unclaimed
 from engine.store.interest import folder_interest
 from engine.store.tables import MISSING
 from engine.store.windows import put_embedded
 from engine.store.words import search_words
-from engine.torch_setup import AUTO, find_device
+from engine.torch_setup import AUTO
 
 if TYPE_CHECKING:
     from engine.models.bank import Bank
@@ -29,17 +34,35 @@ if TYPE_CHECKING:
 _log = logger(__name__)
 _COMMIT_S = 5.0
 _COMMIT_FILES = 256
-_WORTH_MEASURING = 64  # files that make up for finding out which precision is faster
-_PART_WINDOWS = 60  # of a long file, after which it can be resumed
+_PART_WINDOWS = PART_WINDOWS  # of a long file, after which it can be resumed
 
 
 @dataclass(frozen=True)
 class Embedded:
-    """What was heard: files, files that could not be, and seconds of audio."""
+    """What was heard: files, files that could not be, and seconds of audio.
+
+    ``remark`` is a sentence about what could not be listened to yet.
+    """
 
     files: int
     skipped: int
     audio_s: float
+    remark: str = ""
+
+
+@dataclass(frozen=True)
+class Threads:
+    """The embedder of one machine: threads decode, and whoever iterates embeds."""
+
+    audio_encoder: AudioEncoder
+    threads: int
+
+    @contextmanager
+    def listening(self, work: Work, control: Control) -> Iterator[Iterator[Heard]]:
+        """Give what is heard in each file, in parts that can be resumed."""
+        yield embed_files(
+            self.audio_encoder, work.paths, self.threads, work.starts_s, _PART_WINDOWS, measure=True
+        )
 
 
 def waiting_sounds(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
@@ -68,37 +91,98 @@ def embed_waiting(
     control: Control,
     threads: int,
     device: str = AUTO,
+    embedder: Embedder | None = None,
+    ledger: Ledger | None = None,
 ) -> Embedded:
     """Listen to sounds and commit as it goes, also when cancelled.
 
     :param device: as :func:`engine.torch_setup.find_device` takes it.
+    :param embedder: who listens; None: threads of this process.
+    :param ledger: what writes down what was heard; None: whoever has the library for itself.
     :raises LibraryError: one of ``roots`` went away; its sounds are marked offline.
     """
     if not waiting:
         return Embedded(0, 0, 0.0)
-    from engine.models.bank import Bank
-    from engine.models.devices import on_device
-    from engine.models.match_model import load_audio_encoder
-    from engine.models.precision import in_best_precision
-
     control.report(Progress("loading the model", 0, len(waiting)))
-    audio_encoder = on_device(load_audio_encoder(model_folder), find_device(device))
-    if len(waiting) >= _WORTH_MEASURING:
-        audio_encoder = in_best_precision(audio_encoder)
-    bank = Bank.stored(audio_encoder.model, library.setting)
-    batch = _Batch(
-        library, audio_encoder, {Path(path): sound for path, sound in waiting}, roots, bank
+    audio_encoder, bank = None, None
+    if embedder is None:
+        audio_encoder, bank = load_ear(model_folder, library.setting, device, len(waiting))
+        embedder = Threads(audio_encoder, threads)
+    sounds = {Path(path): sound for path, sound in waiting}
+    batch = _Batch(ledger or ledger_of(library, roots, sounds), audio_encoder, sounds, bank)
+    with embedder.listening(_work(library, model_folder, waiting), control) as heard_files:
+        try:
+            for path, heard in heard_files:
+                batch.add(path, heard)
+                done = batch.files + batch.skipped
+                told = f"{batch.audio_s:.0f} s"
+                control.report(Progress("listening", done, len(waiting), told))
+        finally:
+            batch.commit()
+    return Embedded(batch.files, batch.skipped, batch.audio_s, batch.remark())
+
+
+def _work(library: Library, model_folder: Path, waiting: Sequence[tuple[str, Known]]) -> Work:
+    settings = {name: library.setting(name) for name in BANK_SETTINGS}
+    return Work(
+        model_folder,
+        [Path(path) for path, _ in waiting],
+        {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s},
+        {Path(path): sound.size for path, sound in waiting},
+        {name: value for name, value in settings.items() if value is not None},
     )
-    paths = [Path(path) for path, _ in waiting]
-    starts_s = {Path(path): sound.heard_s for path, sound in waiting if sound.heard_s}
-    try:
-        for path, heard in embed_files(audio_encoder, paths, threads, starts_s, _PART_WINDOWS):
-            batch.add(path, heard)
-            done = batch.files + batch.skipped
-            control.report(Progress("listening", done, len(waiting), f"{batch.audio_s:.0f} s"))
-    finally:
-        batch.commit()
-    return Embedded(batch.files, batch.skipped, batch.audio_s)
+
+
+class Ledger(Protocol):
+    """What writes down what was heard."""
+
+    def put(self, parts: Sequence[EmbeddedPart], refused: Sequence[Skipped]) -> None:
+        """Store what was heard, and what cannot be."""
+
+    def miss(self, path: Path, sound: Known) -> None:
+        """Note that a file is not there; what was heard before it is stored."""
+
+
+class _Alone:
+    """The ledger of an index run that has the library for itself."""
+
+    def __init__(self, library: Library, roots: Sequence[str]) -> None:
+        self.library, self.roots = library, roots
+
+    def put(self, parts: Sequence[EmbeddedPart], refused: Sequence[Skipped]) -> None:
+        """Store it."""
+        put_embedded(self.library, parts)
+        self.library.put_skipped(refused)
+
+    def miss(self, path: Path, sound: Known) -> None:
+        """Mark a sound missing, unless its whole drive is away."""
+        refuse_vanished(self.library, self.roots)
+        self.library.set_state([sound.id], MISSING)
+
+
+class _Beside(_Alone):
+    """The ledger of an index run beside which workers may listen, too."""
+
+    def __init__(
+        self, library: Library, roots: Sequence[str], sounds: Mapping[Path, Known]
+    ) -> None:
+        super().__init__(library, roots)
+        self._sounds = {sound.id: sound for sound in sounds.values()}
+        self._ids = {str(path): sound.id for path, sound in sounds.items()}
+
+    def put(self, parts: Sequence[EmbeddedPart], refused: Sequence[Skipped]) -> None:
+        """Store what no worker is at."""
+        if parts or refused:
+            why = [(self._ids[row.path], row) for row in refused]
+            put_unclaimed(self.library, self._sounds, parts, why)
+            for part in parts:
+                sound = self._sounds[part.sound_id]
+                self._sounds[part.sound_id] = replace(sound, heard_s=part.heard_s)
+
+
+def ledger_of(library: Library, roots: Sequence[str], sounds: Mapping[Path, Known]) -> Ledger:
+    """Return the ledger of an index run."""
+    return _Alone(library, roots) if library.file is not None else _Beside(library, roots, sounds)
 
 
 class _Batch:
@@ -106,25 +190,33 @@ class _Batch:
 
     def __init__(
         self,
-        library: Library,
-        audio_encoder: AudioEncoder,
+        ledger: Ledger,
+        audio_encoder: AudioEncoder | None,
         sounds: dict[Path, Known],
-        roots: Sequence[str],
-        bank: Bank,
+        bank: Bank | None,
     ) -> None:
-        self._library, self._audio_encoder = library, audio_encoder
-        self._sounds, self._roots = sounds, roots
-        self._bank = bank
+        self._ledger, self._audio_encoder = ledger, audio_encoder
+        self._sounds, self._bank = sounds, bank
         self._heard: list[EmbeddedPart] = []
         self._skipped: list[Skipped] = []
         self._since = time.monotonic()
         self._until_s = {path: sound.heard_s for path, sound in sounds.items()}
+        self._waiting: Counter[str] = Counter()
         self.files, self.skipped, self.audio_s = 0, 0, 0.0
 
-    def add(self, path: Path, heard: EmbeddedFile | AudioError) -> None:
+    def remark(self) -> str:
+        """Return why sounds wait on, nothing if none does."""
+        return "; ".join(
+            f"{count} sound{'s wait' if count > 1 else ' waits'}: {why}"
+            for why, count in sorted(self._waiting.items())
+        )
+
+    def add(self, path: Path, heard: Outcome) -> None:
         """Take a file or a part of one, and commit if it is time."""
         if isinstance(heard, AudioError):
             self._refuse(path, heard)
+        elif isinstance(heard, Waits):
+            self._waiting[heard.reason] += 1
         else:
             stored = windows_of(self._audio_encoder, heard, self._bank)
             finished = bool(heard.content_hash)
@@ -136,6 +228,7 @@ class _Batch:
                     heard.content_hash,
                     heard.heard_s if finished else None,
                     heard.damage,
+                    measured(heard.loudness) if heard.loudness is not None else None,
                 )
             )
             self.files += finished
@@ -146,13 +239,12 @@ class _Batch:
             self.commit()
 
     def _refuse(self, path: Path, reason: AudioError) -> None:
-        """Record why a file cannot be heard, unless it, or its whole drive, is away."""
+        """Record why a file cannot be heard, unless it is not there."""
         try:
             facts = path.stat()
         except OSError:
             self.commit()
-            refuse_vanished(self._library, self._roots)
-            self._library.set_state([self._sounds[path].id], MISSING)
+            self._ledger.miss(path, self._sounds[path])
             return
         row = Skipped(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, str(reason))
         _log.debug("skipped %s", named(reason))
@@ -161,7 +253,6 @@ class _Batch:
 
     def commit(self) -> None:
         """Write what waits."""
-        put_embedded(self._library, self._heard)
-        self._library.put_skipped(self._skipped)
+        self._ledger.put(self._heard, self._skipped)
         self._heard, self._skipped = [], []
         self._since = time.monotonic()

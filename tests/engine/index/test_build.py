@@ -18,6 +18,8 @@ from engine.index.build import index_folders, use_model
 from engine.progress import Cancelled, Control
 from engine.store import Library
 from engine.store.copies import copies
+from engine.store.marks import set_stars
+from engine.store.uses import note_use
 from engine.store.windows import window_rows
 from tests.conftest import tone
 from tests.engine.index.compare import contents, difference
@@ -58,11 +60,15 @@ def test_renamed_and_moved_files_are_recognised_without_listening(library, model
     ids = {sound.path: sound.id for sound in library.sounds().values()}
     old = sounds / "tones" / "Sound_01.wav"
     new = sounds / "renamed" / "A new name.wav"
+    set_stars(library, [ids[str(old)]], 4)
+    note_use(library, ids[str(old)], "Film")
     new.parent.mkdir()
     old.rename(new)
     report = index_folders(library, model_folder, [sounds], Control())
     assert (report.heard, report.moved, report.missing) == (0, 1, 0)
-    assert library.sounds([ids[str(old)]])[ids[str(old)]].path == str(new)
+    sound = library.sounds([ids[str(old)]])[ids[str(old)]]
+    assert sound.path == str(new)
+    assert (sound.marks.stars, sound.marks.project) == (4, "Film")  # the user's marks follow it
 
 
 def test_deleted_files_are_missing_and_come_back(library, model_folder, sounds, tmp_path):

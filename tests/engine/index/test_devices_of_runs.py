@@ -57,5 +57,9 @@ def test_the_command_line_listens_where_it_was_asked_to(
     (line,) = capsys.readouterr().err.splitlines()
     assert line == "error: abacus is not a device: use auto, cuda, mps or cpu"
     assert not library.exists()
+    assert main([*given, "--device", ""]) == 2  # as a script writes it that knows none
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "the name is empty: write one, or leave the option out. See" in line
+    assert not library.exists()
     assert main([*given, "--device", "cpu"]) == 0
     assert used == ["cpu"]

@@ -131,12 +131,12 @@ def test_what_a_decoder_raises_is_told_by_the_files_name(tmp_path, monkeypatch):
     paths = [level(tmp_path / f"{n}.wav", 1.0) for n in "abc"]
     real = embedding.stream
 
-    def burst(path, rate_hz, start_s):
+    def burst(path, *how):
         if path.name == "a.wav":
             raise ValueError("absurd")
         if path.name == "b.wav":
             raise AudioError("b.wav is damaged")
-        return real(path, rate_hz, start_s)
+        return real(path, *how)
 
     monkeypatch.setattr(embedding, "stream", burst)
     heard = dict(embed_files(Plain(), paths, threads=1))
@@ -265,7 +265,8 @@ def batch(library, tmp_path, monkeypatch):
     known = {Path(path): sound for path, sound in library.known([str(tmp_path)]).items()}
     stored = [StoredWindow(0.0, 1.0, b"f", b"v", 0.0)]
     monkeypatch.setattr(waiting, "windows_of", lambda audio_encoder, heard, g: stored)
-    made = waiting._Batch(library, None, known, [str(tmp_path)], None)
+    ledger = waiting.ledger_of(library, [str(tmp_path)], known)
+    made = waiting._Batch(ledger, None, known, None)
     return made, paths
 
 
@@ -344,7 +345,7 @@ def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_
     sounds = waiting.waiting_sounds(library, [str(tmp_path)])
     asked = []
 
-    def listen_to(*arguments):
+    def listen_to(*arguments, **how):
         asked.append(arguments)
         return iter([(paths[1], AudioError("1.wav is odd"))])
 
