@@ -1,11 +1,13 @@
 """The library database: the only package with SQL."""
 
+from engine.store.database import is_library
 from engine.store.library import Library
 from engine.store.records import (
     EmbeddedPart,
     FileFacts,
     Header,
     Known,
+    MeasuredLoudness,
     Skipped,
     SoundRow,
     Statistics,
@@ -18,8 +20,10 @@ __all__ = [
     "Header",
     "Known",
     "Library",
+    "MeasuredLoudness",
     "Skipped",
     "SoundRow",
     "Statistics",
     "StoredWindow",
+    "is_library",
 ]

@@ -19,19 +19,18 @@ ROWS = {
 
 
 @pytest.fixture
-def library(tmp_path: Path):
-    with Library(tmp_path / "library.db") as opened:
-        opened.put_headers(
-            [
-                (
-                    FileFacts(path, 1, 1, "", duration, rate, channels, bits, kind),
-                    Header(text, category, "hinge knob" if category else "", {"d": text or ""}),
-                )
-                for path, (duration, rate, channels, bits, kind, category, text) in ROWS.items()
-            ]
-        )
-        accept_tags(opened, [(4, "Impact")])
-        yield opened
+def library(library: Library) -> Library:
+    library.put_headers(
+        [
+            (
+                FileFacts(path, 1, 1, "", duration, rate, channels, bits, kind),
+                Header(text, category, "hinge knob" if category else "", {"d": text or ""}),
+            )
+            for path, (duration, rate, channels, bits, kind, category, text) in ROWS.items()
+        ]
+    )
+    accept_tags(library, [(4, "Impact")])
+    return library
 
 
 @pytest.mark.parametrize(
@@ -124,6 +123,7 @@ def test_nothing_in_a_query_is_ever_code(library):
     assert len(library.sounds()) == 4
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("text", ["cat:DOORWood", "cat:DOOR*", "tag:wet", "has:tags", "-tag:wet"])
 def test_tags_are_looked_up_once_and_not_for_every_sound(library, text):
     statement = select(tables.sounds.c.id).where(where_all(parse(text).conditions))
