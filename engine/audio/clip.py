@@ -36,6 +36,7 @@ class Clip:
         self.facts = self._source.facts
         self.rate_hz, self.channels = self.facts.rate_hz, self.facts.channels
         self.lost = 0
+        self._next = 0  # the frame behind those that were read last
         self._is_settled = self.facts.format != "ogg" or path.stat().st_size > _SMALL
 
     def __enter__(self) -> Clip:
@@ -102,11 +103,13 @@ class Clip:
         """
         start, count = max(0, start), max(0, count)
         self._settle()
+        self._before(start)
         try:
             frames = self._source.read(start, count)
         except AudioError:
             self._turn_to_ffmpeg()
             frames = self._source.read(start, count)
+        self._next = start + len(frames)
         if _are_sane(frames):
             return frames
         broken = ~(np.abs(frames) < _LOUDEST)  # what is no number is not below anything
@@ -132,6 +135,13 @@ class Clip:
         if not self._is_settled:
             self._is_settled = True
             _ = self.pages
+
+    def _before(self, start: int) -> None:
+        """Let FFmpeg go to a place in an Ogg file: libsndfile arrives hundreds of frames beside."""
+        goes_on = start == self._next
+        if self.facts.format == "ogg" and not goes_on and not isinstance(self._source, Ffmpeg):
+            with suppress(AudioError):
+                self._turn_to_ffmpeg()
 
     def _turn_to_ffmpeg(self) -> None:
         """Go on with FFmpeg, which decodes what lies behind damage.

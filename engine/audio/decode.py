@@ -7,19 +7,20 @@ recording needs little memory.  Channels are mixed down to their mean.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 
 from engine.audio.clip import Clip
 from engine.audio.damage import damage_of
-from engine.audio.facts import AudioFacts
+from engine.audio.facts import AudioFacts, Frames
+from engine.audio.resample import AS_MODELS_HEAR, Lane
 from engine.errors import AudioError
 
 Samples = np.ndarray[Any, np.dtype[np.float32]]
+Tap = Callable[[Frames, int], None]  # hears all channels of each block, at the file's rate
 
 _BLOCK_S = 10.0
 _BLOCK_SAMPLES = 1 << 25  # of all channels, at most
@@ -45,13 +46,15 @@ class Stream:
     """A file as consecutive blocks of mono samples at ``rate_hz``, each about 10 s.
 
     ``start_s``, whole seconds, is where to begin.  After the last block ``damage`` says in a few
-    words what of the file could not be heard, or None.
+    words what of the file could not be heard, or None.  ``tap`` hears on the way what is decoded.
 
     :raises AudioError: from iterating: the file cannot be opened, or next to nothing be heard.
     """
 
-    def __init__(self, path: Path, rate_hz: int, start_s: float = 0.0) -> None:
-        self._path, self._rate_hz, self._start_s = path, rate_hz, start_s
+    def __init__(
+        self, path: Path, rate_hz: int, start_s: float = 0.0, tap: Tap | None = None
+    ) -> None:
+        self._path, self._rate_hz, self._start_s, self._tap = path, rate_hz, start_s, tap
         self.damage: str | None = None
 
     def __iter__(self) -> Iterator[Samples]:
@@ -62,7 +65,7 @@ class Stream:
             first = round((self._start_s - before_s) * clip.rate_hz)
             _ = clip.pages  # decides who reads it
             place = [first]
-            blocks = resampled(_mono(clip, place), clip.rate_hz, self._rate_hz)
+            blocks = resampled(_mono(clip, place, self._tap), clip.rate_hz, self._rate_hz)
             yield from _without_first(blocks, round(before_s * self._rate_hz))
             damage = damage_of(clip, place[0])
             if damage is None:
@@ -72,9 +75,9 @@ class Stream:
             self.damage = str(damage)
 
 
-def stream(path: Path, rate_hz: int, start_s: float = 0.0) -> Stream:
+def stream(path: Path, rate_hz: int, start_s: float = 0.0, tap: Tap | None = None) -> Stream:
     """Return ``path`` as a stream; see there."""
-    return Stream(path, rate_hz, start_s)
+    return Stream(path, rate_hz, start_s, tap)
 
 
 def decode(path: Path, rate_hz: int) -> Samples:
@@ -89,11 +92,13 @@ def decode(path: Path, rate_hz: int) -> Samples:
     return samples
 
 
-def _mono(clip: Clip, place: list[int]) -> Iterator[Samples]:
+def _mono(clip: Clip, place: list[int], tap: Tap | None) -> Iterator[Samples]:
     """Yield mono blocks from a place on, which goes along."""
     size = max(1, min(round(clip.rate_hz * _BLOCK_S), _BLOCK_SAMPLES // clip.channels))
     while len(block := clip.read(place[0], size)):
         place[0] += len(block)
+        if tap is not None:
+            tap(block, clip.rate_hz)
         yield block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
 
 
@@ -105,7 +110,7 @@ def _without_first(blocks: Iterator[Samples], samples: int) -> Iterator[Samples]
 
 
 def resampled(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
-    """Convert the rate of a stream of mono blocks with FFmpeg's band-limited resampler.
+    """Convert the rate of a stream of mono blocks, as models hear them.
 
     A click that is shorter than its filter gives nothing by itself: silence is put behind it.
     """
@@ -124,15 +129,11 @@ def resampled(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterat
 
 
 def _converted(blocks: Iterator[Samples], source_hz: int, rate_hz: int) -> Iterator[Samples]:
-    resampler = av.AudioResampler(format="fltp", layout="mono", rate=rate_hz)
+    lane = Lane(source_hz, rate_hz, AS_MODELS_HEAR)
     for block in filter(len, blocks):
-        frame = av.AudioFrame.from_ndarray(
-            np.ascontiguousarray(block[None], dtype=np.float32), format="fltp", layout="mono"
-        )
-        frame.sample_rate = source_hz
-        parts = [part.to_ndarray()[0] for part in resampler.resample(frame)]
-        if parts:
-            yield np.concatenate(parts)
-    tail = [part.to_ndarray()[0] for part in resampler.resample(None)]
-    if tail:
-        yield np.concatenate(tail)
+        made = lane(block)
+        if len(made):
+            yield made
+    tail = lane(np.zeros(0, np.float32), last=True)
+    if len(tail):
+        yield tail

@@ -1,4 +1,4 @@
-"""Files read from anywhere, drawn, and rendered in parts."""
+"""Files read from anywhere, and drawn."""
 
 import numpy as np
 import pytest
@@ -9,24 +9,14 @@ from hypothesis import strategies as st
 from engine.audio.clip import Clip
 from engine.audio.peaks import EACH, THUMBNAIL, PeaksCache, make_thumbnail, read_peaks
 from engine.audio.peaks import thumbnail_peaks as columns_of
-from engine.audio.render import render_part
-from engine.errors import AudioError, InputError
+from engine.errors import AudioError
 from engine.progress import Cancelled, Control
 from tests.conftest import encode
 
 RATE = 48000
 
 
-@pytest.fixture(scope="module")
-def ramp(tmp_path_factory):
-    """Return a stereo file in which every sample says where it is."""
-    path = tmp_path_factory.mktemp("ramp") / "ramp.wav"
-    left = np.linspace(-0.9, 0.9, 3 * RATE)
-    soundfile.write(path, np.stack([left, -left], 1), RATE, subtype="PCM_24")
-    return path
-
-
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(reads=st.lists(st.tuples(st.integers(0, 3 * RATE), st.integers(0, 5000)), max_size=6))
 def test_any_place_reads_as_the_whole_file_does(ramp, reads):
     whole, _ = soundfile.read(ramp, dtype="float32")
@@ -182,29 +172,23 @@ def test_reading_peaks_can_be_stopped(ramp):
         read_peaks(ramp, Control(cancel=lambda: True))
 
 
-def test_a_part_is_rendered_as_24_bit_wav_with_fades(ramp, tmp_path):
-    whole, _ = soundfile.read(ramp, dtype="float32")
-    path = tmp_path / "out" / "part.wav"
-    render_part(ramp, 1.0, 2.0, path, Control())
-    info = soundfile.info(path)
-    assert (info.subtype, info.samplerate, info.channels) == ("PCM_24", RATE, 2)
-    part, _ = soundfile.read(path, dtype="float32")
-    assert len(part) == RATE and np.abs(part[[0, -1]]).max() < 1e-3
-    fade = round(0.005 * RATE)
-    assert np.abs(part[fade:-fade] - whole[RATE + fade : 2 * RATE - fade]).max() < 2e-7
-    assert [p.name for p in (tmp_path / "out").iterdir()] == ["part.wav"]
+def test_any_place_of_an_ogg_file_is_what_is_there(tmp_path):
+    """libsndfile (1.2.2) arrives beside the place, or nowhere, once it has gone to a few."""
+    path = tmp_path / "noise.ogg"
+    samples = np.random.default_rng(0).normal(0, 0.2, 96_000).clip(-1, 1)
+    soundfile.write(path, samples, 32_000, format="OGG", subtype="VORBIS")
+    whole = soundfile.read(path, dtype="float32", always_2d=True)[0]
+    with Clip(path) as clip:
+        for start in np.linspace(1000, len(whole) - 3000, 9).astype(int).tolist():
+            part = clip.read(start, 2048)
+            assert part == pytest.approx(whole[start : start + 2048], abs=1e-4)
+        assert clip.read(0, len(whole) + 10) == pytest.approx(whole, abs=1e-4)
 
 
-def test_a_whole_file_is_rendered_without_fades(ramp, tmp_path):
-    render_part(ramp, 0.0, 3.0, tmp_path / "part.wav", Control())
-    part, _ = soundfile.read(tmp_path / "part.wav", dtype="float32")
-    assert np.abs(part[0]).max() > 0.89 and np.abs(part[-1]).max() > 0.89
-
-
-def test_a_part_outside_the_file_or_a_stopped_one_leaves_nothing(ramp, tmp_path):
-    target = tmp_path / "out" / "part.wav"
-    with pytest.raises(InputError, match="is not within"):
-        render_part(ramp, 5.0, 6.0, target, Control())
-    with pytest.raises(Cancelled):
-        render_part(ramp, 0.0, 3.0, target, Control(cancel=lambda: True))
-    assert not list((tmp_path / "out").iterdir())
+def test_an_ogg_file_that_is_read_in_order_stays_with_its_decoder(tmp_path):
+    path = tmp_path / "noise.ogg"
+    soundfile.write(path, np.zeros(50_000), 32_000, format="OGG", subtype="VORBIS")
+    with Clip(path) as clip:
+        blocks = list(clip.blocks(0, clip.frames, 4096))
+        assert sum(map(len, blocks)) == clip.frames
+        assert type(clip._source).__name__ == "Libsndfile"
