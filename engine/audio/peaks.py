@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from engine.audio.clip import Clip
+from engine.audio.tones import TONE_EACH, Tones, mono_of, tones_of
 from engine.paths import make_own_folder, remove_own_folder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
@@ -38,12 +39,16 @@ _KEPT = re.compile(r"[0-9a-f]{32}\.(peaks|\d+\.part)")
 
 @dataclass(frozen=True)
 class Peaks:
-    """Peaks of a file's first ``frames`` frames: ``low``, ``high`` (n, channels), ±127 in all."""
+    """Peaks of a file's first ``frames`` frames: ``low``, ``high`` (n, channels), ±127 in all.
+
+    ``tones`` (m,) say where in frequency the energy of every 1,024 frames lies.
+    """
 
     low: Eighths
     high: Eighths
     frames: int
     rate_hz: int
+    tones: Tones
 
     def columns(self, start: float, stop: float, count: int) -> tuple[Eighths, Eighths]:
         """Return (count, channels) lowest and highest between two frames, for so many columns."""
@@ -60,6 +65,42 @@ class Peaks:
         highs = np.maximum.reduceat(high[:end], first)
         inside = (edges[:-1] * each < self.frames) & (edges[1:] > 0)
         return np.where(inside[:, None], lows, 0), np.where(inside[:, None], highs, 0)
+
+    def column_tones(self, start: float, stop: float, count: int) -> Tones:
+        """Return the mean tone (count,) between two frames, for so many columns; 0 is silence.
+
+        What is loud counts most.
+        """
+        last = len(self.tones)
+        if not last:
+            return np.zeros(count, np.uint8)
+        edges = np.linspace(start / TONE_EACH, stop / TONE_EACH, count + 1)
+        places = np.rint(edges).astype(
+            int
+        )  # a moment counts for one column, unless these are shorter
+        first = np.clip(places[:-1], 0, last - 1)
+        end = np.clip(places[1:], first + 1, last)
+        energy, weighed = self._summed_tones
+        loud = energy[end] - energy[first]
+        mean = (weighed[end] - weighed[first]) / np.maximum(loud, 1e-9)
+        found: Tones = np.where(loud > 0.5, np.rint(mean), 0).astype(np.uint8)
+        return found
+
+    @cached_property
+    def _summed_tones(self) -> tuple[Any, Any]:
+        """Return the sums of energy, and of energy times tone, before each tone."""
+        each = TONE_EACH // EACH
+        widest = np.maximum(np.abs(self.low.astype(np.int16)), np.abs(self.high.astype(np.int16)))
+        places = np.arange(0, len(widest), each)
+        peaks = np.maximum.reduceat(widest.max(1), places).astype(np.float64)[: len(self.tones)]
+        energy = np.zeros(len(self.tones))
+        energy[: len(peaks)] = peaks**2
+        energy[self.tones == 0] = 0.0
+        weighed = energy * self.tones
+        return (
+            np.concatenate([[0.0], np.cumsum(energy)]),
+            np.concatenate([[0.0], np.cumsum(weighed)]),
+        )
 
     @cached_property
     def _coarse(self) -> tuple[Eighths, Eighths]:
@@ -80,6 +121,7 @@ def read_peaks(
     """
     lows: list[Eighths] = []
     highs: list[Eighths] = []
+    tones: list[Tones] = []
     done, last = 0, time.monotonic()
     with Clip(path) as clip:
 
@@ -87,10 +129,15 @@ def read_peaks(
             drawn = clip.channels if clip.channels <= _MOST_CHANNELS else 1
             none = [np.zeros((0, drawn), np.int8)]
             return Peaks(
-                np.concatenate(none + lows), np.concatenate(none + highs), done, clip.rate_hz
+                np.concatenate(none + lows),
+                np.concatenate(none + highs),
+                done,
+                clip.rate_hz,
+                np.concatenate([np.zeros(0, np.uint8), *tones]),
             )
 
         for block in clip.blocks(0, max(clip.frames, 1) * 2, _BLOCK):
+            tones.append(tones_of(block, clip.rate_hz))
             if clip.channels > _MOST_CHANNELS:
                 block = block.mean(axis=1, keepdims=True)
             places = np.arange(0, len(block), EACH)
@@ -105,13 +152,14 @@ def read_peaks(
 
 
 def make_thumbnail(path: Path) -> bytes:
-    """Return a waveform of :data:`THUMBNAIL` columns, lows and then highs as int8.
+    """Return a waveform of :data:`THUMBNAIL` columns: lows, highs (int8) and tones (uint8).
 
-    Of a long file only an excerpt at each column is read.
+    Of a long file only an excerpt at each column is read; a tone is of 1,024 frames of it.
 
     :raises AudioError: the file cannot be read.
     """
     low, high = np.zeros(THUMBNAIL, np.float32), np.zeros(THUMBNAIL, np.float32)
+    middles = np.zeros((THUMBNAIL, TONE_EACH), np.float32)
     with Clip(path) as clip:
         edges = np.linspace(0, max(clip.frames, THUMBNAIL), THUMBNAIL + 1).astype(int)
         if clip.duration_s > _LONG_S:
@@ -123,13 +171,32 @@ def make_thumbnail(path: Path) -> bytes:
         for column, part in enumerate(parts):
             if part.size:
                 low[column], high[column] = part.min(), part.max()
-    return _eighths(low, down=True).tobytes() + _eighths(high).tobytes()
+                begin = max(0, (len(part) - TONE_EACH) // 2)
+                middle = mono_of(part[begin : begin + TONE_EACH])
+                middles[column, : len(middle)] = middle
+        tones = tones_of(middles.reshape(-1, 1), clip.rate_hz)
+    return _eighths(low, down=True).tobytes() + _eighths(high).tobytes() + tones.tobytes()
 
 
 def thumbnail_peaks(data: bytes) -> tuple[Eighths, Eighths]:
     """Return the lows and highs of a thumbnail."""
-    values = np.frombuffer(data, np.int8)
+    values = np.frombuffer(without_tones(data), np.int8)
     return values[: len(values) // 2], values[len(values) // 2 :]
+
+
+def thumbnail_tones(data: bytes) -> Tones | None:
+    """Return the tones of a thumbnail; None of one that has none, as earlier versions made them."""
+    return np.frombuffer(data, np.uint8)[2 * THUMBNAIL :] if has_tones(data) else None
+
+
+def has_tones(data: bytes) -> bool:
+    """Return whether a thumbnail says where in frequency the energy lies."""
+    return len(data) == 3 * THUMBNAIL
+
+
+def without_tones(data: bytes) -> bytes:
+    """Return a thumbnail of lows and highs only."""
+    return data[: 2 * THUMBNAIL]
 
 
 class PeaksCache:
@@ -171,7 +238,7 @@ class PeaksCache:
         try:
             make_own_folder(self._folder)
             content = io.BytesIO()
-            np.savez(content, low=peaks.low, high=peaks.high, facts=facts)
+            np.savez(content, low=peaks.low, high=peaks.high, facts=facts, tones=peaks.tones)
             partial.write_bytes(seal_bytes(content.getvalue(), place.name))
             partial.replace(place)
             self._make_room()
@@ -196,8 +263,10 @@ def _load(place: Path) -> Peaks | None:
     except (OSError, ValueError):
         return None
     with np.load(io.BytesIO(content), allow_pickle=False) as found:
+        if "tones" not in found.files:  # of an earlier version
+            return None
         frames, rate_hz = (int(value) for value in found["facts"])
-        return Peaks(found["low"], found["high"], frames, rate_hz)
+        return Peaks(found["low"], found["high"], frames, rate_hz, found["tones"])
 
 
 def _eighths(samples: Any, down: bool = False) -> Eighths:
