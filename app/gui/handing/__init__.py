@@ -1,0 +1,1 @@
+"""Handing over: sounds sent to other programs, and copied for projects."""

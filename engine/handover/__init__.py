@@ -1,0 +1,1 @@
+"""Handing over: the one door through which sounds leave for other programs."""

@@ -1,0 +1,1 @@
+"""Programs that sounds are sent to, one module each; :mod:`.registry` names them."""
