@@ -15,7 +15,9 @@ from engine.metadata.texts import LONGEST_BYTES, Text, clean, joined, read_text,
 _HEAD = 10
 _UNSYNCHRONISED, _EXTENDED, _FOOTER = 0x80, 0x40, 0x10
 _ENCODINGS = ("latin-1", "utf-16", "utf-16-be", "utf-8")  # by their byte
+_RATING, _RATED_BY = "POPM", b"Windows Media Player 9 Series\0"  # whom most players look for
 _OLD_NAMES = {  # in version 2.2
+    "POPM": "POP",
     "TXXX": "TXX",
     "COMM": "COM",
     "TCON": "TCO",
@@ -62,6 +64,8 @@ class Id3:
         ("FXNAME", "TXXX:FXNAME"),
         ("KEYWORDS", "TXXX:KEYWORDS"),
         ("GENRE", "TCON"),
+        ("RATING_255", _RATING),
+        ("NOTES", "TXXX:NOTES"),
     )
 
     def __init__(self, data: bytes | None, name: str) -> None:
@@ -118,14 +122,21 @@ class Id3:
         :raises InputError: the tag is damaged, or has a checksum.
         """
         self._refuse_damaged()
+        if key == _RATING:
+            rated = self._rated()
+            return None if rated is None else _rating(rated)
         frame = self._find(key)
         return _text(frame) if frame is not None else None
 
     def put(self, key: str, text: str) -> None:
         """Give a frame another text."""
         self._refuse_damaged()
-        frame = self._find(key, blank=True)
-        new = self._made(key, clean(text))
+        if key == _RATING:
+            frame = self._rated()
+            new = _frame(_RATING, _with_rating(frame, int(text)), self._version)
+        else:
+            frame = self._find(key, blank=True)
+            new = self._made(key, clean(text))
         if frame is None:
             self._frames.append(new)
         else:
@@ -212,6 +223,10 @@ class Id3:
                 return frame
             silent = silent or frame
         return silent if blank else None
+
+    def _rated(self) -> Frame | None:
+        """Return the first frame that holds a rating."""
+        return next((f for f in self._frames if f.id in (_RATING, _OLD_NAMES[_RATING])), None)
 
     def _made(self, key: str, text: str) -> Frame:
         name, _, described = key.partition(":")
@@ -319,6 +334,22 @@ def _text(frame: Frame) -> Text | None:
         return found
     lines = [part.lstrip("\ufeff") for part in found.text.split("\0")]
     return Text(value, "; ".join(filter(None, lines)), found.encoding)
+
+
+def _rating(frame: Frame) -> Text | None:
+    """Return the rating in a frame, 1 to 255 as a text; None if it says that there is none."""
+    if frame.data is None:
+        return Text(frame.raw, None)
+    value = frame.data.partition(b"\0")[2][:1]
+    return Text(value, str(value[0]), "latin-1") if value and value[0] else None
+
+
+def _with_rating(frame: Frame | None, value: int) -> bytes:
+    """Return the data of a frame with a rating; who rated it and how often it was played stay."""
+    if frame is None or frame.data is None or b"\0" not in frame.data:
+        return _RATED_BY + bytes([value])
+    whom, _, rest = frame.data.partition(b"\0")
+    return whom + b"\0" + bytes([value]) + rest[1:]
 
 
 def _plain_size(data: bytes) -> int:

@@ -35,7 +35,9 @@ _MOST_ELEMENTS = 50_000  # a real one has some hundred
 _SLOTS = (
     *(f"USER/{name}" for name in ("DESCRIPTION", "CATID", "CATEGORY", "SUBCATEGORY", "FXNAME")),
     "USER/KEYWORDS",
-    *(f"ASWG/{name}" for name in ("catId", "category", "subCategory", "fxName")),
+    "USER/RATING",
+    "USER/NOTES",
+    *(f"ASWG/{name}" for name in ("catId", "category", "subCategory", "fxName", "notes")),
 )
 
 

@@ -84,6 +84,8 @@ class Items:
             for name in ("CATID", "CATEGORY", "SUBCATEGORY", "FXNAME", "KEYWORDS")
         ),
         ("GENRE", "©gen"),
+        ("RATING_100", f"----:{_ITUNES}:RATING"),
+        ("NOTES", f"----:{_ITUNES}:NOTES"),
     )
 
     def __init__(self, ilst: bytes) -> None:

@@ -21,7 +21,6 @@ from engine import durable
 from engine.errors import AudioError, InputError
 from engine.metadata.journal import TEMPORARY, write_record
 from engine.metadata.records import is_path, list_of, one_of, read_record, whole
-from engine.metadata.ucs_names import category_of_name
 from engine.paths import why_no_file
 
 UCS_PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
@@ -38,6 +37,7 @@ _FIELDS = {
     "taken": list_of(whole()),
 }
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
+_HELPS = {"fxname": ": accept a tag of it, or write one"}
 
 Move = tuple[str, str]
 
@@ -86,14 +86,6 @@ def needed_fields(pattern: str) -> set[str]:
     """
     _refuse_wrong(pattern)
     return set(_fields_in(_OPTIONAL.sub("", pattern)))
-
-
-def fx_name(path: Path) -> str:
-    """Return what is left to name a sound by: its file's name without a CatID before it."""
-    stem = path.stem
-    if category_of_name(stem) is not None:
-        stem = stem.split("_")[1]
-    return _plain(stem)
 
 
 def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
@@ -360,7 +352,7 @@ def _stem(pattern: str, fields: Mapping[str, str]) -> str:
     wanted = _OPTIONAL.sub(optional, pattern)
     empty = [name for name in _fields_in(wanted) if not clean[name]]
     if empty:
-        raise InputError(f"it has no {empty[0]}")
+        raise InputError(f"it has no {empty[0]}{_HELPS.get(empty[0], '')}")
     return wanted.format(**clean)
 
 

@@ -31,9 +31,11 @@ class Comments:
     :raises ValueError: it is damaged.
     """
 
-    slots = tuple(
-        (name, name)
-        for name in ("DESCRIPTION", "CATID", "CATEGORY", "SUBCATEGORY", "FXNAME", "KEYWORDS")
+    slots = (
+        *((name, name) for name in ("DESCRIPTION", "CATID", "CATEGORY", "SUBCATEGORY", "FXNAME")),
+        ("KEYWORDS", "KEYWORDS"),
+        ("RATING_100", "RATING"),
+        ("NOTES", "NOTES"),
     )
 
     def __init__(self, data: bytes | None) -> None:
@@ -159,10 +161,18 @@ class FlacFile:
 
     def comments(self) -> bytes | None:
         """Return the packet of comments, or None."""
+        return self.block(_COMMENT_BLOCK)
+
+    def block(self, wanted: int) -> bytes | None:
+        """Return the first block of metadata of a kind, or None."""
         for kind, start, length in self._blocks:
-            if kind == _COMMENT_BLOCK:
+            if kind == wanted:
                 return _read(self._path, start, length)
         return None
+
+    def rate_hz(self) -> int:
+        """Return the rate in the first block, which every file has."""
+        return int.from_bytes((self.block(0) or b"")[10:13], "big") >> 4
 
     def rewrite(self, out: BinaryIO, comments: bytes) -> None:
         """Copy the file with other comments; padding gives way, so that the audio stays in place.

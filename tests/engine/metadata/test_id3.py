@@ -35,7 +35,7 @@ def filled(data: bytes | None) -> bytes:
     part = Id3(data, "a.mp3")
     for _, key in part.slots:
         if key != "TXXX:KEYWORDS" and part.get(key) is None:
-            part.put(key, "Größe" if key == "COMM" else "plain")
+            part.put(key, {"COMM": "Größe", "POPM": "196"}.get(key, "plain"))
     part.add("TXXX:KEYWORDS", ["ドア", "wood"])
     return part.data()
 

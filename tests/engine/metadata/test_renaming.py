@@ -14,7 +14,6 @@ from engine.metadata.renaming import (
     UCS_PATTERN,
     Rename,
     carry_out,
-    fx_name,
     is_returning,
     needed_fields,
     plan_renames,
@@ -48,11 +47,6 @@ def test_a_name_follows_ucs_without_underscores_inside_its_parts(tmp_path):
     assert Path(without.new).name == "DOORWood_Creak Long- slow-_ABC_My Lib.wav"
     assert category_of_name(Path(without.new).stem).id == "DOORWood"
     assert names_in(tmp_path) == ["old.wav"]  # a plan touches nothing
-
-
-def test_what_names_a_sound_is_its_name_without_the_category():
-    assert fx_name(Path("DOORWood_Creak Slow_ABC_Lib.wav")) == "Creak Slow"
-    assert fx_name(Path("kick_909__hard.wav")) == "kick 909 hard"
 
 
 def test_names_that_would_meet_are_numbered_also_when_case_alone_differs(tmp_path):

@@ -95,9 +95,7 @@ def test_why_a_file_is_refused_is_a_sentence(tmp_path, journal, monkeypatch):
         assert str(told.value) == why
     with pytest.raises(AudioError) as lost:
         write_tags(absent, tags, journal)
-    assert str(lost.value) == (
-        "absent.wav cannot be written: No such file or directory; it is unchanged"
-    )
+    assert str(lost.value) == ("absent.wav is no longer there: nothing was written")
     asked = []
     with monkeypatch.context() as patched:
         patched.setattr(os, "access", lambda *arguments: asked.append(arguments))
