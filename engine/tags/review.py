@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 
 from engine.metadata.ucs_names import category_of_tag
 from engine.store import Library, SoundRow
-from engine.store.tags import PERSON, State, TagRow, put_tags, suggest_tags, tag_rows
+from engine.store.tags import (
+    DECIDERS,
+    PERSON,
+    State,
+    TagRow,
+    decide_on_tags,
+    put_tags,
+    sounds_tagged,
+    suggest_tags,
+    tag_rows,
+)
 
 if TYPE_CHECKING:
     from engine.tags.suggest import Suggestion
@@ -40,16 +50,10 @@ class TagChange:
 
 
 class Review:
-    """A user's decisions on the tags of one library; each can be undone."""
+    """A user's decisions on the tags of one library; each is a step that can be undone."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._done: list[TagChange] = []
-
-    @property
-    def can_undo(self) -> bool:
-        """Return whether there is a decision to take back."""
-        return bool(self._done)
 
     def accept(self, pairs: Collection[Pair]) -> None:
         """Accept (sound id, label)."""
@@ -63,11 +67,16 @@ class Review:
         """Put another label in the place of those of ``pairs``."""
         sounds = sorted({sound_id for sound_id, _ in pairs})
         rows = [TagRow(i, old, "edited", PERSON) for i, old in pairs if old != label]
-        self._put([*rows, *(TagRow(i, label, "accepted", PERSON) for i in sounds)])
+        accepted = [TagRow(i, label, "accepted", PERSON) for i in sounds]
+        decide_on_tags(self._library, [*rows, *accepted])
 
-    def undo(self) -> list[TagRow]:
-        """Take the latest decision back; return the tags that it was on, as it left them."""
-        return self._done.pop().take_back(self._library) if self._done else []
+    def remove(self, label: str, ids: Collection[int] | None = None) -> list[int]:
+        """Take a tag from sounds that have it, from all if None; return which had it."""
+        having = sounds_tagged(self._library, label)
+        if ids is not None:
+            having = sorted(set(having) & set(ids))
+        self.reject([(sound_id, label) for sound_id in having])
+        return having
 
     def _decide(self, pairs: Collection[Pair], state: State) -> None:
         known = {(r.sound_id, r.label): r for r in tag_rows(self._library, {i for i, _ in pairs})}
@@ -75,18 +84,7 @@ class Review:
         for sound_id, label in dict.fromkeys(pairs):
             row = known.get((sound_id, label)) or TagRow(sound_id, label, state, PERSON)
             rows.append(replace(row, state=state, said_by=PERSON))
-        self._put(rows)
-
-    def _put(self, rows: Sequence[TagRow]) -> None:
-        ids = {row.sound_id for row in rows}
-        self._done.append(changing(self._library, ids, lambda: put_tags(self._library, rows)))
-
-
-def changing(library: Library, ids: Collection[int], act: Callable[[], None]) -> TagChange:
-    """Return what ``act`` changes in the tags of some sounds."""
-    before = tag_rows(library, ids)
-    act()
-    return _change_between(before, tag_rows(library, ids))
+        decide_on_tags(self._library, rows)
 
 
 def _change_between(before: Sequence[TagRow], after: Sequence[TagRow]) -> TagChange:
@@ -125,8 +123,8 @@ def rows_of(
 ) -> list[TagRow]:
     """Return suggestions for the sounds ``ids`` as tags; those that are sure enough are accepted.
 
-    A sound gets one UCS category at most, and none beside one that a person gave it.  A category
-    that the file itself names is said by the file.
+    A sound gets one UCS category at most, and none beside one that a person or an agent gave it.
+    A category that the file itself names is said by the file.
 
     :param accept_from: the least probability that is accepted; None accepts nothing.
     """
@@ -134,7 +132,7 @@ def rows_of(
     chosen = {
         row.sound_id
         for row in tag_rows(library, ids, "accepted")
-        if row.said_by == PERSON and category_of_tag(row.label)
+        if row.said_by in DECIDERS and category_of_tag(row.label)
     }
     return [
         row

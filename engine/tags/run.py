@@ -11,9 +11,9 @@ import json
 import os
 import re
 import time
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -24,16 +24,6 @@ from engine.index.embed import content_hash
 from engine.log import logger
 from engine.metadata.journal import FILES, Change, Journal, clean_up, write_record
 from engine.metadata.read import read_header
-from engine.metadata.records import (
-    has_fields,
-    is_number,
-    is_text,
-    list_of,
-    one_of,
-    or_none,
-    read_record,
-    whole,
-)
 from engine.metadata.renaming import (
     Move,
     Rename,
@@ -49,37 +39,28 @@ from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.copies import keep_copy
 from engine.store.places import paths_of_content, rename_sounds, sound_at
-from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
-from engine.store.tags import TagRow
+from engine.store.rewritten import (
+    Rewritten,
+    check_may_follow,
+    put_headers_of,
+    put_rewritten,
+)
+from engine.tags.noted import noted_change, of_known_sounds, read_change
 from engine.tags.review import TagChange
 
 _log = logger(__name__)
-_KEPT = 20  # runs of a library that can be undone
+_KEPT = 200  # runs of a library that can be undone: an edit of one text is one
 _AT_ONCE = 100  # files between two commits
 _TRIED = "tried"  # in the folder of a run that could not be taken back wholly
 _RUN = re.compile(r"\d{20}")
 _FILES = re.compile(rf"(names|tags)\.(json(\.\d+\.part)?|damaged)|lock|{_TRIED}")  # of a run
-_ROWS = list_of(
-    has_fields(
-        {
-            "sound_id": whole(1),
-            "label": is_text,
-            "state": one_of("suggested", "accepted", "rejected", "edited"),
-            "said_by": is_text,
-            "probability": or_none(is_number),
-            "start_s": or_none(is_number),
-            "end_s": or_none(is_number),
-        }
-    )
-)
 
 
 @dataclass(frozen=True)
 class Written:
     """Which files were changed, and why others could not be: (path, sentence).
 
-    Files that held their tags already are among neither.  ``kept`` tells what of the other files
-    had to stay as it was, and why.
+    Files that held their tags already are among neither; ``kept`` tells what of others stays, why.
     """
 
     done: tuple[str, ...]
@@ -126,27 +107,48 @@ class TagRun:
             yield run
         finally:
             lock.release()
-        if not any(path.is_file() and path.name != "lock" for path in folder.rglob("*")):
-            _forget(folder)
-        else:
-            run.remark = keep_copy(library.path)
+            if not any(path.is_file() and path.name != "lock" for path in folder.rglob("*")):
+                _forget(folder)  # it would cost an undo that undoes nothing
+        if folder.exists():
+            run.remark = keep_copy(library.file) if library.file else ""
+
+    @classmethod
+    @contextmanager
+    def again(cls, library: Library, folder: Path) -> Iterator[TagRun | None]:
+        """Give a run of this process again to note more; None if it is not the latest any more."""
+        if _latest(library) != folder or (folder / _TRIED).exists():
+            yield None
+            return
+        try:
+            lock = FileLock(folder / "lock")
+            lock.acquire(timeout=0)
+        except Timeout:
+            yield None
+            return
+        try:
+            yield cls(library, folder)
+        finally:
+            lock.release()
 
     def note(self, change: TagChange) -> None:
         """Remember what changed in the library's tags."""
         if change.before or change.after:
-            document = {
-                "before": [asdict(row) for row in change.before],
-                "after": [asdict(row) for row in change.after],
-            }
-            write_record(self.folder / "tags.json", document)
+            write_record(self.folder / "tags.json", noted_change(change))
 
     def write(
-        self, wanted: Mapping[str, SoundTags], control: Control, keep_time: bool = False
+        self,
+        wanted: Mapping[str, SoundTags],
+        control: Control,
+        keep_time: bool = False,
+        tell: Callable[[str], object] = lambda path: None,
     ) -> Written:
         """Write tags into files by path; a file that cannot be written does not stop the others.
 
+        :param tell: is told of every file that was changed.
         :raises Cancelled: the user asked to stop; what was written is known to the library.
+        :raises RefusedError: the library may not be told, so no file was touched.
         """
+        check_may_follow(self._library)
         journal = Journal(self.folder / "files")
         done: list[str] = []
         refused: list[tuple[str, str]] = []
@@ -165,6 +167,7 @@ class TagRun:
                     continue
                 done.append(path)
                 fresh.append(path)
+                tell(path)
                 if len(fresh) >= _AT_ONCE:
                     _recognise(self._library, fresh)
                     fresh.clear()
@@ -180,6 +183,7 @@ class TagRun:
         """
         if not any(plan.new for plan in plans):
             return []
+        check_may_follow(self._library)
         moves = carry_out(plans, self._names)
         try:
             rename_sounds(self._library, moves, {self._followed: b"1"})
@@ -220,12 +224,12 @@ class TagRun:
         noted = self.folder / "tags.json"
         if os.path.lexists(noted):
             try:
-                change = _read_change(noted)
+                change = read_change(noted)
             except ValueError:
                 refused.append((str(noted), "the record of tags is damaged, and was set aside"))
                 durable.replace(noted, noted.with_suffix(".damaged"))
             else:
-                change, gone = _of_known_sounds(self._library, change)
+                change, gone = of_known_sounds(self._library, change)
                 tags = len(change.take_back(self._library))
                 if gone:
                     refused.append(
@@ -319,12 +323,23 @@ def undo_last(library: Library, control: Control) -> Undone:
     :raises InputError: there is none.
     """
     settle(library)
-    home, latest = runs_of(library), _latest(library)
+    latest = _latest(library)
     if latest is None:
         raise InputError("there is nothing to undo: no run has changed anything")
+    return _undone(library, latest, control)
+
+
+def undo_run(library: Library, name: str, control: Control) -> Undone | None:
+    """Take one run back by the name of its folder; None if it is not kept any more."""
+    settle(library)
+    run = runs_of(library) / name
+    return _undone(library, run, control) if run in _runs(run.parent) else None
+
+
+def _undone(library: Library, run: Path, control: Control) -> Undone:
     try:
-        with _writable(home), FileLock(latest / "lock", timeout=0):
-            return TagRun(library, latest).undo(control)
+        with _writable(run.parent), FileLock(run / "lock", timeout=0):
+            return TagRun(library, run).undo(control)
     except Timeout:
         raise InputError(
             "a run is still in progress: wait until it has finished, or stop it"
@@ -383,34 +398,13 @@ def _recognise(library: Library, paths: Collection[str]) -> None:
     """Tell the library what files are now, so that they are not heard again."""
     rows = []
     for path in paths:
-        state = Path(path).stat()
-        header = read_header(Path(path))
-        digest = content_hash(Path(path))
-        rows.append(Rewritten(path, state.st_size, state.st_mtime_ns, digest, header))
+        with suppress(FileNotFoundError):  # taken away since: the next look at its folder sees it
+            state = Path(path).stat()
+            header, digest = read_header(Path(path)), content_hash(Path(path))
+            rows.append(Rewritten(path, state.st_size, state.st_mtime_ns, digest, header))
     put_rewritten(library, rows)
 
 
 def _describe(library: Library, paths: Collection[str]) -> None:
     """Tell the library what files say under their new names."""
     put_headers_of(library, {path: read_header(Path(path)) for path in paths})
-
-
-def _of_known_sounds(library: Library, change: TagChange) -> tuple[TagChange, int]:
-    """Return a change without sounds that are gone from the library, and how many these are."""
-    ids = {row.sound_id for row in (*change.before, *change.after)}
-    known = library.sounds(ids).keys()
-    before, after = (
-        tuple(row for row in rows if row.sound_id in known)
-        for rows in (change.before, change.after)
-    )
-    return TagChange(before, after), len(ids - known)
-
-
-def _read_change(path: Path) -> TagChange:
-    """Return what is noted of tags.
-
-    :raises ValueError: it is damaged.
-    """
-    document = read_record(path, {"before": _ROWS, "after": _ROWS})
-    before, after = (tuple(TagRow(**row) for row in document[name]) for name in ("before", "after"))
-    return TagChange(before, after)

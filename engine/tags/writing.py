@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
-from engine.metadata.read import category_in, is_described, names_itself, read_header
-from engine.metadata.renaming import Rename, fx_name, plan_renames
+from engine.metadata.fx_names import draft_fx_name, fx_name, tells_nothing
+from engine.metadata.read import (
+    category_in,
+    is_described,
+    keywords_in,
+    names_itself,
+    read_header,
+    said_in,
+)
+from engine.metadata.renaming import Rename, plan_renames
 from engine.metadata.ucs_names import (
     UcsCategory,
     category_of_sound,
@@ -16,10 +23,8 @@ from engine.metadata.ucs_names import (
 )
 from engine.metadata.write import SoundTags
 from engine.store import Header, Library, SoundRow
+from engine.store.listing import header_fields
 from engine.store.tags import PERSON, TagRow
-
-_KEYWORDS = ("keywords", "info.keywords", "ixml.keywords")
-_BETWEEN = re.compile(r"\s*[,;]\s*")
 
 
 def tags_to_write(
@@ -42,6 +47,15 @@ def tags_to_write(
     }
 
 
+def marks_to_write(library: Library, ids: Collection[int]) -> dict[str, SoundTags]:
+    """Return the stars and notes to write into the files of present sounds, by path."""
+    return {
+        sound.path: SoundTags(stars=sound.marks.stars or None, note=sound.marks.note or None)
+        for sound in _present(library, ids).values()
+        if sound.marks.stars or sound.marks.note
+    }
+
+
 def renames_of(
     library: Library,
     ids: Collection[int],
@@ -56,13 +70,23 @@ def renames_of(
     :raises InputError: the pattern makes no sense.
     """
     sounds = _present(library, ids)
-    tags = _by_sound(rows)
+    tags, said = _by_sound(rows), header_fields(library, sounds)
     files = []
     for sound_id, sound in sorted(sounds.items(), key=lambda item: item[1].path):
-        category = category_of(tags.get(sound_id, ())) or category_of_sound((), sound.category)
-        own = {"catid": category.id if category else "", "fxname": fx_name(Path(sound.path))}
-        files.append((sound.path, {**fields, **own}))
+        own = tags.get(sound_id, ())
+        category = category_of(own) or category_of_sound((), sound.category)
+        written = said_in(Header(fields=said.get(sound_id, {})))["fxname"]
+        named = draft_fx_name(Path(sound.path), written, words_of(own), sound.description, category)
+        catid = category.id if category else ""
+        files.append((sound.path, {**fields, "catid": catid, "fxname": named}))
     return plan_renames(files, pattern)
+
+
+def words_of(rows: Iterable[TagRow]) -> list[str]:
+    """Return the accepted tags that are no UCS categories, a person's first, then the likeliest."""
+    accepted = [row for row in rows if row.state == "accepted" and not category_of_tag(row.label)]
+    accepted.sort(key=lambda row: (row.said_by != PERSON, -(row.probability or 0.0)))
+    return [row.label for row in accepted]
 
 
 def category_of(rows: Iterable[TagRow]) -> UcsCategory | None:
@@ -89,14 +113,16 @@ def _tags_of(sound: SoundRow, rows: Sequence[TagRow]) -> SoundTags:
         )
         category = None
     keywords: dict[str, str] = {}
-    for word in (*_keywords(header), *words):
+    for word in (*keywords_in(header), *words):
         if word.lower() not in refused:
             keywords.setdefault(word.lower(), word)
-    name, description = fx_name(path), None
+    description = None
     if not is_described(header):
-        told = ([plain_name(category)] if category else []) + words
-        description = f"{name}: {', '.join(told)}"
-    there = {word.lower() for word in _keywords(header)}
+        told = ", ".join(([plain_name(category)] if category else []) + words)
+        name = fx_name(path)
+        description = told if tells_nothing(name) else f"{name}: {told}"
+    name = draft_fx_name(path, "", words_of(rows), header.description, category)
+    there = {word.lower() for word in keywords_in(header)}
     return SoundTags(
         description,
         category,
@@ -112,15 +138,6 @@ def _may_be_filed(header: Header, category: UcsCategory, rows: Iterable[TagRow])
     is_named, known = category_in(header)
     said = {row.said_by for row in rows if category_of_tag(row.label) == category}
     return not is_named or known == category.id or PERSON in said
-
-
-def _keywords(header: Header) -> list[str]:
-    texts = [
-        text
-        for name, text in header.fields.items()
-        if name.lower() in _KEYWORDS or name.lower().endswith(":keywords")
-    ]
-    return [word for text in texts for word in _BETWEEN.split(text) if word]
 
 
 def _present(library: Library, ids: Collection[int]) -> dict[int, SoundRow]:

@@ -5,6 +5,7 @@ import pytest
 from engine.search import search_names
 from engine.store import FileFacts, Header
 from engine.store.conditions import Category, Tag, sounds_where
+from engine.store.history import Restored, Step, undo
 from engine.store.listing import facets
 from engine.store.tags import (
     TagRow,
@@ -12,6 +13,7 @@ from engine.store.tags import (
     merge,
     rejected_tags,
     tag_rows,
+    tags_among,
 )
 from engine.tags.review import Review, record, rows_of, sure_tags
 from engine.tags.suggest import Suggestion
@@ -125,12 +127,21 @@ def test_every_decision_can_be_taken_back(four):
     review.edit([(1, "wet")], "moist")
     review.accept([(4, "new")])
     assert accepted_tags(four) == {1: ["moist"], 2: ["wet"], 4: ["new"]}
-    assert [row.label for row in review.undo()] == ["new"]
-    assert {row.label for row in review.undo()} == {"wet", "moist"}
+    assert undo(four) == Restored(Step("tags", 1, "new"), (4,))
+    assert undo(four) == Restored(Step("tags", 1), (1,))
     assert states(four) == accepted and search_names(four, "moist").matches == ()
-    review.undo()
-    assert states(four) == before and not review.can_undo
-    assert review.undo() == []
+    undo(four)
+    assert states(four) == before and undo(four) is None
+
+
+def test_a_tag_is_removed_from_some_sounds_or_from_all(four):
+    review = Review(four)
+    review.accept([(1, "wet"), (2, "wet"), (4, "wet"), (4, "dry")])
+    assert review.remove("wet", [2, 3]) == [2]
+    assert accepted_tags(four) == {1: ["wet"], 4: ["dry", "wet"]}
+    assert review.remove("wet") == [1, 4] and review.remove("wet") == []
+    assert accepted_tags(four) == {4: ["dry"]} and rejected_tags(four, 1) == {"wet"}
+    assert tags_among(four, [1, 4]) == {"dry": 1}
 
 
 def test_what_was_decided_since_is_not_taken_back(four):

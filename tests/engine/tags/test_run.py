@@ -22,7 +22,7 @@ from engine.store.copies import copies
 from engine.store.places import sound_at
 from engine.store.tags import TagRow, put_tags, tag_rows
 from engine.tags.review import record
-from engine.tags.run import _KEPT, TagRun, runs_of, settle, undo_last
+from engine.tags.run import TagRun, runs_of, settle, undo_last
 from engine.tags.writing import renames_of, tags_to_write
 from tests.conftest import accept_tags, reject_tags, tone
 
@@ -227,6 +227,15 @@ def test_renaming_is_all_or_nothing_and_the_library_agrees(library, folder):
     assert not can_undo(library)
 
 
+def test_a_run_that_was_refused_costs_no_undo(library, folder):
+    ids = tag_all(library)
+    with pytest.raises(AudioError, match="nothing was renamed"), TagRun.begin(library) as run:
+        plans = renames_of(library, ids, tag_rows(library, ids), UCS_PATTERN, FIELDS)
+        Path(plans[-1].new).write_bytes(b"came meanwhile")
+        run.rename(plans)
+    assert not any(runs_of(library).iterdir())
+
+
 def test_a_run_that_was_killed_while_it_renamed_is_taken_back(library, folder):
     ids = tag_all(library)
     names = sorted(p.name for p in folder.iterdir())
@@ -254,18 +263,19 @@ def test_a_temporary_file_of_a_killed_run_is_removed_but_not_of_one_that_goes_on
     assert not left.exists()
 
 
-def test_an_empty_run_leaves_nothing_and_old_ones_are_forgotten(library, folder):
+def test_an_empty_run_leaves_nothing_and_old_ones_are_forgotten(library, folder, monkeypatch):
+    monkeypatch.setattr("engine.tags.run._KEPT", 6)
     with TagRun.begin(library):
         pass
     assert not can_undo(library)
     (one, *_) = ids_of(library)
-    for number in range(_KEPT + 5):
+    for number in range(11):
         with TagRun.begin(library) as run:
             record(library, [one], [TagRow(one, f"tag {number}", "accepted", "m", 0.9)], run.note)
-    assert len(list(runs_of(library).iterdir())) <= _KEPT + 1
+    assert len(list(runs_of(library).iterdir())) <= 7
     assert undo_last(library, Control()).tags == 1
-    assert f"tag {_KEPT + 4}" not in {row.label for row in tag_rows(library)}
-    assert f"tag {_KEPT + 3}" in {row.label for row in tag_rows(library)}
+    assert "tag 10" not in {row.label for row in tag_rows(library)}
+    assert "tag 9" in {row.label for row in tag_rows(library)}
 
 
 def test_two_files_can_trade_their_names(library, folder):

@@ -8,13 +8,14 @@ import soundfile
 from engine.index.build import index_folders
 from engine.metadata.journal import Journal
 from engine.metadata.read import read_header
+from engine.metadata.renaming import UCS_PATTERN
 from engine.metadata.ucs_names import categories
 from engine.metadata.write import SoundTags, write_tags
 from engine.progress import Control
 from engine.store.places import sound_at
 from engine.store.tags import PERSON, TagRow, put_tags, tag_rows
 from engine.tags.run import TagRun
-from engine.tags.writing import category_of, tags_to_write
+from engine.tags.writing import category_of, renames_of, tags_to_write
 from tests.conftest import reject_tags, tone
 
 
@@ -82,3 +83,32 @@ def test_a_file_without_any_of_it_is_filled(library, path):
     fields = written(library, path, ("DOORWood", "accepted", "model", 0.9))
     assert fields["ixml.CATID"] == "DOORWood" and fields["ixml.FXNAME"] == "thing"
     assert fields["bext.description"] == "thing: doors wood"
+
+
+def test_a_recorders_name_becomes_neither_an_fx_name_nor_a_description(library, path, tmp_path):
+    recorded = path.with_name("ZOOM0002.wav")
+    path.unlink()
+    soundfile.write(recorded, tone(300, 0.4), 32000)
+    index_folders(library, library_model(library), [recorded.parent], Control())
+    sound_id = sound_at(library, str(recorded))
+    rows = [
+        TagRow(sound_id, "DOORWood", "accepted", "model", 0.9),
+        TagRow(sound_id, "creak", "accepted", "model", 0.6),
+        TagRow(sound_id, "slow", "accepted", PERSON),
+    ]
+    put_tags(library, rows)
+    (tags,) = tags_to_write(library, [sound_id], rows).values()
+    assert (tags.fx_name, tags.description) == ("Slow Creak", "doors wood, creak, slow")
+    fields = {"creator": "ABC", "source": "Lib"}
+    (plan,) = renames_of(library, [sound_id], rows, UCS_PATTERN, fields)
+    assert Path(plan.new).name == "DOORWood_Slow Creak_ABC_Lib.wav"
+
+
+def test_an_fx_name_in_the_file_is_the_one_that_names_it(library, path):
+    sound_id = sound_at(library, str(path))
+    (plan,) = renames_of(library, [sound_id], [], "{fxname}", {})
+    assert Path(plan.new).name == "My Name.wav"
+
+
+def library_model(library) -> Path:
+    return Path(library.setting("model_folder").decode())
