@@ -1,0 +1,1 @@
+"""The map of the library: sounds beside what sounds like them."""
