@@ -93,7 +93,9 @@ def to_dict(answer: Answer) -> dict[str, Any]:
             "words": list(match.words),
             "words_share": match.words_share,
             "duration_s": match.sound.duration_s,
+            **match.sound.loudness_dict(),
             "tags": list(match.tags),
+            **match.sound.marks.to_dict(),
         }
         for number, match in enumerate(answer.matches, start=1)
     ]

@@ -19,6 +19,7 @@ from engine.search.grammar import Query
 from engine.store import Library, SoundRow
 from engine.store.keywords import match_words
 from engine.store.listing import ordered_sounds
+from engine.store.records import moment
 from engine.store.tags import accepted_tags
 
 Format = Literal["csv", "json", "table"]
@@ -26,6 +27,8 @@ FORMATS: dict[str, Format] = {".csv": "csv", ".json": "json", ".txt": "table", "
 COLUMNS = (
     *("Filename", "Pathname", "Description", "Keywords", "CatID", "Category", "SubCategory"),
     *("Duration", "SampleRate", "BitDepth", "Channels", "Format", "Library"),
+    *("Rating", "Color", "Notes", "LastUsed", "LastProject"),
+    *("Loudness", "LoudnessRange", "TruePeak"),  # LUFS, LU, dBTP
 )
 _AT_ONCE = 1000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -85,7 +88,7 @@ def _rows(library: Library, ids: Sequence[int], control: Control) -> Iterator[di
 
 
 def _row(sound: SoundRow, tags: Sequence[str], roots: Sequence[str]) -> dict[str, Any]:
-    path = Path(sound.path)
+    path, marks = Path(sound.path), sound.marks
     category = category_of_sound(tags, sound.category)
     root = next((Path(r) for r in reversed(roots) if path.is_relative_to(r)), None)
     values = (
@@ -102,8 +105,18 @@ def _row(sound: SoundRow, tags: Sequence[str], roots: Sequence[str]) -> dict[str
         sound.channels,
         sound.format,
         root.name if root else "",
+        marks.stars or "",
+        marks.colour or "",
+        marks.note,
+        moment(marks.used_ns) if marks.used_ns is not None else "",
+        marks.project,
+        *(_measured(value) for value in sound.loudness_dict().values()),
     )
     return dict(zip(COLUMNS, values, strict=True))
+
+
+def _measured(value: float | None) -> float | str:
+    return "" if value is None else round(value, 2)
 
 
 def _write(out: TextIO, kind: Format, rows: Iterator[dict[str, Any]]) -> None:

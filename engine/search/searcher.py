@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +51,7 @@ _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/dec
 class Searcher:
     """Answers queries on a library as it was when this was made or last refreshed.
 
-    ``index`` finds windows near to vectors.
+    ``index`` finds windows near to vectors; ``reference_texts()`` says what sounds are like.
 
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
     """
@@ -64,7 +64,6 @@ class Searcher:
         self._beside = ThreadPoolExecutor(1, "words")
         self._text: TextEncoder | None = None
         self._familiar: Familiar | None = None
-        self._reference_texts: ReferenceTexts | None = None
         alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
         self._vocabulary = Vocabulary(lambda: self._text_encoder, alike)
         self.refresh()
@@ -74,7 +73,8 @@ class Searcher:
         vectors = load_vectors(self._library, self.spec.rank)
         self.ranking = library_ranking(self.spec, self._library.setting)
         self.index = VectorIndex(vectors, self.ranking)
-        self._familiar = self._reference_texts = None  # potentials may have been solved anew
+        self._familiar = None  # potentials may have been solved anew
+        self.reference_texts = cache(partial(_reference_texts, self._library, self._folder))
 
     def close(self) -> None:
         """End the thread that looks words up; nothing can be searched any more."""
@@ -175,11 +175,7 @@ class Searcher:
 
     def likenesses(self, sound_id: int, count: int) -> tuple[TextLikeness, ...]:
         """Return the texts that a sound is most like, best first; empty if it was not heard."""
-        from engine.search.reference_texts import ReferenceTexts
-
-        if self._reference_texts is None:
-            self._reference_texts = ReferenceTexts(self._library, self._folder)
-        return self._reference_texts.likenesses(self.index, sound_id, count)
+        return self.reference_texts().likenesses(self.index, sound_id, count)
 
     @property
     def familiar(self) -> Familiar:
@@ -322,6 +318,12 @@ class Searcher:
         ]
 
 
+def _reference_texts(library: Library, model_folder: Path) -> ReferenceTexts:
+    from engine.search.reference_texts import ReferenceTexts
+
+    return ReferenceTexts(library, model_folder)
+
+
 def _look_up(
     library: Library, query: Query, vocabulary: Vocabulary
 ) -> tuple[Query | None, KeywordHits]:
@@ -364,7 +366,7 @@ def _is_of(sound_ids: Integers, wanted: Integers) -> Booleans:
 def _refuse_empty(library: Library) -> None:
     if not library.has_sounds():
         raise LibraryError(
-            f"the library {library.path} holds no sounds yet: index a folder of sounds first"
+            f"the library {library.name} holds no sounds yet: index a folder of sounds first"
         )
 
 
@@ -372,6 +374,6 @@ def _refuse_other_model(library: Library, model_id: str, name: str) -> None:
     known = adopted_model(library)
     if known is not None and known.id and known.id != model_id:
         raise LibraryError(
-            f"the library {library.path} was indexed with another version of {name}: "
+            f"the library {library.name} was indexed with another version of {name}: "
             "run `soundsift index` on its folders to bring it up to date"
         )

@@ -85,7 +85,7 @@ def test_odd_texts_are_answered_or_refused_with_a_sentence(searcher, text):
     answered(searcher, f"door {text}")
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@settings(max_examples=150, suppress_health_check=list(HealthCheck))
 @given(texts)
 def test_any_text_is_answered_or_refused_with_a_sentence(searcher, text):
     answered(searcher, text)

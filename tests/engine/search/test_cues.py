@@ -32,7 +32,7 @@ def exact(gains: np.ndarray, alternates: int) -> float:
     alternates=st.integers(1, 3),
     seed=st.integers(0, 10_000),
 )
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_it_is_the_exact_assignment(cues, windows, alternates, seed):
     gains = np.random.default_rng(seed).normal(0.2, 1.0, (cues, windows))
     pairs = dense(gains, np.arange(windows))
@@ -48,7 +48,7 @@ def test_it_is_the_exact_assignment(cues, windows, alternates, seed):
 
 
 @given(seed=st.integers(0, 10_000), per_sound=st.integers(1, 2))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_recordings_give_no_more_than_they_may(seed, per_sound):
     """Against trying everything, on sheets small enough for that."""
     random = np.random.default_rng(seed)

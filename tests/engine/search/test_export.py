@@ -4,13 +4,17 @@ import csv
 import json
 
 import pytest
+from sqlalchemy import update
 
 from engine.errors import InputError
 from engine.index.build import index_folders
 from engine.progress import Cancelled, Control
 from engine.search.export import COLUMNS, export, format_of, sounds_of
 from engine.search.grammar import parse
+from engine.store import tables
+from engine.store.loudness import put_loudness
 from engine.store.places import sound_at
+from engine.store.records import MeasuredLoudness
 from tests.conftest import accept_tags
 
 
@@ -60,6 +64,21 @@ def test_json_holds_lists_and_numbers(indexed, tmp_path):
     write(indexed, "tag:metal", path)
     ((row),) = json.loads(path.read_text(encoding="utf-8"))["sounds"]
     assert row["Keywords"] == ["größer", "metal"] and row["Duration"] == pytest.approx(0.8)
+
+
+def test_a_table_says_how_loud_sounds_are_that_were_measured(indexed, tmp_path):
+    path = tmp_path / "loud.json"
+    (sound_id,) = sounds_of(indexed, parse("tag:metal"))
+    with indexed.writing() as connection:
+        connection.execute(update(tables.sounds).values(lufs=None, range_lu=None, peak_db=None))
+    put_loudness(indexed, {sound_id: MeasuredLoudness(-23.456, None, -1.0)})
+    write(indexed, None, path)
+    rows = json.loads(path.read_text(encoding="utf-8"))["sounds"]
+    told = {
+        row["Filename"]: (row["Loudness"], row["LoudnessRange"], row["TruePeak"]) for row in rows
+    }
+    assert told.pop("Sound_03.wav") == (-23.46, "", -1.0)
+    assert set(told.values()) == {("", "", "")}
 
 
 def test_words_and_filters_choose(indexed, tmp_path):

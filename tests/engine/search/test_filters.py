@@ -10,6 +10,7 @@ from engine.search.grammar import parse
 from engine.store import Library
 from engine.store.conditions import sounds_where
 from engine.store.listing import Facets, FolderCounts
+from engine.store.marks import COLOURS
 
 GUIDE = Path(__file__).parents[3] / "docs" / "user-guide.md"
 EXAMPLES = [(key, example) for key, known in FILTERS.items() for example in known.examples]
@@ -35,13 +36,19 @@ def test_no_two_filters_ask_the_same():
 
 
 def test_whatever_completes_a_filter_is_understood():
-    facets = Facets({"DOORWood": 1}, {"heavy metal": 1}, {"/a/Boom Library": FolderCounts(1, 0, 0)})
+    facets = Facets(
+        {"DOORWood": 1}, {"heavy metal": 1}, {"/a/Boom Library": FolderCounts(1, 0, 0)}, ["My film"]
+    )
     offered = {key: known.completes(facets, {"My doors": 2}) for key, known in FILTERS.items()}
     assert {key: list(words) for key, words in offered.items() if words} == {
         "cat": ["DOORWood"],
         "tag": ["heavy metal"],
         "in": ["Boom Library"],
         "coll": ["My doors"],
+        "colour": [*COLOURS],
+        "color": [*COLOURS],
+        "used": ["never", "<30d", ">1y", "My film"],
+        "has": ["tags", "regions", "note", "colour"],
     }
     for key, words in offered.items():
         for word in words:

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.models.spec import Ranking
@@ -23,7 +23,6 @@ from engine.transport import scores, strength
     limit=st.integers(1, 20),
     seed=st.integers(0, 100),
 )
-@settings(deadline=None)
 def test_it_is_the_formula_of_the_transport_package(sound_ids, blend, limit, seed):
     random = np.random.default_rng(seed)
     ids = np.array(sound_ids, np.int64)
@@ -115,7 +114,6 @@ def test_a_part_of_what_was_asked_is_worth_less_than_its_share():
     weights=st.lists(st.floats(0, 12), min_size=2, max_size=30),
     seed=st.integers(0, 100),
 )
-@settings(deadline=None)
 def test_strength_falls_down_the_list_whatever_words_are_held(blend, familiar, weights, seed):
     random, n = np.random.default_rng(seed), len(weights)
     cost = random.uniform(0.5, 1.5, n).astype(np.float32)

@@ -47,7 +47,7 @@ def exact_best(windows: WindowVectors, queries, blend, count, scale, among=None)
     queries=st.integers(1, 3),
     share=st.sampled_from([None, 0.02, 0.2, 0.5]),
 )
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_best_windows_are_found_exactly(exact_up_to, seed, blend, queries, share):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "EXACT_UP_TO", exact_up_to)
