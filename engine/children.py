@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 FLAG = "--run-module"
-MODULES = ("app.cli", "app.index_process", "engine.models.trial", "trainer")
+MODULES = ("app.background", "app.cli", "app.index_process", "engine.models.trial", "trainer")
 NO_CONSOLE: int = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows opens one otherwise
 
 

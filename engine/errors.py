@@ -5,7 +5,9 @@
     SoundsiftError
     ├── AudioError      a file that cannot be opened or decoded
     ├── LibraryError    a library that cannot be opened, read or written
-    │   └── BusyError   one that another index run is working on
+    │   ├── AwayError     one whose server cannot be reached now
+    │   ├── BusyError     one that another index run is working on
+    │   └── RefusedError  what a role does not allow
     ├── ModelError      a model folder that is missing, damaged or too new
     └── InputError      a request that makes no sense
 
@@ -29,6 +31,14 @@ class LibraryError(SoundsiftError):
 
 class BusyError(LibraryError):
     """Another index run is working on the library."""
+
+
+class RefusedError(LibraryError):
+    """The server does not allow that to the role of who asks."""
+
+
+class AwayError(LibraryError):
+    """The server of a library cannot be reached now."""
 
 
 class ModelError(SoundsiftError):

@@ -49,6 +49,11 @@ def log_folder() -> Path:
     )
 
 
+def is_server(place: Path | str) -> bool:
+    """Return whether a library lies on a server, of which this is the address."""
+    return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))
+
+
 def default_library() -> Path:
     """Return the library that is used when none is named."""
     return data_folder() / "library.db"

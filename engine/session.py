@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, LibraryError
-from engine.paths import default_library, is_under, spelled_out
+from engine.paths import default_library, is_server, is_under, spelled_out
 from engine.progress import Cancelled, Control
 from engine.torch_setup import AUTO, find_device
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
+    from engine.index.embedder import Embedder
     from engine.search import Answer, QuerySound, Searcher
     from engine.search.cue_sheet import Cue, CueAnswer
     from engine.search.grammar import Query
@@ -40,7 +41,7 @@ def open_library(
 ) -> Session:
     """Open a library, or create it.
 
-    :param path: the database; by default, this user's library.
+    :param path: the database, a file or ``postgresql://…``; by default, this user's library.
     :param model: name or folder of the model for a new library; by default, the best available.
     :param make: create it if there is none.
     :param device: where audio is embedded (:func:`engine.torch_setup.find_device`).
@@ -49,14 +50,9 @@ def open_library(
     from engine.models.catalog import find_model
     from engine.store import Library
 
-    place = _place(path)
-    if not make and not place.is_file():
-        raise LibraryError(
-            f"there is no library at {place} yet: run `soundsift index FOLDER` first"
-        )
     if model is not None:
         find_model(model)
-    return Session(Library(place), model, device)
+    return Session(Library(_place(path), make), model, device)
 
 
 def open_to_index(
@@ -73,10 +69,11 @@ def open_to_index(
     from engine.index.scan import roots_of
     from engine.models.catalog import find_model, preferred_model
     from engine.models.trial import ensure_tried
+    from engine.store import is_library
 
     if device != AUTO:
         find_device(device)
-    if not _place(path).is_file():
+    if not is_library(_place(path)):
         roots_of(_listed(paths))
         ensure_tried(find_model(model or preferred_model()))
     session = open_library(path, model, device=device)
@@ -110,12 +107,15 @@ class Session:
     """
 
     def __init__(self, library: Library, model: str | None = None, device: str = AUTO) -> None:
-        self.library, self.device = library, device
-        self._asked = model
+        self.library, self.device, self._asked = library, device, model
+        self.embedder: Embedder | None = None  # who listens for index(); None: threads
         self._folder: Path | None = None
         self._searcher: Searcher | None = None
         self._warm = self._closed = False
         self._one_at_a_time = threading.Lock()
+        from engine.tags.keeping import Keeping
+
+        self.keeping = Keeping(library)  # marks, uses, saved searches, undo
 
     def __enter__(self) -> Session:
         """Return the session."""
@@ -198,7 +198,7 @@ class Session:
             if control is not None and control.cancel():
                 raise Cancelled
             if self._closed:
-                raise LibraryError(f"the library {self.library.path} is closed: open it again")
+                raise LibraryError(f"the library {self.library.name} is closed: open it again")
             yield self.searcher
             self._warm = True
 
@@ -222,9 +222,8 @@ class Session:
         from engine.index.build import index_folders
 
         folder, control = self.model_folder, control or Control()
-        report = index_folders(
-            self.library, folder, _listed(paths), control, threads, device=self.device
-        )
+        how: dict[str, Any] = {"device": self.device, "embedder": self.embedder}
+        report = index_folders(self.library, folder, _listed(paths), control, threads, **how)
         self.refresh()
         return report
 
@@ -429,8 +428,10 @@ def _ids_under(library: Library, paths: Paths) -> list[int]:
     return sorted({sound_id for root in roots for sound_id in ids_under(library, root)})
 
 
-def _place(path: str | Path | None) -> Path:
-    return default_library() if path is None else _path(path)
+def _place(path: str | Path | None) -> Path | str:
+    if path is None or is_server(path):
+        return path or default_library()
+    return _path(path)
 
 
 def _listed(paths: Paths) -> list[Path]:

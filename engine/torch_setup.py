@@ -64,7 +64,8 @@ def find_device(wish: str = AUTO, kinds: Sequence[str] = DEVICES) -> str:
     is_numbered = kind == "cuda" and number.isascii() and number.isdecimal()
     if kind not in kinds or (wish != kind and not is_numbered):
         raise InputError(
-            f"{wish} is not a device: use {', '.join((AUTO, *kinds[:-1]))} or {kinds[-1]}"
+            f"{wish or 'an empty name'} is not a device: "
+            f"use {', '.join((AUTO, *kinds[:-1]))} or {kinds[-1]}"
         )
     count = _count(kind)
     if not count:

@@ -85,7 +85,7 @@ def test_what_is_asked_for_is_found_where_it_is(present):
     ("wish", "sentence"),
     [
         ("tpu", "tpu is not a device: use auto, cuda, mps or cpu"),
-        ("", " is not a device: use auto, cuda, mps or cpu"),
+        ("", "an empty name is not a device: use auto, cuda, mps or cpu"),
         ("cuda:", "cuda: is not a device"),
         ("cuda:x", "cuda:x is not a device"),
         ("cuda:-1", "cuda:-1 is not a device"),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.index import waiting
+from engine.index import ears
 from engine.index.build import index_folders
 from engine.models import precision
 from engine.models.match_model import AudioEncoder, load_audio_encoder
@@ -76,7 +76,7 @@ def test_only_runs_that_are_long_enough_ask(
     library, model_folder, sounds: Path, monkeypatch, fewest, asked
 ):
     calls = []
-    monkeypatch.setattr(waiting, "_WORTH_MEASURING", fewest)
+    monkeypatch.setattr(ears, "_WORTH_MEASURING", fewest)
     monkeypatch.setattr(precision, "in_best_precision", lambda given: calls.append(given) or given)
     index_folders(library, model_folder, [sounds], Control())
     assert len(calls) == asked

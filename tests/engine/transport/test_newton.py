@@ -88,7 +88,7 @@ def test_float32_costs_are_solved_to_a_millionth():
 
 
 @given(st.integers(2, 12), st.integers(2, 12), st.floats(0.003, 0.5), st.integers(0, 999))
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_it_never_ends_worse_than_it_began(rows, columns, epsilon, seed):
     generator = torch.Generator().manual_seed(seed)
     cost = torch.rand(rows, columns, dtype=torch.float64, generator=generator)

@@ -23,7 +23,7 @@ def problem(rows: int, columns: int, seed: int) -> tuple[torch.Tensor, torch.Ten
     epsilon=st.floats(0.03, 1.0),
     seed=st.integers(0, 1000),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_rows_and_columns_stay_below_their_marginals_and_the_mass_is_met(
     rows, columns, mass, epsilon, seed
 ):

@@ -36,7 +36,7 @@ def test_newton_and_projections_end_in_the_same_plan():
 
 
 @given(st.integers(2, 10), st.floats(0.02, 0.3), st.floats(0.1, 0.99), st.integers(0, 999))
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 def test_the_solution_meets_the_conditions_of_an_optimum(size, epsilon, mass, seed):
     cost = problem(size, seed)
     solved = partial_sinkhorn(cost, epsilon, mass, tolerance=1e-7, max_iterations=20_000)

@@ -25,7 +25,7 @@ def random_marginal(size: int, seed: int) -> torch.Tensor:
     epsilon=st.floats(0.02, 1.0),
     seed=st.integers(0, 1000),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_the_plan_has_the_marginals_that_were_asked_for(rows, columns, epsilon, seed):
     a, b = random_marginal(rows, seed), random_marginal(columns, seed + 1)
     solved = sinkhorn(
