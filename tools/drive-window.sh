@@ -2,12 +2,15 @@
 # Drive the window on a virtual screen as a user would, and photograph it.
 #   tools/drive-window.sh LIBRARY OUT "QUERY" WIDTHxHEIGHT SCALE THEME
 # Needs Xvfb, xdotool and ImageMagick's import (Debian: xvfb xdotool imagemagick).
+# SLOW=3 waits three times as long for everything, on a busy machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 library=$1 out=$2 query=$3 size=$4 scale=$5 theme=$6
 for tool in Xvfb xdotool import; do
     command -v "$tool" >/dev/null || { echo "drive-window: $tool is missing" >&2; exit 1; }
 done
+
+pause() { sleep "$(awk "BEGIN { print $1 * ${SLOW:-1} }")"; }
 
 home=$(mktemp -d)
 printf '[window]\ntheme=%s\n' "$theme" >"$home/window.ini"
@@ -20,22 +23,22 @@ sleep 1
 .venv/bin/soundsift window --library "$library" &
 window=$!
 
-id=$(timeout 60 xdotool search --sync --onlyvisible --name '^Soundsift$' | head -1)
+id=$(timeout 60 xdotool search --sync --onlyvisible --name 'Soundsift$' | head -1)
 xdotool windowmove "$id" 0 0 windowsize "$id" "${size%x*}" "${size#*x}"
 xdotool windowfocus "$id"
-sleep 8 # the model is warm
+pause 8 # the model is warm
 xdotool type --delay 60 "$query"
-sleep 1.5
+pause 1.5
 xdotool key Down
-sleep 0.5
+pause 0.5
 xdotool key Down
-sleep 0.2
+pause 0.2
 xdotool key Down # twice from the first result
-sleep 1.2
+pause 1.2
 xdotool key space # stops
-sleep 0.3
+pause 0.3
 xdotool key space # and plays
-sleep 0.4
+pause 0.4
 import -window root "$out"
 xdotool key ctrl+q
 wait "$window"

@@ -7,9 +7,11 @@ from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLayout, QLayoutItem, QWidget
 
 from app.gui.kit.buttons import IconButton
-from app.gui.kit.plain import PlainLabel
+from app.gui.kit.labels import ElidedLabel
 from app.gui.kit.plain import tip as plain_tip
 from app.gui.kit.style.palette import Colours
+
+_MOST_PX = 260  # of a title
 
 
 class Chip(QFrame):
@@ -28,8 +30,9 @@ class Chip(QFrame):
         row = QHBoxLayout(self)
         row.setContentsMargins(9, 1, 3, 1)
         row.setSpacing(2)
-        shown = text if len(text) <= 40 else f"{text[:24]}…{text[-14:]}"
-        row.addWidget(PlainLabel(shown))
+        title = ElidedLabel(text, Qt.TextElideMode.ElideMiddle)
+        title.setMaximumWidth(_MOST_PX)
+        row.addWidget(title)
         cross = IconButton("close", self.tr("Remove {} (Delete)").format(text), colours)
         cross.setIconSize(QSize(10, 10))
         cross.setFocusPolicy(Qt.FocusPolicy.NoFocus)

@@ -23,18 +23,26 @@ def mime_of(paths: Sequence[str | Path]) -> QMimeData:
     return data
 
 
-def mime_of_sounds(sounds: Sequence[SoundRow]) -> QMimeData:
+def mime_of_sounds(
+    sounds: Sequence[SoundRow], files: Sequence[str | Path] | None = None
+) -> QMimeData:
     """Return sounds as files for other programs, and for our own window as ids."""
-    data = mime_of([sound.path for sound in sounds])
+    data = mime_of([sound.path for sound in sounds] if files is None else files)
     data.setData(SOUNDS_MIME, ",".join(str(sound.id) for sound in sounds).encode())
     return data
 
 
-def drag_files(source: QWidget, paths: Sequence[str | Path]) -> None:
-    """Let files be dropped on another program."""
+def drag_files(source: QWidget, paths: Sequence[str | Path]) -> bool:
+    """Let files be dropped on another program; return whether one took them."""
     drag = QDrag(source)
     drag.setMimeData(mime_of(paths))
-    drag.exec(Qt.DropAction.CopyAction)
+    return was_taken(drag)
+
+
+def was_taken(drag: QDrag) -> bool:
+    """Let something be dropped; return whether another program took it, and not our own window."""
+    done = drag.exec(Qt.DropAction.CopyAction)
+    return done == Qt.DropAction.CopyAction and drag.target() is None
 
 
 def copy_files(paths: Sequence[str | Path]) -> None:

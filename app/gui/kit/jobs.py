@@ -152,7 +152,8 @@ class Jobs(QObject):
             job.cancel()
         for lane in self._lanes.values():
             lane.shutdown(wait=False, cancel_futures=True)
-        wait([job.future for job in self._running if job.future is not None], _PATIENCE_S)
+        begun = [job.future for job in self._running if job.future and not job.future.cancelled()]
+        wait(begun, _PATIENCE_S)  # one that was taken from the queue would never be done
         self._running.clear()
 
     def _run(self, job: Job, work: Callable[[Control], Any]) -> None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+import numpy as np
 from PySide6.QtCore import QLineF, QRect, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPixmap
 from PySide6.QtWidgets import QWidget
 
+from app.gui.kit.style.colour_map import tone_scale
 from app.gui.kit.style.palette import Colours
-from engine.audio.peaks import thumbnail_peaks
+from engine.audio.peaks import thumbnail_peaks, thumbnail_tones
+from engine.audio.tones import SILENT, Tones
 from engine.plain_text import one_line
 from engine.search.answer import Match
+
+_ALIKE = 8  # tones that are painted in one colour
 
 
 def elided(widget: QWidget, text: str, width: int, left: bool = False) -> str:
@@ -49,12 +54,14 @@ def paint_thumbnail(
         painter.drawLine(rect.left(), rect.center().y(), rect.right(), rect.center().y())
         return
     scale = painter.device().devicePixelRatio()
-    picture = _thumbnail(thumbnail, rect.width(), rect.height(), colours.wave, scale)
+    picture = _thumbnail(thumbnail, rect.width(), rect.height(), colours, scale)
     painter.drawPixmap(rect.topLeft(), picture)
 
 
 @lru_cache(maxsize=1000)
-def _thumbnail(thumbnail: bytes, width: int, height: int, colour: str, scale: float) -> QPixmap:
+def _thumbnail(
+    thumbnail: bytes, width: int, height: int, colours: Colours, scale: float
+) -> QPixmap:
     picture = QPixmap(round(width * scale), round(height * scale))
     picture.setDevicePixelRatio(scale)
     picture.fill(Qt.GlobalColor.transparent)
@@ -62,24 +69,50 @@ def _thumbnail(thumbnail: bytes, width: int, height: int, colour: str, scale: fl
     painter = QPainter(picture)
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     pen = painter.pen()
-    pen.setColor(QColor(colour))
     pen.setWidthF(max(1.0, 0.72 * width / len(low)))
-    painter.setPen(pen)
     half = height / 2
     # Quiet sounds should be seen, too: the root lifts them.
     up = (abs(high.astype(float)) / 127) ** 0.6 * (half - 0.5)
     down = (abs(low.astype(float)) / 127) ** 0.6 * (half - 0.5)
-    painter.drawLines(
-        [
-            QLineF(x, half - max(0.4, a), x, half + max(0.4, b))
-            for x, a, b in (
-                ((column + 0.5) * width / len(low), up[column], down[column])
-                for column in range(len(low))
-            )
-        ]
-    )
+    tones = thumbnail_tones(thumbnail)
+    for colour, columns in by_tone(
+        np.zeros(len(low), np.uint8) if tones is None else tones, colours
+    ):
+        pen.setColor(colour)
+        painter.setPen(pen)
+        painter.drawLines(
+            [
+                QLineF(x, half - max(0.4, a), x, half + max(0.4, b))
+                for x, a, b in (
+                    ((column + 0.5) * width / len(low), up[column], down[column])
+                    for column in columns
+                )
+            ]
+        )
     painter.end()
     return picture
+
+
+def by_tone(tones: Tones, colours: Colours) -> list[tuple[QColor, list[int]]]:
+    """Return the colours of tones, and the columns of each; silence has that of waveforms."""
+    groups = np.where(tones == SILENT, 0, tones // _ALIKE * _ALIKE + _ALIKE // 2)
+    shades = tone_scale(colours)
+    return [
+        (
+            QColor(*shades[group].tolist()) if group else QColor(colours.wave),
+            np.flatnonzero(groups == group).tolist(),
+        )
+        for group in np.unique(groups)
+    ]
+
+
+def paint_focus(painter: QPainter, cell: QRect, colour: QColor) -> None:
+    """Paint the lines above and below a row that has the focus, inside its cell at every scale.
+
+    A pen's line would lie half above the cell on a fine screen, and stay when the row is left.
+    """
+    painter.fillRect(QRect(cell.left(), cell.top(), cell.width(), 1), colour)
+    painter.fillRect(QRect(cell.left(), cell.bottom(), cell.width(), 1), colour)
 
 
 def paint_share(painter: QPainter, rect: QRect, share: float, colours: Colours) -> None:

@@ -28,6 +28,16 @@ class Prompts(QObject):
         box.exec()
         return box.clickedButton() is agree
 
+    def choose(self, question: str, choices: Sequence[str]) -> int | None:
+        """Return which of several answers was given, titles of buttons; None: none of them."""
+        box = self._box(question)
+        buttons = [box.addButton(title, QMessageBox.ButtonRole.AcceptRole) for title in choices]
+        box.addButton(QMessageBox.StandardButton.Cancel)
+        box.setDefaultButton(buttons[0])
+        box.exec()
+        clicked = box.clickedButton()
+        return next((place for place, b in enumerate(buttons) if b is clicked), None)
+
     def inform(self, text: str, rest: Sequence[str] = ()) -> None:
         """Show a text until it was read, with the first lines of the rest."""
         lines = list(rest[:_LINES])

@@ -22,6 +22,8 @@ class Settings:
     """
 
     theme: str = _under("window/theme", "system")
+    library: str = _under("window/library", "")  # that was chosen last; empty: this user's own
+    libraries: tuple[str, ...] = _under("window/libraries", ())  # the latest first
     geometry: bytes = _under("window/geometry", b"")
     columns: bytes = _under("window/columns", b"")
     rows: bytes = _under("window/rows", b"")
@@ -33,17 +35,44 @@ class Settings:
     auto_play: bool = _under("on/auto_play", True)
     loop: bool = _under("on/loop", False)
     gain_db: int = _under("player/gain", 0)
+    match: bool = _under("on/match", False)
+    match_lufs: int = _under("player/match_lufs", -23)
+    keep_pitch: bool = _under("on/keep_pitch", False)
     output: str = _under("audio/output", "")
     input: str = _under("audio/input", "")
     ranges_folder: str = _under("ranges/folder", "")
     threads: int = _under("index/threads", 2)
     watch: bool = _under("index/watch", False)
+    keys: tuple[str, ...] = _under("keys/changed", ())  # see app.gui.shell.keys
     unfinished: tuple[str, ...] = _under("index/unfinished", ())
+    halted: tuple[str, ...] = _under("index/halted", ())
     collection: str = _under("collections/last", "")
     labels: str = _under("tags/labels", "")
     rename_pattern: str = _under("rename/pattern", "")
     rename_creator: str = _under("rename/creator", "")
     rename_source: str = _under("rename/source", "")
+    as_heard: bool = _under("on/as_heard", True)
+    handover_form: str = _under("handover/form", "original")
+    handover_pattern: str = _under("handover/pattern", "")
+    handles_ms: int = _under("handover/handles", 0)
+    project: str = _under("handover/project", "")
+    spot_target: str = _under("spot/target", "reaper")
+    spot_addresses: tuple[str, ...] = _under("spot/addresses", ())
+    spot_in_project: bool = _under("spot/in_project", False)
+    transfer_folder: str = _under("transfer/folder", "")
+    transfer_form: str = _under("transfer/form", "original")
+    transfer_pattern: str = _under("transfer/pattern", "")
+    tags_ucs: bool = _under("on/tags_ucs", True)
+    tags_audioset: bool = _under("on/tags_audioset", True)
+    tags_other: bool = _under("on/tags_other", True)
+    map_window: bytes = _under("map/window", b"")
+    map_colours: str = _under("map/colours", "none")
+    map_hover: bool = _under("map/hover", True)
+    linear_scale: bool = _under("on/linear_scale", False)
+    wave_colours: bool = _under("on/wave_colours", True)
+    loudness_curve: bool = _under("on/loudness_curve", False)
+    serve: bool = _under("serve/on", False)
+    note_uses: bool = _under("on/note_uses", True)
 
 
 class SettingsFile:

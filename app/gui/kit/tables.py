@@ -4,29 +4,77 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPalette
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QHeaderView,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTableView,
+    QTableWidget,
+    QTableWidgetItem,
+)
 
+from app.gui.kit.painting import paint_focus
 from app.gui.kit.plain import tip
+from app.gui.kit.style.fonts import with_even_figures
 from engine.plain_text import one_line
+
+_ROW_HEIGHT = 24  # pixels
+_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class RowDelegate(QStyledItemDelegate):
+    """Marks the row that has the focus with a line above and below it, not one of its cells."""
+
+    def __init__(self, table: QTableView) -> None:
+        super().__init__(table)
+        self._table = table
+
+    def paint(
+        self,
+        painter: QPainter,
+        option: QStyleOptionViewItem,
+        index: QModelIndex | QPersistentModelIndex,
+    ) -> None:
+        """Paint a cell."""
+        plain = QStyleOptionViewItem(option)
+        plain.state &= ~QStyle.StateFlag.State_HasFocus
+        super().paint(painter, plain, index)
+        if self._table.hasFocus() and index.row() == self._table.currentIndex().row():
+            accent = QGuiApplication.palette().color(QPalette.ColorRole.Highlight)
+            paint_focus(painter, option.rect, accent)
 
 
 class TextTable(QTableWidget):
-    """Rows of texts; the column ``wide`` takes the room that is left."""
+    """Rows of texts; the column ``wide`` takes the room that is left.
 
-    def __init__(self, titles: Sequence[str], wide: int) -> None:
+    Columns ``right`` hold numbers, which stand below one another.
+    """
+
+    def __init__(self, titles: Sequence[str], wide: int, right: Sequence[int] = ()) -> None:
         super().__init__(0, len(titles))
-        self._wide = wide
+        self._wide, self._right = wide, frozenset(right)
+        self.setFont(with_even_figures(self.font()))
+        self.setItemDelegate(RowDelegate(self))
         self.setHorizontalHeaderLabels(list(titles))
+        self.currentCellChanged.connect(lambda *_: self.viewport().update())
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setShowGrid(False)
         self.setWordWrap(False)
         self.setTabKeyNavigation(False)
         self.verticalHeader().setVisible(False)
+        self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         header = self.horizontalHeader()
+        header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        for column in self._right:
+            title = self.horizontalHeaderItem(column)
+            assert title is not None
+            title.setTextAlignment(_RIGHT)
         for column in range(len(titles)):
             mode = QHeaderView.ResizeMode
             header.setSectionResizeMode(
@@ -41,6 +89,8 @@ class TextTable(QTableWidget):
             for column, text in enumerate(row):
                 item = QTableWidgetItem(one_line(text))
                 item.setToolTip(tip(text))
+                if column in self._right:
+                    item.setTextAlignment(_RIGHT)
                 self.setItem(number, column, item)
         most = self.width() // 2  # a long name may not push the rest out of sight
         for column in range(self.columnCount()):

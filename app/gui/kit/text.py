@@ -34,20 +34,66 @@ def number(count: int) -> str:
     return QLocale().toString(count)
 
 
-def counted(count: int, one: str, many: str) -> str:
-    """Return the sentence for one thing, or that for many with their number in it."""
-    return one if count == 1 else many.format(number(count))
+def counted(count: int, one: str, many: str, *rest: str) -> str:
+    """Return the sentence for one thing, or that for many with their number in it.
+
+    :param rest: stands in both, behind the number.
+    """
+    if count == 1:
+        return one.format(*rest) if rest else one
+    return many.format(number(count), *rest)
+
+
+def lufs(value: float | None) -> str:
+    """Return a loudness as it stands in a column: ``−18.3``; nothing where it was not measured."""
+    if value is None:
+        return ""
+    return f"{value:.1f}".replace("-", "−")
+
+
+def loudness(sound: SoundRow) -> str:
+    """Return how loud a sound is in all: ``−18.3 LUFS, range 4.1 LU, peak −1.2 dBTP``."""
+    if sound.lufs is None or sound.peak_db is None:
+        return ""
+    parts = [f"{lufs(sound.lufs)} LUFS"]
+    if sound.range_lu is not None:
+        parts.append(tr("range {} LU").format(lufs(sound.range_lu)))
+    parts.append(tr("peak {} dBTP").format(lufs(sound.peak_db)))
+    return ", ".join(parts)
+
+
+def signed(value: float, unit: str, digits: int = 1) -> str:
+    """Return a difference with its sign and unit: ``−4.2 dB``, ``+3 st``, ``0.0 dB``."""
+    rounded = round(value, digits) + 0.0  # never minus zero
+    return f"{rounded:{'+' if rounded else ''}.{digits}f} {unit}".replace("-", "−")
+
+
+def frequency(hertz: int) -> str:
+    """Return a frequency as it stands on an axis: ``500``, ``2 k``."""
+    return f"{hertz / 1000:g} k" if hertz >= 1000 else str(hertz)
 
 
 def technical(sound: SoundRow) -> str:
-    """Return rate, depth and channels: ``48 k · 24 · 2``."""
+    """Return rate, depth and channels: ``48 k · 24 · stereo``."""
     rate = f"{sound.rate_hz / 1000:g} k"
     return " · ".join(filter(None, (rate, str(sound.bits or ""), channels(sound.channels))))
 
 
 def channels(count: int) -> str:
-    """Return a number of channels as it is called."""
-    return {1: tr("mono"), 2: tr("stereo")}.get(count, str(count))
+    """Return a number of channels as it is called: ``stereo``, ``5.1``, ``4 ch``.
+
+    Four may be quadraphonic, a soundfield or two pairs: their number says no more than it says.
+    """
+    named = {1: tr("mono"), 2: tr("stereo"), 6: "5.1", 8: "7.1"}
+    return named.get(count) or tr("{} ch").format(count)
+
+
+def layout_title(layout: str) -> str:
+    """Return a layout of channels as it is called: ``ambisonic 1`` has an order."""
+    name, _, order = layout.partition(" ")
+    if name == "ambisonic":
+        return tr("ambisonic, order {}").format(order) if order else tr("ambisonic")
+    return layout
 
 
 def short_folder(path: str) -> str:

@@ -28,11 +28,16 @@ def forget() -> None:
     pixmap.cache_clear()
 
 
+def drawing(name: str, colour: str) -> bytes:
+    """Return the SVG of an icon in one colour."""
+    found = (assets() / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+    return found.replace("currentColor", colour).encode()
+
+
 @cache
 def pixmap(name: str, colour: str, size: int) -> QPixmap:
     """Return a square picture of an icon, in device pixels."""
-    drawing = (assets() / "icons" / f"{name}.svg").read_text(encoding="utf-8")
-    renderer = QSvgRenderer(QByteArray(drawing.replace("currentColor", colour).encode()))
+    renderer = QSvgRenderer(QByteArray(drawing(name, colour)))
     picture = QPixmap(QSize(size, size))
     picture.fill(Qt.GlobalColor.transparent)
     painter = QPainter(picture)

@@ -1,10 +1,12 @@
 """Threads beside the window."""
 
 import threading
+from concurrent.futures import wait
 
 import pytest
 import shiboken6
 
+from app.gui.kit import jobs as jobs_module
 from app.gui.kit.jobs import Jobs, belongs_to
 from engine.errors import InputError
 from engine.progress import Cancelled, Progress
@@ -43,6 +45,25 @@ def test_the_newest_question_wins(jobs, qtbot):
     assert old.cancelled and not jobs.is_running("search")
     qtbot.wait(100)
     assert found == ["new"]
+
+
+def test_closing_waits_for_no_job_that_never_began(jobs, qtbot, monkeypatch):
+    waited, began = [], threading.Event()
+
+    def work(control):
+        began.set()
+        while True:
+            control.report(Progress("waiting", 0, 1))
+            threading.Event().wait(0.002)
+
+    monkeypatch.setattr(
+        jobs_module, "wait", lambda futures, patience: waited.append(wait(futures, 20))
+    )
+    for _ in range(3):  # one at a time
+        jobs.start("write", work)
+    began.wait(5)
+    jobs.close()
+    assert len(waited[0].done) == 1 and not waited[0].not_done
 
 
 def test_a_sentence_is_told_and_a_defect_is_passed_on(jobs, qtbot):

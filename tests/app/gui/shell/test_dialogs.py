@@ -293,22 +293,29 @@ def test_training_shows_the_trainers_events_and_its_outcome(window, qtbot, monke
     lines = "\n".join(json.dumps(event) for event in events)
     dialog._show_state(running=True)
     dialog.process.start(sys.executable, ["-c", f"print({lines!r})"])
-    qtbot.waitUntil(lambda: dialog.table.rowCount() == 4)
-    assert dialog.loss.points == [(1.0, 3.0), (25.0, 2.0)]
-    assert dialog.recall.points == [(0.5, 0.2), (1.0, 0.4)]
-    assert dialog.table.item(2, 2).text() == "0.400"
-    assert "Found first: 3 of 10 names, 1 before (measured on 16 sounds" in dialog.says.text()
-    assert "Sounds in general: as before (94 %" in dialog.says.text()
-    assert dialog.adopt.isEnabled() and dialog.back.isEnabled() and dialog.start.isEnabled()
+    qtbot.waitUntil(lambda: dialog.behind.table.rowCount() == 4)
+    assert dialog.behind.loss.points == [(1.0, 3.0), (25.0, 2.0)]
+    assert dialog.behind.recall.points == [(0.5, 0.2), (1.0, 0.4)]
+    assert dialog.behind.table.item(2, 2).text() == "0.400"
+    assert dialog.says.text() == "Finds the right sound first in 3 of 10 cases, 1 before."
+    assert "Tested on 16 of your sounds" in dialog.behind.measured.text()
+    assert "94% of other sounds as before" in dialog.behind.measured.text()
+    assert dialog.adopt.isEnabled() and dialog.start.isEnabled()
+    assert dialog.adopt.isDefault() and not dialog.start.isDefault()
+    assert dialog.back.isHidden(), "nothing was adopted yet"
+    assert not dialog.behind.table.isVisible() and not dialog.behind.measured.isVisible()
+    dialog.details.click()
+    assert dialog.behind.table.isVisible() and dialog.behind.measured.isVisible()
 
 
 def test_training_says_how_long_it_still_takes(window):
     dialog = opened(window, "train")
     event = {"event": "progress", "stage": "training", "done": 5, "total": 10, "note": ""}
     dialog._take({**event, "left_s": None})
-    assert dialog.says.text() == "Training …"
+    learning = "Learning from your names, tags and descriptions"
+    assert dialog.says.text() == f"{learning} …"
     dialog._take({**event, "left_s": 130.0})
-    assert dialog.says.text() == "Training … about 2 minutes left"
+    assert dialog.says.text() == f"{learning}: about 2 minutes left"
 
 
 def test_training_says_why_nothing_was_adopted_and_doubts_what_is_not_confirmed(window):
@@ -316,10 +323,12 @@ def test_training_says_why_nothing_was_adopted_and_doubts_what_is_not_confirmed(
     dialog._show_outcome({**TRAINED, "model": None, "kept": "no way was reliably better"})
     assert dialog.says.text() == "No new model was made: no way was reliably better."
     dialog._show_outcome({**TRAINED, "after": {**AFTER, "map10": 0.1}})
-    assert "do not confirm" in dialog.says.text()
+    assert "do not confirm" in dialog.doubt.text()
+    dialog._show_outcome(TRAINED)
+    assert not dialog.doubt.text()
     unknown = {"before": {**BEFORE, "agreement": None}, "after": {**AFTER, "agreement": None}}
     dialog._show_outcome({**TRAINED, **unknown})
-    assert "not measured" in dialog.says.text()
+    assert "not measured" in dialog.behind.measured.text()
 
 
 def test_the_real_trainer_is_started_and_says_what_is_missing(window, qtbot):
