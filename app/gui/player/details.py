@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from engine.metadata.layouts import read_layout
+from engine.metadata.markers import Marker, read_markers
 from engine.progress import Control
 from engine.session import Session
 from engine.store import SoundRow
 from engine.store.listing import details_of
+from engine.store.regions import Region, regions_of
 from engine.store.tags import accepted_tags, rejected_tags
+from engine.store.uses import Use, uses_of
 
 if TYPE_CHECKING:
     from engine.search import Answer
@@ -37,6 +41,10 @@ class SoundDetails:
     moments: tuple[Moment, ...] = ()
     likenesses: tuple[TextLikeness, ...] = ()
     similar: Answer | None = field(default=None, compare=False)
+    regions: tuple[Region, ...] = ()
+    markers: tuple[Marker, ...] = ()
+    uses: Sequence[Use] = ()
+    layout: str = ""
 
 
 def find_details(
@@ -49,8 +57,16 @@ def find_details(
         return None
     tags = accepted_tags(library, [sound_id]).get(sound_id, [])
     fields = json.loads(details_of(library, sound_id) or "{}")
+    regions = tuple(regions_of(library, [sound_id]).get(sound_id, ()))
+    known = SoundDetails(
+        *(sound, tags, fields),
+        regions=regions,
+        markers=read_markers(Path(sound.path)),
+        uses=uses_of(library, sound_id),
+        layout=read_layout(Path(sound.path)) if sound.channels > 2 else "",
+    )
     if not session.is_warm:
-        return SoundDetails(sound, tags, fields)
+        return known
     from engine.search import QuerySound
     from engine.search.explain import explain
 
@@ -60,12 +76,12 @@ def find_details(
         similar = None
         if len(searcher.index.rows_of(np.array([sound_id]))):
             similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)
-    known = {tag.lower() for tag in (*tags, *rejected_tags(library, sound_id))}
+    judged = {tag.lower() for tag in (*tags, *rejected_tags(library, sound_id))}
     offered = [
         likeness
         for likeness in likenesses
-        if likeness.text.lower() not in known
+        if likeness.text.lower() not in judged
         and len(likeness.text.split()) <= _TAG_WORDS
         and likeness.share >= _LEAST_SHARE
     ]
-    return SoundDetails(sound, tags, fields, moments, tuple(offered[:_OFFERED]), similar)
+    return replace(known, moments=moments, likenesses=tuple(offered[:_OFFERED]), similar=similar)

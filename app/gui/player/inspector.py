@@ -20,18 +20,28 @@ from PySide6.QtWidgets import (
 
 from app.gui.kit.buttons import IconButton
 from app.gui.kit.chips import Chip, FlowLayout
-from app.gui.kit.plain import PlainLabel, menu_text, tip
+from app.gui.kit.labels import BreakingLabel, ElidedButton, NarrowBody
+from app.gui.kit.marks import day
+from app.gui.kit.plain import PlainLabel, tip
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.text import channels, duration, short_folder
+from app.gui.kit.text import channels, duration, layout_title, loudness
+from app.gui.player.crumbs import Crumbs
 from app.gui.player.details import SoundDetails
+from app.gui.player.marks_box import MarksBox
+from app.gui.player.texts_box import TextsBox, TypedIn
+from engine.metadata.read import header_of, said_in
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match
-from engine.store import SoundRow
+from engine.store.records import Marks
+from engine.store.uses import Use
+from engine.tags.families import shown_tags
 
 _MOST_MOMENTS = 5
+_MOST_USES = 4  # the latest ones
 _LONGEST_FIELD = 300
-_LONGEST_TITLE = 24
+_LONGEST_TITLE = 18
+_LEAST_WIDTH = 210  # pixels
 
 
 class Inspector(QFrame):
@@ -43,18 +53,25 @@ class Inspector(QFrame):
     play_wanted = Signal(float)
     sound_wanted = Signal(object)  # a similar sound, to be heard
     similar_wanted = Signal(str)
+    folder_wanted = Signal(str)  # to be searched in
+    edit_wanted = Signal(int, str, str)  # a text of the file: which, and what it shall say
+    undo_wanted = Signal()
 
     def __init__(self, colours: Colours) -> None:
         super().__init__()
         self._colours = colours
         self._details: SoundDetails | None = None
         self._match: Match | None = None
+        self.texts: TextsBox | None = None
+        self._hidden: frozenset[str] = frozenset()  # families of tags
         self.setObjectName("panel")
         self.setAccessibleName(self.tr("Inspector"))
+        self.setMinimumWidth(_LEAST_WIDTH)
         self._scroll = QScrollArea()
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.marks = MarksBox(colours)
         self.tag_line = QLineEdit()
         self.tag_line.setPlaceholderText(self.tr("add a tag"))
         self.tag_line.setAccessibleName(self.tr("Add a tag"))
@@ -62,8 +79,10 @@ class Inspector(QFrame):
         frame = QVBoxLayout(self)
         frame.setContentsMargins(0, 0, 0, 0)
         frame.addWidget(self._scroll, 1)
-        line = QHBoxLayout()
+        line = QVBoxLayout()
         line.setContentsMargins(10, 4, 10, 8)
+        line.setSpacing(4)
+        line.addWidget(self.marks)
         line.addWidget(self.tag_line)
         frame.addLayout(line)
         self.clear()
@@ -75,7 +94,9 @@ class Inspector(QFrame):
 
     def clear(self) -> None:
         """Show nothing."""
+        self._take_texts()
         self._details = self._match = None
+        self.marks.show_marks(None, Marks())
         body = self._fresh()
         hint = PlainLabel(self.tr("Select a sound to see its details."))
         hint.setWordWrap(True)
@@ -84,15 +105,25 @@ class Inspector(QFrame):
         self._column.addStretch(1)
         self._scroll.setWidget(body)
 
+    def shows(self, details: SoundDetails, match: Match | None) -> bool:
+        """Return whether it says all of this already: what is shown anew is scrolled to its top."""
+        now = self._details
+        if now is None or (now, self._match) != (details, match):
+            return False
+        return [m.sound.id for m in now.similar or ()] == [
+            m.sound.id for m in details.similar or ()
+        ]
+
     def show_details(self, details: SoundDetails, match: Match | None) -> None:
         """Show a sound; ``match`` is how it was found, None in a list."""
+        typed = self._take_texts(details.sound.id)
         self._details, self._match = details, match
         body = self._fresh()
         sound = details.sound
-        name = PlainLabel(one_line(Path(sound.path).name))
+        self.marks.show_marks(sound.id, sound.marks)
+        name = BreakingLabel(one_line(Path(sound.path).name))
         name.setProperty("role", "title")
-        name.setWordWrap(True)
-        name.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        name.make_selectable()
         self._column.addWidget(name)
         if sound.offline or sound.missing:
             gone = (
@@ -103,7 +134,7 @@ class Inspector(QFrame):
             self._column.addWidget(self._warning(gone))
         if sound.damage:
             self._column.addWidget(self._warning(sound.damage))
-        self._show_facts(sound, details.tags)
+        self._show_facts(details)
         self._show_tags(details)
         if match is not None:
             self._show_why(details, match)
@@ -111,16 +142,39 @@ class Inspector(QFrame):
         self._show_fields(details)
         self._column.addStretch(1)
         self._scroll.setWidget(body)
+        if typed is not None and self.texts is not None:
+            self.texts.go_on(typed)
+
+    def begin_edit(self) -> None:
+        """Edit the description of the sound that is shown."""
+        if self.texts is not None:
+            self.texts.fields["description"].begin()
+
+    def refuse_edit(self, sound_id: int, name: str, text: str, why: str) -> None:
+        """Give back a text that could not be written, if its sound is still shown."""
+        shown = self._details.sound.id if self._details is not None else None
+        if self.texts is not None and sound_id == shown:
+            focus = self.window().focusWidget()
+            here = focus is None or self.isAncestorOf(focus)
+            self.texts.refuse(name, text, why, here)
+
+    def hide_families(self, hidden: frozenset[str]) -> None:
+        """Leave families of tags out."""
+        if hidden != self._hidden:
+            self._hidden = hidden
+            if self._details is not None:
+                self.show_details(self._details, self._match)
 
     def set_colours(self, colours: Colours) -> None:
         """Follow the theme."""
         self._colours = colours
+        self.marks.set_colours(colours)
         if self._details is not None:
             self.show_details(self._details, self._match)
 
     def _fresh(self) -> QWidget:
         """Return an empty body, to be shown once it is filled."""
-        body = QWidget()
+        body = NarrowBody()
         body.setObjectName("panel")
         self._column = QVBoxLayout(body)
         self._column.setContentsMargins(12, 8, 12, 12)
@@ -134,36 +188,63 @@ class Inspector(QFrame):
         self._column.addWidget(label)
 
     def _warning(self, text: str) -> PlainLabel:
-        label = PlainLabel(text)
+        label = BreakingLabel(text)
         label.setProperty("role", "warning")
-        label.setWordWrap(True)
         return label
 
-    def _show_facts(self, sound: SoundRow, tags: Sequence[str]) -> None:
-        category = category_of_sound(tags, sound.category)
+    def _take_texts(self, sound_id: int | None = None) -> TypedIn | None:
+        """End editing; return what is being typed of a sound that stays, if anything."""
+        box, self.texts = self.texts, None
+        if box is None or self._details is None:
+            return None
+        stays = sound_id == self._details.sound.id
+        typed = box.typed_in() if stays else None
+        box.finish(keep=not stays)
+        return typed
+
+    def _show_texts(self, details: SoundDetails) -> None:
+        sound = details.sound
+        category = category_of_sound(details.tags, sound.category)
+        texts = said_in(header_of(details.fields, Path(sound.path).stem))
+        said = (
+            f"{category.id}: {category.category.title()}, {category.subcategory.title()}"
+            if category
+            else ""
+        )
+        self.texts = TextsBox(sound.id, not (sound.offline or sound.missing))
+        self.texts.show_texts({**texts, "category": category.id if category else ""}, said)
+        self.texts.edit_wanted.connect(self.edit_wanted)
+        self.texts.undo_wanted.connect(self.undo_wanted)
+        self._column.addWidget(self.texts)
+
+    def _show_facts(self, details: SoundDetails) -> None:
+        sound = details.sound
+        uses = "\n".join(_use(use) for use in details.uses[:_MOST_USES])
         facts = [
             (self.tr("Length"), f"{duration(sound.duration_s)} s"),
             (self.tr("Rate"), f"{sound.rate_hz:,} Hz".replace(",", " ")),
             (self.tr("Depth"), self.tr("{} bit").format(sound.bits) if sound.bits else ""),
-            (self.tr("Channels"), channels(sound.channels)),
+            (self.tr("Channels"), layout_title(details.layout) or channels(sound.channels)),
             (self.tr("Format"), sound.format.upper()),
-            (
-                self.tr("Category"),
-                f"{category.id}: {category.category.title()}, {category.subcategory.title()}"
-                if category
-                else "",
-            ),
-            (self.tr("Folder"), short_folder(sound.path)),
-            (self.tr("Description"), sound.description or ""),
+            (self.tr("Loudness"), loudness(sound)),
+            (self.tr("Added"), day(sound.added_ns)),
+            (self.tr("Used"), uses),
         ]
-        self._column.addLayout(_table([(title, text) for title, text in facts if text]))
+        crumbs = Crumbs(sound.path)
+        crumbs.wanted.connect(self.folder_wanted)
+        self._column.addWidget(crumbs)
+        self._show_texts(details)
+        table = _table([(title, text) for title, text in facts if text])
+        table.setColumnMinimumWidth(0, self.texts.titles_width if self.texts is not None else 0)
+        self._column.addLayout(table)
 
     def _show_tags(self, details: SoundDetails) -> None:
         sound_id = details.sound.id
-        if details.tags:
+        shown = shown_tags(details.tags, self._hidden)
+        if shown:
             self._heading(self.tr("Tags"))
             flow = FlowLayout()
-            for label in details.tags:
+            for label in shown:
                 chip = Chip(label, self._colours)
                 chip.removed.connect(lambda tag=label: self.tag_removed.emit(sound_id, tag))
                 flow.addWidget(chip)
@@ -218,20 +299,13 @@ class Inspector(QFrame):
         for match in details.similar.matches:
             row = QHBoxLayout()
             row.setSpacing(2)
-            button = QToolButton()
-            name = Path(match.sound.path).name
-            shown = name if len(name) < 34 else f"{name[:20]}…{name[-12:]}"
-            button.setText(menu_text(shown))
+            button = ElidedButton(one_line(Path(match.sound.path).name))
             button.setToolTip(tip(self.tr("Play {}").format(match.sound.path)))
-            _keep_height(button)
             button.clicked.connect(lambda _=False, found=match: self.sound_wanted.emit(found))
-            row.addWidget(button)
-            row.addStretch(1)
+            row.addWidget(button, 1, Qt.AlignmentFlag.AlignLeft)
             row.addWidget(_dim(f"{match.strength:.2f}"))
             self._column.addLayout(row)
-        more = QToolButton()
-        more.setText(self.tr("search for sounds like this (S)"))
-        _keep_height(more)
+        more = ElidedButton(self.tr("search for sounds like this"))
         more.clicked.connect(lambda: self.similar_wanted.emit(details.sound.path))
         self._column.addWidget(more)
 
@@ -257,11 +331,15 @@ def _table(rows: Sequence[tuple[str, str]]) -> QGridLayout:
     grid.setVerticalSpacing(3)
     grid.setColumnStretch(1, 1)
     for row, (title, text) in enumerate(rows):
-        name = _dim(title)
-        name.setWordWrap(len(title) > _LONGEST_TITLE)
+        name = _text(title) if len(title) > _LONGEST_TITLE else _dim(title)
+        name.setProperty("role", "dim")
         grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
         grid.addWidget(_text(text), row, 1)
     return grid
+
+
+def _use(use: Use) -> str:
+    return " · ".join(filter(None, (day(use.used_ns), use.project, use.target)))
 
 
 def _dim(text: str) -> PlainLabel:
@@ -277,10 +355,7 @@ def _keep_height(widget: QWidget) -> None:
 
 
 def _text(text: str) -> PlainLabel:
-    label = PlainLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)  # what a file says is never markup
-    label.setText(text)
-    label.setWordWrap(True)
-    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+    label = BreakingLabel(text)
+    label.make_selectable()
     _keep_height(label)
     return label

@@ -1,64 +1,58 @@
-"""Ranges that leave the window: rendered in advance, kept for good once dragged or copied."""
+"""Files that leave the window: rendered in advance, kept for good once dragged or copied."""
 
 from __future__ import annotations
 
-import os
-import re
-import secrets
-import shutil
 import threading
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QLockFile, QObject
+from PySide6.QtCore import QObject
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
-from engine.audio.parts import CutPart, keep_part, prepare_part
 from engine.errors import AudioError, InputError
+from engine.handover.door import Prepared, hand_over, keep, prepare
+from engine.handover.known import named_orders
+from engine.handover.order import Order
+from engine.handover.room import HIDDEN, Room, make_room, remove_leftovers
 from engine.paths import data_folder, ranges_folder
-from engine.progress import Control
-from engine.store import SoundRow
+from engine.progress import Control, Progress
 
-HIDDEN = ".soundsift-prepared"
-_ROOM = re.compile(r"\d+-[0-9a-f]{16}")
-_DAY_MS = 86_400_000
 _LONG_S = 60.0
 
 
 class Parts(QObject):
-    """Ranges of sounds as files of their own.
+    """Sounds and parts of them as files of their own.
 
-    A range that is marked is rendered out of sight, beside where it would be kept, so that it can
+    What may be dragged next is made out of sight, beside where it would be kept, so that it can
     be dragged at once; only a drag or a copy moves it there, and there it stays.
     """
 
     def __init__(self, context: Context) -> None:
         super().__init__()
         self._context = context
-        self._one_at_a_time = threading.Lock()  # so that no more than one is ever prepared
+        self._one_at_a_time = threading.Lock()  # so that no more is ever prepared than the newest
         self._room: Room | None = None
-        self._ready: tuple[tuple[str, float, float], CutPart] | None = None
+        self._ready: tuple[tuple[Order, ...], list[Prepared]] | None = None
         self._problem = ""
 
-    def prepare(self, sound: SoundRow, range_s: tuple[float, float] | None) -> None:
-        """Render a range in the background, so that it can be dragged at once."""
-        self._ready, self._problem = None, ""
-        if range_s is None or range_s[1] - range_s[0] <= 0:
-            return
-        key = (sound.path, *range_s)
-        chosen = self.chosen
+    def prepare(self, orders: Sequence[Order], seconds: float = 0.0) -> None:
+        """Make files in the background, so that they can be dragged at once.
 
-        def work(control: Control) -> CutPart:
+        :param seconds: how much sound that is; long ones are shown with their progress.
+        """
+        self._ready, self._problem = None, ""
+        wanted, chosen = tuple(orders), self.chosen
+
+        def work(control: Control) -> list[Prepared]:
             with self._one_at_a_time:
                 room = self._open(chosen)
                 room.clear()
-                return prepare_part(Path(sound.path), *range_s, room.target, room.place, control)
+                orders = self.named(wanted)
+                return [prepare(o, room.target, room.place, control) for o in orders]
 
-        def ready(part: CutPart) -> None:
-            self._ready = (key, part)
+        def ready(made: list[Prepared]) -> None:
+            self._ready = (wanted, made)
 
         def failed(said: str) -> None:
             self._problem = said
@@ -66,10 +60,10 @@ class Parts(QObject):
 
         self._context.jobs.start(
             "read",
-            work,
+            work if wanted else lambda control: [],
             ready,
             failed,
-            title=tr("Rendering the range") if range_s[1] - range_s[0] > _LONG_S else None,
+            title=tr("Rendering") if seconds > _LONG_S or len(wanted) > 1 else None,
             newest="render",
         )
 
@@ -79,27 +73,61 @@ class Parts(QObject):
         kept = self._context.settings.now.ranges_folder
         return Path(kept) if kept else None
 
-    def is_ready(self, sound: SoundRow, range_s: tuple[float, float]) -> bool:
-        """Return whether a range can be dragged or copied now."""
-        return self._ready is not None and self._ready[0] == (sound.path, *range_s)
+    def is_ready(self, orders: Sequence[Order]) -> bool:
+        """Return whether the files of these orders can be dragged or copied now."""
+        return self._ready is not None and self._ready[0] == tuple(orders)
 
-    def keep(self, sound: SoundRow, range_s: tuple[float, float]) -> Path | None:
-        """Return the lasting file of a range, None while it is being rendered.
+    def keep(self, orders: Sequence[Order]) -> list[Path] | None:
+        """Return the lasting files of orders, None while they are being made.
 
-        :raises AudioError: it could not be rendered, or cannot be kept.
+        :raises AudioError: they could not be made, or cannot be kept.
         """
         if self._problem:
             raise AudioError(self._problem)
-        if self._ready is None or not self.is_ready(sound, range_s):
+        if self._ready is None or not self.is_ready(orders):
             return None
-        key, part = self._ready
+        wanted, made = self._ready
         try:
-            kept = keep_part(part)
+            kept = [keep(prepared) for prepared in made]
         except FileNotFoundError:  # somebody took it away, or changed it or its source
-            self.prepare(sound, range_s)
+            self.prepare(wanted)
             return None
-        self._ready = (key, kept)
-        return kept.file
+        self._ready = (wanted, kept)
+        return [prepared.file for prepared in kept]
+
+    def make(self, orders: Sequence[Order], done: Callable[[list[Path]], None]) -> None:
+        """Give lasting files of orders once they are made; an untouched file is given itself."""
+        chosen = self.chosen
+
+        def work(control: Control) -> list[Path]:
+            made = []
+            for number, order in enumerate(self.named(orders)):
+                control.report(Progress("rendering", number, len(orders)))
+                silent = Control(cancel=control.cancel)
+                made.append(order.path if order.is_the_file else self._made(order, chosen, silent))
+            return made
+
+        altered = any(not order.is_the_file for order in orders)
+        title = tr("Rendering") if altered else None
+        self._context.jobs.start("read", work, done, title=title, newest="copies")
+
+    def named(self, orders: Sequence[Order]) -> Sequence[Order]:
+        """Return orders with what the library knows of their sounds; only jobs may ask."""
+        session = self._context.session
+        return named_orders(session.library, orders) if session is not None else orders
+
+    def folder(self) -> Path:
+        """Return the folder in which files are kept; only jobs may ask.
+
+        :raises InputError: nothing can be written there.
+        """
+        with self._one_at_a_time:
+            return self._open(self.chosen).target
+
+    def _made(self, order: Order, chosen: Path | None, control: Control) -> Path:
+        with self._one_at_a_time:
+            target = self._open(chosen).target
+        return hand_over(order, target, control)
 
     def place(self, done: Callable[[Path], None], failed: Callable[[str], None]) -> None:
         """Give the folder in which ranges are kept, or the sentence that says why they cannot."""
@@ -141,30 +169,6 @@ class Parts(QObject):
         return self._room
 
 
-@dataclass(frozen=True)
-class Room:
-    """A hidden folder of one window, beside the files that last; its lock tells that it lives."""
-
-    target: Path
-    place: Path
-    lock: QLockFile
-    may_go: bool  # the folder was our idea, and need not stay empty
-
-    def clear(self) -> None:
-        """Remove what was prepared in it."""
-        for path in self.place.iterdir():
-            path.unlink()
-
-    def close(self) -> None:
-        """Remove it."""
-        shutil.rmtree(self.place, ignore_errors=True)
-        self.lock.unlock()
-        with suppress(OSError):
-            self.place.parent.rmdir()  # unless another window's is left
-            if self.may_go:
-                self.target.rmdir()
-
-
 def open_room(chosen: Path | None) -> Room:
     """Make a room in the folder that was chosen; without one in the usual or the last resort.
 
@@ -172,56 +176,16 @@ def open_room(chosen: Path | None) -> Room:
     """
     if chosen is not None:
         try:
-            return _made(chosen, may_create=False)
+            return make_room(chosen, may_create=False)
         except OSError as error:
             raise InputError(_refusal(chosen, error)) from None
     try:
-        return _made(ranges_folder(), may_create=True)
+        return make_room(ranges_folder(), may_create=True)
     except OSError:
         try:
-            return _made(_last_resort(), may_create=True)
+            return make_room(_last_resort(), may_create=True)
         except OSError as error:
             raise InputError(_refusal(_last_resort(), error)) from None
-
-
-def remove_leftovers(hidden: Path) -> None:
-    """Remove the rooms of windows that are no more; one that lives holds its lock."""
-    if hidden.is_symlink() or not hidden.is_dir():
-        return
-    with suppress(OSError):
-        for place in list(hidden.iterdir()):
-            if not _ROOM.fullmatch(place.stem) or place.is_symlink():
-                continue
-            lock = _lock(place.with_suffix(""))
-            if lock.tryLock(0):
-                shutil.rmtree(place.with_suffix(""), ignore_errors=True)
-                lock.unlock()
-        hidden.rmdir()
-
-
-def _made(folder: Path, may_create: bool) -> Room:
-    if may_create:
-        folder.mkdir(parents=True, exist_ok=True)
-    hidden = folder / HIDDEN
-    hidden.mkdir(exist_ok=True)  # not its parents: a drive that is away must not be made up
-    remove_leftovers(hidden)
-    hidden.mkdir(exist_ok=True)
-    place = hidden / f"{os.getpid()}-{secrets.token_hex(8)}"
-    lock = _lock(place)
-    if not lock.tryLock(0):  # before the room is there, so that nobody takes it for a left-over
-        raise PermissionError(0, tr("it cannot be written to"))
-    try:
-        place.mkdir()
-    except OSError:
-        lock.unlock()
-        raise
-    return Room(folder, place, lock, may_create)
-
-
-def _lock(place: Path) -> QLockFile:
-    lock = QLockFile(f"{place}.lock")
-    lock.setStaleLockTime(_DAY_MS)  # where another computer made it; here its process is asked
-    return lock
 
 
 def _last_resort() -> Path:

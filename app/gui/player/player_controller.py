@@ -13,27 +13,29 @@ from app.gui.player.details import SoundDetails, find_details
 from app.gui.player.inspector import Inspector
 from app.gui.player.player_panel import PlayerPanel
 from app.gui.player.sound.player import Player
-from app.gui.player.waveform_picture import View
+from app.gui.player.view import View
 from engine.audio.clip import Clip, Frames
 from engine.audio.peaks import Peaks, PeaksCache
-from engine.audio.spectrogram import read_spectrogram
 from engine.paths import peaks_folder
 from engine.progress import Control
 from engine.search.answer import Answer, Match
 from engine.store import SoundRow
 
 _SETTLED_MS = 90  # a row that is only passed over is not looked into
-_SPECTRUM_COLUMNS, _SPECTRUM_BANDS = 500, 160
 _SEEK_SHARE, _LEAST_SEEK_S = 0.05, 0.25
 
 
 class PlayerController(QObject):
     """Plays and explains the sound that is looked at.
 
-    ``answer`` gives what was found last, None where nothing was searched for.
+    ``answer`` gives what was found last, None where nothing was searched for.  ``shown`` tells of
+    another sound before it is played, ``detailed`` what is known of it once it stays.
     """
 
     played = Signal()  # somebody wants to hear what was found
+    shown = Signal(object)
+    detailed = Signal(object)
+    settled = Signal()  # the sound that is looked at stays chosen
 
     def __init__(
         self,
@@ -50,14 +52,11 @@ class PlayerController(QObject):
         self._sound: SoundRow | None = None
         self._match: Match | None = None
         self._parts: list[Peaks | None] = [None]  # what a job has read of a long file so far
-        self._spectrogram = False
+        self._undrawn = False  # the sound that is looked at could not be read yet
         self.auto_play = True
         self._later = QTimer(self, interval=_SETTLED_MS, singleShot=True)
         self._later.timeout.connect(self._look_into)
-        self._view_later = QTimer(self, interval=_SETTLED_MS, singleShot=True)
-        self._view_later.timeout.connect(self._draw_spectrogram)
         panel.waveform.detail_wanted.connect(self._read_detail)
-        panel.view_changed.connect(self._view_later.start)
         inspector.play_wanted.connect(self.play_from)
         inspector.sound_wanted.connect(lambda match: self.hear(match.sound, match))
 
@@ -97,12 +96,20 @@ class PlayerController(QObject):
         self._player.play(seconds)
 
     def toggle(self) -> None:
-        """Play from the moment that matched, or stop."""
+        """Pause, or go on; what was stopped or ended begins anew, from the moment that matched."""
         if self._player.playing:
-            self._player.stop()
+            self._player.pause()
+        elif self._player.paused:
+            self.play_from(self._player.position_s)
         elif self._sound is not None:
             order = self._player.order
             self.play_from(order.range_s[0] if order.range_s else self._beginning)
+
+    def play_from_start(self) -> None:
+        """Play from the beginning of the range, or of the sound."""
+        if self._sound is not None:
+            range_s = self._player.order.range_s
+            self.play_from(range_s[0] if range_s else 0.0)
 
     def step(self, direction: int) -> None:
         """Go back or on by a twentieth of what is in view."""
@@ -123,18 +130,15 @@ class PlayerController(QObject):
         waveform.set_range(range_s)
         waveform.range_changed.emit(range_s)
 
-    def show_spectrogram(self, on: bool) -> None:
-        """Show a spectrogram, or the waveform again."""
-        self._spectrogram = on
-        if on:
-            self._draw_spectrogram()
-        else:
-            self._panel.show_spectrogram(None)
-
     def look_again(self) -> None:
         """Show what is known now, after tags have changed."""
         if self._sound is not None:
             self._look_into()
+
+    def look_if_back(self) -> None:
+        """Look once more at a sound that could not be read: its file may be back."""
+        if self._undrawn and not self._context.jobs.is_running("peaks"):
+            self._look_into(quietly=True)
 
     @property
     def _beginning(self) -> float:
@@ -148,12 +152,14 @@ class PlayerController(QObject):
         self._sound = sound
         moment = (match.start_s, match.end_s) if match is not None else None
         self._panel.show_sound(sound, moment)
+        self.shown.emit(sound)
 
-    def _look_into(self) -> None:
+    def _look_into(self, quietly: bool = False) -> None:
         """Read peaks and details of the sound that stayed chosen."""
         sound, match = self._sound, self._match
         if sound is None or self._context.session is None:
             return
+        self.settled.emit()
         session, jobs = self._context.session, self._context.jobs
         answer = self._answer() if match is not None else None
         path = Path(sound.path)
@@ -162,11 +168,12 @@ class PlayerController(QObject):
         def partial(peaks: Peaks) -> None:
             self._parts[0] = peaks
 
-        self._parts = [None]
+        self._parts, self._undrawn = [None], True
         jobs.start(
             "read",
             lambda control: self._cache.peaks(path, control, partial),
             lambda peaks: self._put_peaks(sound, peaks),
+            failed=(lambda text: None) if quietly else None,
             title=tr("Drawing {}").format(path.name) if long else None,
             newest="peaks",
         )
@@ -180,7 +187,7 @@ class PlayerController(QObject):
 
     def _put_peaks(self, sound: SoundRow, peaks: Peaks) -> None:
         if self._sound is not None and self._sound.id == sound.id:
-            self._parts = [None]
+            self._parts, self._undrawn = [None], False
             self._panel.waveform.put(peaks=peaks)
 
     def _put_part(self, sound: SoundRow) -> None:
@@ -199,8 +206,12 @@ class PlayerController(QObject):
             if details.sound.path != self._sound.path:  # it was renamed
                 self._sound = details.sound
                 self._panel.show_sound(details.sound, None)
-            self._panel.waveform.put(moments=details.moments)
-            self._inspector.show_details(details, match)
+                self.shown.emit(details.sound)
+            flags = {"regions": details.regions, "markers": details.markers}
+            self._panel.waveform.put(moments=details.moments, **flags)
+            if not self._inspector.shows(details, match):
+                self._inspector.show_details(details, match)
+            self.detailed.emit(details)
 
     def _read_detail(self, start_s: float, end_s: float) -> None:
         sound = self._sound
@@ -214,26 +225,14 @@ class PlayerController(QObject):
                 last = first + len(frames)
                 return View(first / clip.rate_hz, last / clip.rate_hz), frames
 
+        def put(detail: tuple[View, Frames]) -> None:
+            if self._sound is not None and self._sound.id == sound.id:
+                self._panel.waveform.put(detail=detail)
+
         self._context.jobs.start(
             "read",
             read,
-            lambda detail: self._panel.waveform.put(detail=detail),
+            put,
             failed=lambda text: None,  # the player says it
             newest="detail",
-        )
-
-    def _draw_spectrogram(self) -> None:
-        sound = self._sound
-        if sound is None or not self._spectrogram:
-            return
-        view = self._panel.waveform.view
-        path = Path(sound.path)
-        self._context.jobs.start(
-            "read",
-            lambda control: read_spectrogram(
-                path, view.start_s, view.end_s, _SPECTRUM_COLUMNS, _SPECTRUM_BANDS, control
-            ),
-            self._panel.show_spectrogram,
-            failed=lambda text: None,
-            newest="spectrogram",
         )

@@ -4,50 +4,53 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from PySide6.QtCore import QLineF, QPoint, QRectF, Qt, Signal
+from PySide6.QtCore import QLineF, QPoint, QPointF, Qt, Signal
 from PySide6.QtGui import (
     QColor,
+    QContextMenuEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
     QPixmap,
-    QResizeEvent,
-    QWheelEvent,
 )
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 from app.gui.kit.style.palette import Colours
-from app.gui.player.waveform_picture import Picture, View
+from app.gui.player.span import Span
+from app.gui.player.waveform_flags import flag_at
+from app.gui.player.waveform_picture import RULER, Picture
+from app.gui.player.zoomed import Zoomed
+from engine.metadata.markers import Marker
+from engine.store.regions import Region
 
-_SHORTEST_S = 0.002  # that can be seen at once
-_ZOOM = 1.25
 
-
-class Waveform(QWidget):
+class Waveform(Zoomed):
     """Shows a :class:`Picture` of a sound.
 
     ``sought`` gives a place to play from, ``range_changed`` a range or None, ``detail_wanted``
     asks for samples between two seconds, ``range_dragged`` says that the range leaves the window.
+    ``fades_changed`` says that its fades did, ``scrubbed`` gives a place that is dragged over with
+    Ctrl held, ``menu_wanted`` a region and where its menu should be.
     """
 
     sought = Signal(float)
     range_changed = Signal(object)
     detail_wanted = Signal(float, float)
-    view_changed = Signal()
     range_dragged = Signal()
+    fades_changed = Signal()
+    scrubbed = Signal(float)
+    menu_wanted = Signal(object, QPoint)
 
     def __init__(self, colours: Colours) -> None:
         super().__init__()
         self._colours = colours
         self._drawn = Picture()
-        self._duration_s = 0.0
-        self._start_s = self._end_s = 0.0
-        self._range: tuple[float, float] | None = None
-        self._position_s = 0.0
+        self._range: Span | None = None
         self._pixels: QPixmap | None = None
         self._pressed: QPoint | None = None
         self._anchor_s = 0.0
         self._dragging = ""
+        self._edge = 0
         self.setMinimumHeight(70)
         self.setMouseTracking(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
@@ -57,7 +60,7 @@ class Waveform(QWidget):
 
     def show_sound(self, duration_s: float, match: tuple[float, float] | None) -> None:
         """Show another sound, whose peaks come later."""
-        self._drawn = Picture(match=match)
+        self._drawn = Picture(match=match, coloured=self._drawn.coloured)
         self._duration_s, self._range, self._position_s = duration_s, None, 0.0
         self._set_view(0.0, duration_s)
 
@@ -74,8 +77,8 @@ class Waveform(QWidget):
         self.update(int(left) - 2, 0, int(right - left) + 5, self.height())
 
     def set_range(self, range_s: tuple[float, float] | None) -> None:
-        """Show a range."""
-        self._range = range_s
+        """Show a range, without fades."""
+        self._range = Span(*range_s) if range_s is not None else None
         self.update()
 
     def set_colours(self, colours: Colours) -> None:
@@ -86,26 +89,12 @@ class Waveform(QWidget):
     @property
     def range_s(self) -> tuple[float, float] | None:
         """Return the chosen range."""
-        return self._range
+        return self._range.edges if self._range is not None else None
 
     @property
-    def view(self) -> View:
-        """Return what is in view."""
-        return View(self._start_s, self._end_s, max(1, self.width()))
-
-    def zoom(self, factor: float, around_s: float | None = None) -> None:
-        """Show less (factor above 1) or more, around a place or what is heard."""
-        start, end = self._start_s, self._end_s
-        middle = self._position_s if around_s is None else around_s
-        if not start <= middle <= end:
-            middle = (start + end) / 2
-        length = min(self._duration_s, max(_SHORTEST_S, (end - start) / factor))
-        share = (middle - start) / max(1e-9, end - start)
-        self._set_view(middle - share * length, middle + (1 - share) * length)
-
-    def move_to(self, start_s: float) -> None:
-        """Show what begins at a place."""
-        self._set_view(start_s, start_s + self._end_s - self._start_s)
+    def fades_s(self) -> tuple[float, float]:
+        """Return how long the range fades in and out."""
+        return self._range.fades_s if self._range is not None else (0.0, 0.0)
 
     # Events
 
@@ -119,14 +108,7 @@ class Waveform(QWidget):
         painter.drawPixmap(0, 0, self._pixels)
         accent = QColor(self._colours.accent)
         if self._range is not None:
-            first, last = (view.x(seconds) for seconds in self._range)
-            shade = QColor(accent)
-            shade.setAlpha(46)
-            painter.fillRect(QRectF(first, 0, last - first, self.height()), shade)
-            painter.setPen(accent)
-            painter.drawLines(
-                [QLineF(x, 0, x, self.height()) for x in (first, last) if 0 <= x <= self.width()]
-            )
+            self._range.draw(painter, view, self.height(), accent)
         if self._duration_s:
             painter.setPen(QColor(self._colours.text))
             x = view.x(self._position_s)
@@ -135,24 +117,25 @@ class Waveform(QWidget):
             painter.setPen(accent)
             painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
 
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Draw anew."""
-        self._set_view(self._start_s, self._end_s)
-
     def mousePressEvent(self, event: QMouseEvent) -> None:
         """Begin to choose a range, or to drag one out."""
         if event.button() != Qt.MouseButton.LeftButton or not self._duration_s:
             return
         self._pressed = event.position().toPoint()
         seconds = self._seconds(event.position().x())
-        inside = self._range is not None and self._range[0] <= seconds <= self._range[1]
+        inside = self._range is not None and self._range.holds(seconds)
         extend = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        self._dragging = "out" if inside and not extend else "range"
-        edge = self._edge_at(event.position().x())
-        if edge is not None and self._range is not None:
-            self._dragging, self._anchor_s = "range", self._range[1 - edge]
+        self._dragging = "out" if inside and not extend else "new"
+        handle = self._handle(event.position())
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self._dragging = "scrub"
+            self.scrubbed.emit(seconds)
+        elif handle and self._range is not None:
+            self._dragging, edge = handle[0], handle[1]
+            self._edge, self._anchor_s = edge, self._range.edges[1 - edge]
         elif extend:
-            ends = self._range or (self._position_s, self._position_s)
+            self._dragging = "range"
+            ends = self.range_s or (self._position_s, self._position_s)
             near_first = abs(seconds - ends[0]) < abs(seconds - ends[1])
             self._anchor_s = ends[1] if near_first else ends[0]
             self._choose(seconds)
@@ -162,54 +145,50 @@ class Waveform(QWidget):
     def mouseMoveEvent(self, event: QMouseEvent) -> None:
         """Choose a range, drag it out, or show what the pointer would do."""
         if self._pressed is None:
-            near = self._edge_at(event.position().x()) is not None
-            self.setCursor(Qt.CursorShape.SplitHCursor if near else Qt.CursorShape.ArrowCursor)
+            handle = self._handle(event.position())
+            shape = {"range": Qt.CursorShape.SplitHCursor, "fade": Qt.CursorShape.SizeHorCursor}
+            self.setCursor(shape[handle[0]] if handle else Qt.CursorShape.ArrowCursor)
             return
         moved = (event.position().toPoint() - self._pressed).manhattanLength()
-        if moved < QApplication.startDragDistance():
+        seconds = self._seconds(event.position().x())
+        if self._dragging == "scrub":
+            self.scrubbed.emit(seconds)
+        elif moved < QApplication.startDragDistance():
             return
-        if self._dragging == "out":
+        elif self._dragging == "out":
             self._pressed = None
             self.range_dragged.emit()
+        elif self._dragging == "fade" and self._range is not None:
+            self._range = self._range.faded(self._edge, seconds)
+            self.update()
         else:
-            self._choose(self._seconds(event.position().x()))
+            self._choose(seconds)
 
     def mouseReleaseEvent(self, event: QMouseEvent) -> None:
-        """Play from where it was clicked, or keep the range that was chosen."""
+        """Play from where it was clicked, or keep the range or the fades that were chosen."""
         if self._pressed is None or event.button() != Qt.MouseButton.LeftButton:
             return
         moved = (event.position().toPoint() - self._pressed).manhattanLength()
         self._pressed = None
-        if moved < QApplication.startDragDistance():
-            seconds = self._seconds(event.position().x())
-            if self._range is not None and not self._range[0] <= seconds <= self._range[1]:
-                self._range = None
-                self.range_changed.emit(None)
-            self.sought.emit(seconds)
+        if self._dragging == "scrub":
+            return
+        if self._dragging == "fade":
+            self.fades_changed.emit()
+        elif moved < QApplication.startDragDistance():
+            self._click(event.position())
         elif self._range is not None:
-            self.range_changed.emit(self._range)
+            self.range_changed.emit(self._range.edges)
         self.update()
 
-    def wheelEvent(self, event: QWheelEvent) -> None:
-        """Zoom around the pointer; sideways or with Shift, move along."""
-        delta = event.angleDelta()
-        along = event.modifiers() & Qt.KeyboardModifier.ShiftModifier
-        if abs(delta.x()) > abs(delta.y()) or along:
-            steps = (delta.x() or delta.y()) / 120
-            start, end = self._start_s, self._end_s
-            move = -steps * (end - start) / 10
-            self._set_view(start + move, end + move)
-        elif delta.y():
-            self.zoom(_ZOOM ** (delta.y() / 120), self._seconds(event.position().x()))
-        event.accept()
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Ask for the menu of a region."""
+        flag = self._flag(QPointF(event.pos()))
+        if isinstance(flag, Region):
+            self.menu_wanted.emit(flag, event.globalPos())
 
-    def _set_view(self, start: float, end: float) -> None:
-        length = min(end - start, self._duration_s)
-        start = min(max(0.0, start), max(0.0, self._duration_s - length))
-        changed = (self._start_s, self._end_s) != (start, start + length)
-        self._start_s, self._end_s = start, start + length
+    def _moved(self, changed: bool) -> None:
         if changed:
-            self._drawn = replace(self._drawn, detail=None, spectrogram=None)
+            self._drawn = replace(self._drawn, detail=None, spectrogram=None, axis=())
         self.view_changed.emit()
         self._redraw()
 
@@ -221,16 +200,36 @@ class Waveform(QWidget):
 
     def _choose(self, seconds: float) -> None:
         first, last = sorted((self._anchor_s, seconds))
-        self._range = (max(0.0, first), min(self._duration_s, last))
+        first, last = max(0.0, first), min(self._duration_s, last)
+        kept = self._range if self._dragging == "range" else None  # its fades stay
+        self._range = (kept or Span(first, last)).between(first, last)
         self.update()
 
-    def _edge_at(self, x: float) -> int | None:
+    def _click(self, place: QPointF) -> None:
+        """Go to what is marked there, or to the place itself."""
+        flag, seconds = self._flag(place), self._seconds(place.x())
+        part = None
+        if isinstance(flag, Region | Marker):
+            seconds = flag.start_s
+            part = (seconds, flag.end_s) if flag.end_s is not None else None
+        if part is not None or (self._range is not None and not self._range.holds(seconds)):
+            self.set_range(part)
+            self.range_changed.emit(part)
+        self.sought.emit(seconds)
+
+    def _flag(self, place: QPointF) -> Region | Marker | None:
+        """Return what is marked in the lane below, where the pointer is."""
+        bottom = self.height() - RULER
+        if not bottom - self._drawn.flags <= place.y() < bottom:
+            return None
+        return flag_at(self.view, place.x(), self._drawn.regions, self._drawn.markers)
+
+    def _handle(self, place: QPointF) -> tuple[str, int] | None:
+        """Return what can be dragged there, a ``fade`` or an edge of the ``range``, and which."""
         if self._range is None:
             return None
-        for edge, seconds in enumerate(self._range):
-            if abs(self.view.x(seconds) - x) <= 3:
-                return edge
-        return None
-
-    def _seconds(self, x: float) -> float:
-        return min(self._duration_s, max(0.0, self.view.seconds(x)))
+        fade = self._range.fade_at(self.view, place.x(), place.y())
+        if fade is not None:
+            return "fade", fade
+        edge = self._range.edge_at(self.view, place.x())
+        return ("range", edge) if edge is not None else None

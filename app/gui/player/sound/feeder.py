@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from app.gui.player.sound.devices import DeviceError, Output, Outputs, Pull
+from app.gui.player.sound.order import Order
 from app.gui.player.sound.ring import Ring
-from app.gui.player.sound.voice import Order, Voice
+from app.gui.player.sound.voice import Voice
 from engine.audio.clip import Clip, Frames
 from engine.errors import SoundsiftError
 
@@ -139,21 +140,27 @@ class Feeder(threading.Thread):
         self._close_clip()
 
     def _begin(self, order: Order | None) -> Voice | None:
-        self._ring.cut(round(_FADE_S * self._device_hz))
         self._end = None
         if order is None:
+            self._ring.cut(self._fade_frames)
             self._marks = []
             self._end = self._ring.written
             return None
         if self._clip is None or self._clip.path != order.path:
+            self._ring.cut(self._fade_frames)
             self._close_clip()
             self._clip = Clip(order.path)
         self._open_output((self._clip.rate_hz, self._clip.channels))
         assert self._output is not None
         self._rate_hz, self._began = self._clip.rate_hz, time.monotonic()
-        self._marks = []
         voice = Voice(self._clip, order, self._output.rate_hz, self._output.channels)
-        self._put(voice, round(_FIRST_S * self._device_hz))
+        place, frames = float(voice.place), voice.read(round(_FIRST_S * self._device_hz))
+        if frames is None:
+            frames = np.zeros((0, self._output.channels), np.float32)
+        # What is heard goes on until the first block of the new order is there to follow it.
+        at = self._ring.switch(np.clip(frames, -1.0, 1.0), self._fade_frames)
+        self._marks = _marks_of(frames, at, place, voice.step, self._device_hz)
+        self._silent_since = time.monotonic()
         return voice
 
     def _resume(self, order: Order | None) -> Voice | None:
@@ -183,12 +190,7 @@ class Feeder(threading.Thread):
         frames = voice.read(count)
         if frames is None:
             return False
-        size = max(1, round(_LEVEL_S * self._device_hz))
-        for start in range(0, len(frames), size):
-            part = frames[start : start + size]
-            levels = tuple(float(x) for x in np.abs(part).max(axis=0))
-            at = self._ring.written + start
-            self._marks.append(Mark(at, place + start * voice.step, voice.step, levels))
+        self._marks += _marks_of(frames, self._ring.written, place, voice.step, self._device_hz)
         del self._marks[:-_MARKS]
         self._ring.write(np.clip(frames, -1.0, 1.0))
         self._silent_since = time.monotonic()
@@ -254,6 +256,10 @@ class Feeder(threading.Thread):
         self._clip = None
 
     @property
+    def _fade_frames(self) -> int:
+        return round(_FADE_S * self._device_hz)
+
+    @property
     def _device_hz(self) -> int:
         return self._output.rate_hz if self._output is not None else 48_000
 
@@ -266,3 +272,13 @@ class Feeder(threading.Thread):
         index = max(marks[0].index, index)
         number = bisect.bisect_right(marks, index, key=lambda mark: mark.index) - 1
         return marks[max(0, number)], index
+
+
+def _marks_of(frames: Frames, at: int, place: float, step: float, rate_hz: int) -> list[Mark]:
+    """Return the marks of frames that go into the ring at ``at``."""
+    size = max(1, round(_LEVEL_S * rate_hz))
+    found = []
+    for start in range(0, len(frames), size):
+        levels = tuple(float(x) for x in np.abs(frames[start : start + size]).max(axis=0))
+        found.append(Mark(at + start, place + start * step, step, levels))
+    return found

@@ -10,13 +10,14 @@ from PySide6.QtCore import QObject, Qt, QTimer, Signal
 
 from app.gui.player.sound.devices import Outputs, PortAudio
 from app.gui.player.sound.feeder import Feeder
-from app.gui.player.sound.voice import FASTEST, SLOWEST, Order
+from app.gui.player.sound.manner import Manner
+from app.gui.player.sound.order import Listening, Order
 
 _POLL_MS = 30
-_SPEED_STEP = 2 ** (1 / 12)  # a semitone
+_SCRUB_S = 0.12  # that is heard of a place that is dragged over
 
 
-class Player(QObject):
+class Player(Manner):
     """Plays one file at a time; every method returns at once.
 
     The thread that feeds the device is made when something is first played.
@@ -31,14 +32,14 @@ class Player(QObject):
         self.outputs: Outputs = outputs or PortAudio()
         self._feeder: Feeder | None = None
         self._serials = itertools.count(1)
-        self._order = Order(Path())
         self._loaded: Path | None = None
-        self._playing = False
+        self._playing = self._paused = False
         self._device: str | None = None
         self._timer = QTimer(self, interval=_POLL_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.timeout.connect(self._poll)
         self._last_s = 0.0
+        self._scrubbing = False
 
     def load(self, path: Path | None) -> None:
         """Be ready to play a file; what plays now is stopped."""
@@ -47,7 +48,12 @@ class Player(QObject):
         self.stop()
         self._loaded, self._last_s = path, 0.0
         if path is not None:
-            self._order = replace(self._order, path=path, start_s=0.0, range_s=None)
+            fresh = {
+                "range_s": None,
+                "fades_s": (0.0, 0.0),
+                "listening": Listening(self._order.listening.mode),
+            }
+            self._order = replace(self._order, path=path, start_s=0.0, **fresh)  # type: ignore[arg-type]
         self.changed.emit()
 
     def play(self, start_s: float | None = None) -> None:
@@ -59,15 +65,36 @@ class Player(QObject):
             start_s = last if self._order.reverse else first
         self._send(replace(self._order, path=self._loaded, start_s=start_s))
         self._playing = True
+        self._paused = False
         self._timer.start()
         self.changed.emit()
 
+    def pause(self) -> None:
+        """Stop, to go on from there."""
+        if self._playing:
+            self.stop()
+            self._paused = True
+
+    def scrub(self, seconds: float) -> None:
+        """Let a moment at a place be heard, while it is dragged along the waveform."""
+        if self._loaded is None:
+            return
+        order, self._last_s = self._order, max(0.0, seconds)
+        span = (self._last_s, self._last_s + _SCRUB_S)
+        start = span[1] if order.reverse else span[0]
+        self._send(
+            replace(order, start_s=start, range_s=span, loop=False, fades_s=(0.0, 0.0)), keep=False
+        )
+        self._scrubbing = self._playing = True
+        self._timer.start()
+
     def stop(self) -> None:
         """Stop, and stay where it was."""
+        self._paused = False
         if not self._playing:
             return
         self._last_s = self.position_s
-        self._playing = False
+        self._playing = self._scrubbing = False
         self._timer.stop()
         if self._feeder is not None:
             self._feeder.play(None)
@@ -79,31 +106,8 @@ class Player(QObject):
         if self._playing:
             self.play(self._last_s)
         else:
+            self._paused = True
             self.moved.emit(self._last_s)
-
-    def set_range(self, range_s: tuple[float, float] | None) -> None:
-        """Play only between two places from now on."""
-        self._change(range_s=range_s)
-
-    def set_loop(self, loop: bool) -> None:
-        """Begin again at the end, without a gap."""
-        self._change(loop=loop)
-
-    def set_reverse(self, reverse: bool) -> None:
-        """Play backwards."""
-        self._change(reverse=reverse)
-
-    def set_speed(self, speed: float) -> None:
-        """Play faster or slower, with the pitch, as tape does: 0.25 to 4 times."""
-        self._change(speed=min(FASTEST, max(SLOWEST, speed)))
-
-    def faster(self, semitones: int) -> None:
-        """Change the speed by semitones."""
-        self.set_speed(self._order.speed * _SPEED_STEP**semitones)
-
-    def set_gain_db(self, gain_db: float) -> None:
-        """Change the volume, in dB."""
-        self._change(gain=10 ** (gain_db / 20))
 
     def set_device(self, name: str | None) -> None:
         """Play on another device, on the system's own if None; what plays goes on there."""
@@ -129,9 +133,9 @@ class Player(QObject):
         return self._playing
 
     @property
-    def order(self) -> Order:
-        """Return how it plays."""
-        return self._order
+    def paused(self) -> bool:
+        """Return whether it goes on where it is, rather than begins anew."""
+        return self._paused
 
     @property
     def position_s(self) -> float:
@@ -146,24 +150,28 @@ class Player(QObject):
 
     def _change(self, **changes: object) -> None:
         place = self.position_s
-        self._order = replace(self._order, **changes)  # type: ignore[arg-type]
+        super()._change(**changes)
         if self._playing:
             self._send(self._order.at(place))
         self.changed.emit()
 
-    def _send(self, order: Order) -> None:
+    def _send(self, order: Order, keep: bool = True) -> None:
         if self._feeder is None:
             self._feeder = Feeder(self.outputs, self.told.emit)
             self._feeder.use_device(self._device)
             self._feeder.start()
-        self._order = replace(order, serial=next(self._serials))
-        self._feeder.play(self._order)
+        order = replace(order, serial=next(self._serials))
+        if keep:
+            self._order, self._scrubbing = order, False
+        self._feeder.play(order)
 
     def _poll(self) -> None:
         assert self._feeder is not None
         if self._feeder.wish is None:  # it came to its end, or cannot be played
             self._playing = False
-            self._last_s = self._order.range_s[0] if self._order.range_s else 0.0
+            if not self._scrubbing:
+                self._last_s = self._order.range_s[0] if self._order.range_s else 0.0
+            self._paused, self._scrubbing = self._scrubbing, False
             self._timer.stop()
             self.changed.emit()
         self.moved.emit(self.position_s)

@@ -42,6 +42,23 @@ class Ring:
         out[count:] = 0.0
         return count
 
+    def switch(self, block: Frames, fade: int) -> int:
+        """Let other frames follow at once, while those that wait fade out under them.
+
+        Return where the first of them is.
+        """
+        with self._lock:
+            size = len(self._frames)
+            keep = min(fade, self.written - self.taken, len(block))
+            places = np.arange(self.taken, self.taken + len(block)) % size
+            under = self._frames[places[:keep]]
+            self._frames[places] = block
+            self._frames[places[:keep]] += (
+                under * np.linspace(1, 0, keep, dtype=np.float32)[:, None]
+            )
+            self.written = self.taken + len(block)
+            return self.taken
+
     def cut(self, fade: int) -> None:
         """Drop what waits but for a short fade, so that stopping does not click."""
         with self._lock:

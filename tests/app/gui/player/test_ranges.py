@@ -11,8 +11,9 @@ import soundfile
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
 
-from app.gui.player.parts import HIDDEN, open_room, remove_leftovers
+from app.gui.player.parts import open_room
 from engine.errors import InputError
+from engine.handover.room import HIDDEN, remove_leftovers
 
 
 @pytest.fixture
@@ -26,9 +27,8 @@ def marked(window, qtbot):
     def mark(start_s: float, end_s: float, ready: bool = True) -> None:
         window.panel.waveform.set_range((start_s, end_s))
         window.panel.waveform.range_changed.emit((start_s, end_s))
-        sound = window.player_controller.sound
         if ready:
-            qtbot.waitUntil(lambda: window.parts.is_ready(sound, (start_s, end_s)))
+            qtbot.waitUntil(window.ranges.is_ready)
 
     return mark
 
@@ -69,8 +69,7 @@ def test_ranges_are_kept_where_the_user_chose(window, marked, qtbot, tmp_path, m
     dialog._show_ranges()
     assert shown == [chosen]
     dialog.close()
-    sound = window.player_controller.sound
-    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
+    qtbot.waitUntil(window.ranges.is_ready)
     kept = window.ranges.kept()
     assert kept.parent == chosen and soundfile.info(kept).duration == pytest.approx(0.2, abs=1e-3)
     window.close()
@@ -102,8 +101,7 @@ def test_a_kept_file_that_was_taken_away_is_made_again(window, marked, qtbot):
     kept.unlink()
     copy(window, qtbot)
     assert "still being rendered" in window.status.message.text()
-    sound = window.player_controller.sound
-    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.1, 0.3)))
+    qtbot.waitUntil(window.ranges.is_ready)
     copy(window, qtbot)
     assert kept.is_file()
 

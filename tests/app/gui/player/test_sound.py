@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.gui.player.sound.feeder import Feeder
+from app.gui.player.sound.order import Order
 from app.gui.player.sound.player import Player
 from app.gui.player.sound.ring import Ring
-from app.gui.player.sound.voice import Order, Voice, to_channels
+from app.gui.player.sound.voice import Voice, to_channels
 from engine.audio.clip import Clip
 from tests.app.gui.conftest import FakeOutputs
 from tests.conftest import tone
@@ -39,7 +40,7 @@ def played(order, count=None, rate_hz=RATE, channels=2, block=777):
     return np.concatenate(parts)[:count]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     steps=st.lists(st.tuples(st.booleans(), st.integers(0, 90)), max_size=60),
     channels=st.integers(1, 3),
@@ -98,6 +99,16 @@ def test_another_rate_is_resampled(tmp_path, rate_hz):
     assert abs(len(sound) - RATE) < 100
     spectrum = np.abs(np.fft.rfft(sound * np.hanning(len(sound))))
     assert abs(spectrum.argmax() * RATE / len(sound) - 1000) < 3
+
+
+def test_what_is_played_at_another_rate_has_no_image_of_its_treble(tmp_path):
+    path = tmp_path / "tone.wav"
+    soundfile.write(path, 0.5 * tone(20_000, 1.0, 44_100), 44_100, subtype="FLOAT")
+    sound = played(Order(path))[:, 0][2000:-2000]
+    spectrum = np.abs(np.fft.rfft(sound * np.blackman(len(sound))))
+    places = np.arange(len(spectrum)) * RATE / len(sound)
+    image = spectrum[places > 22_050].max() / spectrum.max()
+    assert 20 * np.log10(image) < -80
 
 
 def test_speed_changes_length_and_pitch_together(tmp_path):
