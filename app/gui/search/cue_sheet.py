@@ -11,19 +11,20 @@ from PySide6.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QPlainTextEdit,
-    QPushButton,
-    QSpinBox,
     QSplitter,
     QTableWidgetItem,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
+from app.gui.kit.numbers import NumberBox
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.preview import PlayPart
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import duration
+from app.gui.kit.text import counted, duration, number
 from engine.errors import InputError
 from engine.progress import Control
 from engine.search.cue_sheet import Assigned, Cue, CueAnswer, read_cue_sheet
@@ -39,25 +40,20 @@ class CueSheet(QDialog):
         self._context, self._hear_at = context, play_part
         self._shown: list[tuple[Cue, Assigned | None]] = []
         self.setWindowTitle(self.tr("Cue sheet"))
-        self.resize(980, 560)
+        fit(self, 980, 560)
         self.lines = QPlainTextEdit()
         self.lines.setPlaceholderText(self.tr("One description per line, pasted from your sheet"))
         self.lines.setAccessibleName(self.tr("Cues"))
         titles = ("", self.tr("Cue"), self.tr("Match"), self.tr("Clip"), self.tr("At"))
-        self.table = TextTable(titles, wide=_CLIP)
+        self.table = TextTable(titles, wide=_CLIP, right=(_MATCH, _MOMENT))
         self.table.itemSelectionChanged.connect(self._hear)
         self.says = PlainLabel(self.tr("Tick a line to keep its clip when you solve again."))
         self.says.setProperty("role", "dim")
-        self.alternates = QSpinBox()
-        self.alternates.setRange(1, 10)
+        self.alternates = NumberBox(1, 10, 1)
         self.alternates.setAccessibleName(self.tr("Clips per line"))
-        self.solve = QPushButton(self.tr("Solve"))
-        self.solve.setDefault(True)
-        self.solve.clicked.connect(self.solve_lines)
-        open_sheet = QPushButton(self.tr("Open a sheet …"))
-        open_sheet.clicked.connect(self._choose_sheet)
-        self.save = QPushButton(self.tr("Save the clips …"))
-        self.save.clicked.connect(self._choose_target)
+        self.solve = push_button(self.tr("Solve"), self.solve_lines, "cues", default=True)
+        open_sheet = push_button(self.tr("Open a sheet …"), self._choose_sheet, "folder")
+        self.save = push_button(self.tr("Save the clips …"), self._choose_target, "save")
         self.save.setEnabled(False)
         split = QSplitter(Qt.Orientation.Horizontal)
         split.addWidget(self.lines)
@@ -137,9 +133,8 @@ class CueSheet(QDialog):
             tick.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.table.setItem(row, _LOCK, tick)
         empty = sum(not answer.assigned for answer in answers)
-        self.says.setText(
-            self.tr("{} of {} lines have a clip").format(len(answers) - empty, len(answers))
-        )
+        one, many = self.tr("one of {} lines has a clip"), self.tr("{} of {} lines have a clip")
+        self.says.setText(counted(len(answers) - empty, one, many, number(len(answers))))
         self.save.setEnabled(True)
 
     def _is_ticked(self, row: int) -> bool:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from collections.abc import Callable, Sequence
 
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.gui.kit.buttons import push_button
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.style.icons import pixmap
+
+_MARGIN_PX = 56  # beside a sentence, so that it does not run from edge to edge
+Choice = tuple[str, Callable[[], object]]  # the title of a button, and what it does
 
 
 class EmptyState(QWidget):
@@ -24,15 +30,30 @@ class EmptyState(QWidget):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setWordWrap(True)
         self._column = QVBoxLayout(self)
+        self._column.setContentsMargins(_MARGIN_PX, 0, _MARGIN_PX, 0)
         self._column.addStretch(2)
         self._column.addWidget(self.title)
         self._column.addWidget(self.hint)
+        self._choices = QHBoxLayout()
+        self._column.addSpacing(10)
+        self._column.addLayout(self._choices)
         self._column.addStretch(3)
 
-    def say(self, title: str, hint: str) -> None:
-        """Show a title and what to do next."""
+    def say(self, title: str, hint: str, choices: Sequence[Choice] = ()) -> None:
+        """Show a title and what to do next, perhaps with buttons that do it."""
         self.title.setText(title)
         self.hint.setText(hint)
+        while (item := self._choices.takeAt(0)) is not None:
+            button = item.widget()
+            if button is not None:
+                button.hide()
+                button.deleteLater()
+        if not choices:
+            return
+        self._choices.addStretch(1)
+        for name, does in choices:
+            self._choices.addWidget(push_button(name, does))
+        self._choices.addStretch(1)
 
 
 class Welcome(EmptyState):
@@ -58,15 +79,10 @@ class Welcome(EmptyState):
                 "it listens."
             ),
         )
-        self.add = QPushButton(self.tr("Choose a folder …"))
-        self.add.setDefault(True)
-        self.demo = QPushButton(self.tr("Try it with demo sounds"))
-        self.add.clicked.connect(self.add_wanted)
-        self.demo.clicked.connect(self.demo_wanted)
-        row = QHBoxLayout()
-        row.addStretch(1)
-        row.addWidget(self.add)
-        row.addWidget(self.demo)
-        row.addStretch(1)
-        self._column.insertSpacing(4, 10)
-        self._column.insertLayout(5, row)
+        title = self.tr("Choose a folder …")
+        self.add = push_button(title, self.add_wanted.emit, "folder-add", default=True)
+        self.demo = push_button(self.tr("Try it with demo sounds"), self.demo_wanted.emit, "play")
+        self._choices.addStretch(1)
+        self._choices.addWidget(self.add)
+        self._choices.addWidget(self.demo)
+        self._choices.addStretch(1)

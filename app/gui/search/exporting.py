@@ -8,7 +8,7 @@ from pathlib import Path
 from PySide6.QtWidgets import QFileDialog, QWidget
 
 from app.gui.kit.context import Context
-from app.gui.kit.text import number, tr
+from app.gui.kit.text import counted, tr
 from engine.progress import Control
 
 
@@ -19,7 +19,8 @@ def export_list(before: QWidget, context: Context, ids: Sequence[int]) -> None:
     if not name:
         return
     path, library = Path(name), context.opened.library
-    said = tr("{} sounds exported to {}").format(number(len(ids)), path.name)
+    one, many = tr("one sound exported to {}"), tr("{} sounds exported to {}")
+    said = counted(len(ids), one, many, path.name)
 
     def write(control: Control) -> None:
         from engine.search.export import export, format_of

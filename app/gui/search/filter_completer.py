@@ -16,7 +16,8 @@ _LAST_TOKEN = re.compile(r'(?:^|\s)(-?)([A-Za-z]+):("?[^"]*)$')
 class FilterCompleter(QCompleter):
     """Offers what a filter can say; ``picked`` gives the whole filter that was chosen.
 
-    ``words`` returns what completes a filter's key; of none its examples are offered.
+    ``words`` returns what completes a filter's key; of none its examples are offered.  Folders are
+    too many to be listed: ``folders`` returns those that fit what was typed.
     """
 
     picked = Signal(str)
@@ -26,6 +27,7 @@ class FilterCompleter(QCompleter):
         super().__init__(self._offered, line)
         self._line = line
         self.words: Callable[[str], Sequence[str]] = lambda key: ()
+        self.folders: Callable[[str], Sequence[str]] = lambda typed: ()
         self.setWidget(line)
         self.setCaseSensitivity(Qt.CaseSensitivity.CaseInsensitive)
         self.setFilterMode(Qt.MatchFlag.MatchContains)
@@ -46,9 +48,11 @@ class FilterCompleter(QCompleter):
                 popup.hide()
             return
         key = match[2].lower()
-        words = [f"{key}:{_quoted(word)}" for word in self.words(key)]
+        typed = match[3].strip('"')
+        fitting = self.folders(typed) if key == "in" else ()
+        words = [f"{key}:{_quoted(word)}" for word in fitting or self.words(key)]
         self._offered.setStringList(words or FILTERS[key].examples)
-        self.setCompletionPrefix(match[3].strip('"'))
+        self.setCompletionPrefix(typed)
         self.complete()
 
     def _token(self) -> re.Match[str] | None:

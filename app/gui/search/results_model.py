@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from app.gui.kit.text import what_speaks_for
 from app.gui.search.columns import COLUMNS, STRENGTH, Column, ResultRow
 from app.gui.search.requests import Found, RowFacts, SearchRequest
 from engine.arrays import Integers
+from engine.audio.peaks import without_tones
 from engine.plain_text import one_line
 from engine.search.answer import Match
 from engine.store import SoundRow
@@ -65,6 +67,8 @@ class RowCache:
     def put(self, facts: RowFacts) -> None:
         """Remember facts that were asked for."""
         for sound_id, sound in facts.sounds.items():
+            if sound_id in self._stale and sound_id not in facts.thumbnails:
+                self._thumbnails.pop(sound_id, None)  # the file may be another one
             self.keep(sound, facts.tags.get(sound_id, ()))
         self._asked_for -= set(facts.sounds)
         self.put_thumbnails(facts.thumbnails)
@@ -76,13 +80,17 @@ class RowCache:
             self._thumbnails.popitem(last=False)
 
     def forget(self, sound_id: int) -> None:
-        """Want a sound again, which has changed."""
-        if self._sounds.pop(sound_id, None) is not None:
+        """Want a sound again, which has changed; until then it is shown as it was."""
+        if sound_id in self._sounds:
+            self._stale.add(sound_id)
             self._wanted.add(sound_id)
+            self._asked_for.discard(sound_id)  # what is on its way may be older
 
     def forget_all(self) -> None:
         """Want every sound again when it is looked at; until then it is shown as it was."""
         self._stale = set(self._sounds)
+        for sound_id in [i for i, drawn in self._thumbnails.items() if not drawn]:
+            del self._thumbnails[sound_id]  # its file may be back
 
     @property
     def wants(self) -> bool:
@@ -117,6 +125,7 @@ class ResultsModel(QAbstractTableModel):
 
     ``rows_wanted`` asks for facts of sounds by id, ``thumbnails_wanted`` for pictures of sounds
     that stay in view.
+    ``sorted_by`` is the column that results are sorted by, None for the best first.
     """
 
     rows_wanted = Signal(list)
@@ -127,10 +136,12 @@ class ResultsModel(QAbstractTableModel):
         self._found = Found(SearchRequest(), np.zeros(0, np.int64))
         self._matches: Sequence[Match] = ()
         self._ids: Integers = self._found.ids
-        self._sorted_by: Column | None = None
+        self.sorted_by: Column | None = None
+        self.hidden_families: frozenset[str] = frozenset()  # of tags, in their column
         self._cache = RowCache()
+        self.coloured_waves = True  # by where in frequency their energy lies
         self._fetch = QTimer(self, interval=0, singleShot=True)
-        self._fetch.timeout.connect(self._ask)
+        self._fetch.timeout.connect(lambda: _ask(self, self._cache))
 
     # What is shown
 
@@ -139,11 +150,31 @@ class ResultsModel(QAbstractTableModel):
         self.beginResetModel()
         self._found = found
         self._matches = found.answer.matches if found.answer is not None else ()
-        self._ids, self._sorted_by = found.ids, None
+        self._ids, self.sorted_by = found.ids, None
         for match in self._matches:
             self._cache.keep(match.sound, match.tags)
         self._cache.ask_anew()
         self.endResetModel()
+
+    def extend(self, found: Found) -> None:
+        """Show more of the same answer below what is shown; no row moves."""
+        answer = self._found.answer
+        if answer is None or found.answer is None:
+            return
+        known = set(self._ids.tolist())
+        new = [match for match in found.answer.matches if match.sound.id not in known]
+        matches = (*answer.matches, *new)
+        longer = replace(answer, matches=matches, strong=found.answer.strong)
+        ids = np.array([match.sound.id for match in matches], np.int64)
+        self._found = replace(found, ids=ids, answer=longer)
+        if not new:
+            return
+        for match in new:
+            self._cache.keep(match.sound, match.tags)
+        count = len(self._ids)
+        self.beginInsertRows(_NOBODY, count, count + len(new) - 1)
+        self._matches, self._ids = matches, ids
+        self.endInsertRows()
 
     @property
     def found(self) -> Found:
@@ -154,7 +185,7 @@ class ResultsModel(QAbstractTableModel):
     def divider(self) -> int | None:
         """Return the first weak row, None where there is none or rows stand in another order."""
         answer = self._found.answer
-        if answer is None or self._sorted_by not in (None, STRENGTH):
+        if answer is None or self.sorted_by not in (None, STRENGTH):
             return None
         return answer.strong if answer.strong < len(answer.matches) else None
 
@@ -162,8 +193,12 @@ class ResultsModel(QAbstractTableModel):
         """Return a row; its sound is None until it was fetched."""
         match = self._matches[row] if self._matches else None
         found = self._cache.row(int(self._ids[row]), match)
+        if self.hidden_families:
+            found = replace(found, hidden=self.hidden_families)
         if self._cache.wants:
             self._fetch.start()
+        if not self.coloured_waves and found.thumbnail:
+            return replace(found, thumbnail=without_tones(found.thumbnail))
         return found
 
     def known(self, ids: Sequence[int]) -> dict[int, SoundRow]:
@@ -223,10 +258,12 @@ class ResultsModel(QAbstractTableModel):
     def headerData(
         self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
     ) -> Any:
-        """Return a column's title."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return COLUMNS[section].title()
-        return None
+        """Return a column's title, and on which side it stands."""
+        if orientation != Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.TextAlignmentRole and COLUMNS[section].right:
+            return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+        return COLUMNS[section].title() if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Return a cell."""
@@ -262,10 +299,14 @@ class ResultsModel(QAbstractTableModel):
         down = order == Qt.SortOrder.DescendingOrder
         matches = list(answer.matches)
         if not by.by_score or not down:
-            matches.sort(key=by.sort_key, reverse=down)
+            now = self._cache.sounds([match.sound.id for match in matches])  # marks may be others
+            matches.sort(
+                key=lambda m: by.sort_key(replace(m, sound=now.get(m.sound.id, m.sound))),
+                reverse=down,
+            )
         self.layoutAboutToBeChanged.emit()
         before = {int(sound_id): row for row, sound_id in enumerate(self._ids)}
-        self._sorted_by = None if by.by_score and down else by
+        self.sorted_by = None if by.by_score and down else by
         self._matches = matches
         self._ids = np.array([match.sound.id for match in matches], np.int64)
         after = {before[int(sound_id)]: row for row, sound_id in enumerate(self._ids)}
@@ -279,10 +320,12 @@ class ResultsModel(QAbstractTableModel):
         ids = [self.id_at(row) for row in sorted({index.row() for index in indexes})]
         return mime_of_sounds(list(self.known(ids).values()))
 
-    def _ask(self) -> None:
-        wanted = self._cache.ask()
-        if wanted:
-            self.rows_wanted.emit(wanted)
+
+def _ask(model: ResultsModel, cache: RowCache) -> None:
+    """Ask for the rows that are wanted."""
+    wanted = cache.ask()
+    if wanted:
+        model.rows_wanted.emit(wanted)
 
 
 def _repaint(model: ResultsModel) -> None:

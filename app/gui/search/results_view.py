@@ -32,15 +32,20 @@ from PySide6.QtWidgets import (
     QTableView,
 )
 
-from app.gui.kit.painting import elided
+from app.gui.kit.marks import paint_label
+from app.gui.kit.painting import elided, paint_focus
+from app.gui.kit.style.fonts import with_even_figures
 from app.gui.kit.style.palette import Colours
+from app.gui.search.column_fit import ColumnFit
 from app.gui.search.columns import COLUMNS, NAME, Column, ResultRow
 from app.gui.search.results_model import ROW_ROLE, ResultsModel
 
 ROW_HEIGHT = 30
 BAND_HEIGHT = 24  # of the divider
 _SETTLED_MS = 150
+_DOT = 10  # pixels of a colour label behind a name
 _KEYS = " ".join(column.key for column in COLUMNS).encode() + b"\n"  # before what Qt keeps
+_NEAR_END = 60  # rows before the end, from which on more are wanted
 
 
 class ResultsView(QTableView):
@@ -52,6 +57,7 @@ class ResultsView(QTableView):
     menu_wanted = Signal(QPoint)
     left_upwards = Signal()
     drag_wanted = Signal()
+    more_wanted = Signal()  # the last rows come into view
 
     def __init__(self, model: ResultsModel, colours: Colours) -> None:
         super().__init__()
@@ -71,6 +77,7 @@ class ResultsView(QTableView):
         self.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setAccessibleName(self.tr("Results"))
+        self.setFont(with_even_figures(self.font()))
         vertical = self.verticalHeader()
         vertical.setVisible(False)
         vertical.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
@@ -82,9 +89,6 @@ class ResultsView(QTableView):
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.customContextMenuRequested.connect(lambda place: _show_columns(self, place))
-        for place, column in enumerate(COLUMNS):
-            self.setColumnWidth(place, column.width)
-            header.setSectionHidden(place, column.hidden)
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         header.setSectionsClickable(True)
         header.setSortIndicatorShown(True)
@@ -92,8 +96,13 @@ class ResultsView(QTableView):
         header.sortIndicatorChanged.connect(self.sorted_by)
         self._settled = QTimer(self, interval=_SETTLED_MS, singleShot=True)
         self._settled.timeout.connect(self._want_thumbnails)
+        self._settled.timeout.connect(lambda: _want_more(self))
         self.verticalScrollBar().valueChanged.connect(self._settled.start)
+        self.verticalScrollBar().valueChanged.connect(lambda _: _want_more(self))
+        self.fitting = ColumnFit(self, model)
         model.modelReset.connect(self._on_reset)
+        model.rowsInserted.connect(lambda *_: self._place_divider())
+        model.rowsInserted.connect(lambda *_: self._settled.start())
         model.layoutChanged.connect(self._place_divider)
         model.dataChanged.connect(lambda *_: self._settled.start())
         self.doubleClicked.connect(lambda index: self.started.emit(index.row()))
@@ -133,15 +142,13 @@ class ResultsView(QTableView):
 
     def column_state(self) -> bytes:
         """Return which columns there are, their widths, order and visibility."""
-        return _KEYS + bytes(self.horizontalHeader().saveState().data())
+        return self.fitting.state()
 
     def restore_columns(self, state: bytes) -> None:
         """Set the columns as they were, if they are the same ones."""
-        if not state.startswith(_KEYS):
-            return
         header = self.horizontalHeader()
         header.blockSignals(True)
-        header.restoreState(state[len(_KEYS) :])
+        self.fitting.restore(state)
         header.setSortIndicator(-1, Qt.SortOrder.DescendingOrder)
         header.blockSignals(False)
 
@@ -154,6 +161,8 @@ class ResultsView(QTableView):
     ) -> None:
         """Tell which row is looked at."""
         super().currentChanged(current, previous)
+        for index in (current, previous):  # the frame around the row that has the focus
+            self.viewport().update(_rect_of(self, index.row()))
         if current.isValid():
             self.chosen.emit(current.row())
 
@@ -191,6 +200,7 @@ class ResultsView(QTableView):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Ask for thumbnails of rows that came into view."""
         super().resizeEvent(event)
+        self.fitting.fit()
         self._settled.start()
 
     def paintEvent(self, event: QPaintEvent) -> None:
@@ -234,8 +244,23 @@ class ResultsView(QTableView):
             self.results.want_thumbnails(first, last if last >= 0 else self.results.rowCount() - 1)
 
 
+def _rect_of(view: ResultsView, row: int) -> QRect:
+    """Return where a row is painted; nothing for none."""
+    if row < 0:
+        return QRect()
+    return QRect(0, view.rowViewportPosition(row), view.viewport().width(), view.rowHeight(row))
+
+
+def _want_more(view: ResultsView) -> None:
+    """Tell that the last rows come into view."""
+    last = view.rowAt(view.viewport().height() - 1)
+    if last < 0 or last >= view.results.rowCount() - _NEAR_END:
+        view.more_wanted.emit()
+
+
 def _paint_band(view: ResultsView, painter: QPainter, band: QRect, row: int) -> None:
     """Paint the band above the first weak row."""
+    painter.fillRect(band, QColor(view.colours.panel))  # the row below it may be chosen
     says = (
         view.tr("weaker matches")
         if row
@@ -260,9 +285,12 @@ def _show_columns(view: ResultsView, place: QPoint) -> None:
         action.setCheckable(True)
         action.setChecked(not header.isSectionHidden(section))
         action.setEnabled(not column.main)
-        action.toggled.connect(
-            lambda shown, section=section: header.setSectionHidden(section, not shown)
-        )
+        action.toggled.connect(lambda shown, column=column: view.fitting.choose(column, shown))
+    menu.addSeparator()
+    fits = menu.addAction(view.tr("Fit the columns to the window"))
+    fits.setCheckable(True)
+    fits.setChecked(view.fitting.on)
+    fits.toggled.connect(view.fitting.set_on)
     menu.popup(header.mapToGlobal(place))
 
 
@@ -291,17 +319,24 @@ class _Delegate(QStyledItemDelegate):
             column.paint(painter, rect, row, colours)
         else:
             self._paint_text(painter, rect, row, column)
+        if index.row() == view.currentIndex().row() and view.hasFocus():
+            paint_focus(painter, rect, QColor(colours.accent))
 
     def _paint_text(self, painter: QPainter, rect: QRect, row: ResultRow, column: Column) -> None:
         colours = self._view.colours
         text = column.text(row)
         if not text:
             return
-        quiet = not column.main or row.sound is None or row.sound.offline
+        quiet = not column.main or row.sound is None or row.sound.offline or row.sound.missing
         painter.setPen(QColor(colours.dim if quiet else colours.text))
         align = Qt.AlignmentFlag.AlignVCenter | (
             Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
         )
         inner = rect.adjusted(6, 0, -6, 0)
+        if column.main and row.sound is not None and row.sound.marks.colour is not None:
+            dot = QRect(inner.right() - _DOT, inner.top(), _DOT, inner.height())
+            paint_label(painter, dot, row.sound.marks.colour, colours)
+            painter.setPen(QColor(colours.dim if quiet else colours.text))
+            inner.setRight(dot.left() - 4)
         shown = elided(self._view, text, inner.width(), column.elided_left)
         painter.drawText(inner, align, shown)

@@ -14,6 +14,7 @@ from app.gui.kit.chips import Chip
 from app.gui.kit.plain import PlainLabel, menu_text
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import duration
+from app.gui.search.bubble import Bubble
 from app.gui.search.filter_completer import FilterCompleter
 from app.gui.search.requests import SearchRequest
 from engine.audio.decode import EXTENSIONS
@@ -45,6 +46,7 @@ class SearchBar(QFrame):
         self._filters: list[str] = []
         self._chips: list[Chip] = []
         self.history: list[str] = []
+        self._passing = ""  # what the history holds only because it stood for a while
         self.setObjectName("search")
         self.setAcceptDrops(True)
         self._timer = QTimer(self, interval=DEBOUNCE_MS, singleShot=True)
@@ -66,9 +68,9 @@ class SearchBar(QFrame):
         self.less.setAcceptDrops(False)
         self.less.hide()
         self._filter_button = IconButton("filter", self.tr("Add a filter"), colours)
-        self._history_button = IconButton("history", self.tr("Recent searches (Ctrl+H)"), colours)
+        self.recent = IconButton("history", self.tr("Recent searches"), colours)
         self.record = IconButton(
-            "microphone", self.tr("Search by recording a sound (Ctrl+R)"), colours, checkable=True
+            "microphone", self.tr("Search by recording a sound"), colours, checkable=True
         )
         for widget in (self.text, self.less):
             if widget is self.less:
@@ -77,13 +79,15 @@ class SearchBar(QFrame):
             widget.installEventFilter(self)
             widget.textEdited.connect(self._on_edited)
             widget.textChanged.connect(lambda _: self._timer.start())
-        for button in (self._filter_button, self._history_button, self.record):
+        for button in (self._filter_button, self.recent, self.record):
             self._row.addWidget(button)
         self._filter_button.clicked.connect(self._show_filters)
-        self._history_button.clicked.connect(self.show_history)
+        self.recent.clicked.connect(self.show_history)
         self.record.clicked.connect(self.record_wanted)
         self.completer = FilterCompleter(self.text)
         self.completer.picked.connect(self.add_filter)
+        self._problem = Bubble(self)
+        self.refused.connect(self._problem.say)
         self._invite()
 
     # What is asked
@@ -98,6 +102,7 @@ class SearchBar(QFrame):
     def ask(self) -> None:
         """Tell what is asked for, unless it makes no sense: then say why."""
         self._timer.stop()
+        self._problem.say("")
         query = self.query
         try:
             if query.text:
@@ -107,8 +112,14 @@ class SearchBar(QFrame):
             return
         self.asked.emit(query)
 
-    def set_text(self, text: str) -> None:
-        """Ask for a text, of which filters become chips."""
+    def set_text(self, text: str, alone: bool = False) -> None:
+        """Ask for a text, of which filters become chips.
+
+        :param alone: and not for the sounds that are searched by.
+        """
+        if alone:
+            self._sounds = []
+            self.less.clear()
         self._filters.clear()
         self.text.setText(self._without_filters(text + " ").strip())
         self._show_chips()
@@ -116,8 +127,7 @@ class SearchBar(QFrame):
 
     def add_filter(self, token: str) -> None:
         """Add a filter in the grammar of the search; another one of its kind gives way."""
-        kind = token.split(":")[0].lstrip("-").lower()
-        self._filters = [t for t in self._filters if t.split(":")[0].lstrip("-").lower() != kind]
+        self._filters = [t for t in self._filters if _kind(t) != _kind(token)]
         self._filters.append(token)
         self._show_chips()
         self.ask()
@@ -146,11 +156,19 @@ class SearchBar(QFrame):
 
     # History
 
-    def remember(self) -> None:
-        """Put what is asked for into the history: a result was worth hearing."""
+    def remember(self, in_passing: bool = False) -> None:
+        """Put what is asked for into the history: its results are looked at.
+
+        :param in_passing: they only stood for a while, so that a longer search may replace it.
+        """
         text = self.query.text
-        if text and not self._sounds:
-            self.history = [text, *(t for t in self.history if t != text)][:_HISTORY]
+        if not text or self._sounds:
+            return
+        begun = self._passing
+        others = [t for t in self.history if t != text and not (t == begun and _begins(t, text))]
+        if not (in_passing and text in self.history):
+            self._passing = text if in_passing else ""
+        self.history = [text, *others][:_HISTORY]
 
     def show_history(self) -> None:
         """Offer earlier searches."""
@@ -160,8 +178,8 @@ class SearchBar(QFrame):
                 lambda _=False, chosen=text: self.set_text(chosen)
             )
         if not self.history:
-            menu.addAction(self.tr("searches whose results you play appear here")).setEnabled(False)
-        menu.popup(self._history_button.mapToGlobal(self._history_button.rect().bottomLeft()))
+            menu.addAction(self.tr("your searches appear here")).setEnabled(False)
+        menu.popup(self.recent.mapToGlobal(self.recent.rect().bottomLeft()))
 
     # Events
 
@@ -225,7 +243,8 @@ class SearchBar(QFrame):
             except InputError as error:
                 self.refused.emit(str(error))
                 continue
-            self._filters.append(token)
+            if token.lower() not in (known.lower() for known in self._filters):
+                self._filters.append(token)
             text = text.replace(token, "", 1)
         return re.sub(r"^\s+|(?<=\s)\s+", "", text)
 
@@ -258,6 +277,8 @@ class SearchBar(QFrame):
     def _show_filters(self) -> None:
         menu = QMenu(self)
         for key, known in FILTERS.items():
+            if known.spelt:
+                continue
             action = menu.addAction(known.example)
             action.triggered.connect(lambda _=False, chosen=key: self._begin_filter(chosen))
         menu.popup(self._filter_button.mapToGlobal(self._filter_button.rect().bottomLeft()))
@@ -274,6 +295,17 @@ class SearchBar(QFrame):
             if self._sounds
             else self.tr('Describe a sound: heavy door creaking dur:<5s -wood "exact words"')
         )
+
+
+def _kind(token: str) -> str:
+    """Return the key of a filter, however it is spelt."""
+    key = token.split(":")[0].lstrip("-").lower()
+    return FILTERS[key].spelt or key
+
+
+def _begins(text: str, longer: str) -> bool:
+    """Return whether a text was only half typed when it was asked for."""
+    return longer.startswith(text) and longer != text
 
 
 def _mark(widget: QFrame, name: str, on: bool) -> None:

@@ -33,17 +33,21 @@ class Selection(QObject):
     def _on_chosen(self, row: int) -> None:
         found = self._model.row_at(row)
         if found.sound is None:  # it is being fetched; tell it when it is there
-            QTimer.singleShot(_SOON_MS, self, lambda: self._on_fetched(row))
+            sound_id = self._model.id_at(row)
+            QTimer.singleShot(_SOON_MS, self, lambda: self._on_fetched(sound_id))
             return
         quiet = self._view.repeating or self._view.multiple
         self.looked_at.emit(found.sound, found.match, quiet)
 
-    def _on_fetched(self, row: int) -> None:
-        if self._view.currentIndex().row() == row and row < self._model.rowCount():
-            if self._model.row_at(row).sound is not None:
-                self._on_chosen(row)
-            else:
-                QTimer.singleShot(_LATER_MS, self, lambda: self._on_fetched(row))
+    def _on_fetched(self, sound_id: int) -> None:
+        """Tell of a sound once it is there, if its row is still the one that is looked at."""
+        row = self._view.currentIndex().row()
+        if row < 0 or self._model.id_at(row) != sound_id:
+            return
+        if self._model.row_at(row).sound is not None:
+            self._on_chosen(row)
+        else:
+            QTimer.singleShot(_LATER_MS, self, lambda: self._on_fetched(sound_id))
 
     def _on_started(self, row: int) -> None:
         found = self._model.row_at(row)

@@ -33,15 +33,6 @@ def answer(count: int, strong: int) -> Found:
     return Found(SearchRequest("door"), np.arange(count), found)
 
 
-@pytest.fixture
-def view(qtbot):
-    shown = ResultsView(ResultsModel(), DARK)
-    qtbot.addWidget(shown)
-    shown.resize(900, 400)
-    shown.show()
-    return shown
-
-
 def test_of_a_million_rows_only_the_visible_ones_are_fetched(view, qtbot):
     asked = []
     view.results.rows_wanted.connect(asked.append)
@@ -219,7 +210,7 @@ def send_move(widget, place):
 def test_columns_are_hidden_and_remembered(view, qtbot):
     header = view.horizontalHeader()
     assert header.isSectionHidden(TAGS.place)
-    header.setSectionHidden(FOLDER.place, True)
+    view.fitting.choose(FOLDER, False)
     header.resizeSection(NAME.place, 333)
     state = view.column_state()
     other = ResultsView(ResultsModel(), DARK)
