@@ -10,7 +10,9 @@ from PySide6.QtCore import QItemSelection, QItemSelectionModel, QLocale, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QCheckBox, QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.files import reveal
 from app.gui.kit.jobs import Job, belongs_to
 from app.gui.kit.plain import PlainLabel
@@ -25,6 +27,8 @@ from engine.progress import Control
 from engine.search.duplicates import Duplicates, Group, best_of, find_duplicates
 from engine.store import Library, SoundRow
 from engine.store.listing import files_of
+
+_NUMBERS = (0, 3, 4, 5, 8)  # columns
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class DuplicatesDialog(QDialog):
         self._unread = 0
         self.rows: list[_Row] = []
         self.setWindowTitle(self.tr("Duplicates"))
-        self.resize(1080, 560)
+        fit(self, 1080, 560)
         self.says = PlainLabel(self.tr("Comparing all sounds …"))
         self.says.setWordWrap(True)
         self.table = self._make_table()
@@ -69,16 +73,18 @@ class DuplicatesDialog(QDialog):
         self.alike.toggled.connect(lambda _: self._fill())
         self._actions = self._make_buttons()
         column = QVBoxLayout(self)
-        column.addWidget(self.says)
+        above, line = QHBoxLayout(), QHBoxLayout()
+        above.addWidget(self.says, 1)
+        above.addWidget(self.alike)
+        column.addLayout(above)
         column.addWidget(self.table, 1)
-        line = QHBoxLayout()
-        line.addWidget(self.alike)
         line.addStretch(1)
         for button in self._actions.values():
             line.addWidget(button)
         column.addLayout(line)
         self._actions["best"].setEnabled(False)  # until there is something to choose
         self._follow_selection()
+        self.table.setFocus()
         self._job = self._compare_all()
         self.finished.connect(lambda _: self._job.cancel())
 
@@ -167,7 +173,7 @@ class DuplicatesDialog(QDialog):
             *(self.tr("Rate"), self.tr("Bits"), self.tr("Channels"), self.tr("Format")),
             *(self.tr("Size"), self.tr("Damage"), self.tr("Folder")),
         )
-        table = TextTable(titles, wide=len(titles) - 1)
+        table = TextTable(titles, wide=len(titles) - 1, right=_NUMBERS)
         table.itemSelectionChanged.connect(self._follow_selection)
         table.cellDoubleClicked.connect(lambda *_: self.hear())
         keys: tuple[tuple[str, Callable[[], None]], ...] = (
@@ -182,30 +188,26 @@ class DuplicatesDialog(QDialog):
 
     def _make_buttons(self) -> dict[str, QPushButton]:
         buttons = {}
-        for name, title, tip, does in (
-            ("hear", self.tr("Play"), self.tr("Space"), self.hear),
+        for name, picture, title, tip, does in (
+            ("hear", "play", self.tr("Play"), self.tr("Space"), self.hear),
             (
-                "other",
-                self.tr("Play the next one"),
-                self.tr("From the same moment: B"),
-                self.hear_other,
+                *("other", "next", self.tr("Play the next one")),
+                *(self.tr("From the same moment: B"), self.hear_other),
             ),
-            ("reveal", self.tr("Show in its folder"), self.tr("Return"), self.reveal),
+            ("reveal", "folder", self.tr("Show in its folder"), self.tr("Return"), self.reveal),
             (
-                *("best", self.tr("Select all but the best")),
+                *("best", "", self.tr("Select all but the best")),
                 self.tr(
                     "Only among files that hold the same sound, never among those that merely "
                     "sound alike"
                 ),
                 self.choose_copies,
             ),
-            ("trash", self.tr("Move to the trash …"), self.tr("Delete"), self.trash),
-            ("close", self.tr("Close"), "", self.close),
+            ("trash", "trash", self.tr("Move to the trash …"), self.tr("Delete"), self.trash),
+            ("close", "", self.tr("Close"), "", self.close),
         ):
-            button = buttons[name] = QPushButton(title)
+            button = buttons[name] = push_button(title, does, picture)
             button.setToolTip(tip)
-            button.setAutoDefault(False)
-            button.clicked.connect(lambda _=False, does=does: does())
         return buttons
 
     def _compare_all(self) -> Job:

@@ -15,16 +15,20 @@ from app.gui.kit.text import number, tr
 from app.gui.library.library_controller import LibraryController
 from engine.paths import is_under
 from engine.progress import Control
+from engine.store.places import count_waiting
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
 
 _LOOK_MS = 4000  # between two looks at the library while it is being indexed
+_FIRST_LOOK_MS = 400  # until the first, which doubles from look to look
 
 
 class Indexing(QObject):
     """Listens to folders, and tells :class:`LibraryController` what has changed."""
 
+    began = Signal()  # something comes: folders are looked through, or demo sounds are made
+    waiting_found = Signal(int)  # so many sounds wait, because indexing was stopped
     _noticed = Signal(object)  # from the thread that waits for changes
 
     def __init__(self, context: Context, library_controller: LibraryController) -> None:
@@ -36,7 +40,7 @@ class Indexing(QObject):
         self._folders: list[str] = []  # that are being indexed
         self._waiting: list[str] = []  # until it is known whether they are still there
         self.threads = 2
-        self._look = QTimer(self, interval=_LOOK_MS)
+        self._look = QTimer(self)
         self._look.timeout.connect(self._see_progress)
         self._noticed.connect(self._indexed, Qt.ConnectionType.QueuedConnection)
 
@@ -49,6 +53,11 @@ class Indexing(QObject):
     def watches(self) -> bool:
         """Return whether it keeps up with changes."""
         return self._watch
+
+    @property
+    def folders(self) -> list[str]:
+        """Return the folders that are being indexed, or were last."""
+        return list(self._folders)
 
     def index(self, paths: Sequence[str | Path]) -> None:
         """Index folders, which are added to the library; all of its own if none is named."""
@@ -67,28 +76,43 @@ class Indexing(QObject):
             path = self._context.library_path
             return index_apart(path, session.model_folder, folders, control, threads)
 
-        self._indexing = self.run_alone(work, self._indexed, self._stopped, tr("Indexing"))
-        self._look.start()
+        self._note_halt(False)
+        self._indexing = self.run_alone(
+            work, self._indexed, self._stopped, tr("Indexing"), lambda: self._note_halt(True)
+        )
+        self._look.start(_FIRST_LOOK_MS)
+        self.began.emit()
 
     def leave(self) -> None:
         """Remember what a window that closes was indexing."""
         self._remember(self._folders if self.is_on else self._waiting)
 
     def go_on(self) -> None:
-        """Go on where the window was closed while it was indexing."""
+        """Go on with what was not finished, however that came, unless its user stopped it."""
         self._waiting = folders = list(self._context.settings.now.unfinished)
         library = self._context.opened.library
+        halted = str(library.path) in self._context.settings.now.halted
         self._remember([])
-        if not folders:
-            return
 
-        def look(control: Control) -> list[str]:
+        def look(control: Control) -> tuple[list[str], int]:
+            from engine.index.build import is_being_indexed
+
             known = library.folders()
-            return [f for f in folders if Path(f).is_dir() and is_under(f, known)]
+            if is_being_indexed(library):  # by a command, say, which will finish it
+                return [], 0
+            begun = [f for f in folders if is_under(f, known)]
+            waiting = count_waiting(library)
+            left = [f for f in known if waiting.get(f) and not is_under(f, begun)]
+            return [f for f in [*begun, *left] if Path(f).is_dir()], sum(waiting.values())
 
-        def looked(there: list[str]) -> None:
+        def looked(found: tuple[list[str], int]) -> None:
             self._waiting = []
-            if there and not self.is_on:
+            there, waiting = found
+            if not there or self.is_on:
+                return
+            if halted:
+                self.waiting_found.emit(waiting)
+            else:
                 self.index(there)
 
         self._context.jobs.start("read", look, looked)
@@ -96,6 +120,12 @@ class Indexing(QObject):
     def _remember(self, folders: Sequence[str]) -> None:
         settings = self._context.settings
         settings.keep(replace(settings.now, unfinished=tuple(folders)))
+
+    def _note_halt(self, halted: bool) -> None:
+        """Remember that indexing was stopped by hand, and does not go on by itself."""
+        settings, path = self._context.settings, str(self._context.library_path)
+        others = tuple(known for known in settings.now.halted if known != path)
+        settings.keep(replace(settings.now, halted=(*others, path) if halted else others))
 
     def make_demo(self) -> None:
         """Make the demo sounds and index them."""
@@ -108,7 +138,13 @@ class Indexing(QObject):
 
             return make_demo_sounds(folder, control)
 
-        self.run_alone(work, lambda made: self.index([folder]), None, tr("Making demo sounds"))
+        self._folders, self._indexing = (
+            [],
+            self.run_alone(
+                work, lambda made: self.index([folder]), self._stopped, tr("Making demo sounds")
+            ),
+        )
+        self.began.emit()
 
     def run_alone(
         self,
@@ -116,12 +152,13 @@ class Indexing(QObject):
         done: Callable[[Any], None],
         failed: Callable[[str], None] | None,
         title: str,
+        stopped: Callable[[], None] | None = None,
     ) -> Job:
         """Run what no index run may disturb; watching waits meanwhile."""
         if self._watching is not None:
             self._watching.cancel()
             self._watching = None
-        job = self._context.jobs.start("index", work, done, failed, title)
+        job = self._context.jobs.start("index", work, done, failed, title, stopped=stopped)
         self._keep_watching()
         return job
 
@@ -175,4 +212,6 @@ class Indexing(QObject):
         if not self.is_on:
             self._indexing = None
             self._look.stop()
+        else:
+            self._look.setInterval(min(2 * self._look.interval(), _LOOK_MS))
         self._library_controller.refresh()

@@ -10,12 +10,19 @@ from PySide6.QtCore import QObject, Signal
 from PySide6.QtWidgets import QWidget
 
 from app.gui.kit.context import Context
-from app.gui.kit.text import number, tr
-from app.gui.library.overview import Overview, count_everything, drives_changed
+from app.gui.kit.text import counted, number, tr
+from app.gui.library.overview import (
+    Overview,
+    count_everything,
+    count_searches,
+    drives_changed,
+)
 from engine.index.drives import note_drives
+from engine.plain_text import one_line
 from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
+from engine.store.saved_searches import drop_search, rename_search, save_search
 
 
 class LibraryController(QObject):
@@ -23,6 +30,7 @@ class LibraryController(QObject):
 
     overview_changed = Signal(object)
     sounds_changed = Signal()  # there are more, or fewer
+    searches_counted = Signal(dict)  # how many sounds saved searches find
     files_changed = Signal()  # the user has just renamed, moved or restored some
 
     def __init__(self, context: Context, parent: QWidget) -> None:
@@ -49,6 +57,37 @@ class LibraryController(QObject):
             "read", lambda control: count_everything(session), self._counted, newest="overview"
         )
 
+    def count_searches(self) -> None:
+        """Count what saved searches find."""
+        session, overview = self._context.opened, self.overview
+        if overview is not None and overview.searches:
+            self._context.jobs.start(
+                "read",
+                lambda control: count_searches(session, overview.searches, control),
+                self.searches_counted.emit,
+                newest="saved searches",
+            )
+
+    def save_search(self, name: str, text: str) -> None:
+        """Keep a search under a name."""
+        library = self._context.opened.library
+        self._write(lambda control: save_search(library, name, text), self._count_again)
+
+    def rename_search(self, name: str, new: str) -> None:
+        """Give a saved search another name."""
+        library = self._context.opened.library
+        self._write(lambda control: rename_search(library, name, new), self._count_again)
+
+    def drop_search(self, name: str) -> None:
+        """Forget a saved search; it can be undone."""
+        library = self._context.opened.library
+
+        def dropped(_: None) -> None:
+            self._context.say(tr("Search {} deleted").format(one_line(name)))
+            self.count()
+
+        self._write(lambda control: drop_search(library, name), dropped)
+
     def relink(self, old: str, new: str) -> None:
         """Tell the library that a folder moved."""
         library = self._context.opened.library
@@ -61,7 +100,9 @@ class LibraryController(QObject):
         self._write(
             work,
             lambda count: self._changed(
-                tr("{} sounds are now under {}").format(number(count), new)
+                counted(
+                    count, tr("one sound is now under {}"), tr("{} sounds are now under {}"), new
+                )
             ),
         )
 
@@ -71,8 +112,10 @@ class LibraryController(QObject):
         self._write(
             lambda control: forget_folder(library, folder),
             lambda count: self._changed(
-                tr("{} sounds removed from the library; their files are untouched").format(
-                    number(count)
+                counted(
+                    count,
+                    tr("one sound removed from the library; its file is untouched"),
+                    tr("{} sounds removed from the library; their files are untouched"),
                 )
             ),
         )
@@ -114,6 +157,7 @@ class LibraryController(QObject):
     def _counted(self, overview: Overview) -> None:
         self.overview = overview
         self.overview_changed.emit(overview)
+        self.count_searches()
 
     def _changed(self, said: str) -> None:
         self._context.say(said, False)

@@ -48,8 +48,8 @@ class LibraryQuestions(QObject):
     def forget(self, folder: str) -> None:
         """Ask whether a folder should leave the library."""
         said = self.tr(
-            "Remove {} from the library? Its index and tags are deleted; the files stay "
-            "where they are."
+            "Remove {} from the library? Its index, tags, stars and notes are deleted; the "
+            "files stay where they are."
         )
         if self._prompts.confirm(said.format(folder), self.tr("Remove")):
             self._library_controller.forget(folder)
@@ -73,6 +73,30 @@ class LibraryQuestions(QObject):
         said = self.tr("Delete the collection {}? Its sounds stay in the library.")
         if self._prompts.confirm(said.format(name), self.tr("Delete")):
             self._library_controller.drop_collection(name)
+
+    def save_search(self, text: str, by_sound: bool) -> None:
+        """Ask for the name of a search, and keep it.
+
+        :param by_sound: sounds are searched by, which cannot be kept.
+        """
+        if by_sound:
+            self._context.say(
+                self.tr("A search by sound cannot be saved, only words and filters"), True
+            )
+        elif not text.strip():
+            self._context.say(self.tr("There is nothing to save: search for something first"), True)
+        else:
+            title, ask = self.tr("Save the search"), self.tr("Name:")
+            name, given = QInputDialog.getText(self._before, title, ask, text=text)
+            if given:
+                self._library_controller.save_search(name, text)
+
+    def rename_search(self, name: str) -> None:
+        """Ask for another name of a saved search."""
+        title, ask = self.tr("Rename the saved search"), self.tr("Name:")
+        new, given = QInputDialog.getText(self._before, title, ask, text=name)
+        if given and new != name:
+            self._library_controller.rename_search(name, new)
 
     def collect(self, ids: Sequence[int]) -> None:
         """Put sounds into the collection that was last used, or ask for one."""

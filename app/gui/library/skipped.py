@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import counted
@@ -27,14 +29,12 @@ class SkippedFiles(QDialog):
         super().__init__(parent)
         self._context = context
         self.setWindowTitle(self.tr("Skipped files"))
-        self.resize(860, 420)
+        fit(self, 860, 420)
         self.says = PlainLabel()
         self.says.setWordWrap(True)
         self.table = TextTable((self.tr("File"), self.tr("Why")), wide=1)
-        again = QPushButton(self.tr("Look for changes"))
-        again.clicked.connect(lambda: indexing.index([]))
-        close = QPushButton(self.tr("Close"))
-        close.clicked.connect(self.close)
+        again = push_button(self.tr("Look for changes"), lambda: indexing.index([]), "rescan")
+        close = push_button(self.tr("Close"), self.close)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         buttons.addWidget(again)

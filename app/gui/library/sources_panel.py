@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
@@ -14,7 +14,6 @@ from PySide6.QtGui import (
     QDropEvent,
     QPainter,
     QStandardItem,
-    QStandardItemModel,
 )
 from PySide6.QtWidgets import (
     QFrame,
@@ -32,17 +31,27 @@ from app.gui.kit.files import SOUNDS_MIME
 from app.gui.kit.plain import PlainLabel, tip
 from app.gui.kit.style.icons import icon
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.text import number
+from app.gui.kit.text import counted, number
 from app.gui.library.overview import Overview
+from app.gui.library.sources_model import (
+    COLLECTION,
+    COUNT,
+    FOLDER,
+    MORE,
+    PLACE,
+    TOKEN,
+    SourcesModel,
+)
 from engine.metadata.ucs_names import categories, category_of_tag
 from engine.plain_text import one_line
+from engine.store.folders import FolderTree
 from engine.store.listing import FolderCounts
+from engine.tags.families import shown_tags
 
-TOKEN = Qt.ItemDataRole.UserRole + 1  # the filter that an item stands for
-COUNT = Qt.ItemDataRole.UserRole + 2
-FOLDER = Qt.ItemDataRole.UserRole + 3
-COLLECTION = Qt.ItemDataRole.UserRole + 4
+SEARCH = Qt.ItemDataRole.UserRole + 7  # the name of a saved search
+TAG = Qt.ItemDataRole.UserRole + 8
 _MOST_TAGS = 500
+_OPEN = ("folders", "searches", "collections")  # groups that are open at first
 
 
 class SourcesPanel(QFrame):
@@ -60,13 +69,21 @@ class SourcesPanel(QFrame):
     collection_wanted = Signal()
     rename_wanted = Signal(str)
     drop_wanted = Signal(str)
+    transfer_wanted = Signal(str)
+    search_wanted = Signal(str)  # a saved search's text
+    rename_search_wanted = Signal(str)
+    drop_search_wanted = Signal(str)
+    untag_wanted = Signal(str)
 
     def __init__(self, colours: Colours) -> None:
         super().__init__()
         self._colours = colours
         self._overview: Overview | None = None
+        self._search_counts: Mapping[str, int] = {}
+        self._hidden: frozenset[str] = frozenset()  # families of tags
         self.setObjectName("panel")
-        self.model = QStandardItemModel(self)
+        self.model = SourcesModel(self)
+        self.model.icon = icon("folder", colours.dim)
         self.tree = _Tree(self)
         self.tree.setModel(self.model)
         self.tree.setItemDelegate(_Delegate(self))
@@ -79,12 +96,12 @@ class SourcesPanel(QFrame):
         title = PlainLabel(self.tr("Library"))
         title.setProperty("role", "title")
         head.addWidget(title, 1)
-        add = IconButton("folder-add", self.tr("Add a folder of sounds (Ctrl+O)"), colours)
-        add.clicked.connect(self.add_wanted)
-        rescan = IconButton("rescan", self.tr("Look for changes in all folders (F5)"), colours)
-        rescan.clicked.connect(lambda: self.rescan_wanted.emit([]))
-        head.addWidget(add)
-        head.addWidget(rescan)
+        self.add = IconButton("folder-add", self.tr("Add a folder of sounds"), colours)
+        self.add.clicked.connect(self.add_wanted)
+        self.rescan = IconButton("rescan", self.tr("Look for changes in all folders"), colours)
+        self.rescan.clicked.connect(lambda: self.rescan_wanted.emit([]))
+        head.addWidget(self.add)
+        head.addWidget(self.rescan)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
@@ -99,44 +116,78 @@ class SourcesPanel(QFrame):
     def set_colours(self, colours: Colours) -> None:
         """Follow the theme."""
         self._colours = colours
-        if self._overview is not None:
-            self.show_overview(self._overview)
+        self.model.icon = icon("folder", colours.dim)
+        overview, self._overview = self._overview, None
+        if overview is not None:
+            self.show_overview(overview)
+
+    def show_search_counts(self, counts: Mapping[str, int]) -> None:
+        """Show how many sounds saved searches find."""
+        self._search_counts = counts
+        root = self.model.invisibleRootItem()
+        for group in (root.child(row) for row in range(root.rowCount())):
+            for item in (group.child(row) for row in range(group.rowCount())):
+                if item.data(SEARCH) is not None:
+                    item.setData(counts.get(item.data(SEARCH)), COUNT)
+
+    def hide_families(self, hidden: frozenset[str]) -> None:
+        """Leave families of tags out."""
+        if hidden != self._hidden:
+            self._hidden = hidden
+            overview, self._overview = self._overview, None
+            if overview is not None:
+                self.show_overview(overview)
 
     def show_overview(self, overview: Overview) -> None:
         """Show counts; what was open stays open."""
-        unfolded = self._unfolded() if self._overview is not None else {"folders", "collections"}
-        first = self._overview is None
+        if overview == self._overview:
+            return
         self._overview = overview
+        first = not self.model.rowCount()
+        unfolded = set(_OPEN) if first else self._unfolded()
+        current, scrolled = _key(self.tree.currentIndex()), self.tree.verticalScrollBar().value()
         self.model.clear()
         root = self.model.invisibleRootItem()
         everything = self._item(self.tr("All sounds"), "search", overview.statistics.sounds)
         everything.setData("", TOKEN)
         root.appendRow(everything)
         root.appendRow(self._folders(overview.facets.folders, set(overview.away)))
+        root.appendRow(self._searches(overview.searches))
         root.appendRow(self._collections(overview.collections))
         counted = Counter(overview.facets.categories)
         counted.update({t: n for t, n in overview.facets.tags.items() if category_of_tag(t)})
-        root.appendRow(self._categories(counted))
+        if "ucs" not in self._hidden:
+            root.appendRow(self._categories(counted))
         plain = {t: n for t, n in overview.facets.tags.items() if not category_of_tag(t)}
-        root.appendRow(self._tags(plain))
-        for row in range(root.rowCount()):
-            group = root.child(row)
-            if (
-                first and group.data(Qt.ItemDataRole.UserRole) in ("folders", "collections")
-            ) or group.data(Qt.ItemDataRole.UserRole) in unfolded:
-                self.tree.expand(group.index())
-            for child in range(group.rowCount()):
-                if group.child(child).data(Qt.ItemDataRole.UserRole) in unfolded:
-                    self.tree.expand(group.child(child).index())
+        if not {"audioset", "other"} <= self._hidden:
+            root.appendRow(self._tags({t: plain[t] for t in shown_tags(list(plain), self._hidden)}))
+        for item in self._opened(unfolded):
+            if current and _key(item.index()) == current:
+                self.tree.setCurrentIndex(item.index())
+        self.tree.verticalScrollBar().setValue(scrolled)
+
+    def show_tree(self, tree: FolderTree) -> None:
+        """Show which folders lie below the indexed ones, and how many sounds in each."""
+        self.model.put_tree(tree)
+        self.tree.viewport().update()
 
     def _unfolded(self) -> set[str]:
-        found = set()
+        """Return what is open."""
+        found = (item for item in self._opened(()) if self.tree.isExpanded(item.index()))
+        return {_key(item.index()) for item in found}
+
+    def _opened(self, unfolded: Collection[str]) -> Iterator[QStandardItem]:
+        """Give all items that are not folded away, after unfolding some."""
         root = self.model.invisibleRootItem()
-        groups = [root.child(row) for row in range(root.rowCount())]
-        for item in [*groups, *(g.child(n) for g in groups for n in range(g.rowCount()))]:
+        waiting = [root.child(row) for row in reversed(range(root.rowCount()))]
+        while waiting:
+            item = waiting.pop()
+            yield item
+            if _key(item.index()) in unfolded:
+                self.model.fetchMore(item.index())  # the view may do that later only
+                self.tree.expand(item.index())
             if self.tree.isExpanded(item.index()):
-                found.add(str(item.data(Qt.ItemDataRole.UserRole)))
-        return found
+                waiting += [item.child(row) for row in reversed(range(item.rowCount()))]
 
     def _folders(self, folders: Mapping[str, FolderCounts], away: set[str]) -> QStandardItem:
         group = self._group(self.tr("Folders"), "folder", "folders")
@@ -146,12 +197,24 @@ class SourcesPanel(QFrame):
             item.setData(counts.offline if is_away else counts.sounds, COUNT)
             item.setData(f'in:"{path}"', TOKEN)
             item.setData(path, FOLDER)
-            state = self.tr("{} sounds").format(number(counts.sounds))
+            item.setData(path, PLACE)
+            item.setData(path, Qt.ItemDataRole.UserRole)
+            state = counted(counts.sounds, self.tr("one sound"), self.tr("{} sounds"))
             if counts.waiting:
                 state += self.tr(", {} not yet listened to").format(number(counts.waiting))
             if is_away:
                 state = self.tr("offline: connect its drive, or relink it")
             item.setToolTip(tip(f"{path}\n{state}"))
+            group.appendRow(item)
+        return group
+
+    def _searches(self, known: Mapping[str, str]) -> QStandardItem:
+        group = self._group(self.tr("Saved searches"), "history", "searches")
+        for name, text in known.items():
+            item = self._item(name, "search", self._search_counts.get(name))
+            item.setData(text, TOKEN)
+            item.setData(name, SEARCH)
+            item.setToolTip(tip(text))
             group.appendRow(item)
         return group
 
@@ -189,6 +252,7 @@ class SourcesPanel(QFrame):
         for label, count in list(counted.items())[:_MOST_TAGS]:
             item = self._item(label, "tag", count)
             item.setData(f'tag:"{label}"', TOKEN)
+            item.setData(label, TAG)
             group.appendRow(item)
         return group
 
@@ -207,7 +271,11 @@ class SourcesPanel(QFrame):
 
     def _on_chosen(self, index: QModelIndex) -> None:
         token = index.data(TOKEN)
-        if token:
+        if index.data(SEARCH) is not None:
+            self.search_wanted.emit(token)
+        elif index.data(MORE):
+            self.model.show_more(self.model.itemFromIndex(index))
+        elif token:
             self.filter_wanted.emit(token)
         elif token == "":
             self.everything_wanted.emit()
@@ -218,6 +286,7 @@ class SourcesPanel(QFrame):
         index = self.tree.indexAt(place)
         menu = QMenu(self)
         folder, collection = index.data(FOLDER), index.data(COLLECTION)
+        place = index.data(PLACE)
         if folder:
             for title, signal, given in (
                 (self.tr("Look for changes"), self.rescan_wanted, [folder]),
@@ -228,7 +297,27 @@ class SourcesPanel(QFrame):
                 menu.addAction(title).triggered.connect(
                     lambda _=False, signal=signal, given=given: signal.emit(given)
                 )
+        elif place:
+            menu.addAction(self.tr("Suggest tags …")).triggered.connect(
+                lambda: self.tag_wanted.emit(place)
+            )
+        elif index.data(SEARCH) is not None:
+            name = index.data(SEARCH)
+            menu.addAction(self.tr("Rename …")).triggered.connect(
+                lambda: self.rename_search_wanted.emit(name)
+            )
+            menu.addAction(self.tr("Delete the saved search")).triggered.connect(
+                lambda: self.drop_search_wanted.emit(name)
+            )
+        elif index.data(TAG) is not None:
+            label = index.data(TAG)
+            menu.addAction(self.tr("Remove this tag everywhere …")).triggered.connect(
+                lambda: self.untag_wanted.emit(label)
+            )
         elif collection:
+            menu.addAction(self.tr("Transfer …")).triggered.connect(
+                lambda: self.transfer_wanted.emit(collection)
+            )
             menu.addAction(self.tr("Rename …")).triggered.connect(
                 lambda: self.rename_wanted.emit(collection)
             )
@@ -311,6 +400,11 @@ class _Delegate(QStyledItemDelegate):
         painter.setPen(QColor(self._panel.colours.dim))
         where = full.adjusted(0, 0, -8, 0)
         painter.drawText(where, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+
+
+def _key(index: QModelIndex) -> str:
+    """Return what an item is known by when the tree is made anew."""
+    return str(index.data(Qt.ItemDataRole.UserRole) or index.data(TOKEN) or "")
 
 
 def _common(cat_ids: list[str]) -> str:
