@@ -6,14 +6,16 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.preview import PlayPart
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import number
+from app.gui.kit.text import counted, number
 from app.gui.tagging.tagging import Tagging, describe_undone
 from engine.metadata.renaming import Move, Rename
 from engine.progress import Control
@@ -40,32 +42,31 @@ class AuditNames(QDialog):
         self._context, self._tagging, self._hear_at = context, tagging, play_part
         self._doubts: list[Doubt] = []
         self.setWindowTitle(self.tr("Names that seem wrong"))
-        self.resize(860, 480)
+        fit(self, 860, 480)
         self.says = PlainLabel(self.tr("Comparing names with sounds …"))
         self.says.setWordWrap(True)
         titles = (
             *(self.tr("Strength"), self.tr("File"), self.tr("Sounds like"), self.tr("Swap with")),
         )
-        self.table = TextTable(titles, wide=1)
+        self.table = TextTable(titles, wide=1, right=(0,))
         self.table.itemSelectionChanged.connect(self._on_chosen)
         self.table.cellDoubleClicked.connect(lambda *_: self.hear())
-        self.swap = QPushButton(self.tr("Swap the two names"))
-        self.swap.setEnabled(False)
-        self.swap.clicked.connect(self._swap)
-        hear = QPushButton(self.tr("Play"))
-        hear.clicked.connect(self.hear)
-        back = QPushButton(self.tr("Undo the last run"))
-        back.clicked.connect(lambda: tagging.take_back(self._taken_back, self.says.setText))
-        close = QPushButton(self.tr("Close"))
-        close.clicked.connect(self.close)
+        self.swap = push_button(self.tr("Swap the two names"), self._swap, "swap")
+        self._play = push_button(self.tr("Play"), self.hear, "play")
+        back = push_button(
+            self.tr("Undo the last run"),
+            lambda: tagging.take_back(self._taken_back, self.says.setText),
+            "undo",
+        )
+        close = push_button(self.tr("Close"), self.close)
         buttons = QHBoxLayout()
         buttons.addWidget(self.says, 1)
-        for button in (hear, self.swap, back, close):
-            button.setAutoDefault(False)
+        for button in (self._play, self.swap, back, close):
             buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.addWidget(self.table, 1)
         column.addLayout(buttons)
+        self._on_chosen()
         self._job = tagging.audit(ids, self._show, self.says.setText)
         self.finished.connect(lambda _: self._job.cancel())
 
@@ -99,13 +100,12 @@ class AuditNames(QDialog):
                 for doubt in self._doubts
             ]
         )
-        said = self.tr("{} of {} names seem wrong.").format(
-            number(len(self._doubts)), number(found.sounds)
-        )
+        one, many = self.tr("One of {} names seems wrong."), self.tr("{} of {} names seem wrong.")
+        said = counted(len(self._doubts), one, many, number(found.sounds))
         if found.unnamed:
-            said += " " + self.tr("{} more have names that say nothing.").format(
-                number(found.unnamed)
-            )
+            one = self.tr("One more has a name that says nothing.")
+            many = self.tr("{} more have names that say nothing.")
+            said += " " + counted(found.unnamed, one, many)
         self.says.setText(said)
 
     @property
@@ -115,6 +115,7 @@ class AuditNames(QDialog):
 
     def _on_chosen(self) -> None:
         doubt = self._chosen
+        self._play.setEnabled(doubt is not None)
         self.swap.setEnabled(doubt is not None and doubt.swap_with is not None)
 
     def _swap(self) -> None:

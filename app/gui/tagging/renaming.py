@@ -12,16 +12,17 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import number
+from app.gui.kit.text import counted, number
 from app.gui.tagging.tagging import Tagging
 from engine.metadata.renaming import UCS_PATTERN, Move, Rename
 
@@ -39,7 +40,7 @@ class RenameFiles(QDialog):
         self._context, self._tagging, self._ids = context, tagging, list(ids)
         self._plans: list[Rename] = []
         self.setWindowTitle(self.tr("Rename files"))
-        self.resize(860, 520)
+        fit(self, 860, 520)
         self._wait = QTimer(self, interval=_WAIT_MS, singleShot=True)
         self._wait.timeout.connect(self._plan)
         kept = context.settings.now
@@ -67,13 +68,9 @@ class RenameFiles(QDialog):
         self.says.setWordWrap(True)
         titles = (self.tr("Current name"), self.tr("New name"))
         self.table = TextTable(titles, wide=1)
-        self.rename = QPushButton(self.tr("Rename"))
+        self.rename = push_button(self.tr("Rename"), self._rename, "rename", default=True)
         self.rename.setEnabled(False)
-        self.rename.setDefault(True)
-        self.rename.clicked.connect(self._rename)
-        close = QPushButton(self.tr("Close"))
-        close.setAutoDefault(False)
-        close.clicked.connect(self.close)
+        close = push_button(self.tr("Close"), self.close)
         buttons = QHBoxLayout()
         buttons.addWidget(self.says, 1)
         buttons.addWidget(close)
@@ -129,5 +126,6 @@ class RenameFiles(QDialog):
         self._tagging.rename(self._plans, self._renamed, self._refused)
 
     def _renamed(self, moves: list[Move]) -> None:
-        self._context.say(self.tr("{} files renamed").format(number(len(moves))))
+        one, many = self.tr("one file renamed"), self.tr("{} files renamed")
+        self._context.say(counted(len(moves), one, many))
         self.accept()

@@ -9,17 +9,18 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QInputDialog,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.preview import Preview
 from app.gui.kit.prompts import Prompts
-from app.gui.kit.text import number
+from app.gui.kit.text import counted, number, tr
 from app.gui.tagging.questions import of_taking_back
 from app.gui.tagging.suggest_bar import SuggestBar, percent_box
 from app.gui.tagging.tagging import Suggested, Tagging, describe_undone
@@ -49,7 +50,7 @@ class ReviewTags(QDialog):
         self._prompts, self._preview = prompts, preview
         self._ids: list[int] = []
         self.setWindowTitle(self.tr("Tags"))
-        self.resize(980, 600)
+        fit(self, 980, 600)
         self.bar = SuggestBar(context.settings)
         self.bar.wanted.connect(self.suggest)
         self.says = self.bar.says
@@ -75,23 +76,20 @@ class ReviewTags(QDialog):
         table.hear_wanted.connect(self.hear)
         table.undo_wanted.connect(self.undo)
         deciding, writing = QHBoxLayout(), QHBoxLayout()
-        for row, title, does in (
-            (deciding, self.tr("Accept"), self.accept_chosen),
-            (deciding, self.tr("Reject"), self.reject_chosen),
-            (deciding, self.tr("Replace …"), self.edit_chosen),
-            (deciding, self.tr("Undo"), self.undo),
-            (deciding, self.tr("Accept all from"), self.accept_sure),
-            (writing, self.tr("Write into the files …"), self.write),
-            (writing, self.tr("Rename the files …"), self.rename),
-            (writing, self.tr("Undo the last run"), self.take_back),
-            (writing, self.tr("Close"), self.close),
+        for row, picture, title, does in (
+            (deciding, "accept", self.tr("Accept"), self.accept_chosen),
+            (deciding, "close", self.tr("Reject"), self.reject_chosen),
+            (deciding, "edit", self.tr("Replace …"), self.edit_chosen),
+            (deciding, "undo", self.tr("Undo"), self.undo),
+            (deciding, "", self.tr("Accept all from"), self.accept_sure),
+            (writing, "write", self.tr("Write into the files …"), self.write),
+            (writing, "rename", self.tr("Rename the files …"), self.rename),
+            (writing, "undo", self.tr("Undo the last run"), self.take_back),
+            (writing, "", self.tr("Close"), self.close),
         ):
             if does in (self.accept_sure, self.close):
                 row.addStretch(1)
-            button = QPushButton(title)
-            button.setAutoDefault(False)
-            button.clicked.connect(lambda _=False, does=does: does())
-            row.addWidget(button)
+            row.addWidget(push_button(title, does, picture))
         deciding.addWidget(self.sure)
         column.addLayout(deciding)
         column.addLayout(writing)
@@ -101,13 +99,14 @@ class ReviewTags(QDialog):
     def look_at(self, ids: Collection[int]) -> None:
         """Review these sounds."""
         self._ids = sorted(ids)
-        self.says.setText(self.tr("{} sounds").format(number(len(self._ids))))
+        self.says.setText(_sounds(self._ids))
         self._tagging.pending(self._ids, belongs_to(self, self._show_pending))
 
     def suggest(self) -> None:
         """Suggest tags for the sounds."""
         self.bar.start.setEnabled(False)
-        self.says.setText(self.tr("Looking at {} sounds …").format(number(len(self._ids))))
+        one, many = self.tr("Looking at one sound …"), self.tr("Looking at {} sounds …")
+        self.says.setText(counted(len(self._ids), one, many))
         self._tagging.suggest(
             self._ids, self.bar.taxonomy, self.bar.rules(), self._show_suggested, self._failed
         )
@@ -129,7 +128,8 @@ class ReviewTags(QDialog):
         pairs = self.table.chosen()
         if not pairs:
             return
-        ask = self.tr("Tag {} sounds instead with:").format(number(len(pairs)))
+        one, many = self.tr("Tag one sound instead with:"), self.tr("Tag {} sounds instead with:")
+        ask = counted(len(pairs), one, many)
         label, given = QInputDialog.getText(self, self.tr("Replace the tag"), ask, text=pairs[0][1])
         label = " ".join(label.split())
         if given and label:
@@ -194,19 +194,21 @@ class ReviewTags(QDialog):
         self.table.choose_first()
         sounds = len({row.sound.id for row in rows})
         if rows:
-            said = self.tr("{} sounds; {} of them have suggestions waiting for you.")
-            self.says.setText(said.format(number(len(self._ids)), number(sounds)))
+            one = self.tr("one of them has suggestions waiting for you.")
+            many = self.tr("{} of them have suggestions waiting for you.")
+            self.says.setText(f"{_sounds(self._ids)}; {counted(sounds, one, many)}")
         else:
-            said = self.tr("{} sounds. Press Suggest to see what they could be.")
-            self.says.setText(said.format(number(len(self._ids))))
+            said = self.tr("{}. Press Suggest to see what they could be.")
+            self.says.setText(said.format(_sounds(self._ids)))
 
     def _show_suggested(self, found: Suggested) -> None:
         self.bar.start.setEnabled(True)
         self.model.show_rows(found.rows)
         self.table.choose_first()
         sounds = len({row.sound.id for row in found.rows})
-        said = self.tr("{} of {} sounds have a suggestion.")
-        self.says.setText(said.format(number(sounds), number(found.sounds)))
+        one = self.tr("One of {} sounds has a suggestion.")
+        many = self.tr("{} of {} sounds have a suggestion.")
+        self.says.setText(counted(sounds, one, many, number(found.sounds)))
 
     def _failed(self, said: str) -> None:
         self.bar.start.setEnabled(True)
@@ -215,7 +217,8 @@ class ReviewTags(QDialog):
     def _decided(self, rows: list[TagRow]) -> None:
         self._update(rows)
         left = sum(row.tag.state == "suggested" for row in self.model.rows)
-        self.says.setText(self.tr("{} suggestions are open.").format(number(left)))
+        one, many = self.tr("One suggestion is open."), self.tr("{} suggestions are open.")
+        self.says.setText(counted(left, one, many))
 
     def _update(self, rows: list[TagRow]) -> None:
         self.model.update_rows(rows)
@@ -243,3 +246,7 @@ class ReviewTags(QDialog):
         self.says.setText(describe_undone(undone))
         if undone.refused:
             self._prompts.inform(describe_undone(undone), [reason for _, reason in undone.refused])
+
+
+def _sounds(ids: Collection[int]) -> str:
+    return counted(len(ids), tr("One sound"), tr("{} sounds"))

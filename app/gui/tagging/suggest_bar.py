@@ -12,11 +12,11 @@ from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
     QHBoxLayout,
-    QPushButton,
-    QSpinBox,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
+from app.gui.kit.numbers import NumberBox
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.text import tr
@@ -53,9 +53,7 @@ class SuggestBar(QWidget):
         self.least = percent_box(30, self.tr("Lowest probability to suggest"))
         self.says = PlainLabel()
         self.says.setWordWrap(True)
-        self.start = QPushButton(self.tr("Suggest"))
-        self.start.setDefault(True)
-        self.start.clicked.connect(self.wanted)
+        self.start = push_button(self.tr("Suggest"), self.wanted.emit, "tag", default=True)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for widget in (self.labels, self.folder, self.words):
@@ -93,12 +91,9 @@ class SuggestBar(QWidget):
             self.labels.setCurrentIndex(0)
 
 
-def percent_box(value: int, name: str) -> QSpinBox:
+def percent_box(value: int, name: str) -> NumberBox:
     """Return a box for a probability in per cent."""
-    box = QSpinBox()
-    box.setRange(1, 99)
-    box.setValue(value)
-    box.setSuffix(tr(" %"))
+    box = NumberBox(1, 99, value, tr(" %"))
     box.setAccessibleName(name)
     box.setToolTip(name)
     return box

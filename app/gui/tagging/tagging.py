@@ -12,11 +12,14 @@ from PySide6.QtCore import QObject, Signal
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job, is_alive
 from app.gui.kit.text import counted, number, tr
+from app.gui.kit.undoing import Undoing
 from app.gui.tagging.tags_model import ShownTag
 from app.gui.tagging.tags_table import Pair
+from engine.plain_text import one_line
 from engine.progress import Control
 from engine.store import Library
-from engine.store.tags import TagRow, tag_rows
+from engine.store.history import Restored
+from engine.store.tags import TagRow, sounds_tagged, tag_rows, tags_among
 
 if TYPE_CHECKING:
     from engine.metadata.renaming import Move, Rename
@@ -50,9 +53,9 @@ class Tagging(QObject):
     tags_changed = Signal(list)  # of which sounds
     files_changed = Signal()  # they were written or renamed, or that was taken back
 
-    def __init__(self, context: Context, parent: QObject) -> None:
+    def __init__(self, context: Context, parent: QObject, undoing: Undoing) -> None:
         super().__init__(parent)
-        self._context = context
+        self._context, self._undoing = context, undoing
         self._reviewed: Review | None = None
         self._remark = ""  # of the run that ended last
 
@@ -123,23 +126,39 @@ class Tagging(QObject):
         """Put another label in the place of tags."""
         self._decide(lambda: self._review.edit(pairs, label), pairs, done)
 
-    def undo(self, done: Decided | None = None) -> None:
-        """Take the latest decision back."""
+    def say(self, text: str) -> None:
+        """Say something in the status line."""
+        self._context.say(text)
+
+    def remove(self, label: str, ids: Collection[int] | None = None) -> None:
+        """Take a tag from some sounds, from all that have it if None."""
         review = self._review
 
-        def work(control: Control) -> list[TagRow]:
-            return review.undo()
+        def work(control: Control) -> list[int]:
+            return review.remove(label, ids)
 
-        def undone(rows: list[TagRow]) -> None:
-            if not rows:
-                self._context.say(tr("there is no decision in this session to undo"), False)
-                return
-            self._context.say(tr("{} tags restored").format(number(len(rows))), False)
-            self.tags_changed.emit([row.sound_id for row in rows])
-            if done is not None:
-                done(rows)
+        def removed(having: list[int]) -> None:
+            one, many = tr("Tag {} removed from one sound"), tr("Tag {} removed from {} sounds")
+            count = number(len(having))
+            said = one.format(label) if len(having) == 1 else many.format(label, count)
+            self._context.say(one_line(said))
+            self.tags_changed.emit(having)
 
-        self._context.jobs.start("write", work, undone)
+        self._context.jobs.start("write", work, removed)
+
+    def tags_among(self, ids: Collection[int], done: Callable[[dict[str, int]], None]) -> None:
+        """Give the accepted tags of some sounds, with how many have each."""
+        library = self._context.opened.library
+        self._context.jobs.start("read", lambda control: tags_among(library, ids), done)
+
+    def sounds_tagged(self, label: str, done: Callable[[list[int]], None]) -> None:
+        """Give all sounds that have a tag."""
+        library = self._context.opened.library
+        self._context.jobs.start("read", lambda control: sounds_tagged(library, label), done)
+
+    def undo(self, done: Callable[[Restored], None]) -> None:
+        """Take the latest step back, whatever it was."""
+        self._undoing.undo(done)
 
     # Files
 
@@ -155,6 +174,19 @@ class Tagging(QObject):
             return tags_to_write(library, ids, tag_rows(library, ids))
 
         self._context.jobs.start("read", work, done, newest="plan writing")
+
+    def plan_marks(
+        self, ids: Collection[int], done: Callable[[Mapping[str, SoundTags]], None]
+    ) -> None:
+        """Give the stars and notes that would be written into the files of sounds."""
+        library = self._context.opened.library
+
+        def work(control: Control) -> Mapping[str, SoundTags]:
+            from engine.tags.writing import marks_to_write
+
+            return marks_to_write(library, ids)
+
+        self._context.jobs.start("read", work, done)
 
     def write(
         self,

@@ -15,7 +15,7 @@ from app.gui.kit.text import duration, short_folder, tr
 from engine.metadata.ucs_names import category_of_tag
 from engine.plain_text import one_line
 from engine.store import SoundRow
-from engine.store.tags import PERSON, TagRow
+from engine.store.tags import AGENT, PERSON, TagRow
 
 Index = QModelIndex | QPersistentModelIndex
 TAG_ROLE = Qt.ItemDataRole.UserRole + 1
@@ -160,5 +160,6 @@ def _text(row: ShownTag, column: TagColumn) -> str:
             "edited": tr("replaced"),
         }[tag.state]
     if column is TagColumn.SAID_BY:
-        return {PERSON: tr("you"), "file": tr("the file")}.get(tag.said_by, tr("the model"))
+        said = {PERSON: tr("you"), AGENT: tr("an agent"), "file": tr("the file")}
+        return said.get(tag.said_by, tr("the model"))
     return short_folder(sound.path)

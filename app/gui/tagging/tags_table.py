@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
 
 from app.gui.kit.context import Context
 from app.gui.kit.painting import elided, paint_share
+from app.gui.kit.style.fonts import with_even_figures
 from app.gui.tagging.tags_model import TAG_ROLE, Index, ShownTag, TagColumn, TagsModel
 
 Pair = tuple[int, str]
@@ -53,12 +54,14 @@ class TagsTable(QTableView):
         self.verticalHeader().setVisible(False)
         self.verticalHeader().setDefaultSectionSize(_ROW_HEIGHT)
         header = self.horizontalHeader()
+        header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(True)
         for column, width in _WIDTHS.items():
             self.setColumnWidth(column, width)
         self.setItemDelegate(_Delegate(self, context))
+        self.setFont(with_even_figures(self.font()))
         self.doubleClicked.connect(lambda _: self.hear_wanted.emit())
 
     @property
@@ -124,8 +127,8 @@ class _Delegate(QStyledItemDelegate):
             painter.fillRect(rect, QColor(colours.selected))
         inner = rect.adjusted(6, 0, -6, 0)
         if column == TagColumn.PROBABILITY and row.tag.probability is not None:
-            wide = painter.fontMetrics().horizontalAdvance("100 %") + 4
-            paint_share(painter, inner.adjusted(wide + 4, 0, 0, 0), row.tag.probability, colours)
+            wide = painter.fontMetrics().horizontalAdvance("100%")
+            paint_share(painter, inner.adjusted(wide + 10, 0, 0, 0), row.tag.probability, colours)
             inner.setWidth(wide)
         state = row.tag.state
         colour = colours.dim
@@ -138,4 +141,7 @@ class _Delegate(QStyledItemDelegate):
         painter.setPen(QColor(colour))
         text = str(index.data() or "")
         shown = elided(self._table, text, inner.width(), column == TagColumn.FOLDER)
-        painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        side = Qt.AlignmentFlag.AlignLeft
+        if column == TagColumn.PROBABILITY:
+            side = Qt.AlignmentFlag.AlignRight
+        painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | side, shown)

@@ -9,16 +9,17 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QDialog,
     QHBoxLayout,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import number
+from app.gui.kit.text import counted, number
 from app.gui.tagging.tagging import Tagging
 from engine.metadata.write import SoundTags
 from engine.tags.run import Written
@@ -36,18 +37,14 @@ class WriteTags(QDialog):
         self._context, self._tagging = context, tagging
         self._wanted: Mapping[str, SoundTags] = {}
         self.setWindowTitle(self.tr("Write tags into files"))
-        self.resize(820, 460)
+        fit(self, 820, 460)
         self.says = PlainLabel(self.tr("Looking at the accepted tags …"))
         self.says.setWordWrap(True)
         self.table = TextTable((self.tr("File"), self.tr("To be written")), wide=1)
         self.keep_time = QCheckBox(self.tr("keep the files' modification times"))
-        self.write = QPushButton(self.tr("Write"))
+        self.write = push_button(self.tr("Write"), self._write, "write", default=True)
         self.write.setEnabled(False)
-        self.write.setDefault(True)
-        self.write.clicked.connect(self._write)
-        close = QPushButton(self.tr("Close"))
-        close.setAutoDefault(False)
-        close.clicked.connect(self.close)
+        close = push_button(self.tr("Close"), self.close)
         buttons = QHBoxLayout()
         buttons.addWidget(self.keep_time, 1)
         buttons.addWidget(close)
@@ -83,16 +80,22 @@ class WriteTags(QDialog):
         self._tagging.write(self._wanted, self.keep_time.isChecked(), self._written, self._failed)
 
     def _written(self, written: Written) -> None:
-        done = self.tr("{} files written.").format(number(len(written.done)))
+        one, many = self.tr("One file written."), self.tr("{} files written.")
+        done = counted(len(written.done), one, many)
         if not (written.refused or written.kept):
             self._context.say(done)
             self.accept()
             return
         told = (*written.refused, *written.kept)
         self.table.fill([(Path(path).name, reason) for path, reason in told])
-        left = self.tr("{} were left as they are, {} were written only in part:")
-        counts = (number(len(written.refused)), number(len({path for path, _ in written.kept})))
-        self.says.setText(f"{done} {left.format(*counts)}")
+        refused, partly = len(written.refused), len({path for path, _ in written.kept})
+        one, many = self.tr("One was left as it is,"), self.tr("{} were left as they are,")
+        left = counted(refused, one, many)
+        one, many = (
+            self.tr("one was written only in part:"),
+            self.tr("{} were written only in part:"),
+        )
+        self.says.setText(f"{done} {left} {counted(partly, one, many)}")
 
     def _failed(self, said: str) -> None:
         self.says.setText(said)

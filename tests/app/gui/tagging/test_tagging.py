@@ -291,7 +291,7 @@ def test_a_tag_from_the_window_can_be_taken_back(window, qtbot):
     window.actions_by_name["undo"].trigger()
     qtbot.waitUntil(lambda: accepted_tags(library) == {})
     window.actions_by_name["undo"].trigger()
-    qtbot.waitUntil(lambda: "no decision in this session" in window.status.message.text())
+    qtbot.waitUntil(lambda: "nothing to undo" in window.status.message.text())
 
 
 def test_categories_that_were_accepted_stand_among_the_categories(window, qtbot):
