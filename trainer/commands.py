@@ -164,6 +164,7 @@ def match(options: argparse.Namespace) -> None:
     model, tokenizer = beginning(options.start, find_text_encoder(options.text_encoder))
     pairs = tagged_pairs(
         options.data,
+        options.splits or TRAIN,
         (options.spectra, *options.more),
         _teacher(options),
         None if options.student is None else load_student(options.student),

@@ -113,6 +113,13 @@ def test_what_cannot_be_is_told_before_anything_is_read(tmp_path, capsys, wrong,
     assert not run.exists()
 
 
+def test_a_device_without_a_name_is_wrong_usage(tmp_path, capsys):
+    for command in (("fit", "--set", "csv:x.csv"), ("match", "--spectra", "x")):
+        with pytest.raises(SystemExit, match="2"):
+            main([command[0], str(tmp_path / "run"), *command[1:], "--device", ""])
+        assert "the name is empty" in capsys.readouterr().err
+
+
 def test_cuda_that_is_not_there_is_told(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     for command in (

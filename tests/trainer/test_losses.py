@@ -42,7 +42,7 @@ def test_it_is_the_papers_loss():
 
 
 @given(size=st.integers(2, 6), epsilon=st.floats(0.05, 0.5), seed=st.integers(0, 100))
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 def test_its_gradient_is_that_of_finite_differences(size, epsilon, seed):
     target = target_plan([i % max(2, size - 1) for i in range(size)]).double()
     cost = cost_of(size, seed).requires_grad_()
@@ -100,7 +100,7 @@ def test_a_perfect_batch_has_almost_no_loss():
     repeats=st.booleans(),
     seed=st.integers(0, 100),
 )
-@settings(deadline=None, max_examples=12)
+@settings(max_examples=12)
 def test_the_partial_losss_gradient_is_that_of_finite_differences(
     size, epsilon, mass, repeats, seed
 ):

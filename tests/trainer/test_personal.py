@@ -113,6 +113,15 @@ def test_a_librarys_pairs_are_its_tags_and_names_in_that_order(tmp_path):
     assert found.features[1].mean() == 0.0
 
 
+def test_a_library_that_is_being_listened_to_anew_is_not_said_to_have_no_names(tmp_path):
+    with Library(tmp_path / "anew.db") as library:
+        rows = [(facts(f"/x/Door_{n}.wav"), [window(np.zeros(384))]) for n in range(3)]
+        library.put_sounds(rows)
+        library.put_sounds([(facts(f"/x/Gate_{n}.wav"), []) for n in range(60)])
+        with pytest.raises(InputError, match=r"only 3 of 63 .*: finish indexing first"):
+            read_pairs(library, Control())
+
+
 def test_too_small_a_library_and_one_of_a_single_name_are_told(tmp_path):
     with Library(tmp_path / "small.db") as library:
         library.put_sounds([(facts("/x/door.wav"), [window(np.zeros(384))])])
@@ -193,7 +202,7 @@ def test_names_that_mean_nothing_leave_the_base_as_it_is(model_folder, pairs, tm
     model, outcome = train_personal(model_folder, wrong, tmp_path / "run", CONFIG, Control())
     assert outcome.way == 0.0
     assert outcome.after == outcome.before
-    assert "held-out" in outcome.kept
+    assert "it had not learned from" in outcome.kept
     base = load_model(model_folder)
     assert torch.equal(model.metric.factor, base.metric.factor)
 

@@ -92,6 +92,7 @@ def _fields() -> list[click.Parameter]:
             more["type"] = click.Choice(known.metadata["choices"])
         else:
             more["type"] = PATH if kind is Path else kind
+            more["callback"] = not_empty if known.name == "device" else None
         made.append(click.Option([flag, known.name], **more))
     return made
 
@@ -104,6 +105,13 @@ def argument(name: str, text: str = "", **more: Any) -> click.Argument:
 def option(name: str, text: str = "", **more: Any) -> click.Option:
     """Return an option."""
     return click.Option([name], help=text, **more)
+
+
+def not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Return a name that was given, which must not be empty."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("the name is empty: write one, or leave the option out.")
+    return value
 
 
 def path(name: str, text: str = "", **more: Any) -> click.Option:

@@ -14,6 +14,7 @@ from trainer.cli.options import (
     OneOf,
     TrainerCommand,
     argument,
+    not_empty,
     option,
     path,
     paths,
@@ -37,7 +38,7 @@ _THREADS = option("--threads", "threads for torch (default: every core)", type=i
 _TEACHER = path("--teacher", "checkpoint (default: in the data folder)")
 _TEXT_ENCODER = path("--text-encoder", "folder of a BERT-class encoder")
 _MORE = paths("--more", "caches without labels")
-_DEVICE = option("--device", "auto, cpu or cuda (cpu)", default="cpu")
+_DEVICE = option("--device", "auto, cpu or cuda (cpu)", default="cpu", callback=not_empty)
 _STUDENT = path("--student", "also fit the features of this compact tower")
 
 
@@ -91,6 +92,7 @@ def _match() -> TrainerCommand:
         path("--spectra", "cache of the train split", required=True),
         _MORE,
         _STUDENT,
+        option("--splits", "splits to learn from (train,train2)"),
         option("--steps", type=int),
         option("--tower-steps", "last steps, with a free text tower", type=int),
         _TEXT_ENCODER,
@@ -148,7 +150,7 @@ def _experiment() -> TrainerCommand:
     return _command(
         "experiment",
         "repeat a table or figure of the paper, in full or small",
-        argument("name", "which one", type=click.Choice(EXPERIMENTS), metavar="NAME"),
+        argument("name", ", ".join(EXPERIMENTS), type=click.Choice(EXPERIMENTS), metavar="NAME"),
         option("--scale", type=click.Choice(("small", "full")), default="small"),
         path("--runs", "folder of runs (default: beside your libraries)"),
         option("--seeds", "how many runs of each (3)", type=int, default=3),

@@ -129,6 +129,11 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
     rows = window_rows(library, "sound_id", "features")
     rows = [row for row in rows if row.sound_id in captions]
     heard = sorted({row.sound_id for row in rows})
+    if len(heard) < FEWEST_SOUNDS <= len(captions):
+        raise InputError(
+            f"only {len(heard)} of {len(captions)} sounds of {library.path} were listened to so "
+            f"far, and {FEWEST_SOUNDS} are needed to learn from: finish indexing first"
+        )
     if len(heard) < FEWEST_SOUNDS:
         raise InputError(
             f"only {len(heard)} sounds of {library.path} have a name, tag or description to learn "

@@ -18,7 +18,7 @@ from engine.models.text_towers import CaptionTokenizer
 from engine.models.towers import MN04
 from engine.models.weights import fill
 from trainer.data import cache as caches
-from trainer.data.manifest import TRAIN, labelled_clips
+from trainer.data.manifest import labelled_clips
 from trainer.data.pairs import FeaturePairs, read_tag_names, read_tagged_captions
 from trainer.loop.checkpoint import read_tensors
 from trainer.loop.run import digest_of
@@ -31,17 +31,19 @@ _NOT_MATCHED = ("audio_tower.", "bank_", "exemplars")
 
 def tagged_pairs(
     data: Path,
+    splits: str,
     spectra: Sequence[Path],
     teacher: EfficientAt,
     student: Compact | None,
     caption_share: float,
 ) -> FeaturePairs:
-    """Return the pairs of the training splits and of tagged captions, at the level of features.
+    """Return the pairs of labelled splits and of tagged captions, at the level of features.
 
+    :param splits: of the data folder, such as ``train,train2``.
     :param spectra: caches of the training splits, and of sounds without labels.
     :param caption_share: of a batch, in [0, 1].
     """
-    clips = labelled_clips(data, TRAIN)
+    clips = labelled_clips(data, splits)
     pool = make_pool([caches.load(path) for path in spectra], clips, teacher, student)
     captions = read_tagged_captions(data, "train")
     return FeaturePairs(pool, captions, read_tag_names(data), caption_share)

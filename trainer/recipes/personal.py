@@ -241,7 +241,7 @@ def choice(trials: Sequence[Trial], before: Standing, insist: bool) -> tuple[flo
         return best.way, ""
     if any(trial.forgets for trial in sure):
         return 0.0, "the gain would have cost too much of what the base model knew"
-    return 0.0, "nothing tried was reliably better on the held-out sounds"
+    return 0.0, "nothing tried was reliably better on sounds it had not learned from"
 
 
 def _stages(config: PersonalConfig) -> list[Stage]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from PySide6.QtWidgets import QDialog, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
@@ -21,17 +23,14 @@ class Models(QDialog):
         self._context, self._changing = context, changing
         self._entries: list[Entry] = []
         self.setWindowTitle(self.tr("Models"))
-        self.resize(700, 380)
+        fit(self, 700, 380)
         self.table = TextTable((self.tr("Model"), self.tr("Audio tower"), self.tr("State")), wide=2)
         self.table.itemSelectionChanged.connect(self._on_chosen)
         self.says = PlainLabel()
         self.says.setWordWrap(True)
-        self.use = QPushButton(self.tr("Use for this library"))
-        self.use.clicked.connect(self._use)
-        self.get = QPushButton(self.tr("Download"))
-        self.get.clicked.connect(self._get)
-        close = QPushButton(self.tr("Close"))
-        close.clicked.connect(self.close)
+        self.use = push_button(self.tr("Use for this library"), self._use, "accept")
+        self.get = push_button(self.tr("Download"), self._get, "download")
+        close = push_button(self.tr("Close"), self.close)
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         for button in (self.get, self.use, close):

@@ -39,9 +39,10 @@ class Curve(QWidget):
         painter.setPen(QColor(self._colours.line))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
         painter.setPen(QColor(self._colours.dim))
-        last = f"  {self.points[-1][1]:.3f}" if self.points else ""
+        last = f"{self.points[-1][1]:.3f}" if self.points else ""
         where = self.rect().adjusted(8, 5, -8, 0)
-        painter.drawText(where, Qt.AlignmentFlag.AlignTop, self._title + last)
+        painter.drawText(where, Qt.AlignmentFlag.AlignTop, self._title)
+        painter.drawText(where, Qt.AlignmentFlag.AlignTop | Qt.AlignmentFlag.AlignRight, last)
         if len(self.points) < 2:
             return
         xs, ys = zip(*self.points, strict=True)

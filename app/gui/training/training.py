@@ -1,4 +1,4 @@
-"""Train on my library: the trainer as a child process, its events as curves and a table."""
+"""Train on my library: the trainer as a child process, its events in users' words."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLineEdit,
     QProgressBar,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import DetailsButton, push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel, menu_text
-from app.gui.kit.tables import TextTable
-from app.gui.kit.text import roughly_left
-from app.gui.training.curve import Curve
+from app.gui.training import words
+from app.gui.training.behind import Behind
 from engine.children import command
 from engine.log import log_end, logger
 from engine.models.spec import read_spec
 
+_WIDTH, _HEIGHT, _HEIGHT_WITH_DETAILS = 620, 220, 560
 _PATIENCE_MS = 5000
 _KEPT = 1 << 14  # bytes of what the trainer wrote to standard error
 _log = logger(__name__)
@@ -37,7 +38,10 @@ UseModel = Callable[[str, Callable[[str], None]], None]  # by name; says what th
 
 
 class Training(QDialog):
-    """Starts ``python -m trainer --from-library`` and reads its JSON lines."""
+    """Starts ``python -m trainer --from-library`` and reads its JSON lines.
+
+    What was gained is told in a sentence; curves and figures stand behind "Details".
+    """
 
     def __init__(self, parent: QWidget, context: Context, use_model: UseModel) -> None:
         super().__init__(parent)
@@ -45,98 +49,148 @@ class Training(QDialog):
         self._outcome: dict[str, Any] | None = None
         self._problem = ""
         self._wrote = b""
-        self._stopping = False
+        self._stopping = self._leaving = False
         self._base_shown = PlainLabel()
         self.setWindowTitle(self.tr("Train on my library"))
-        self.resize(640, 560)
+        fit(self, _WIDTH, _HEIGHT)
         self.process = QProcess(self)
         self.process.readyReadStandardOutput.connect(self._read)
         self.process.readyReadStandardError.connect(self._read_problem)
         self.process.finished.connect(self._ended)
         self.name = QLineEdit("personal")
-        self.text_tower = QCheckBox(self.tr("also the text tower (slower)"))
-        self.says = PlainLabel(
-            self.tr(
-                "The model learns from the names, tags and descriptions of your sounds; "
-                "nothing has to be indexed again. The library stays as it is until you "
-                "adopt the result."
-            )
+        self.text_tower = QCheckBox(self.tr("Learn my words more thoroughly (takes much longer)"))
+        intro = self.tr(
+            "The model learns from the names, tags and descriptions of your sounds; nothing has "
+            "to be indexed again. The library stays as it is until you adopt the result."
         )
-        self.says.setWordWrap(True)
-        self.loss = Curve(self.tr("loss"), context.colours)
-        self.recall = Curve(self.tr("held-out mAP@10 during training"), context.colours)
+        self.says = PlainLabel(intro)
+        self.doubt = PlainLabel()
+        self.doubt.setProperty("role", "warning")
+        for label in (self.says, self.doubt):
+            label.setWordWrap(True)
+        self.behind = Behind(context.colours)
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.table = TextTable((self.tr("Figure"), "", self.tr("trained")), wide=0)
-        self.start = QPushButton(self.tr("Train"))
-        self.start.setDefault(True)
-        self.start.clicked.connect(self.begin)
-        self.stop = QPushButton(self.tr("Stop"))
-        self.stop.clicked.connect(self._stop)
-        self.adopt = QPushButton(self.tr("Adopt"))
-        self.adopt.clicked.connect(self._adopt)
-        self.back = QPushButton()
-        self.back.clicked.connect(lambda: self._use(str(self._base)))
+        self._make_buttons()
         self._lay_out()
         self.follow_model()
         self._show_state(running=False)
-        self.finished.connect(lambda _: self._stop())
+        self.finished.connect(lambda _: self.end())
 
     def follow_model(self) -> None:
         """Start from the library's model, which may be another one now, unless one was made."""
-        if self._outcome is not None or self.process.state() != QProcess.ProcessState.NotRunning:
+        if self.is_running:
+            return
+        if self._outcome is not None:
+            self._show_state(running=False)  # it may have been adopted
             return
         self._base = self._context.opened.model_folder
         name = read_spec(self._base).name
         self._base_shown.setText(name)
-        self.table.setHorizontalHeaderLabels([self.tr("Figure"), name, self.tr("trained")])
+        self.behind.compare_with(name)
         self.back.setText(menu_text(self.tr("Go back to {}").format(name)))
+
+    @property
+    def is_running(self) -> bool:
+        """Return whether the trainer is at work."""
+        return self.process.state() != QProcess.ProcessState.NotRunning
+
+    @property
+    def arguments(self) -> list[str]:
+        """Return what the trainer is started with."""
+        library = self._context.library_path
+        arguments = ["--from-library", "--library", str(library)]
+        arguments += ["--name", self.name.text().strip() or "personal"]
+        return [*arguments, *(["--text-tower"] if self.text_tower.isChecked() else [])]
+
+    def go_on(self, arguments: list[str]) -> None:
+        """Go on with a training of these arguments, where it was interrupted."""
+        self.text_tower.setChecked("--text-tower" in arguments)
+        self.name.setText(arguments[arguments.index("--name") + 1])
+        self.begin()
+
+    def show_end(self, outcome: dict[str, Any] | None, problem: str) -> None:
+        """Show what a training came to that went on in the background."""
+        self._outcome, self._problem, self._stopping = outcome, problem, False
+        self._conclude()
+
+    def done(self, result: int) -> None:
+        """Close; a training that runs goes on, and can be looked at again."""
+        if self.is_running and not self._leaving:
+            self.hide()
+            self._context.say(self.tr("Training goes on; open it again to see how far it is."))
+        else:
+            super().done(result)
+
+    def end(self) -> None:
+        """Stop, because the window closes; what is done so far is kept."""
+        self._leaving = True
+        self._stop()
 
     def begin(self) -> None:
         """Start the trainer on this library."""
-        self.loss.clear()
-        self.recall.clear()
-        self.table.fill([])
+        self.behind.clear()
+        self.doubt.setText("")
         self._outcome, self._problem, self._wrote, self._stopping = None, "", b"", False
         self._show_state(running=True)
-        library = self._context.library_path
-        program, *arguments = command("trainer", "--from-library", "--library", str(library))
-        arguments += ["--name", self.name.text().strip() or "personal"]
-        if self.text_tower.isChecked():
-            arguments.append("--text-tower")
-        self.says.setText(self.tr("Training …"))
+        program, *arguments = command("trainer", *self.arguments)
+        self.says.setText(self.tr("Getting ready …"))
         self.process.start(program, arguments)
+
+    def _make_buttons(self) -> None:
+        self.start = push_button(self.tr("Train"), self.begin, "train", default=True)
+        self.stop = push_button(self.tr("Stop"), self._stop, "stop")
+        self.adopt = push_button(self.tr("Adopt"), self._adopt, "accept")
+        self.back = push_button("", lambda: self._use(str(self._base)), "undo")
+        self.leave = push_button(self.tr("Close"), self.close)
+        self.details = DetailsButton(self.tr("Details"), self._context.colours)
+        self.details.toggled.connect(self.behind.setVisible)
+        self.details.toggled.connect(
+            lambda on: fit(self, self.width(), _HEIGHT_WITH_DETAILS if on else _HEIGHT)
+        )
 
     def _lay_out(self) -> None:
         form = QFormLayout()
         form.addRow(self.tr("Base model"), self._base_shown)
         form.addRow(self.tr("Name of the new model"), self.name)
-        form.addRow(self.tr("Train"), self.text_tower)
-        curves = QHBoxLayout()
-        curves.addWidget(self.loss)
-        curves.addWidget(self.recall)
+        form.addRow("", self.text_tower)
         buttons = QHBoxLayout()
+        buttons.addWidget(self.details)
         buttons.addStretch(1)
-        for button in (self.back, self.adopt, self.stop, self.start):
+        for button in (self.back, self.leave, self.stop, self.start, self.adopt):
             buttons.addWidget(button)
         column = QVBoxLayout(self)
         column.addLayout(form)
+        column.addSpacing(8)
         column.addWidget(self.says)
+        column.addWidget(self.doubt)
         column.addWidget(self.bar)
-        column.addLayout(curves, 1)
-        column.addWidget(self.table, 1)
+        column.addWidget(self.behind, 1)
+        column.addStretch()
         column.addLayout(buttons)
 
     def _show_state(self, running: bool) -> None:
-        self.start.setEnabled(not running)
-        self.stop.setEnabled(running)
+        """Show what can be done now; one button is what Return presses."""
+        model = str((self._outcome or {}).get("model") or "") if not running else ""
+        made = bool(model)
+        adopted = made and Path(model).name == self._context.opened.model_folder.name
         self.name.setEnabled(not running)
         self.text_tower.setEnabled(not running)
         self.bar.setVisible(running)
         self.bar.setRange(0, 0)
-        made = bool(self._outcome and self._outcome["model"])
-        self.adopt.setEnabled(made and not running)
-        self.back.setEnabled(made and not running)
+        for button, on in (
+            (self.start, not running),
+            (self.stop, running),
+            (self.adopt, made and not adopted),
+            (self.back, adopted),
+        ):
+            button.setVisible(on)
+            button.setEnabled(on)
+        self.start.setText(self.tr("Train again") if made else self.tr("Train"))
+        self.start.setDefault(not made)
+        self.adopt.setDefault(made and not adopted)
+        self.doubt.setVisible(bool(self.doubt.text()))
+        self.details.setEnabled(running or self._outcome is not None)
 
     def _read(self) -> None:
         while self.process.canReadLine():
@@ -153,12 +207,13 @@ class Training(QDialog):
             total = event["total"] or 0
             self.bar.setRange(0, total)
             self.bar.setValue(event["done"])
-            self.says.setText(self._stage(event))
+            self.says.setText(words.doing(event))
         elif kind == "loss":
-            self.loss.add(float(event.get("step", len(self.loss.points))), float(event["loss"]))
+            loss = self.behind.loss
+            loss.add(float(event.get("step", len(loss.points))), float(event["loss"]))
         elif kind == "way":
-            self.recall.add(float(event["way"]), float(event["map10"]))
-            self.recall.points.sort()
+            self.behind.recall.add(float(event["way"]), float(event["map10"]))
+            self.behind.recall.points.sort()
         elif kind == "personal":
             self._outcome = event
 
@@ -173,6 +228,9 @@ class Training(QDialog):
     def _ended(self) -> None:
         self._read()
         self._read_problem()
+        self._conclude()
+
+    def _conclude(self) -> None:
         if self._outcome is not None:
             self._show_outcome(self._outcome)
         elif self._stopping:
@@ -183,55 +241,14 @@ class Training(QDialog):
             self.says.setText(self._problem or self.tr("The trainer ended without a result."))
         self._show_state(running=False)
 
-    def _stage(self, event: dict[str, Any]) -> str:
-        """Return what is being done, and how long everything still takes."""
-        named = self.tr("{} …").format(event["stage"].capitalize())
-        left_s = event.get("left_s")
-        return named if left_s is None else f"{named} {roughly_left(float(left_s))}"
-
     def _show_outcome(self, outcome: dict[str, Any]) -> None:
-        rows = []
-        for title, key in (
-            (self.tr("names found first"), "r1"),
-            (self.tr("names found in the top ten"), "r10"),
-            (self.tr("names, mAP@10"), "map10"),
-            (self.tr("reference sounds matched as before"), "agreement"),
-        ):
-            before, after = outcome["before"][key], outcome["after"][key]
-            if before is not None:
-                rows.append((title, f"{before:.3f}", f"{after:.3f}"))
-        self.table.fill(rows)
+        self.behind.show_outcome(outcome)
         if outcome["model"]:
-            self.says.setText(f"{self._gained(outcome)}\n{self._known_in_general(outcome)}")
+            self.says.setText(words.gained(outcome))
+            self.doubt.setText(words.doubt(outcome))
         else:
             self.says.setText(self.tr("No new model was made: {}.").format(outcome["kept"]))
-
-    def _gained(self, outcome: dict[str, Any]) -> str:
-        before, after = outcome["before"], outcome["after"]
-        names = outcome["names"]
-        said = self.tr(
-            "Found first: {} of {} names, {} before (measured on {} sounds that were not "
-            "used for training)."
-        ).format(
-            round(after["r1"] * names), names, round(before["r1"] * names), outcome["held_out"]
-        )
-        if after["map10"] > before["map10"]:
-            return said
-        doubt = self.tr(
-            "These sounds do not confirm the gain seen on other held-out sounds: compare "
-            "before you keep it."
-        )
-        return f"{said} {doubt}"
-
-    def _known_in_general(self, outcome: dict[str, Any]) -> str:
-        agreement = outcome["after"]["agreement"]
-        if agreement is None:
-            return self.tr(
-                "Sounds in general: not measured, because the base model has no reference sounds."
-            )
-        return self.tr(
-            "Sounds in general: as before ({} % of reference sounds are matched as they were)."
-        ).format(round(100 * agreement))
+            self.doubt.setText("")
 
     def _stop(self) -> None:
         self._stopping = True
