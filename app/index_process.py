@@ -75,6 +75,17 @@ class _Order:
     paths: list[str]
     threads: int
     watch: bool = False
+    maps: bool = False
+
+
+def map_apart(library: Path, model_folder: Path, control: Control) -> None:
+    """Do what :func:`engine.search.library_map.making.update_map` does, in a child process.
+
+    :raises SoundsiftError: what the child could not do, or that it crashed.
+    :raises Cancelled: the user asked to stop; the next run goes on where this one was.
+    """
+    order = _Order(str(library), str(model_folder), [], 1, maps=True)
+    _run(order, control, lambda report: None)
 
 
 def _texts(paths: Sequence[Path]) -> list[str]:
@@ -144,10 +155,15 @@ def main(order: str) -> int:
 
     try:
         with open_library(Path(asked.library), asked.model) as session:
-            if asked.watch:
+            if asked.maps:
+                from engine.search.library_map.making import update_map
+
+                update_map(session.library, session.model_folder, control)
+            elif asked.watch:
                 session.watch(paths, told, control, asked.threads)
                 raise Cancelled
-            told(session.index(paths, control, asked.threads))
+            else:
+                told(session.index(paths, control, asked.threads))
         _say(done=True)
     except Cancelled:
         _say(cancelled=True)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenuBar, QWidget
+from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
 from app.gui.kit.text import tr
 
@@ -27,7 +27,8 @@ class ActionSpec:
 
     Keys of ``lists`` work while results, sources or the waveform have the focus, so that letters
     can still be typed; those of ``results`` in the results and the waveform only.  One that needs a
-    library says so where none could be opened, and does nothing else.
+    library says so where none could be opened, and does nothing else.  Those of one ``submenu``
+    stand together there.
     """
 
     name: str
@@ -37,9 +38,16 @@ class ActionSpec:
     scope: Scope = "window"
     checkable: bool = False
     needs_library: bool = False
+    submenu: str = ""
 
 
 _of_library = partial(ActionSpec, needs_library=True)
+_MARK, _STARS, _COLOUR, _SHOWN = (
+    QT_TR_NOOP("&Mark"),
+    QT_TR_NOOP("Stars"),
+    QT_TR_NOOP("Colour"),
+    QT_TR_NOOP("Tags that are shown"),
+)
 _FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
     QT_TR_NOOP("&File"),
     QT_TR_NOOP("&Search"),
@@ -48,14 +56,72 @@ _FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
     QT_TR_NOOP("&Tools"),
     QT_TR_NOOP("&Help"),
 )
+_MARKING = (
+    _of_library("undo", _MARK, QT_TR_NOOP("Undo"), ("Ctrl+Z",), "lists"),
+    _of_library("redo", _MARK, QT_TR_NOOP("Redo"), ("Ctrl+Shift+Z", "Ctrl+Y"), "lists"),
+    *(
+        _of_library(f"stars_{n}", _MARK, title, (f"Alt+{n}",), submenu=_STARS)
+        for n, title in enumerate(
+            (
+                QT_TR_NOOP("No stars"),
+                QT_TR_NOOP("1 star"),
+                QT_TR_NOOP("2 stars"),
+                QT_TR_NOOP("3 stars"),
+                QT_TR_NOOP("4 stars"),
+                QT_TR_NOOP("5 stars"),
+            )
+        )
+    ),
+    *(
+        _of_library(f"colour_{name}", _MARK, title, submenu=_COLOUR)
+        for name, title in (
+            ("none", QT_TR_NOOP("No colour")),
+            ("red", QT_TR_NOOP("Red")),
+            ("orange", QT_TR_NOOP("Orange")),
+            ("yellow", QT_TR_NOOP("Yellow")),
+            ("green", QT_TR_NOOP("Green")),
+            ("blue", QT_TR_NOOP("Blue")),
+            ("purple", QT_TR_NOOP("Purple")),
+            ("grey", QT_TR_NOOP("Grey")),
+        )
+    ),
+    _of_library("note", _MARK, QT_TR_NOOP("Note …"), ("N",), "results"),
+    _of_library("used", _MARK, QT_TR_NOOP("Mark as used …"), ("U",), "results"),
+    _of_library("unused", _MARK, QT_TR_NOOP("Mark as unused")),
+    _of_library("write_marks", _MARK, QT_TR_NOOP("Write stars and notes into files …")),
+    _of_library("edit_here", _MARK, QT_TR_NOOP("Edit the description"), ("F2",), "results"),
+    _of_library("edit", _MARK, QT_TR_NOOP("Edit texts in files …"), ("Shift+F2",)),
+    _of_library("untag", _MARK, QT_TR_NOOP("Remove a tag …"), ("Shift+T",), "results"),
+)
+_FAMILIES = tuple(
+    ActionSpec(name, _VIEW, title, checkable=True, submenu=_SHOWN)
+    for name, title in (
+        ("tags_ucs", QT_TR_NOOP("UCS categories")),
+        ("tags_audioset", QT_TR_NOOP("AudioSet labels")),
+        ("tags_other", QT_TR_NOOP("All other tags")),
+    )
+)
 ACTIONS = (
     _of_library("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
     _of_library("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
     _of_library("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
+    ActionSpec("open_library", _FILE, QT_TR_NOOP("Open a library …"), ("Ctrl+Shift+O",)),
+    ActionSpec("new_library", _FILE, QT_TR_NOOP("New library …"), ("Ctrl+Shift+N",)),
+    ActionSpec("recent_libraries", _FILE, QT_TR_NOOP("Recent libraries")),
     ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file or range"), ("Ctrl+C",), "results"),
     ActionSpec("copy_path", _FILE, QT_TR_NOOP("Copy the path"), ("Ctrl+Shift+C",), "results"),
     ActionSpec("reveal", _FILE, QT_TR_NOOP("Show in its folder"), ("Return", "Enter"), "results"),
+    ActionSpec("spot", _FILE, QT_TR_NOOP("Send to the session"), ("P",), "results"),
+    ActionSpec(
+        "spot_track", _FILE, QT_TR_NOOP("Send to the selected track"), ("Shift+P",), "results"
+    ),
+    ActionSpec(
+        "spot_replace", _FILE, QT_TR_NOOP("Replace the selected item"), ("Ctrl+P",), "results"
+    ),
+    ActionSpec("as_heard", _FILE, QT_TR_NOOP("Hand over as heard"), ("H",), "lists", True),
+    _of_library("transfer", _FILE, QT_TR_NOOP("Transfer …"), ("Ctrl+Shift+E",)),
     _of_library("export", _FILE, QT_TR_NOOP("Export this list …"), ("Ctrl+E",)),
+    ActionSpec("sessions", _FILE, QT_TR_NOOP("Sessions …")),
     ActionSpec("preferences", _FILE, QT_TR_NOOP("Preferences …"), ("Ctrl+,",)),
     ActionSpec("quit", _FILE, QT_TR_NOOP("Quit"), ("Ctrl+Q",)),
     ActionSpec("search", _SEARCH, QT_TR_NOOP("Search"), ("Ctrl+F",)),
@@ -65,9 +131,13 @@ ACTIONS = (
     _of_library("more", _SEARCH, QT_TR_NOOP("Add to the search"), ("Shift+S",), "results"),
     _of_library("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
     _of_library("tag", _SEARCH, QT_TR_NOOP("Tag the selected sounds …"), ("T",), "results"),
-    _of_library("undo", _SEARCH, QT_TR_NOOP("Undo the last tag"), ("Ctrl+Z",), "lists"),
+    _of_library("save_search", _SEARCH, QT_TR_NOOP("Save this search …"), ("Ctrl+S",)),
     ActionSpec("escape", _SEARCH, QT_TR_NOOP("Stop, then clear the search"), ("Esc",)),
-    ActionSpec("play", _PLAY, QT_TR_NOOP("Play or stop"), ("Space",), "lists"),
+    *_MARKING,
+    ActionSpec("play", _PLAY, QT_TR_NOOP("Play or pause"), ("Space",), "lists"),
+    ActionSpec(
+        "play_from_start", _PLAY, QT_TR_NOOP("Play from the start"), ("Shift+Space",), "lists"
+    ),
     ActionSpec("auto_play", _PLAY, QT_TR_NOOP("Play on selection"), ("A",), "lists", True),
     ActionSpec("back", _PLAY, QT_TR_NOOP("Back"), ("Left",), "lists"),
     ActionSpec("on", _PLAY, QT_TR_NOOP("Forward"), ("Right",), "lists"),
@@ -78,11 +148,30 @@ ACTIONS = (
     ActionSpec("faster", _PLAY, QT_TR_NOOP("Faster, higher"), ("]",), "lists"),
     ActionSpec("normal", _PLAY, QT_TR_NOOP("Normal speed"), ("0",), "lists"),
     ActionSpec("reverse", _PLAY, QT_TR_NOOP("Play backwards"), ("R",), "lists", True),
+    ActionSpec("keep_pitch", _PLAY, QT_TR_NOOP("Keep the pitch"), ("K",), "lists", True),
+    ActionSpec("lower", _PLAY, QT_TR_NOOP("Lower, same speed"), ("{", "Shift+["), "lists"),
+    ActionSpec("higher", _PLAY, QT_TR_NOOP("Higher, same speed"), ("}", "Shift+]"), "lists"),
+    ActionSpec("match", _PLAY, QT_TR_NOOP("Equal loudness"), ("E",), "lists", True),
+    ActionSpec("quieter", _PLAY, QT_TR_NOOP("Quieter"), ("Alt+Down",)),
+    ActionSpec("louder", _PLAY, QT_TR_NOOP("Louder"), ("Alt+Up",)),
+    ActionSpec("channels", _PLAY, QT_TR_NOOP("Mono sum, mid, side"), ("M",), "lists"),
+    _of_library("region", _PLAY, QT_TR_NOOP("Name the range …"), ("Shift+N",), "lists"),
+    ActionSpec("previous_mark", _PLAY, QT_TR_NOOP("Previous region or marker"), (",",), "lists"),
+    ActionSpec("next_mark", _PLAY, QT_TR_NOOP("Next region or marker"), (".",), "lists"),
+    ActionSpec("previous_moment", _PLAY, QT_TR_NOOP("Previous best moment"), ("Shift+B",), "lists"),
+    ActionSpec("next_moment", _PLAY, QT_TR_NOOP("Next best moment"), ("B",), "lists"),
     ActionSpec("zoom_in", _VIEW, QT_TR_NOOP("Zoom in"), ("+", "="), "lists"),
     ActionSpec("zoom_out", _VIEW, QT_TR_NOOP("Zoom out"), ("-",), "lists"),
     ActionSpec("spectrogram", _VIEW, QT_TR_NOOP("Spectrogram"), ("G",), "lists", True),
+    ActionSpec(
+        "linear_scale", _VIEW, QT_TR_NOOP("Linear frequencies"), ("Shift+G",), "lists", True
+    ),
+    ActionSpec("wave_colours", _VIEW, QT_TR_NOOP("Colour by frequency"), ("C",), "lists", True),
+    ActionSpec("loudness_curve", _VIEW, QT_TR_NOOP("Loudness curve"), ("Shift+L",), "lists", True),
     ActionSpec("sources", _VIEW, QT_TR_NOOP("Sources"), ("Ctrl+1",), "window", True),
     ActionSpec("inspector", _VIEW, QT_TR_NOOP("Inspector"), ("Ctrl+2",), "window", True),
+    *_FAMILIES,
+    _of_library("map", _VIEW, QT_TR_NOOP("Map of the library …"), ("Ctrl+3",)),
     _of_library("review", _TOOLS, QT_TR_NOOP("Suggest tags …"), ("Ctrl+T",)),
     _of_library("audit", _TOOLS, QT_TR_NOOP("Names that seem wrong …")),
     _of_library("cues", _TOOLS, QT_TR_NOOP("Cue sheet …"), ("Ctrl+U",)),
@@ -135,11 +224,22 @@ def place_actions(
 
 def fill_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
     """Put every action into its menu."""
-    menus = {}
+    menus: dict[str, QMenu] = {}
     for spec in ACTIONS:
         if spec.menu not in menus:
             menus[spec.menu] = bar.addMenu(tr(spec.menu))
-        menus[spec.menu].addAction(actions[spec.name])
+        place_in(menus[spec.menu], spec, actions)
+
+
+def place_in(menu: QMenu, spec: ActionSpec, actions: Mapping[str, QAction]) -> None:
+    """Put an action into a menu, or into its submenu there."""
+    if spec.submenu:
+        known = menu.findChild(QMenu, spec.submenu, Qt.FindChildOption.FindDirectChildrenOnly)
+        if known is None:
+            known = menu.addMenu(tr(spec.submenu))
+            known.setObjectName(spec.submenu)
+        menu = known
+    menu.addAction(actions[spec.name])
 
 
 def key_name(key: str) -> str:

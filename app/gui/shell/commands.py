@@ -15,18 +15,27 @@ from app.gui.kit.plain import menu_text
 from app.gui.kit.style.apply import Dressed
 from app.gui.kit.text import number
 from app.gui.search.exporting import export_list
-from app.gui.shell.actions import ACTIONS, make_actions
+from app.gui.shell.actions import ACTIONS, make_actions, place_in
 from app.gui.shell.dialogs import DIALOGS, Dialogs
+from app.gui.shell.handing_commands import add_places, handing_commands
+from app.gui.shell.marking_commands import marking_commands, show_labels
 from app.gui.shell.opening import Opening
 from app.gui.shell.rooms import Rooms
 from app.gui.tagging.questions import ask_for_tag
+from engine.handover.used import COPIED
 from engine.search.query_sound import QuerySound
 from engine.store import SoundRow
+from engine.tags.families import FAMILIES
 
 Does = Callable[[], object]
+_SPECS = {spec.name: spec for spec in ACTIONS}
 _ZOOM = 1.6
+_VOLUME_STEP_DB = 2
+_MARKS = tuple(s.name for s in ACTIONS if s.name.startswith(("stars_", "colour_")))
 _ROW_MENU = (
-    *("play", "similar", "more", "", "collect", "tag", "review", ""),
+    *("play", "similar", "more", "", *_MARKS, "note", "used", "unused", ""),
+    *("edit_here", "edit", ""),
+    *("collect", "tag", "untag", "review", ""),
     *("copy", "copy_path", "reveal"),
 )
 
@@ -34,7 +43,7 @@ _ROW_MENU = (
 class Commands(QObject):
     """The actions of one window, and the dialogs that they open.
 
-    ``own`` are those that are the window's own affair: ``quit`` and ``repair``.
+    ``own`` are those that are the window's own affair, such as ``quit``.
     """
 
     def __init__(
@@ -50,11 +59,15 @@ class Commands(QObject):
         self.actions: dict[str, QAction] = {}
         self.dialogs = Dialogs(window, rooms, self.actions, dressed)
         self.actions.update(make_actions(window, self.table()))
+        show_labels(self.actions, rooms.context.colours)
 
     def table(self) -> dict[str, Does]:
         """Return what each action of :data:`app.gui.shell.actions.ACTIONS` does."""
         table: dict[str, Does] = {name: partial(self.dialogs.open, name) for name in DIALOGS}
         table |= {**self._own, **self._searching(), **self._playing(), **self._viewing()}
+        table |= handing_commands(self._rooms, self.dialogs.transfer, self._is_on)
+        table |= marking_commands(self._window, self._rooms)
+        table |= {"edit": self.dialogs.edit, "edit_here": self._edit_here}
         needy = [spec.name for spec in ACTIONS if spec.needs_library]
         return table | {name: self._with_library(table[name]) for name in needy}
 
@@ -74,7 +87,9 @@ class Commands(QObject):
             "more": lambda: self._with_sound(rooms.bar.add_sound),
             "collect": lambda: rooms.questions.collect(rooms.results.chosen_ids()),
             "tag": lambda: ask_for_tag(self._window, rooms.tagging, rooms.results.chosen_ids()),
-            "undo": rooms.tagging.undo,
+            "save_search": lambda: rooms.questions.save_search(
+                rooms.bar.query.text, bool(rooms.bar.query.sounds)
+            ),
             "escape": self._escape,
             "review": self.dialogs.review,
         }
@@ -91,8 +106,27 @@ class Commands(QObject):
             "range_to": lambda: player_controller.mark(1),
             "slower": lambda: player.faster(-1),
             "faster": lambda: player.faster(1),
-            "normal": lambda: player.set_speed(1.0),
+            "normal": player.play_as_it_is,
             "reverse": lambda: player.set_reverse(self._is_on("reverse")),
+            **self._auditioning(),
+        }
+
+    def _auditioning(self) -> dict[str, Does]:
+        rooms, player = self._rooms, self._rooms.player
+        return {
+            "play_from_start": rooms.player_controller.play_from_start,
+            "keep_pitch": lambda: player.set_keeps_pitch(self._is_on("keep_pitch")),
+            "lower": lambda: player.higher(-1),
+            "higher": lambda: player.higher(1),
+            "match": lambda: rooms.matching.switch(self._is_on("match")),
+            "quieter": lambda: rooms.panel.louder(-_VOLUME_STEP_DB),
+            "louder": lambda: rooms.panel.louder(_VOLUME_STEP_DB),
+            "channels": rooms.panel.channels.cycle,
+            "region": rooms.regions.name_range,
+            "previous_mark": lambda: rooms.jumps.to_mark(-1),
+            "next_mark": lambda: rooms.jumps.to_mark(1),
+            "previous_moment": lambda: rooms.jumps.to_moment(-1),
+            "next_moment": lambda: rooms.jumps.to_moment(1),
         }
 
     def _viewing(self) -> dict[str, Does]:
@@ -100,14 +134,26 @@ class Commands(QObject):
         return {
             "zoom_in": lambda: waveform.zoom(_ZOOM),
             "zoom_out": lambda: waveform.zoom(1 / _ZOOM),
-            "spectrogram": lambda: rooms.player_controller.show_spectrogram(
-                self._is_on("spectrogram")
-            ),
+            "spectrogram": lambda: rooms.pictures.show_spectrogram(self._is_on("spectrogram")),
+            "linear_scale": lambda: rooms.pictures.show_linear(self._is_on("linear_scale")),
+            "wave_colours": self._colour_waves,
+            "loudness_curve": lambda: rooms.pictures.show_loudness(self._is_on("loudness_curve")),
             **{name: partial(self._show_or_hide, name) for name in rooms.hideable},
+            **{f"tags_{family}": self._show_families for family in FAMILIES},
         }
+
+    def _colour_waves(self) -> None:
+        on = self._is_on("wave_colours")
+        self._rooms.pictures.show_colours(on)
+        self._rooms.results.results.coloured_waves = on
+        self._rooms.results.viewport().update()
 
     def _show_or_hide(self, name: str) -> None:
         self._rooms.hideable[name].setVisible(self._is_on(name))
+
+    def _show_families(self) -> None:
+        hidden = frozenset(name for name in FAMILIES if not self._is_on(f"tags_{name}"))
+        self._rooms.hide_families(hidden)
 
     def _with_library(self, does: Does) -> Does:
         """Return what does it, or says why there is no library to do it on."""
@@ -128,9 +174,10 @@ class Commands(QObject):
         menu = QMenu(self._window)
         for name in _ROW_MENU:
             if name:
-                menu.addAction(self.actions[name])
+                place_in(menu, _SPECS[name], self.actions)
             else:
                 menu.addSeparator()
+        add_places(menu, self._rooms, self.actions)
         library_controller = self._rooms.library_controller
         names = library_controller.overview.collections if library_controller.overview else ()
         if names:
@@ -149,6 +196,16 @@ class Commands(QObject):
 
     def _is_on(self, name: str) -> bool:
         return self.actions[name].isChecked()
+
+    def _edit_here(self) -> None:
+        """Edit the description of the chosen sound in the inspector; of several in their dialog."""
+        rooms = self._rooms
+        if len(rooms.results.chosen_rows()) > 1:
+            self.dialogs.edit()
+            return
+        if not rooms.inspector.isVisible():
+            self.actions["inspector"].trigger()
+        rooms.inspector.begin_edit()
 
     def _focus_search(self) -> None:
         self._rooms.bar.text.setFocus()
@@ -174,24 +231,35 @@ class Commands(QObject):
             self._copy_range()
             return
 
-        def copy(sounds: list[SoundRow]) -> None:
-            paths = [sound.path for sound in sounds]
+        def copy(paths: list[Path]) -> None:
             if not paths:
                 return
-            (copy_files if files else copy_paths)(paths)
+            texts = [str(path) for path in paths]
+            (copy_files if files else copy_paths)(texts)
             said = self.tr("{} files copied") if files else self.tr("{} paths copied")
             self._rooms.status.say(
-                self.tr("{} copied").format(Path(paths[0]).name)
+                self.tr("{} copied").format(paths[0].name)
                 if len(paths) == 1
                 else said.format(number(len(paths)))
             )
 
-        self._rooms.selected_sounds.sounds(self._rooms.results.chosen_rows(), copy)
+        def take(sounds: list[SoundRow]) -> None:
+            def copied(paths: list[Path]) -> None:
+                copy(paths)
+                self._rooms.uses.note([sound.id for sound in sounds] if paths else [], COPIED)
+
+            if files:
+                self._rooms.ranges.copies_of(sounds, copied)
+            else:
+                copy([Path(sound.path) for sound in sounds])
+
+        self._rooms.selected_sounds.sounds(self._rooms.results.chosen_rows(), take)
 
     def _copy_range(self) -> None:
-        part = self._rooms.ranges.kept()
-        if part is not None:
+        part, sound = self._rooms.ranges.kept(), self._rooms.player_controller.sound
+        if part is not None and sound is not None:
             copy_files([str(part)])
+            self._rooms.uses.note([sound.id], COPIED)
             said = self.tr("{} copied, and saved in {}").format(part.name, part.parent)
             self._rooms.status.say(said)
 

@@ -10,12 +10,13 @@ from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QPlainTextEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
+from app.gui.kit.dialogs import fit
 from app.gui.kit.plain import PlainLabel
 from app.gui.player.sound.devices import Outputs
 from engine.progress import Control
@@ -31,7 +32,7 @@ class Diagnostics(QDialog):
         super().__init__(parent)
         self._facts: Facts | None = None
         self.setWindowTitle(self.tr("Diagnostics"))
-        self.resize(760, 520)
+        fit(self, 760, 520)
         says = PlainLabel(
             self.tr(
                 "This helps us find the problem. Check what it says, then copy it into your report."
@@ -43,17 +44,14 @@ class Diagnostics(QDialog):
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.names = QCheckBox(self.tr("Include the names of files and folders"))
         self.names.toggled.connect(self._show_text)
-        self.copy = QPushButton(self.tr("Copy"))
+        self.copy = push_button(self.tr("Copy"), self._copy, "copy", default=True)
         self.copy.setEnabled(False)
-        self.copy.setDefault(True)
-        self.copy.clicked.connect(self._copy)
-        close = QPushButton(self.tr("Close"))
-        close.clicked.connect(self.close)
+        close = push_button(self.tr("Close"), self.close)
         buttons = QHBoxLayout()
         buttons.addWidget(self.names)
         buttons.addStretch(1)
-        buttons.addWidget(self.copy)
         buttons.addWidget(close)
+        buttons.addWidget(self.copy)
         column = QVBoxLayout(self)
         column.addWidget(says)
         column.addWidget(self.text, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Signal
 
+from app.gui.search.empty_state import Choice
 from app.gui.shell.rooms import Rooms
 from engine.session import Session, open_library
 from engine.store.copies import damage_of, damaged
@@ -14,9 +16,12 @@ from engine.store.copies import damage_of, damaged
 class Opening(QObject):
     """Opens the library, and says why it cannot be opened."""
 
+    opened = Signal()  # the library
+
     def __init__(self, rooms: Rooms, parent: QObject) -> None:
         super().__init__(parent)
         self._rooms = rooms
+        self.ways_out: Sequence[Choice] = ()  # what can be done about a library that is damaged
         self._trouble = ""  # why there is no library
 
     def begin(self) -> None:
@@ -38,9 +43,10 @@ class Opening(QObject):
         rooms.context.session = session
         rooms.library_controller.count()
         rooms.searching.ask()
-        rooms.indexing.watch(rooms.context.settings.now.watch)
         rooms.parts.tidy()
-        rooms.indexing.go_on()
+        self.opened.emit()
+        rooms.serving.begin()
+        rooms.others.begin()
         rooms.jobs.start("read", lambda control: damage_of(path, control), self._checked)
 
     def _checked(self, trouble: str) -> None:
@@ -57,7 +63,11 @@ class Opening(QObject):
         self._rooms.status.say(text, True, True)
         if self._rooms.context.session is None:
             self._trouble = text
-            self._rooms.empty.say(self.tr("The library could not be opened"), text)
+            title = self.tr("The library could not be opened")
+            self._rooms.empty.say(title, text, self.ways_out)
+        elif self.ways_out:
+            name, repair = self.ways_out[-1]
+            self._rooms.notice.offer("damage", text, name, repair)
 
 
 def _open(path: Path) -> Session:

@@ -1,7 +1,8 @@
-"""Preferences: sound devices, looks, indexing, cache."""
+"""Preferences: sound devices, looks, indexing, cache, keys."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,22 +13,28 @@ from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDialog,
-    QDialogButtonBox,
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QPushButton,
-    QSpinBox,
+    QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
+from app.gui.kit.buttons import push_button
+from app.gui.kit.dialogs import fit
 from app.gui.kit.files import open_folder
 from app.gui.kit.jobs import belongs_to
+from app.gui.kit.labels import ElidedLabel
+from app.gui.kit.numbers import NumberBox
 from app.gui.kit.plain import PlainLabel
+from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.apply import Dressed, apply_theme
 from app.gui.kit.style.palette import THEMES
+from app.gui.shell.keys import apply_keys
+from app.gui.shell.keys_page import KeysPage
 from app.gui.shell.rooms import Rooms
+from app.gui.shell.serving_box import ServingBox
 from engine.audio.peaks import PeaksCache
 from engine.paths import peaks_folder
 from engine.progress import Control
@@ -38,14 +45,22 @@ _MOST_THREADS = 32
 class Preferences(QDialog):
     """Every change holds at once."""
 
-    def __init__(self, parent: QWidget, rooms: Rooms, auto_play: QAction, dressed: Dressed) -> None:
+    def __init__(
+        self,
+        parent: QWidget,
+        rooms: Rooms,
+        actions: Mapping[str, QAction],
+        dressed: Dressed,
+    ) -> None:
         super().__init__(parent)
         self._context, self._player, self._indexing = rooms.context, rooms.player, rooms.indexing
         self._parts, self._ranges, self._dressed = rooms.parts, rooms.ranges, dressed
         self._place: Path | None = None
         settings = self._context.settings
         self.setWindowTitle(self.tr("Preferences"))
-        self.setMinimumWidth(460)
+        self.setMinimumWidth(520)
+        fit(self, 580, 440)
+        auto_play = actions["auto_play"]
         self.output, self.input = QComboBox(), QComboBox()
         self.theme = QComboBox()
         titles = (self.tr("same as the system"), self.tr("light"), self.tr("dark"))
@@ -56,45 +71,54 @@ class Preferences(QDialog):
         self.auto_play = QCheckBox(self.tr("Play sounds on selection"))
         self.auto_play.setChecked(auto_play.isChecked())
         self.auto_play.clicked.connect(auto_play.trigger)
-        self.threads = QSpinBox()
-        self.threads.setRange(1, _MOST_THREADS)
-        self.threads.setValue(self._indexing.threads)
+        self._matching, self.match_lufs = rooms.matching, self._loudness()
+        self.threads = NumberBox(1, _MOST_THREADS, self._indexing.threads)
         self.threads.valueChanged.connect(self._set_threads)
         self.watch = QCheckBox(self.tr("Watch the folders for changes"))
         self.watch.setChecked(self._indexing.watches)
         self.watch.toggled.connect(self._set_watch)
-        self.ranges = PlainLabel("…")
-        self.ranges.setWordWrap(True)
-        self.ranges.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        choose, show = QPushButton(self.tr("Choose …")), QPushButton(self.tr("Show"))
-        choose.clicked.connect(self._choose_ranges)
-        show.clicked.connect(self._show_ranges)
-        buttons = QHBoxLayout()
-        for button in (choose, show):
-            button.setAutoDefault(False)
-            buttons.addWidget(button)
-        buttons.addStretch(1)
+        self.ranges = ElidedLabel("…", Qt.TextElideMode.ElideMiddle)
+        form = self._rows(rooms)
+        self._lay_out(form, settings, actions)
+        self._look()
+
+    def _rows(self, rooms: Rooms) -> QFormLayout:
+        ranges, cache = QHBoxLayout(), QHBoxLayout()
+        ranges.addWidget(self.ranges, 1)
+        ranges.addWidget(push_button(self.tr("Choose …"), self._choose_ranges))
+        ranges.addWidget(push_button(self.tr("Show"), self._show_ranges, "folder"))
         self.cache = PlainLabel("…")
-        empty = QPushButton(self.tr("Empty the cache"))
-        empty.setAutoDefault(False)
-        empty.clicked.connect(self._empty_cache)
+        cache.addWidget(self.cache, 1)
+        cache.addWidget(push_button(self.tr("Empty the cache"), self._empty_cache, "trash"))
         form = QFormLayout()
         form.addRow(self.tr("Play on"), self.output)
         form.addRow(self.tr("Record from"), self.input)
         form.addRow("", self.auto_play)
+        form.addRow(self.tr("Equal loudness at"), self.match_lufs)
         form.addRow(self.tr("Theme"), self.theme)
         form.addRow("", self.watch)
         form.addRow(self.tr("Decoding threads"), self.threads)
-        form.addRow(self.tr("Folder for ranges you drag or copy"), self.ranges)
-        form.addRow("", buttons)
-        form.addRow(self.tr("Waveform cache"), self.cache)
-        form.addRow("", empty)
-        close = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
-        close.rejected.connect(self.close)
+        form.addRow(self.tr("Ranges you drag or copy"), ranges)
+        form.addRow(self.tr("Waveform cache"), cache)
+        self.serving = ServingBox(rooms.serving)
+        form.addRow("", self.serving)
+        return form
+
+    def _lay_out(
+        self, form: QFormLayout, settings: SettingsFile, actions: Mapping[str, QAction]
+    ) -> None:
+        general = QWidget()
+        general.setLayout(form)
+        self.keys = KeysPage(settings, lambda keys: apply_keys(actions, keys))
+        self.pages = QTabWidget()
+        self.pages.addTab(general, self.tr("General"))
+        self.pages.addTab(self.keys, self.tr("Keys"))
+        close = QHBoxLayout()
+        close.addStretch(1)
+        close.addWidget(push_button(self.tr("Close"), self.close))
         column = QVBoxLayout(self)
-        column.addLayout(form)
-        column.addWidget(close)
-        self._look()
+        column.addWidget(self.pages)
+        column.addLayout(close)
 
     def _look(self) -> None:
         """Ask for devices and the size of the cache, which both may take a while."""
@@ -159,6 +183,15 @@ class Preferences(QDialog):
         theme = str(self.theme.currentData())
         self._keep(theme=theme)
         apply_theme(self._dressed, theme)
+
+    def _loudness(self) -> NumberBox:
+        box = NumberBox(-50, -5, self._context.settings.now.match_lufs, " LUFS")
+        box.valueChanged.connect(self._set_match_lufs)
+        return box
+
+    def _set_match_lufs(self, lufs: int) -> None:
+        self._keep(match_lufs=lufs)
+        self._matching.follow()
 
     def _set_threads(self, threads: int) -> None:
         self._keep(threads=threads)

@@ -1,10 +1,11 @@
-"""Open the window, and open it again after a repair, until it is closed."""
+"""Open the window, and another after a repair or for another library, until it is closed."""
 
 from __future__ import annotations
 
 import platform
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -19,23 +20,33 @@ from PySide6.QtCore import (
 from PySide6.QtGui import QGuiApplication, QIcon
 from PySide6.QtWidgets import QApplication, QWidget
 
-from app.gui.kit import painting
+from app.gui.kit import marks, painting
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style import icons
 from app.gui.kit.style.apply import apply_theme
 from app.gui.kit.style.icons import pixmap
 from app.gui.shell.crash import Crashes
+from app.gui.shell.libraries import library_to_open
 from app.gui.shell.repairing import repair_library
 from app.gui.shell.window import MainWindow
 from engine.log import logger
-from engine.paths import assets, data_folder, default_library
+from engine.paths import assets, data_folder
 from engine.search.query_sound import QuerySound
 
 _log = logger(__name__)
 
 
+@dataclass(frozen=True)
+class Closed:
+    """A window that was closed: its exit code, which library to open now, repaired or as it is."""
+
+    code: int
+    next_library: Path | None
+    repair_wanted: bool
+
+
 def run(library: Path | None = None, sounds: Sequence[Path] = ()) -> int:
-    """Open the window on a library, of this user if None; return when it is closed.
+    """Open the window on a library, the one that was open last if None; return when it is closed.
 
     :param sounds: to search by.
     """
@@ -43,18 +54,20 @@ def run(library: Path | None = None, sounds: Sequence[Path] = ()) -> int:
     crashes = Crashes()
     crashes.install()
     _log.info("the window of Soundsift %s opened, %s", version("soundsift"), platform.platform())
-    path = library or default_library()
-    code, repair_wanted = _show(app, crashes, path, sounds=sounds)
-    while repair_wanted:
-        code, repair_wanted = _show(app, crashes, path, repair_library(path))
+    path = library or library_to_open(make_settings())
+    closed = _show(app, crashes, path, sounds=sounds)
+    while closed.next_library is not None:
+        path = closed.next_library
+        said = repair_library(path) if closed.repair_wanted else ""
+        closed = _show(app, crashes, path, said)
     crashes.close()
-    return code
+    return closed.code
 
 
 def _show(
     app: QApplication, crashes: Crashes, path: Path, said: str = "", sounds: Sequence[Path] = ()
-) -> tuple[int, bool]:
-    """Show a window until it is closed; return its exit code, and whether to repair the library.
+) -> Closed:
+    """Show a window until it is closed.
 
     :param said: to be told when it is there.
     :param sounds: to search by.
@@ -78,7 +91,8 @@ def _show(
     code = app.exec()
     changed.disconnect(follow)
     take_down(window)
-    return code, window.repair_wanted
+    following = path if window.repair_wanted else window.next_library
+    return Closed(code, following, window.repair_wanted)
 
 
 def make_application() -> QApplication:
@@ -105,6 +119,7 @@ def take_down(window: QWidget) -> None:
     QCoreApplication.sendPostedEvents(window, QEvent.Type.DeferredDelete)
     icons.forget()
     painting.forget()
+    marks.forget()
 
 
 def make_settings() -> SettingsFile:

@@ -14,9 +14,10 @@ from PySide6.QtWidgets import (
 
 from app.gui.kit.buttons import IconButton
 from app.gui.kit.jobs import Job, Jobs
+from app.gui.kit.labels import ElidedLabel
 from app.gui.kit.plain import PlainLabel, menu_text, tip
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.text import number, time_left
+from app.gui.kit.text import counted, number, time_left
 from app.gui.library.overview import Overview
 from engine.plain_text import one_line
 
@@ -35,7 +36,7 @@ class StatusBar(QFrame):
         self._jobs = jobs
         self.setObjectName("panel")
         self.setFixedHeight(28)
-        self.message = PlainLabel()
+        self.message = ElidedLabel()
         self.message.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.message.setAccessibleName(self.tr("Status"))
         self.also = PlainLabel()
@@ -70,7 +71,6 @@ class StatusBar(QFrame):
     def say(self, text: str, warning: bool = False, stays: bool = False) -> None:
         """Show a sentence for a while, or until the next one."""
         self.message.setText(text)
-        self.message.setToolTip(tip(text))
         self.message.setProperty("role", "warning" if warning else "")
         self.message.style().unpolish(self.message)
         self.message.style().polish(self.message)
@@ -91,7 +91,7 @@ class StatusBar(QFrame):
     def show_overview(self, overview: Overview) -> None:
         """Show counts and the model's name."""
         counts = overview.statistics
-        parts = [self.tr("{} sounds").format(number(counts.sounds))]
+        parts = [counted(counts.sounds, self.tr("one sound"), self.tr("{} sounds"))]
         waiting = counts.sounds - counts.embedded
         if waiting:
             parts.append(self.tr("{} waiting").format(number(waiting)))
@@ -138,7 +138,7 @@ def _described(job: Job) -> str:
         total = f" / {number(now.total)}" if now.total else ""
         parts.append(f"{now.stage} {number(now.done)}{total}")
         if job.rate:
-            parts.append(f"{job.rate:,.0f}/s")
+            parts.append(f"{number(round(job.rate))}/s")
         if job.left_s is not None and now.done != now.total:
             parts.append(time_left(job.left_s))
     return " · ".join(parts)

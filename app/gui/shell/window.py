@@ -8,30 +8,40 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, QTimer
-from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent
+from PySide6.QtGui import QCloseEvent, QDragEnterEvent, QDropEvent, QGuiApplication
 from PySide6.QtWidgets import QMainWindow, QSplitter, QVBoxLayout, QWidget
 
 from app.gui.kit.buttons import recolour
+from app.gui.kit.plain import title_text
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.library.overview import Overview
 from app.gui.player.sound.devices import Outputs
-from app.gui.search.requests import Found
 from app.gui.shell.actions import fill_menus, place_actions
 from app.gui.shell.commands import Commands
+from app.gui.shell.keys import KeysWhileTyping, apply_keys, chosen_keys
+from app.gui.shell.leaving import Leaving
+from app.gui.shell.libraries import Libraries, library_name
+from app.gui.shell.marking_commands import show_labels
+from app.gui.shell.middle import Middle
 from app.gui.shell.opening import Opening
 from app.gui.shell.rooms import Rooms
+from engine.paths import default_library
 from engine.search.filters import FILTERS
+from engine.tags.families import FAMILIES, shown_tags
 
 _LEAST_WIDTH, _LEAST_HEIGHT = 900, 560
 _TRANSPORT = (
-    *("auto_play", "", "reverse", "play", "loop", "", "slower", "faster", ""),
-    *("zoom_out", "zoom_in", "spectrogram"),
+    *("auto_play", "match", "", "reverse", "play", "loop", ""),
+    *("slower", "faster", "keep_pitch", "as_heard", "", "zoom_out", "zoom_in", "spectrogram"),
 )
+_PICTURED = ("linear_scale", "wave_colours", "loudness_curve")  # what waveforms show
 _ICONS = {
     "zoom_in": "zoom-in",
     "zoom_out": "zoom-out",
     "auto_play": "auto-play",
+    "as_heard": "as-heard",
+    "keep_pitch": "keep-pitch",
 }
 
 
@@ -56,6 +66,8 @@ class MainWindow(QMainWindow):
             rooms.selected_sounds,
         )
         self.empty, self.welcome = rooms.empty, rooms.welcome
+        self.notice, self.following = rooms.notice, rooms.following
+        self.folders = rooms.folders
         self.player, self.panel, self.player_controller = (
             rooms.player,
             rooms.panel,
@@ -68,22 +80,53 @@ class MainWindow(QMainWindow):
             rooms.library_controller,
             rooms.indexing,
         )
-        self.tagging = rooms.tagging
-        self._remembered = ("auto_play", *rooms.hideable, "loop")  # actions that are on or off
+        self.tagging, self.serving = rooms.tagging, rooms.serving
+        self.others, self.marking = rooms.others, rooms.marking
+        self._remembered = (  # actions that are on or off
+            *("auto_play", *rooms.hideable, "loop", "as_heard", "match", "keep_pitch"),
+            *(f"tags_{family}" for family in FAMILIES),
+            *_PICTURED,
+        )
         self.repair_wanted = False  # when it has closed
-        self.opening = Opening(rooms, self)
-        own = {"quit": self.close, "repair": self._repair}
-        self.commands = Commands(self, self, rooms, self.opening, own)
-        self.actions_by_name = self.commands.actions
+        self.next_library: Path | None = None  # to open when it has closed
+        self._make_shell(rooms)
+        apply_keys(self.actions_by_name, chosen_keys(settings.now.keys))
         self._lay_out()
         self._wire()
+        KeysWhileTyping(self.actions_by_name, self).watch(self)
         self._restore()
         QTimer.singleShot(0, self.opening.begin)
+
+    def _make_shell(self, rooms: Rooms) -> None:
+        """Make what opens the library, does what actions say, and closes."""
+        self.middle = Middle(rooms, self)
+        self.opening = Opening(rooms, self)
+        self.libraries = Libraries(self, self.context, self._go_to)
+        own = {
+            "quit": self._quit,
+            "repair": self._repair,
+            "open_library": self.libraries.open,
+            "new_library": self.libraries.new,
+            "recent_libraries": self.libraries.show_recent,
+        }
+        self.commands = Commands(self, self, rooms, self.opening, own)
+        self.leaving = Leaving(rooms, self.commands.dialogs, self)
+        self.opening.opened.connect(self.leaving.come_back)
+        self.opening.opened.connect(self.libraries.remember)
+        self.opening.ways_out = (
+            (self.tr("Open another library …"), self.libraries.open),
+            (self.tr("New library …"), self.libraries.new),
+            (self.tr("Repair …"), self._repair),
+        )
+        self.actions_by_name = self.commands.actions
 
     # Putting together
 
     def _lay_out(self) -> None:
-        self.setWindowTitle(self.tr("Soundsift"))
+        name, path = self.tr("Soundsift"), self.context.library_path
+        own = path == default_library()
+        self.setWindowTitle(name if own else title_text(f"{library_name(path)} – {name}"))
+        self.libraries.join_menu(self.actions_by_name["recent_libraries"])
         self.setMinimumSize(_LEAST_WIDTH, _LEAST_HEIGHT)
         self.setAcceptDrops(True)
         fill_menus(self.menuBar(), self.actions_by_name)
@@ -92,7 +135,13 @@ class MainWindow(QMainWindow):
         chosen = [(_ICONS.get(n, n), self.actions_by_name.get(n)) for n in _TRANSPORT]
         self.panel.add_buttons(chosen)
         self.columns = QSplitter(Qt.Orientation.Horizontal)
-        for widget in (self.sources, self.stack, self.inspector):
+        middle = QWidget()
+        results = QVBoxLayout(middle)
+        results.setContentsMargins(0, 0, 0, 0)
+        results.setSpacing(0)
+        results.addWidget(self.stack, 1)
+        results.addWidget(self.notice)  # below, so that no row moves for it
+        for widget in (self.sources, middle, self.inspector):
             self.columns.addWidget(widget)
         self.columns.setStretchFactor(1, 1)
         self.columns.setSizes([220, 820, 270])
@@ -121,11 +170,11 @@ class MainWindow(QMainWindow):
 
     def _wire(self) -> None:
         do = self.actions_by_name
-        self.searching.answered.connect(self._on_answered)
         self.library_controller.overview_changed.connect(self._on_overview)
         self.library_controller.sounds_changed.connect(self._on_sounds)
         self.library_controller.files_changed.connect(self._on_files)
         self.inspector.similar_wanted.connect(self.commands.similar_to)
+        self.sources.transfer_wanted.connect(self.commands.dialogs.transfer_collection)
         self.bar.completer.words = self._words
         self.results.menu_wanted.connect(self.commands.show_menu)
         self.status.models_wanted.connect(do["models"].trigger)
@@ -134,28 +183,24 @@ class MainWindow(QMainWindow):
         self.sources.add_wanted.connect(do["add"].trigger)
         self.sources.tag_wanted.connect(self.commands.dialogs.review_folder)
         self.sources.folders_dropped.connect(self._index_dropped)
+        for button, name in (
+            (self.bar.recent, "history"),
+            (self.bar.record, "record"),
+            (self.sources.add, "add"),
+            (self.sources.rescan, "rescan"),
+        ):
+            button.name_key_of(do[name])
 
     # What is shown
 
     def _on_overview(self, overview: Overview) -> None:
         self.sources.show_overview(overview)
         self.status.show_overview(overview)
-        known = overview.statistics
-        if not overview.facets.folders and not known.sounds and not known.offline:
-            if not self.indexing.is_on:
-                self.stack.setCurrentWidget(self.welcome)
-        elif self.stack.currentWidget() is self.welcome:
-            self.stack.setCurrentWidget(self.empty)
-            self.searching.ask()
-        if known.windows:
-            self.searching.warm_up()
 
     def _on_sounds(self) -> None:
-        """Show what came, unless somebody is listening through the results of a search."""
-        self.results.results.forget()
-        found = self.results.results.found
-        if found.asked.is_empty or found.words_only or not len(found.ids):
-            self.searching.refresh()
+        """Show what came, or offer it to whoever listens through the results."""
+        self.following.look()
+        self.player_controller.look_if_back()
 
     def _on_files(self) -> None:
         """Show names and files as they are now: whoever changed them expects that."""
@@ -163,20 +208,14 @@ class MainWindow(QMainWindow):
         self.searching.refresh()
         self.player_controller.look_again()
 
-    def _on_answered(self, found: Found) -> None:
-        self.status.show_also(found.answer.also if found.answer is not None else "")
-        nothing_known = self.library_controller.overview is not None and not (
-            self.library_controller.overview.facets.folders or len(found.ids)
-        )
-        if nothing_known and found.asked.is_empty and not self.indexing.is_on:
-            self.stack.setCurrentWidget(self.welcome)
-
     def _words(self, key: str) -> Sequence[str]:
         """Return what completes a filter."""
         overview = self.library_controller.overview
         if overview is None:
             return ()
-        return FILTERS[key].completes(overview.facets, overview.collections)
+        words = FILTERS[key].completes(overview.facets, overview.collections)
+        hidden = {name for name in FAMILIES if not self.actions_by_name[f"tags_{name}"].isChecked()}
+        return shown_tags(words, frozenset(hidden)) if key == "tag" else words
 
     # Looks and state
 
@@ -184,8 +223,10 @@ class MainWindow(QMainWindow):
         """Follow the theme."""
         self.context.colours = colours
         recolour(self, colours)
+        show_labels(self.actions_by_name, colours)
         for widget in (self.sources, self.results, self.panel, self.inspector):
             widget.set_colours(colours)
+        self.commands.dialogs.set_colours(colours)
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Welcome folders anywhere."""
@@ -212,19 +253,38 @@ class MainWindow(QMainWindow):
             self.repair_wanted = True
             self.close()
 
+    def _go_to(self, library: Path) -> None:
+        """Close, so that another window opens on a library."""
+        self.next_library = library
+        if not self._quit():
+            self.next_library = None
+
+    def _quit(self) -> bool:
+        """Close, unless its user would rather stay; return whether it has closed."""
+        return self.leaving.may_go() and self.close()
+
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Keep the state, end what runs, and go."""
+        """Keep the state, end what runs, and go; who closes it by hand is asked first."""
+        app = QGuiApplication.instance()
+        ends = isinstance(app, QGuiApplication) and app.isSavingSession()  # nobody is there then
+        by_hand = event.spontaneous() and not ends
+        if by_hand and not self.leaving.may_go():
+            event.ignore()
+            return
         self._save()
+        self.leaving.end()
         self.indexing.leave()
         self.hide()
         self.commands.dialogs.close_all()
         self.recording.finish(search=False)
         self.player.close()
         self.jobs.close()
+        self.serving.close()
         self.parts.close()
         if self.context.session is not None:
             self.context.session.close()
             self.context.session = None
+        self.leaving.leave()
         super().closeEvent(event)
 
     def _save(self) -> None:
@@ -265,4 +325,5 @@ class MainWindow(QMainWindow):
         do = self.commands.table()
         for name in self._remembered:
             self.actions_by_name[name].setChecked(getattr(kept, name))
+        for name in self._remembered:
             do[name]()

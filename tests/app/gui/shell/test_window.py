@@ -339,7 +339,7 @@ def test_a_range_that_was_dragged_out_stays(window, qtbot, monkeypatch, own_home
     sound = window.player_controller.sound
     source = Path(sound.path)
     before = source.read_bytes(), source.stat().st_mtime_ns
-    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.25, 0.75)))
+    qtbot.waitUntil(window.ranges.is_ready)
     assert not list((own_home / "ranges").glob("*.wav"))
     y = waveform.height() // 2
     inside = round(waveform.view.x(0.5))
@@ -389,8 +389,7 @@ def test_a_range_is_marked_and_copied_by_keys(window, qtbot):
         qtbot.keyClick(waveform, key)
     assert waveform.range_s == pytest.approx((0.3, 0.8))
     assert window.player.order.range_s == waveform.range_s
-    sound = window.player_controller.sound
-    qtbot.waitUntil(lambda: window.parts.is_ready(sound, (0.3, 0.8)))
+    qtbot.waitUntil(window.ranges.is_ready)
     qtbot.keyClick(waveform, Qt.Key.Key_C, Qt.KeyboardModifier.ControlModifier)
     (url,) = QGuiApplication.clipboard().mimeData().urls()
     assert soundfile.info(url.toLocalFile()).duration == pytest.approx(0.5, abs=1e-3)
