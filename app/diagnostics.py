@@ -61,7 +61,7 @@ def gather(library: Library | None, model: Path | None, outputs: Sequence[str]) 
     """
     places = [f"log {log_file()}"]
     if library is not None:
-        places.append(f"library {library.path}")
+        places.append(f"library {library.name}")
     if model is not None:
         places.append(f"model {model}")
     return Facts(
@@ -119,5 +119,6 @@ def _counts(library: Library | None, model: Path | None) -> list[str]:
         return ["it is not open"]
     counts = asdict(library.statistics())
     found = [f"{name} {count:.6g}" for name, count in counts.items()]
-    found.append(f"{library.path.stat().st_size / 1e6:.1f} MB")
+    if library.file is not None:
+        found.append(f"{library.file.stat().st_size / 1e6:.1f} MB")
     return [*found, f"model {read_spec(model).name}"] if model is not None else found

@@ -14,6 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from app.cli.invocation import Invocation
+from engine.paths import is_server
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -180,6 +181,19 @@ class TextType(click.ParamType[Any]):
         return str(value).removeprefix(_MARK)
 
 
+class Given(click.ParamType[Any]):
+    """A name that must not be empty, as ``--device "$DEVICE"`` is where nobody set it."""
+
+    name = "name"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name."""
+        name = str(value).strip()
+        if not name:
+            self.fail("the name is empty: write one, or leave the option out.", param, ctx)
+        return name
+
+
 class FilePath(click.ParamType[Any]):
     """A path that need not exist; the shell completes it."""
 
@@ -194,6 +208,14 @@ class FilePath(click.ParamType[Any]):
     ) -> list[CompletionItem]:
         """Leave it to the shell."""
         return [CompletionItem(incomplete, type="file")]
+
+
+class LibraryPlace(FilePath):
+    """A file, or the address of a database on a server, which is no path."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path, or the address as it stands."""
+        return value if is_server(value) else super().convert(value, param, ctx)
 
 
 class NamedOrFile(TextType):
@@ -233,6 +255,8 @@ def _models() -> list[str]:
 
 
 FILE, TEXT, MODEL, PROBABILITY = FilePath(), TextType(), NamedOrFile(_models), Probability()
+LIBRARY = LibraryPlace()
+GIVEN = Given()
 POSITIVE = click.IntRange(min=1)
 
 
@@ -252,7 +276,8 @@ def several(
     name: str, metavar: str, kind: click.ParamType[Any] = FILE, **more: Any
 ) -> Callable[[Function], Function]:
     """Return a decorator that adds any number of arguments."""
-    return click.argument(name, nargs=-1, type=kind, metavar=f"{metavar}...", **more)
+    shown = f"{metavar}..." if more.get("required") else f"[{metavar}...]"
+    return click.argument(name, nargs=-1, type=kind, metavar=shown, **more)
 
 
 def _note(ctx: click.Context, param: click.Parameter, value: object) -> None:
@@ -264,7 +289,13 @@ def _note(ctx: click.Context, param: click.Parameter, value: object) -> None:
 _NOTED: dict[str, Any] = {"expose_value": False, "callback": _note}
 _SAID = "report progress and timings on standard error"
 COMMON = (
-    option("--library", "the library database", "FILE", type=FILE, **_NOTED),
+    option(
+        "--library",
+        "the library database: a file, or postgresql://…",
+        "FILE",
+        type=LIBRARY,
+        **_NOTED,
+    ),
     flag("--json", "print one JSON document", **_NOTED),
     flag("--verbose", _SAID, **_NOTED),
 )

@@ -28,7 +28,8 @@ def completion(invocation: Invocation, shell: str) -> None:
     known = get_completion_class(shell)
     assert known is not None  # click knows all three
     program = click.get_current_context().find_root().command
-    print(known(program, {}, "soundsift", COMPLETE).source())
+    script = known(program, {}, "soundsift", COMPLETE).source()
+    invocation.answer({"shell": shell, "script": script}, script)
 
 
 def complete(program: click.Command, invocation: str) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli.terminal import as_json
+from engine.errors import InputError
 from engine.paths import default_library
 
 if TYPE_CHECKING:
@@ -17,14 +18,23 @@ if TYPE_CHECKING:
 class Invocation:
     """On which library (None: the user's), and whether to answer with one JSON document."""
 
-    library: Path | None = None
+    library: Path | str | None = None
     as_json: bool = False
     verbose: bool = False
 
     @property
-    def place(self) -> Path:
-        """Return where the library is."""
+    def place(self) -> Path | str:
+        """Return where the library is: a file, or the address of a database on a server."""
         return self.library or default_library()
+
+    def file(self, why: str) -> Path:
+        """Return where the library is, for what needs a file.
+
+        :raises InputError: it is on a server, ``why`` it cannot be done there.
+        """
+        if isinstance(self.place, str):
+            raise InputError(f"a library on a server is no file: {why}")
+        return self.place
 
     def session(self) -> Session:
         """Open the library.
@@ -46,3 +56,20 @@ class Invocation:
     def answer(self, document: dict[str, Any], text: str) -> None:
         """Print what was found: the document, or the text for people."""
         print(as_json(document) if self.as_json else text, flush=True)
+
+
+def ids_of(session: Session, paths: tuple[Path, ...]) -> list[int]:
+    """Return the ids of the library's sounds at or below paths.
+
+    :raises InputError: there are none at one of them.
+    """
+    from engine.paths import spelled_out
+    from engine.store.places import ids_under
+
+    found: dict[int, None] = {}
+    for path in paths:
+        ids = ids_under(session.library, spelled_out(path))
+        if not ids:
+            raise InputError(f"there is no sound of the library at {path}: index it first")
+        found.update(dict.fromkeys(ids))
+    return list(found)

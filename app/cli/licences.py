@@ -11,7 +11,7 @@ from app.cli.invocation import Invocation
 
 
 @click.command(cls=Command)
-@click.argument("name", required=False, metavar="NAME")
+@click.argument("name", required=False, metavar="[NAME]")
 @everywhere
 def licences(invocation: Invocation, name: str | None) -> None:
     """List the licences of everything included, or print those of one part."""

@@ -16,7 +16,7 @@ from engine.errors import InputError
 from engine.plain_text import one_line
 
 _name = click.argument(
-    "name", type=MODEL, required=False, metavar="NAME", help="the model's name or folder"
+    "name", type=MODEL, required=False, metavar="[NAME]", help="the model's name or folder"
 )
 
 

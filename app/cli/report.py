@@ -14,15 +14,22 @@ if TYPE_CHECKING:
     from engine.search import Answer, Match
     from engine.search.cue_sheet import CueAnswer
     from engine.search.duplicates import Duplicates
+    from engine.store import SoundRow
+    from engine.store.history import Restored
     from engine.store.repair import RepairReport
     from engine.tags.audit import Audit
-    from engine.tags.run import Undone
+    from engine.tags.editing import Planned
+    from engine.tags.run import Undone, Written
     from engine.tags.suggest import Suggestion
     from engine.tags.tagging import TagOutcome
 
-_TOLD = ("sounds", "windows", "tags", "decisions", "collections", "collected", "folders")
-_SKIPPED = "skipped (see `soundsift skipped`)"
+_TOLD = (
+    *("sounds", "windows", "tags", "decisions", "collections", "collected", "folders"),
+    *("marks", "uses", "saved_searches"),
+)
+SKIPPED = "skipped (see `soundsift skipped`)"
 _BAR_CELLS = 8
+_MOST_MARKED = 40  # sounds whose marks are listed
 _NAME_CELLS = 60  # longer names break the column rather than being cut
 
 
@@ -110,16 +117,18 @@ def _suggestion(found: Suggestion) -> str:
 def _tags_summary(outcome: TagOutcome) -> str:
     order = outcome.order
     tagged = sum(1 for sound_id in outcome.paths if outcome.suggestions.get(sound_id))
-    parts = [f"{tagged} of {len(outcome.paths)} sounds have a suggestion"]
+    have = "has" if tagged == 1 else "have"
+    parts = [f"{tagged} of {counted(len(outcome.paths), 'sound')} {have} a suggestion"]
     would = "would be " if order.dry_run else ""
     told = outcome.accepted or order.write or order.rename is not None
     if told:
-        parts.append(f"{outcome.accepted} tags {would}accepted")
+        parts.append(f"{counted(outcome.accepted, 'tag')} {would}accepted")
     if order.write:
         done = len(outcome.written.done) if outcome.written else len(outcome.to_write)
-        parts.append(f"{done} files {would}written")
+        parts.append(f"{counted(done, 'file')} {would}written")
     if order.rename is not None:
-        parts.append(f"{sum(1 for plan in outcome.renames if plan.new)} files {would}renamed")
+        renamed = sum(1 for plan in outcome.renames if plan.new)
+        parts.append(f"{counted(renamed, 'file')} {would}renamed")
     if not told:
         parts.append(
             "nothing was changed: `tag apply` accepts tags, `tag write` writes them, `tag "
@@ -144,18 +153,25 @@ def audit(found: Audit) -> str:
         else:
             told.add(doubt.swap_with)
             lines.append(f"{doubt.strength:4.0%}  {name} and {_name(doubt.swap_with)} swapped?")
-    lines.append(
-        f"{len(found.doubts)} of {found.sounds} names seem wrong; {found.unnamed} more have names "
-        "that say nothing"
-    )
+    seem = "seems" if len(found.doubts) == 1 else "seem"
+    say = "more has a name that says" if found.unnamed == 1 else "more have names that say"
+    names = counted(found.sounds, "name")
+    said = f"{len(found.doubts)} of {names} {seem} wrong; {found.unnamed} {say} nothing"
+    lines.append(said)
     return "\n".join(lines)
 
 
 def undone(found: Undone) -> str:
     """Return what was taken back, and what could not be."""
     lines = [one_line(f"{path}: {reason}") for path, reason in found.refused]
-    counts = f"{found.tags} tags, {found.files} files and {found.names} names"
+    tags, files = counted(found.tags, "tag"), counted(found.files, "file")
+    counts = f"{tags}, {files} and {counted(found.names, 'name')}"
     return "\n".join([*lines, f"{counts} restored"])
+
+
+def counted(number: int, thing: str) -> str:
+    """Return a number of things: ``1 tag`` or ``2 tags``."""
+    return f"{number} {thing}{'' if number == 1 else 's'}"
 
 
 def _shown_name(match: Match) -> str:
@@ -200,7 +216,7 @@ def _short(folder: Path) -> str:
 
 def indexed(done: IndexReport, model: str) -> str:
     """Return what an index run did."""
-    shown = {"heard": "indexed", "back": "found again", "skipped": _SKIPPED}
+    shown = {"heard": "indexed", "back": "found again", "skipped": SKIPPED}
     parts = [f"{count} {shown.get(name, name)}" for name, count in done.summary()]
     told = ", ".join(parts) or "no sounds found"
     speed = ""
@@ -225,7 +241,9 @@ def repaired(done: RepairReport, path: Path, dry_run: bool) -> str:
         lines.append(f"nothing could be read of {path}: a new library {would or 'was '}created")
     if done.action != "nothing":
         for word, rows in (("kept", done.kept), ("lost", done.lost)):
-            told = ", ".join(f"{rows[name]} {name}" for name in _TOLD if rows.get(name))
+            told = ", ".join(
+                f"{rows[name]} {name.replace('_', ' ')}" for name in _TOLD if rows.get(name)
+            )
             lines.append(f"{word}: {told or 'nothing'}")
     if done.damaged:
         lines.append(f"the damaged library is kept as {done.damaged}")
@@ -351,3 +369,57 @@ def time_left(seconds: float) -> str:
 
 def _plain(value: Any) -> str:
     return f"{value:.4f}" if isinstance(value, float) else one_line(value)
+
+
+def marks(sounds: Sequence[SoundRow], changed: bool) -> str:
+    """Return every sound with its marks, and how many were changed."""
+    from engine.store.records import moment
+
+    lines = []
+    for sound in sounds[:_MOST_MARKED]:
+        kept = sound.marks
+        used = f"used {moment(kept.used_ns)[:10]}" if kept.used_ns is not None else ""
+        project = f"for {one_line(kept.project)}" if kept.project else ""
+        parts = (kept.colour, " ".join(filter(None, (used, project))), one_line(kept.note))
+        stars = "★" * kept.stars + "·" * (5 - kept.stars)
+        lines.append(f"{stars}  {_name(sound.path)}  {', '.join(filter(None, parts))}".rstrip())
+    if len(sounds) > _MOST_MARKED:
+        lines.append(f"… and {len(sounds) - _MOST_MARKED} more")
+    if changed:
+        one = len(sounds) == 1
+        lines.append("one sound marked" if one else f"{len(sounds)} sounds marked")
+    return "\n".join(lines)
+
+
+def marks_written(written: Written) -> str:
+    """Return how many files were written, and why others were not."""
+    told = (*written.refused, *written.kept)
+    lines = [f"{_name(path)}: {one_line(reason)}" for path, reason in told]
+    return "\n".join([*lines, f"{len(written.done)} files written"])
+
+
+def restored(done: Restored, how: str) -> str:
+    """Return what was undone, or done again."""
+    step = done.step
+    sounds = "one sound" if step.count == 1 else f"{step.count} sounds"
+    count = f" of {sounds}" if step.count else ""
+    name = f" ({one_line(step.name)})" if step.name else ""
+    said = f"{how}: {step.kind}{count}{name}"
+    return f"{said}; {done.left} were changed since, and stay" if done.left else said
+
+
+def edited(plan: Sequence[Planned], written: Written, dry_run: bool) -> str:
+    """Return what was changed in files, or would be, and why some cannot be written."""
+    lines = [f"{_name(one.held.path)}: {one_line(one.problem)}" for one in plan if one.problem]
+    changing = [one for one in plan if one.changes]
+    if dry_run:
+        for one in changing:
+            lines.append(_name(one.held.path))
+            for field, text in one.new.items():
+                old = one_line(one.held.texts[field]) or "–"
+                lines.append(f"  {field}: {old} → {one_line(text) or '–'}")
+        return "\n".join([*lines, f"{len(changing)} files would be written"])
+    told = (*written.refused, *written.kept)
+    lines += [f"{_name(path)}: {one_line(reason)}" for path, reason in told]
+    done = f"{len(written.done)} files written"
+    return "\n".join([*lines, f"{done} (`soundsift tag undo`)" if written.done else done])

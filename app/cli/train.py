@@ -22,7 +22,7 @@ def _before(context: click.Context) -> dict[str, Any]:
     """Return what was asked for before the command."""
     invocation = asked_of(context)
     return {
-        "library": invocation.library,
+        "library": invocation.library and invocation.file("copy it into one to train on it"),
         "json": invocation.as_json,
         "verbose": invocation.verbose,
     }

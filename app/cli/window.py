@@ -22,7 +22,9 @@ def window(invocation: Invocation, sounds: tuple[Path, ...]) -> int:
     """Open the window."""
     for sound in sounds:
         refuse_no_file(sound)
-    return open_window(invocation.library, [sound.absolute() for sound in sounds])
+    why = "the window opens files only, for now; the commands take it, see --help"
+    library = invocation.file(why) if invocation.library else None
+    return open_window(library, [sound.absolute() for sound in sounds])
 
 
 def open_window(library: Path | None, sounds: Sequence[Path] = ()) -> int:

@@ -84,7 +84,15 @@ def test_index_search_similar_status_and_skipped_speak_json(tmp_path, sounds, mo
         "words",
         "words_share",
         "duration_s",
+        "lufs",
+        "range_lu",
+        "peak_db",
         "tags",
+        "stars",
+        "colour",
+        "note",
+        "used",
+        "project",
     }
     first = sounds / "tones" / "Sound_05.wav"
     alike = document("similar", first, "--start", 0.1, "-n", 2, "--library", path)

@@ -1,5 +1,6 @@
 """Completion in bash, zsh and fish: what a shell asks, and what it is answered."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -88,6 +89,12 @@ def test_the_script_asks_the_program_by_the_protocol(shell, capsys):
     assert errors == "" and f"_SOUNDSIFT_COMPLETE={shell}_complete" in script
     assert main(["completion", "--help"]) == 0
     assert f"soundsift completion {shell} > " in capsys.readouterr().out
+
+
+def test_the_script_is_one_document_for_those_who_ask_for_json(capsys):
+    assert main(["completion", "fish", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert document["shell"] == "fish" and "_SOUNDSIFT_COMPLETE" in document["script"]
 
 
 def test_another_shell_is_none(capsys, monkeypatch):

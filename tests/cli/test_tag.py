@@ -139,7 +139,7 @@ def test_wrong_names_are_audited(tag, folder):
     found = answer(tag("--audit", "--json"))
     assert set(found) == {"model", "sounds", "unnamed", "doubts"}
     assert (found["sounds"], found["unnamed"]) == (5, 1)
-    assert "names seem wrong; 1 more have names that say nothing" in tag("--audit").stdout
+    assert "wrong; 1 more has a name that says nothing" in tag("--audit").stdout
     assert sums(folder) == before
 
 

@@ -63,6 +63,14 @@ def test_every_command_says_what_it_does_and_what_it_takes(name, capsys):
     assert main([name, "-h"]) == 0
 
 
+def test_what_may_be_left_out_stands_in_brackets(capsys):
+    for name, shown in (("demo", "[FOLDER]"), ("models show", "[NAME]"), ("export", "[TEXT...]")):
+        assert main([*name.split(), "--help"]) == 0
+        assert shown in capsys.readouterr().out
+    assert main(["search", "--help"]) == 0
+    assert "[TEXT...]" not in capsys.readouterr().out
+
+
 def test_the_version_is_there_alone(capsys):
     assert main(["--version"]) == 0
     assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", capsys.readouterr().out)
