@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import av
@@ -10,6 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 import torch
+from hypothesis import settings
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import Whitespace
@@ -22,7 +25,11 @@ from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.models.trial import remember_tried
 from engine.store import Library
 from engine.store.tags import PERSON, TagRow, put_tags
+from tests.postgres import Postgres, running, why_not
 from trainer.data.manifest import datasets_folder
+
+settings.register_profile("any machine", deadline=None)  # how fast it is proves nothing
+settings.load_profile("any machine")
 
 WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
 
@@ -103,6 +110,20 @@ def library(tmp_path: Path) -> Iterator[Library]:
     """Give an empty library."""
     with Library(tmp_path / "library.db") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Postgres]:
+    """Give a server of PostgreSQL's, or skip the test."""
+    reason = why_not()
+    if reason:
+        pytest.skip(reason)
+    with ExitStack() as ends:
+        try:
+            started = ends.enter_context(running())
+        except (RuntimeError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"PostgreSQL cannot be started here: {error}")
+        yield started
 
 
 def accept_tags(library: Library, tags: Iterable[tuple[int, str]], said_by: str = PERSON) -> None:

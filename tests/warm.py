@@ -28,7 +28,7 @@ from engine.torch_setup import prepare_torchaudio
 # What the commands import when they are run, and with it everything below.
 IMPORTED = (
     *("app.cli", "app.cli.finding", "app.cli.library", "app.cli.models", "app.cli.evaluate"),
-    *("app.cli.tagging", "app.cli.train", "app.demo"),
+    *("app.cli.handing", "app.cli.tagging", "app.cli.train", "app.demo"),
     *("engine.index.build", "engine.index.watch", "engine.search.export", "engine.store.repair"),
     *("engine.search.cue_sheet", "engine.search.duplicates", "engine.search.names"),
     *("engine.models.match_model", "engine.models.trial", "engine.tags.audit"),
