@@ -204,6 +204,16 @@ _SPEED = (
         "Beside it the exact assignment of every cue to every sound by scipy.",
     ),
     _section(
+        "How true is the map of a library, and what does it cost?",
+        "library_map",
+        "library_map",
+        "*Data.* The sounds of the data folder, and synthetic libraries. Every way arranges the "
+        "same mean vectors in 64 principal components. *kept*: the share of a sound's 15 nearest "
+        "that are among its 15 nearest on the map; *trustworthiness*: Venna and Kaski's, of at "
+        "most 5,000 sounds; *distances*: rank correlation of distances between random pairs "
+        "([decision 25](decisions/0025-library-map.md)).",
+    ),
+    _section(
         "How long does a change of model take?",
         "remapping",
         "remapping",
@@ -219,6 +229,18 @@ _WINDOW = (
         "gui.first_paint",
         "Each start is a process of its own, by the clock of the system that started it; "
         "painted off the screen.",
+    ),
+    _section(
+        "How many keys and clicks do the tasks of a sound designer's day take?",
+        "gui_working_day",
+        "gui.working_day",
+        "*Data.* The 32 demo sounds and 20 of them under a recorder's numbers; each task is done "
+        "by keys and clicks alone and has to reach its end, sessions being a stand-in. *letters* "
+        "are typed; finding begins in the search bar, everything else at the sound that is heard. "
+        "Beside it the last steps in BaseHead, from the sound that is chosen there, where its "
+        "knowledge base can be counted from (its pages on the waveform, version 2024, and on the "
+        "node tree); of Soundminer's manuals (4.1.8, HD 1.2, the pages on version 5) no step of "
+        "these could be counted from what was read, which of both was the beginning of each page.",
     ),
     _section(
         "How long from a key to the first result?",
@@ -241,6 +263,14 @@ _WINDOW = (
         "gui.sound_start",
         "A sound server's monitor is recorded, and what was played found in it by "
         "cross-correlation.",
+    ),
+    _section(
+        "Does the map of a million sounds stay smooth?",
+        "gui_map",
+        "gui.map",
+        "A synthetic library with a made-up map of 400 clusters, 1440 × 900, painted off the "
+        "screen. Pictures of the points are made in a job while frames are painted; a frame is "
+        "what stands between two looks at the events.",
     ),
     _section(
         "Does memory stay flat?", "gui_memory", "gui.memory", "300 sounds, after 100 to warm up."
@@ -335,6 +365,24 @@ _FILES = (
     ),
 )
 
+_TOGETHER = (
+    _section(
+        "Does a Ray cluster make indexing faster, and does it lose anything?",
+        "cluster",
+        "cluster",
+        "All nodes are of one machine: one with its cores beside threads; 1 to 8 nodes with an "
+        "encoder that only sleeps; nodes killed with all their processes, the library compared "
+        "with that of a calm run ([decision 30](decisions/0030-ray.md)).",
+    ),
+    _section(
+        "Is a library the same though its workers were killed thirty times?",
+        "team_workers",
+        "team_workers",
+        "Small sounds in a library on a PostgreSQL server; workers are killed all over their "
+        "work, and what they made is compared with one undisturbed run into a file.",
+    ),
+)
+
 GROUPS = {
     "How well it finds": _FINDING,
     "Tagging": _TAGGING,
@@ -342,4 +390,5 @@ GROUPS = {
     "The window": _WINDOW,
     "Training and transport": _TRAINING,
     "Files": _FILES,
+    "More than one machine": _TOGETHER,
 }

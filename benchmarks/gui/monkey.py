@@ -14,10 +14,19 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QtMsgType, QUrl, qInstallMessageHandler
+from PySide6.QtCore import (
+    QMimeData,
+    QPoint,
+    QPointF,
+    Qt,
+    QTimer,
+    QtMsgType,
+    QUrl,
+    qInstallMessageHandler,
+)
 from PySide6.QtGui import QDropEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QInputDialog, QWidget
 
 from app.demo import make_demo_sounds
 from app.gui.shell.window import MainWindow
@@ -26,7 +35,7 @@ from benchmarks.report import report
 from engine.progress import Control
 
 KEYS = (
-    *'abcdefghijklmnopqrstuvwxyz 0123456789[]?+-"*:<>',
+    *'abcdefghijklmnopqrstuvwxyz 0123456789[]{},.?+-"*:<>',
     *(Qt.Key.Key_Down, Qt.Key.Key_Up, Qt.Key.Key_Left, Qt.Key.Key_Right, Qt.Key.Key_Space),
     *(Qt.Key.Key_Escape, Qt.Key.Key_Tab, Qt.Key.Key_Backspace, Qt.Key.Key_PageDown),
     *(Qt.Key.Key_Home, Qt.Key.Key_End, Qt.Key.Key_Delete),
@@ -41,7 +50,20 @@ TEXTS = (
     "in:demo",
     "cat:",
 )
-DIALOGS = ("preferences", "skipped", "cues", "duplicates", "models", "shortcuts", "about", "train")
+DIALOGS = (
+    *("preferences", "skipped", "cues", "duplicates", "models", "shortcuts", "about", "train"),
+    *("sessions", "transfer", "map", "audit"),
+)
+ACTIONS = (
+    *("play", "loop", "reverse", "spectrogram", "faster", "slower", "normal", "similar", "more"),
+    *("sources", "inspector", "auto_play", "zoom_in", "copy", "copy_path", "escape", "undo"),
+    *("keep_pitch", "higher", "lower", "match", "channels", "play_from_start", "redo", "undo"),
+    *("next_mark", "previous_mark", "next_moment", "previous_moment", "louder", "quieter"),
+    *("range_from", "range_to", "region", "note", "used", "unused", "untag", "save_search"),
+    *("stars_0", "stars_3", "stars_5", "colour_none", "colour_red", "colour_blue", "as_heard"),
+    *("wave_colours", "loudness_curve", "linear_scale", "tags_ucs", "tags_other", "spot"),
+)
+_NOTHING = Qt.KeyboardModifier.NoModifier
 SILENT = ("This plugin does not support",)  # of a screen that is none
 
 
@@ -60,7 +82,8 @@ class Monkey:
             self.click: 16,
             self.search: 10,
             self.drag: 8,
-            self.action: 6,
+            self.action: 8,
+            self.map: 3,
             self.file: 4,
             self.drop: 3,
             self.dialog: 2,
@@ -102,9 +125,35 @@ class Monkey:
         if self.random.random() < 0.4:
             waveform.zoom(self.random.uniform(0.2, 5.0))
             return
-        QTest.mousePress(waveform, Qt.MouseButton.LeftButton, pos=self._place(waveform))
-        QTest.mouseMove(waveform, self._place(waveform))
-        QTest.mouseRelease(waveform, Qt.MouseButton.LeftButton, pos=self._place(waveform))
+        held = self.random.choice((_NOTHING, _NOTHING, Qt.KeyboardModifier.ControlModifier))
+        first = self._place(waveform)
+        if waveform.range_s and self.random.random() < 0.5:  # a corner, which is a fade
+            first = QPoint(round(waveform.view.x(self.random.choice(waveform.range_s))), 2)
+        self._drag(waveform, first, held)
+
+    def map(self) -> None:
+        """Look at the map: push and zoom it, choose on it, draw around what is there."""
+        self.window.actions_by_name["map"].trigger()
+        dialog = self.window.commands.dialogs.opened["map"]
+        canvas = dialog.canvas
+        what = self.random.randrange(4)
+        if what == 0:
+            self._drag(canvas, self._place(canvas), Qt.KeyboardModifier.ShiftModifier)
+        elif what == 1:
+            self._drag(canvas, self._place(canvas), _NOTHING)
+        elif what == 2:
+            QTest.keyClick(canvas, self.random.choice(KEYS))
+        else:
+            QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, pos=self._place(canvas))
+        if self.random.random() < 0.3:
+            dialog.close()
+
+    def _drag(self, widget: QWidget, first: QPoint, held: Qt.KeyboardModifier) -> None:
+        left = Qt.MouseButton.LeftButton
+        QTest.mousePress(widget, left, held, first)
+        for _ in range(3):
+            QTest.mouseMove(widget, self._place(widget))
+        QTest.mouseRelease(widget, left, held, self._place(widget))
 
     def drop(self) -> None:
         """Drop sounds, or what is none, on the search bar."""
@@ -164,10 +213,18 @@ class Monkey:
             self.window.library_controller.collect("Monkey", ids)
 
     def action(self) -> None:
-        """Do what a menu offers, but for what waits for an answer."""
-        names = ("play", "loop", "reverse", "spectrogram", "faster", "slower", "normal", "similar")
-        names += ("more", "sources", "inspector", "auto_play", "zoom_in", "copy_path", "escape")
-        self.window.actions_by_name[self.random.choice(names)].trigger()
+        """Do what a menu offers."""
+        self.window.actions_by_name[self.random.choice(ACTIONS)].trigger()
+
+    def answer(self) -> None:
+        """Answer what is asked, somehow."""
+        asked = QApplication.activeModalWidget()
+        if isinstance(asked, QInputDialog):
+            if asked.inputMode() == QInputDialog.InputMode.TextInput:
+                asked.setTextValue(self.random.choice((*TEXTS, "", " ", "a\nb", "x" * 300)))
+            asked.done(self.random.randrange(2))
+        elif isinstance(asked, QDialog):
+            asked.reject()
 
     def _somewhere(self) -> QWidget:
         seen = [w for w in self.window.findChildren(QWidget) if w.isVisible() and w.width() > 3]
@@ -186,7 +243,7 @@ def unattended(window: MainWindow) -> None:
     """Let nothing wait for an answer that no monkey gives, or reach outside."""
     for name in ("add", "relink", "forget", "new_collection", "rename_collection"):
         setattr(window.questions, name, lambda *_: None)
-    for name in ("add", "quit", "reveal", "record", "collect", "tag", "review"):
+    for name in ("add", "quit", "reveal", "record", "review", "write_marks"):
         window.actions_by_name[name].setEnabled(False)
     window.welcome.add.setEnabled(False)
     window.bar.record.setEnabled(False)
@@ -213,6 +270,9 @@ def rampage(seconds: float, seed: int) -> dict[str, object]:
                 window.indexing.index([sounds])
                 wait_for(lambda: window.context.opened.is_warm)
                 monkey = Monkey(window, sounds, seed)
+                answers = QTimer(window, interval=50)
+                answers.timeout.connect(monkey.answer)
+                answers.start()
                 end = time.monotonic() + seconds
                 while time.monotonic() < end:
                     monkey.step()

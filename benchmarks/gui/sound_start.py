@@ -62,7 +62,7 @@ for number in range(int(sys.argv[2])):
     QTest.keyClick(window.results, Qt.Key.Key_Space)
     pump(0.45)
     handed.append(taken[0] - keys[-1])
-    QTest.keyClick(window.results, Qt.Key.Key_Space)
+    QTest.keyClick(window.results, Qt.Key.Key_Escape)  # else Space would go on from there
     pump(0.25)
 latency = window.player._feeder._output.latency_s
 window.close()
