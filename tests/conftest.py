@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
@@ -35,11 +36,14 @@ WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", 
 
 
 @pytest.fixture(autouse=True)
-def own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Keep every test away from the user's own libraries and models."""
+def own_home(
+    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Keep every test away from the user's own libraries and models, and its disk from filling."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SOUNDSIFT_HOME", str(home))
-    return home
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
