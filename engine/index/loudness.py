@@ -18,6 +18,7 @@ from engine.store.loudness import put_loudness, unmeasured
 _log = logger(__name__)
 _COMMIT_S = 5.0
 _DIGITS = 2
+_AT_MOST = 50  # files in a piece: each that cannot be read costs little, a drive of them does not
 
 
 def measured(loudness: Loudness) -> MeasuredLoudness:
@@ -59,19 +60,20 @@ def measure_waiting(
 
 
 def measure_some(
-    library: Library, control: Control, seconds: float, passed_over: Collection[int] = ()
+    library: Library, control: Control, seconds: float, behind: int = 0
 ) -> dict[int, MeasuredLoudness | None]:
-    """Measure waiting sounds for about so long and write nothing; None of what cannot be read.
+    """Measure some waiting sounds in the order of their ids, for about so long, and write nothing.
 
+    :param behind: only sounds with a higher id.
+    :returns: loudness by id, None of what cannot be read; empty where nothing waits.
     :raises Cancelled: the user asked to stop.
     """
     end = time.monotonic() + seconds
     found: dict[int, MeasuredLoudness | None] = {}
-    for sound_id, path in unmeasured(library).items():
-        if sound_id not in passed_over:
-            found[sound_id] = _measure(path, control)
-            if time.monotonic() > end:
-                break
+    for sound_id, path in unmeasured(library, behind=behind, most=_AT_MOST).items():
+        found[sound_id] = _measure(path, control)
+        if time.monotonic() > end:
+            break
     return found
 
 

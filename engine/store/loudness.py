@@ -14,15 +14,23 @@ from engine.store.records import MeasuredLoudness
 from engine.store.tables import PRESENT
 
 
-def unmeasured(library: Library, roots: Collection[str] | None = None) -> dict[int, str]:
+def unmeasured(
+    library: Library,
+    roots: Collection[str] | None = None,
+    behind: int = 0,
+    most: int | None = None,
+) -> dict[int, str]:
     """Return the paths of present sounds that were wholly heard but not measured, by id.
 
     :param roots: only of those under these folders.
+    :param behind: only of those with a higher id.
+    :param most: how many are looked at.
     """
     s = tables.sounds.c
-    waiting = select(s.id, s.path).where(s.state == PRESENT, s.lufs.is_(None), s.content_hash != "")
+    is_waiting = (s.state == PRESENT, s.lufs.is_(None), s.content_hash != "", s.id > behind)
+    waiting = select(s.id, s.path).where(*is_waiting).order_by(s.id).limit(most)
     with library.reading() as connection:
-        rows = connection.execute(waiting.order_by(s.id)).all()
+        rows = connection.execute(waiting).all()
     return {row.id: row.path for row in rows if roots is None or is_under(row.path, roots)}
 
 

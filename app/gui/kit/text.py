@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 
 from PySide6.QtCore import QCoreApplication, QLocale
@@ -96,9 +97,14 @@ def layout_title(layout: str) -> str:
     return layout
 
 
+@cache
+def _home() -> str:
+    return str(Path.home())
+
+
 def short_folder(path: str) -> str:
     """Return the folder of a file, the home folder as ``~``."""
-    folder, home = os.path.dirname(path), str(Path.home())  # noqa: PTH120 - 10⁶ times
+    folder, home = os.path.dirname(path), _home()  # noqa: PTH120 - 10⁶ times
     if folder == home or folder.startswith(home + os.sep):
         return "~" + folder[len(home) :]
     return folder

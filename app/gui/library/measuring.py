@@ -31,7 +31,8 @@ class Measuring(QObject):
     ) -> None:
         super().__init__(library_controller)
         self._context, self._indexing = context, indexing
-        self._passed_over: set[int] = set()  # files that cannot be read now
+        self._library: Library | None = None
+        self._behind = 0  # the last sound that was measured, or could not be read
         self._wait = QTimer(self, interval=_BEGIN_MS, singleShot=True)
         self._wait.timeout.connect(self._measure)
 
@@ -47,17 +48,20 @@ class Measuring(QObject):
         if self._indexing.is_on:
             self._wait.start(_BEGIN_MS)
             return
-        library, passed_over = session.library, frozenset(self._passed_over)
+        library = session.library
+        if library is not self._library:
+            self._library, self._behind = library, 0
+        behind = self._behind
 
         def work(control: Control) -> Mapping[int, MeasuredLoudness | None]:
-            return measure_some(library, control, _PIECE_S, passed_over)
+            return measure_some(library, control, _PIECE_S, behind)
 
         self._context.jobs.start("read", work, self._keep, newest="measuring")
 
     def _keep(self, found: Mapping[int, MeasuredLoudness | None]) -> None:
         if not found:
             return
-        self._passed_over.update(i for i, loudness in found.items() if loudness is None)
+        self._behind = max(found)
         measured = {i: loudness for i, loudness in found.items() if loudness is not None}
         library = self._context.opened.library
         self._context.jobs.start(

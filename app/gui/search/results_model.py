@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from PySide6.QtCore import (
     QAbstractTableModel,
-    QMimeData,
     QModelIndex,
     QPersistentModelIndex,
     Qt,
@@ -18,7 +17,6 @@ from PySide6.QtCore import (
     Signal,
 )
 
-from app.gui.kit.files import mime_of_sounds
 from app.gui.kit.plain import tip
 from app.gui.kit.text import what_speaks_for
 from app.gui.search.columns import COLUMNS, STRENGTH, Column, ResultRow
@@ -30,8 +28,8 @@ from engine.search.answer import Match
 from engine.store import SoundRow
 
 Index = QModelIndex | QPersistentModelIndex
-ROW_ROLE = Qt.ItemDataRole.UserRole + 1
 _KEPT_ROWS = 4000
+_NEAR, _AHEAD = 30, 100  # rows beside those in view that are known, and that are fetched at once
 _NOBODY = QModelIndex()
 
 
@@ -55,6 +53,11 @@ class RowCache:
         if sound_id in self._stale:
             self._wanted.add(sound_id)
         return ResultRow(known[0], match, known[1], thumbnail)
+
+    def foresee(self, near: Sequence[int], ahead: Sequence[int]) -> None:
+        """Want sounds that may be looked at soon, once those near to the view are not all known."""
+        if any(i not in self._sounds and i not in self._asked_for for i in near):
+            self._wanted.update(i for i in ahead if i not in self._sounds)
 
     def keep(self, sound: SoundRow, tags: Sequence[str]) -> None:
         """Remember a sound."""
@@ -239,6 +242,14 @@ class ResultsModel(QAbstractTableModel):
             self._cache.forget(sound_id)
         self._fetch.start()
 
+    def foresee(self, first: int, last: int) -> None:
+        """Fetch rows beside those in view before they come into it, many at once."""
+        near = self._ids[max(0, first - _NEAR) : last + _NEAR + 1].tolist()
+        ahead = self._ids[max(0, first - _AHEAD) : last + _AHEAD + 1].tolist()
+        self._cache.foresee(near, ahead)
+        if self._cache.wants:
+            self._fetch.start()
+
     def want_thumbnails(self, first: int, last: int) -> None:
         """Ask for pictures of the rows in view that have none yet."""
         missing = self._cache.undrawn([int(i) for i in self._ids[first : last + 1]])
@@ -269,8 +280,6 @@ class ResultsModel(QAbstractTableModel):
         """Return a cell."""
         if not index.isValid() or index.row() >= len(self._ids):
             return None
-        if role == ROW_ROLE:
-            return self.row_at(index.row())
         texts = (
             Qt.ItemDataRole.DisplayRole,
             Qt.ItemDataRole.ToolTipRole,
@@ -314,11 +323,6 @@ class ResultsModel(QAbstractTableModel):
         new = [self.index(after[index.row()], index.column()) for index in old]
         self.changePersistentIndexList(old, new)
         self.layoutChanged.emit()
-
-    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
-        """Return the files of rows that are known, and for our own window their ids."""
-        ids = [self.id_at(row) for row in sorted({index.row() for index in indexes})]
-        return mime_of_sounds(list(self.known(ids).values()))
 
 
 def _ask(model: ResultsModel, cache: RowCache) -> None:

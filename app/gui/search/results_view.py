@@ -38,13 +38,15 @@ from app.gui.kit.style.fonts import with_even_figures
 from app.gui.kit.style.palette import Colours
 from app.gui.search.column_fit import ColumnFit
 from app.gui.search.columns import COLUMNS, NAME, Column, ResultRow
-from app.gui.search.results_model import ROW_ROLE, ResultsModel
+from app.gui.search.results_model import ResultsModel
 
 ROW_HEIGHT = 30
 BAND_HEIGHT = 24  # of the divider
 _SETTLED_MS = 150
 _DOT = 10  # pixels of a colour label behind a name
 _KEYS = " ".join(column.key for column in COLUMNS).encode() + b"\n"  # before what Qt keeps
+_LEFT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+_RIGHT = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
 _NEAR_END = 60  # rows before the end, from which on more are wanted
 
 
@@ -95,10 +97,11 @@ class ResultsView(QTableView):
         header.setSortIndicatorClearable(True)
         header.sortIndicatorChanged.connect(self.sorted_by)
         self._settled = QTimer(self, interval=_SETTLED_MS, singleShot=True)
-        self._settled.timeout.connect(self._want_thumbnails)
+        self._settled.timeout.connect(lambda: _want_thumbnails(self))
         self._settled.timeout.connect(lambda: _want_more(self))
         self.verticalScrollBar().valueChanged.connect(self._settled.start)
         self.verticalScrollBar().valueChanged.connect(lambda _: _want_more(self))
+        self.verticalScrollBar().valueChanged.connect(lambda _: _foresee(self))
         self.fitting = ColumnFit(self, model)
         model.modelReset.connect(self._on_reset)
         model.rowsInserted.connect(lambda *_: self._place_divider())
@@ -223,6 +226,7 @@ class ResultsView(QTableView):
         header.blockSignals(False)
         self._place_divider()
         self.scrollToTop()
+        _foresee(self)
         self._settled.start()
 
     def _place_divider(self) -> None:
@@ -237,11 +241,22 @@ class ResultsView(QTableView):
         """Return the row that the divider stands above."""
         return self._divider
 
-    def _want_thumbnails(self) -> None:
-        first = self.rowAt(0)
-        if first >= 0:
-            last = self.rowAt(self.viewport().height() - 1)
-            self.results.want_thumbnails(first, last if last >= 0 else self.results.rowCount() - 1)
+
+def _in_view(view: ResultsView) -> tuple[int, int] | None:
+    """Return the first and the last row in view."""
+    first, last = view.rowAt(0), view.rowAt(view.viewport().height() - 1)
+    return None if first < 0 else (first, last if last >= 0 else view.results.rowCount() - 1)
+
+
+def _foresee(view: ResultsView) -> None:
+    """Let rows be known before they come into view."""
+    if (rows := _in_view(view)) is not None:
+        view.results.foresee(*rows)
+
+
+def _want_thumbnails(view: ResultsView) -> None:
+    if (rows := _in_view(view)) is not None:
+        view.results.want_thumbnails(*rows)
 
 
 def _rect_of(view: ResultsView, row: int) -> QRect:
@@ -311,7 +326,7 @@ class _Delegate(QStyledItemDelegate):
         if index.row() == view.divided_at():
             rect = rect.adjusted(0, BAND_HEIGHT, 0, 0)
         colours = view.colours
-        row: ResultRow = index.data(ROW_ROLE)
+        row = view.results.row_at(index.row())
         state = option.state
         if state & QStyle.StateFlag.State_Selected:
             painter.fillRect(rect, QColor(colours.selected))
@@ -329,9 +344,6 @@ class _Delegate(QStyledItemDelegate):
             return
         quiet = not column.main or row.sound is None or row.sound.offline or row.sound.missing
         painter.setPen(QColor(colours.dim if quiet else colours.text))
-        align = Qt.AlignmentFlag.AlignVCenter | (
-            Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
-        )
         inner = rect.adjusted(6, 0, -6, 0)
         if column.main and row.sound is not None and row.sound.marks.colour is not None:
             dot = QRect(inner.right() - _DOT, inner.top(), _DOT, inner.height())
@@ -339,4 +351,4 @@ class _Delegate(QStyledItemDelegate):
             painter.setPen(QColor(colours.dim if quiet else colours.text))
             inner.setRight(dot.left() - 4)
         shown = elided(self._view, text, inner.width(), column.elided_left)
-        painter.drawText(inner, align, shown)
+        painter.drawText(inner, _RIGHT if column.right else _LEFT, shown)

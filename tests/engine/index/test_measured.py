@@ -120,7 +120,19 @@ def test_a_file_that_cannot_be_read_is_passed_over(library, model_folder, folder
     assert measure_waiting(library, Control()) == 2
     found = measure_some(library, Control(), 10.0)
     assert list(found.values()) == [None]
-    assert measure_some(library, Control(), 10.0, set(found)) == {}
+    assert measure_some(library, Control(), 10.0, max(found)) == {}
+
+
+def test_a_piece_looks_at_no_more_files_than_it_may(library, model_folder, folder, monkeypatch):
+    index_folders(library, model_folder, [folder], Control())
+    forget(library)
+    for path in folder.iterdir():
+        path.unlink()  # as on a drive that was taken away: each fails at once
+    monkeypatch.setattr("engine.index.loudness._AT_MOST", 2)
+    first = measure_some(library, Control(), 10.0)
+    rest = measure_some(library, Control(), 10.0, max(first))
+    assert (len(first), len(rest)) == (2, 1)
+    assert not set(first) & set(rest)
 
 
 def test_a_few_are_measured_at_a_time_and_nothing_written(library, model_folder, folder):
