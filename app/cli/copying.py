@@ -9,6 +9,7 @@ import click
 from app.cli.arguments import COMMON, LIBRARY, Command, Family, everywhere, with_options
 from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
+from app.cli.report import counted
 from engine.errors import InputError
 from engine.plain_text import one_line
 
@@ -33,14 +34,15 @@ def copy(invocation: Invocation, source: Path | str, target: Path | str) -> None
     counts = done.rows
     said = [
         one_line(
-            f"{counts['sounds']} sounds, {counts['windows']} windows and {counts['tags']} tags "
-            f"copied to {target}; all rows were compared"
+            f"{counted(counts['sounds'], 'sound')}, {counted(counts['windows'], 'window')} and "
+            f"{counted(counts['tags'], 'tag')} copied to {target}; all rows were compared"
         ),
         "not copied: what `soundsift tag undo` takes back stays with the old library",
     ]
     if done.texts:
         said.append(
-            f"{done.texts} texts held a character that a server cannot keep (NUL): it was left out"
+            f"{counted(done.texts, 'text')} held a character that a server cannot keep (NUL): "
+            "it was left out"
         )
     invocation.answer(document, "\n".join(said))
 

@@ -79,7 +79,7 @@ def edit(
     }
     invocation.answer(document, report.edited(plan, written, dry_run))
     if refused and not written.done and not (dry_run and document["plan"]):
-        raise InputError(f"none of the {len(refused)} files could be written: {refused[0][1]}")
+        raise report.none_written(refused)
 
 
 def _edits(given: dict[str, object]) -> list[Edit]:

@@ -120,5 +120,5 @@ def export(invocation: Invocation, file: Path, text: tuple[str, ...]) -> None:
     """Export a table of sounds."""
     with invocation.session() as session, progress_bar() as control:
         count = session.export(file, " ".join(text), control)
-    said = one_line(f"{count} sounds exported to {file}")
+    said = one_line(f"{report.counted(count, 'sound')} exported to {file}")
     invocation.answer({"file": str(file), "sounds": count}, said)

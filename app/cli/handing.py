@@ -20,6 +20,7 @@ from app.cli.arguments import (
 )
 from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
+from app.cli.report import counted
 from engine.errors import InputError
 from engine.plain_text import one_line
 
@@ -133,7 +134,8 @@ def _chosen(session: Session, text: str, collection: str | None, most: int | Non
 
 def _report(done: Transferred, folder: Path) -> str:
     lines = [one_line(f"{Path(path).name}: {why}") for path, why in done.failed]
-    said = f"{len(done.files)} sounds are in {folder}"
+    one = len(done.files) == 1
+    said = f"{counted(len(done.files), 'sound')} {'is' if one else 'are'} in {folder}"
     if done.already:
         said += f", {done.already} of them were there already"
     if done.failed:

@@ -152,7 +152,9 @@ def relink(invocation: Invocation, old: Path, new: Path) -> None:
 
     with invocation.session() as session:
         count = change(session.library, old, new)
-    invocation.answer({"relinked": count}, one_line(f"{count} sounds are now under {new}"))
+    invocation.answer(
+        {"relinked": count}, one_line(f"relinked {report.counted(count, 'sound')}, now under {new}")
+    )
 
 
 @click.command(cls=Command)

@@ -80,8 +80,7 @@ def write(invocation: Invocation, paths: tuple[Path, ...], keep_time: bool) -> N
     document = {"written": list(written.done), "refused": refused}
     invocation.answer(document, report.marks_written(written))
     if refused and not written.done:
-        reason = written.refused[0][1]
-        raise InputError(f"none of the {len(refused)} files could be written: {reason}")
+        raise report.none_written(written.refused)
 
 
 @mark.command("undo", cls=Command)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from engine.errors import InputError
 from engine.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -172,6 +173,14 @@ def undone(found: Undone) -> str:
 def counted(number: int, thing: str) -> str:
     """Return a number of things: ``1 tag`` or ``2 tags``."""
     return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def none_written(refused: Sequence[tuple[str, str]]) -> InputError:
+    """Return the error of an order by which no file could be written, with the first reason."""
+    reason = refused[0][1]
+    if len(refused) == 1:
+        return InputError(f"the file could not be written: {reason}")
+    return InputError(f"none of the {len(refused)} files could be written: {reason}")
 
 
 def _shown_name(match: Match) -> str:
@@ -386,8 +395,7 @@ def marks(sounds: Sequence[SoundRow], changed: bool) -> str:
     if len(sounds) > _MOST_MARKED:
         lines.append(f"… and {len(sounds) - _MOST_MARKED} more")
     if changed:
-        one = len(sounds) == 1
-        lines.append("one sound marked" if one else f"{len(sounds)} sounds marked")
+        lines.append(f"{counted(len(sounds), 'sound')} marked")
     return "\n".join(lines)
 
 
@@ -395,14 +403,13 @@ def marks_written(written: Written) -> str:
     """Return how many files were written, and why others were not."""
     told = (*written.refused, *written.kept)
     lines = [f"{_name(path)}: {one_line(reason)}" for path, reason in told]
-    return "\n".join([*lines, f"{len(written.done)} files written"])
+    return "\n".join([*lines, f"{counted(len(written.done), 'file')} written"])
 
 
 def restored(done: Restored, how: str) -> str:
     """Return what was undone, or done again."""
     step = done.step
-    sounds = "one sound" if step.count == 1 else f"{step.count} sounds"
-    count = f" of {sounds}" if step.count else ""
+    count = f" of {counted(step.count, 'sound')}" if step.count else ""
     name = f" ({one_line(step.name)})" if step.name else ""
     said = f"{how}: {step.kind}{count}{name}"
     return f"{said}; {done.left} were changed since, and stay" if done.left else said
@@ -418,8 +425,8 @@ def edited(plan: Sequence[Planned], written: Written, dry_run: bool) -> str:
             for field, text in one.new.items():
                 old = one_line(one.held.texts[field]) or "–"
                 lines.append(f"  {field}: {old} → {one_line(text) or '–'}")
-        return "\n".join([*lines, f"{len(changing)} files would be written"])
+        return "\n".join([*lines, f"{counted(len(changing), 'file')} would be written"])
     told = (*written.refused, *written.kept)
     lines += [f"{_name(path)}: {one_line(reason)}" for path, reason in told]
-    done = f"{len(written.done)} files written"
+    done = f"{counted(len(written.done), 'file')} written"
     return "\n".join([*lines, f"{done} (`soundsift tag undo`)" if written.done else done])

@@ -180,5 +180,4 @@ def _tag(
         invocation.answer(outcome.to_dict(), report.tags(outcome))
     written = outcome.written
     if written is not None and written.refused and not written.done:
-        count, reason = len(written.refused), written.refused[0][1]
-        raise InputError(f"none of the {count} files could be written: {reason}")
+        raise report.none_written(written.refused)

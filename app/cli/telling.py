@@ -10,7 +10,7 @@ import click
 from app.cli.arguments import FILE, Command, everywhere, option
 from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
-from app.cli.report import clock
+from app.cli.report import clock, counted
 from engine.plain_text import one_line
 
 if TYPE_CHECKING:
@@ -81,8 +81,10 @@ def _channels(found: Description) -> str:
 
 def _outlined(found: Outline) -> str:
     if not found.regions:
-        return f"{found.sounds} sounds have a place on the map, too few for regions with names"
-    lines = [f"{found.sounds} sounds, in regions from large to small:"]
+        have = "has" if found.sounds == 1 else "have"
+        on_map = f"{counted(found.sounds, 'sound')} {have} a place on the map"
+        return f"{on_map}, too few for regions with names"
+    lines = [f"{counted(found.sounds, 'sound')}, in regions from large to small:"]
     for told in found.regions:
         indent = "  " * (told.region.level + 1)
         examples = ", ".join(Path(sound.path).name for sound in told.examples)

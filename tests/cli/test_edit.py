@@ -42,6 +42,9 @@ def test_what_makes_no_sense_is_one_sentence(run):
     only = run.folder / "door 1.wav"
     only.unlink()
     done = run("edit", only, "--set", "fxname=x")
-    assert done.returncode == 1 and "could be written: it is no longer there" in done.stderr
+    assert (
+        done.returncode == 1
+        and "the file could not be written: it is no longer there" in done.stderr
+    )
     shown = json.loads(run("edit", run.folder, "--set", "fxname=x", "--json").stdout)
     assert len(shown["written"]) == 2 and shown["refused"][0]["reason"] == "it is no longer there"

@@ -36,7 +36,7 @@ def test_sounds_are_marked_shown_found_and_exported(run, tmp_path):
     first, folder = run.folder / "door 0.wav", run.folder
     done = run("mark", first, "--stars", 4, "--colour", "red", "--note", "attic", "--used", "Film")
     assert done.returncode == 0 and "★★★★·  door 0.wav  red, used 20" in done.stdout
-    assert "one sound marked" in done.stdout
+    assert "1 sound marked" in done.stdout
     (marks,) = answer(run("mark", first, "--json"))["sounds"]
     assert marks.pop("used").startswith("20") and marks == {
         "path": str(first),
