@@ -30,8 +30,11 @@ def duration(seconds: float) -> str:
 
 
 def number(count: int) -> str:
-    """Return a count with its thousands apart."""
-    return QLocale().toString(count)
+    """Return a count with its thousands apart, also where the system has no language set."""
+    locale = QLocale()
+    apart = locale.numberOptions() & ~QLocale.NumberOption.OmitGroupSeparator
+    locale.setNumberOptions(apart)
+    return locale.toString(count)
 
 
 def counted(count: int, one: str, many: str, *rest: str) -> str:

@@ -1,8 +1,19 @@
 """Numbers and places as the window writes them."""
 
 import pytest
+from PySide6.QtCore import QLocale
 
-from app.gui.kit.text import channels
+from app.gui.kit.text import channels, number
+
+
+@pytest.mark.parametrize("language", ["C", "en_US"])
+def test_thousands_stand_apart_also_where_no_language_is_set(language):
+    before = QLocale()
+    try:
+        QLocale.setDefault(QLocale(language))
+        assert number(8072) == "8,072" and number(1_000_000) == "1,000,000"
+    finally:
+        QLocale.setDefault(before)
 
 
 @pytest.mark.parametrize(
