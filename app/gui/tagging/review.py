@@ -31,7 +31,8 @@ from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import sure_tags
 
 if TYPE_CHECKING:
-    from engine.tags.run import LatestRun, Undone
+    from engine.tags.restoring import Undone
+    from engine.tags.run import LatestRun
 
 
 class ReviewTags(QDialog):

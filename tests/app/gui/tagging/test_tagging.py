@@ -182,6 +182,35 @@ def test_what_is_written_is_shown_first_and_can_be_taken_back(window, qtbot):
     assert {path: path.read_bytes() for path in paths} == before
 
 
+def test_what_is_written_into_files_and_names_is_undone_and_redone_by_keys(
+    window, qtbot, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(window.context, "say", lambda text, *_: said.append(text))
+    dialog = dialog_of(WriteTags, window, qtbot)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    (folder,) = map(Path, library_of(window).folders())
+    before = {path: path.read_bytes() for path in folder.rglob("Sound*.wav")}
+    dialog.write.click()
+    qtbot.waitUntil(lambda: "12 files written" in str(said))
+    written = {path: path.read_bytes() for path in before}
+    old = min(before)
+    new = old.with_name("another name.wav")
+    window.tagging.rename([Rename(str(old), str(new))], said.append, pytest.fail)
+    qtbot.waitUntil(lambda: [(str(old), str(new))] in said)
+    for action, text in (
+        ("undo", "Undone: name of one file"),
+        ("undo", "Undone: tags in 12 files"),
+        ("redo", "Done again: tags in 12 files"),
+        ("redo", "Done again: name of one file"),
+    ):
+        window.actions_by_name[action].trigger()
+        qtbot.waitUntil(lambda text=text: text == said[-1])
+        assert old.exists() == ("name of one file" not in text or action == "undo")
+    assert new.read_bytes() == written[old] != before[old]
+    assert str(new) in {sound.path for sound in library_of(window).sounds().values()}
+
+
 def test_a_copy_of_the_library_that_cannot_be_kept_is_told(window, qtbot, monkeypatch):
     monkeypatch.setattr("engine.tags.run.keep_copy", lambda path: "no copy could be kept")
     said = []
