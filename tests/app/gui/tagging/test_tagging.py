@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog
 
+from app.gui.shell.keys import DEFAULTS, to_keep, with_key
 from app.gui.tagging.renaming import RenameFiles
 from app.gui.tagging.tags_model import TagColumn
 from app.gui.tagging.writing import WriteTags
@@ -58,6 +59,19 @@ def test_suggestions_are_shown_and_kept_but_nothing_is_accepted(review, window):
     assert len(tag_rows(library_of(window), None, "suggested")) == review.model.rowCount()
     index = review.model.index(0, TagColumn.STATE)
     assert index.data() == "open" and not review.table.grab().isNull()
+
+
+def test_keys_that_decide_may_be_others_and_are_told(review, window, qtbot, settings):
+    keys = with_key(DEFAULTS, "review_accept", "J")
+    settings.keep(replace(settings.now, keys=to_keep(with_key(keys, "review_reject", "A"))))
+    review.look_at([1, 2, 3])
+    assert review.keys.text().startswith("J accept · A reject · E replace · Space play")
+    qtbot.waitUntil(lambda: {row.sound.id for row in review.model.rows} == {1, 2, 3})
+    review.table.selectRow(0)
+    press(review, qtbot, Qt.Key.Key_J)
+    qtbot.waitUntil(lambda: row_of(review, 0).tag.state == "accepted")
+    press(review, qtbot, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: row_of(review, 1).tag.state == "rejected")
 
 
 def test_keys_decide_on_one_row_after_another(review, window, qtbot):
