@@ -31,7 +31,8 @@ from benchmarks.writing.forge import Placed, place_files
 from benchmarks.writing.readers import digest, problems, state
 from engine.progress import Control
 from engine.store import FileFacts, Header, Library
-from engine.tags.run import TagRun, Written, runs_of, undo_last
+from engine.tags.run import TagRun, Written, undo_last
+from engine.tags.run_folders import runs_of
 
 NEW_WITH_THE_FILE = {"number", "time of change"}  # of the inode
 WRITTEN_ANEW = NEW_WITH_THE_FILE | {"bytes", "modification time"}

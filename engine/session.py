@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from engine.search.grammar import Query
     from engine.store import Library
     from engine.tags.audit import Audit
-    from engine.tags.run import Undone
+    from engine.tags.restoring import Undone
     from engine.tags.suggest import Rules, Suggestion, Tagger
     from engine.tags.tagging import TagOrder, TagOutcome
     from engine.tags.taxonomy import Taxonomy
@@ -102,7 +102,8 @@ def model_of(library: Library, model: str | None = None) -> Path:
 class Session:
     """An open library and its model; the model is loaded when it is first needed.
 
-    Threads may share it: one at a time uses the model, see :meth:`searching`.
+    Threads may share it: one at a time uses the model, see :meth:`searching`.  ``is_warm`` tells
+    whether it is loaded, so that a search by sound answers at once.
     Every method raises a :class:`engine.errors.SoundsiftError` whose text says what to do.
     """
 
@@ -111,7 +112,7 @@ class Session:
         self.embedder: Embedder | None = None  # who listens for index(); None: threads
         self._folder: Path | None = None
         self._searcher: Searcher | None = None
-        self._warm = self._closed = False
+        self.is_warm = self._closed = False
         self._one_at_a_time = threading.Lock()
         from engine.tags.keeping import Keeping
 
@@ -165,11 +166,6 @@ class Session:
 
     # What a search needs
 
-    @property
-    def is_warm(self) -> bool:
-        """Return whether the model is loaded, so that a search by sound answers at once."""
-        return self._warm
-
     def warm_up(self) -> bool:
         """Load the model before the first search; return whether there is anything to search."""
         if not self.library.has_sounds():
@@ -200,7 +196,7 @@ class Session:
             if self._closed:
                 raise LibraryError(f"the library {self.library.name} is closed: open it again")
             yield self.searcher
-            self._warm = True
+            self.is_warm = True
 
     def refresh(self) -> None:
         """Pick up what was indexed since, and the model if the library has switched to another."""
@@ -209,7 +205,7 @@ class Session:
             if folder != self._folder:
                 if self._searcher is not None:
                     self._searcher.close()
-                self._folder, self._searcher, self._warm = folder, None, False
+                self._folder, self._searcher, self.is_warm = folder, None, False
             elif self._searcher is not None:
                 self._searcher.refresh()
 
@@ -350,6 +346,12 @@ class Session:
         from engine.tags.run import undo_last
 
         return undo_last(self.library, control or Control())
+
+    def redo_tags(self, control: Control | None = None) -> Undone:
+        """Do the run again that was undone last."""
+        from engine.tags.run import redo_last
+
+        return redo_last(self.library, control or Control())
 
     def audit(self, sounds: Sounds, control: Control | None = None) -> Audit:
         """Compare the names of sounds with what they sound like; paths are indexed first."""

@@ -74,7 +74,7 @@ def write(invocation: Invocation, paths: tuple[Path, ...], keep_time: bool) -> N
         wanted = marks_to_write(session.library, ids_of(session, paths))
         if not wanted:
             raise InputError("none of these sounds has stars or a note: there is nothing to write")
-        with TagRun.begin(session.library) as run:
+        with TagRun.begin(session.library, "write", len(wanted)) as run:
             written = run.write(wanted, control, keep_time)
     refused = [{"path": path, "reason": reason} for path, reason in written.refused]
     document = {"written": list(written.done), "refused": refused}
@@ -86,7 +86,7 @@ def write(invocation: Invocation, paths: tuple[Path, ...], keep_time: bool) -> N
 @mark.command("undo", cls=Command)
 @everywhere
 def undo(invocation: Invocation) -> None:
-    """Undo the latest change of marks, tags, regions, collections or saved searches."""
+    """Undo what was done last: marks, tags, regions, collections, searches, files."""
     with invocation.session() as session:
         _tell(invocation, session.keeping.undo(), "undone")
 

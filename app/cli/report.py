@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from engine.store.repair import RepairReport
     from engine.tags.audit import Audit
     from engine.tags.editing import Planned
-    from engine.tags.run import Undone, Written
+    from engine.tags.restoring import Undone
+    from engine.tags.run import Written
     from engine.tags.suggest import Suggestion
     from engine.tags.tagging import TagOutcome
 
@@ -162,12 +163,12 @@ def audit(found: Audit) -> str:
     return "\n".join(lines)
 
 
-def undone(found: Undone) -> str:
-    """Return what was taken back, and what could not be."""
+def undone(found: Undone, how: str = "restored") -> str:
+    """Return what was taken back or done again, and what could not be."""
     lines = [one_line(f"{path}: {reason}") for path, reason in found.refused]
     tags, files = counted(found.tags, "tag"), counted(found.files, "file")
     counts = f"{tags}, {files} and {counted(found.names, 'name')}"
-    return "\n".join([*lines, f"{counts} restored"])
+    return "\n".join([*lines, f"{counts} {how}"])
 
 
 def counted(number: int, thing: str) -> str:
@@ -412,6 +413,8 @@ def restored(done: Restored, how: str) -> str:
     count = f" of {counted(step.count, 'sound')}" if step.count else ""
     name = f" ({one_line(step.name)})" if step.name else ""
     said = f"{how}: {step.kind}{count}{name}"
+    if done.refused:
+        return "\n".join([*map(one_line, done.refused), f"{said}; {done.left} stay as they are"])
     return f"{said}; {done.left} were changed since, and stay" if done.left else said
 
 

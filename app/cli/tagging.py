@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -24,6 +24,9 @@ from app.cli.arguments import (
 from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
+
+if TYPE_CHECKING:
+    from engine.tags.restoring import Undone
 
 _PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
 _BUILT_IN = NamedOrFile(lambda: ("ucs", "audioset"))
@@ -107,9 +110,22 @@ def undo(invocation: Invocation) -> None:
     """Undo everything the latest run did."""
     with invocation.session() as session, progress_bar() as control:
         undone = session.undo_tags(control)
-    refused = [{"path": path, "reason": reason} for path, reason in undone.refused]
-    counts = {"tags": undone.tags, "files": undone.files, "names": undone.names}
-    invocation.answer({**counts, "refused": refused}, report.undone(undone))
+    _tell_restored(invocation, undone, "restored")
+
+
+@tag.command("redo", cls=Command)
+@everywhere
+def redo(invocation: Invocation) -> None:
+    """Do the run again that was undone last."""
+    with invocation.session() as session, progress_bar() as control:
+        redone = session.redo_tags(control)
+    _tell_restored(invocation, redone, "done again")
+
+
+def _tell_restored(invocation: Invocation, done: Undone, how: str) -> None:
+    refused = [{"path": path, "reason": reason} for path, reason in done.refused]
+    counts = {"tags": done.tags, "files": done.files, "names": done.names}
+    invocation.answer({**counts, "refused": refused}, report.undone(done, how))
 
 
 @tag.command("audit", cls=Command)

@@ -10,6 +10,7 @@ from engine.audio.decode import probe
 from engine.errors import AudioError
 from engine.index.scan import FoundFile
 from engine.log import logger, named
+from engine.metadata.layouts import read_layout
 from engine.metadata.read import read_header
 from engine.store import FileFacts, Header
 
@@ -47,5 +48,6 @@ def _read(file: FoundFile) -> tuple[FileFacts, Header] | AudioError:
         facts.channels,
         facts.bits,
         facts.format,
+        read_layout(path) if facts.channels > 2 else "",
     )
     return told, header

@@ -85,20 +85,13 @@ class Journal:
         """
         seen = seen or Seen.now(path)
         with self._replacing(path, write, seen.mtime_ns if keep_time else None) as made:
-            seen.refuse_changed()
-            record = self._remember(seen, made)
-            try:
-                seen.refuse_edited()  # the last thing before the new file takes its place
-            except (OSError, AudioError):
-                record.unlink()
-                durable.sync_folder(self.folder)
-                record.with_suffix(".old").unlink()
-                raise
+            self._remember_unedited(seen, made)
 
     def undo(
         self,
         is_known: Callable[[str], bool],
         elsewhere: Callable[[Change], str | None] = lambda change: None,
+        other: Journal | None = None,
     ) -> Iterator[tuple[str, str | None]]:
         """Take every change back, the latest first; yield paths, and why one could not be.
 
@@ -106,6 +99,7 @@ class Journal:
         damages a journal must not be able to name files.
 
         :param elsewhere: is asked where a file is that is not known by its name any more.
+        :param other: remembers what files were before that: its undo does all of it again.
         """
         for record in self.records():
             try:
@@ -123,8 +117,8 @@ class Journal:
                     path = elsewhere(change) or path
                     if path == change.path:
                         raise InputError("it is not in the library, so it is left as it is")
-                self._restore(replace(change, path=path), record.with_suffix(".old"))
-            except InputError as error:
+                self._restore(replace(change, path=path), record.with_suffix(".old"), other)
+            except (InputError, AudioError) as error:
                 yield path, str(error)
                 continue
             except OSError as error:
@@ -141,6 +135,21 @@ class Journal:
             return []
         found = (p for p in self.folder.iterdir() if _RECORD_NAME.fullmatch(p.name))
         return sorted(found, reverse=True)
+
+    def _remember_unedited(self, seen: Seen, new: Path) -> None:
+        """Remember what a file was, as the last thing before the new one takes its place.
+
+        :raises AudioError: another program changed it meanwhile; nothing is remembered.
+        """
+        seen.refuse_changed()
+        record = self._remember(seen, new)
+        try:
+            seen.refuse_edited()
+        except (OSError, AudioError):
+            record.unlink()
+            durable.sync_folder(self.folder)
+            record.with_suffix(".old").unlink()
+            raise
 
     def _remember(self, seen: Seen, new: Path) -> Path:
         """Keep what differs; the record that makes it count comes last, and is returned."""
@@ -160,15 +169,15 @@ class Journal:
         write_record(kept.with_suffix(".json"), asdict(change))
         return kept.with_suffix(".json")
 
-    def _restore(self, change: Change, kept: Path) -> None:
+    def _restore(self, change: Change, kept: Path, other: Journal | None) -> None:
         path = Path(change.path)
-        other = why_no_file(path, follow=False)
-        if other is not None:
-            raise InputError(f"{path.name} {other} now, not the file, so it is left as it is")
-        now = _digest(path)
-        if now == change.old_digest:
+        unfit = why_no_file(path, follow=False)
+        if unfit is not None:
+            raise InputError(f"{path.name} {unfit} now, not the file, so it is left as it is")
+        seen = Seen.now(path)
+        if seen.digest == change.old_digest:
             return  # it was never replaced, or is what it was again
-        if now != change.new_digest:
+        if seen.digest != change.new_digest:
             raise InputError(f"{path.name} has been changed since, so it is left as it is")
         if not kept.is_file():
             raise InputError(_DAMAGED)
@@ -184,6 +193,10 @@ class Journal:
         with self._replacing(path, write, change.old_mtime_ns) as made:
             if _digest(made) != change.old_digest:
                 raise InputError(_DAMAGED)
+            if other is not None:
+                other._remember_unedited(seen, made)
+            else:
+                seen.refuse_edited()
 
     @contextmanager
     def _replacing(

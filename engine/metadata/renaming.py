@@ -219,6 +219,11 @@ def _returning(moves: Sequence[Move], there: Sequence[int]) -> list[int]:
     return list(back)
 
 
+def note_moves(moves: Sequence[Move], journal: Path) -> None:
+    """Remember that files were renamed (old, new), for :func:`take_back`."""
+    _Record(tuple(moves), secrets.token_hex(6), _ARRIVING).write(journal)
+
+
 def is_returning(journal: Path) -> bool:
     """Return whether files were on their way back when a process was killed."""
     try:
@@ -227,12 +232,12 @@ def is_returning(journal: Path) -> bool:
         return False
 
 
-def count_of(journal: Path) -> int:
-    """Return how many files a journal names; none if it is not there or cannot be understood."""
+def moves_in(journal: Path) -> tuple[Move, ...]:
+    """Return what a journal names; nothing if it is not there or cannot be understood."""
     try:
-        return len(_read_record(journal).moves)
+        return _read_record(journal).moves
     except (OSError, ValueError):
-        return 0
+        return ()
 
 
 def is_damaged(journal: Path) -> bool:

@@ -99,7 +99,7 @@ def describe(library: Library, sound: SoundRow, searcher: Searcher | None = None
         json.loads(details_of(library, sound.id) or "{}"),
         tag_rows(library, [sound.id]),
         collections_of(library, sound.id),
-        layout=read_layout(Path(sound.path)),
+        layout=read_layout(Path(sound.path)) if sound.layout is None else sound.layout,
         markers=read_markers(Path(sound.path)),
     )
     if searcher is None:

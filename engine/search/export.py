@@ -29,6 +29,7 @@ COLUMNS = (
     *("Duration", "SampleRate", "BitDepth", "Channels", "Format", "Library"),
     *("Rating", "Color", "Notes", "LastUsed", "LastProject"),
     *("Loudness", "LoudnessRange", "TruePeak"),  # LUFS, LU, dBTP
+    "ChannelLayout",
 )
 _AT_ONCE = 1000
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -111,6 +112,7 @@ def _row(sound: SoundRow, tags: Sequence[str], roots: Sequence[str]) -> dict[str
         moment(marks.used_ns) if marks.used_ns is not None else "",
         marks.project,
         *(_measured(value) for value in sound.loudness_dict().values()),
+        sound.layout or "",
     )
     return dict(zip(COLUMNS, values, strict=True))
 

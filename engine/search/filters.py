@@ -23,6 +23,7 @@ from engine.store.conditions import (
     Field,
     Folder,
     Format,
+    Layout,
     Noted,
     Plain,
     Range,
@@ -46,7 +47,9 @@ _HERTZ = {"": 1.0, "hz": 1.0, "k": 1000.0, "khz": 1000.0}
 _DECIBELS = {"": 1.0, "db": 1.0, "lu": 1.0, "lufs": 1.0, "dbtp": 1.0}
 _SIGNED: frozenset[Field] = frozenset({"lufs", "peak_db"})  # fields whose numbers may be negative
 _DAYS = {"h": 1 / 24, "d": 1.0, "w": 7.0, "y": 365.25}
-_CHANNELS = {"mono": "1", "stereo": "2", "quad": "4", "5.1": "6", "7.1": "8"}
+_CHANNELS = {"mono": "1", "stereo": "2"}
+_MEANT = {"quad": 4, "5.1": 6, "7.1": 8}  # by so many channels, where a file says nothing
+_LAYOUT = re.compile(r"quad|\d\.\d(\.\d)?( wide)?|ambisonic( \d+)?")
 _NEAR_LU = 0.5
 
 
@@ -129,8 +132,12 @@ def _number(token: Token, text: str, units: dict[str, float], signed: bool = Fal
     return float(match[2]) * units[match[3].lower()] * (-1 if match[1] else 1)
 
 
-def _channels(token: Token) -> Range:
-    number = _CHANNELS.get(token.value.lower(), token.value)
+def _channels(token: Token) -> Range | Layout:
+    """Return a number of channels, or what they are for: ``5.1`` is no number of them."""
+    name = token.value.lower()
+    if _LAYOUT.fullmatch(name):
+        return Layout(name, _MEANT.get(name))
+    number = _CHANNELS.get(name, token.value)
     return _range(Token(token.text, token.key, number), "channels", {"": 1.0}, 0.0)
 
 
@@ -211,7 +218,11 @@ def _note(token: Token) -> Noted:
 FILTERS = {  # in the order in which they are offered
     "dur": Filter(("dur:<2s", "dur:1-5s"), _number_in("duration_s", _SECONDS, near=0.5)),
     "sr": Filter(("sr:48k", "sr:>=96k"), _number_in("rate_hz", _HERTZ)),
-    "ch": Filter(("ch:2", "ch:>2"), _channels),
+    "ch": Filter(
+        ("ch:2", "ch:>2", "ch:5.1"),
+        _channels,
+        lambda facets, _: ("mono", "stereo", ">2", "quad", "5.1", "7.1", "ambisonic"),
+    ),
     "bits": Filter(("bits:24", "bits:>=24"), _number_in("bits", {"": 1.0, "bit": 1.0})),
     "fmt": Filter(("fmt:wav",), lambda token: Format(token.value)),
     "cat": Filter(

@@ -17,6 +17,7 @@ from sqlalchemy import (
     func,
     literal,
     not_,
+    or_,
     select,
 )
 
@@ -39,6 +40,17 @@ class Range:
     high: float | None = None
     open_low: bool = False
     open_high: bool = False
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What channels are for: ``5.1``; ``ambisonic`` of any order, ``ambisonic 1`` of one.
+
+    Of files that do not say it, so many ``channels`` count as that.
+    """
+
+    name: str
+    channels: int | None = None
 
 
 @dataclass(frozen=True)
@@ -140,7 +152,9 @@ class Among:
 
 
 Kept = Coloured | Used | Noted
-Plain = Range | Format | Category | Tag | Region | Collection | Folder | Words | Kept | Among
+Plain = (
+    Range | Layout | Format | Category | Tag | Region | Collection | Folder | Words | Kept | Among
+)
 Condition = Plain | Not
 
 
@@ -176,6 +190,8 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
         return _starred(condition) if condition.field == "stars" else _within(condition)
     if isinstance(condition, Coloured | Used | Noted):
         return _kept(condition)
+    if isinstance(condition, Layout):
+        return _laid_out(condition)
     if isinstance(condition, Format):
         name = condition.name.lower().lstrip(".")
         ending = func.lower(s.path).endswith("." + name, autoescape=True)
@@ -289,6 +305,15 @@ def _within(condition: Range, column: ColumnElement[Any] | None = None) -> Colum
         high = condition.high
         bounds.append(column < high if condition.open_high else column <= high)
     return and_(*bounds)
+
+
+def _laid_out(condition: Layout) -> ColumnElement[bool]:
+    s = tables.sounds.c
+    said = func.coalesce(s.layout, "")
+    found = or_(said == condition.name, said.startswith(f"{condition.name} ", autoescape=True))
+    if condition.channels is None:
+        return found
+    return or_(found, and_(said == "", s.channels == condition.channels))
 
 
 def _matching(condition: Words) -> ColumnElement[bool]:

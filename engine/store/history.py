@@ -14,7 +14,7 @@ import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import (
     Column,
@@ -56,8 +56,11 @@ Kind = Literal[
     "rename region",
     "remove region",
     "edit",
+    "write",
+    "rename",
 ]
-RUN: Kind = "edit"  # of texts in files, which a run with a journal of its own knows how to undo
+RunKind = Literal["edit", "write", "rename"]  # texts, tags and names of files
+RUNS = frozenset(get_args(RunKind))  # have journals of their own, which know how to undo them
 Row = tuple[Any, ...]
 Rows = Mapping[str, Sequence[Row]]  # by table
 _STEPS = 200  # that are kept
@@ -128,21 +131,26 @@ def recording(
         _note(connection, kind, name, *_difference(before, after))
 
 
-def note_run(library: Library, run: str, count: int) -> None:
-    """Record that a run edits texts in files: a step whose name is the run's."""
+def note_run(library: Library, kind: RunKind, run: str, count: int) -> None:
+    """Record that a run changes files: a step whose name is the run's."""
     with library.writing() as connection:
-        _insert(connection, RUN, run, count, {})
+        _insert(connection, kind, run, count, {})
 
 
 def settle_run(library: Library, run: str, count: int) -> None:
     """Record how many files a run has written in the end; one that wrote none is no step."""
-    h = tables.history.c
-    own = (h.kind == RUN, h.name == run, _OWN)
     with library.writing() as connection:
         if count:
-            connection.execute(update(tables.history).where(*own).values(count=count))
+            connection.execute(update(tables.history).where(*_of_run(run)).values(count=count))
         else:
-            connection.execute(delete(tables.history).where(*own))
+            connection.execute(delete(tables.history).where(*_of_run(run)))
+
+
+def turn_run(library: Library, run: str, undone: bool) -> None:
+    """Record that a run was taken back, or done again; it may be no step any more."""
+    with library.writing() as connection:
+        turned = update(tables.history).where(*_of_run(run))
+        connection.execute(turned.values(undone=int(undone)))
 
 
 def undo(library: Library) -> Restored | None:
@@ -157,6 +165,8 @@ def undo(library: Library) -> Restored | None:
 
 def redo(library: Library) -> Restored | None:
     """Do again what was taken back last; None if there is nothing.
+
+    A run's step is returned as it is, too.
 
     :raises InputError: its record is damaged.
     """
@@ -176,6 +186,11 @@ def steps(library: Library) -> list[Step]:
 
 
 # Recording
+
+
+def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
+    h = tables.history.c
+    return h.kind.in_(sorted(RUNS)), h.name == run, _OWN
 
 
 def _rows(connection: Connection, table: str, where: ColumnElement[bool]) -> list[Row]:
@@ -257,7 +272,7 @@ def _go(library: Library, forth: bool) -> Restored | None:
         row = connection.execute(wanted).one_or_none()
         if row is None:
             return None
-        if row.kind == RUN:
+        if row.kind in RUNS:
             return Restored(Step(row.kind, row.sounds, row.name), ())
         changed = _read(row.change)
         if changed is None:

@@ -14,6 +14,7 @@ from sqlalchemy import (
     Connection,
     Row,
     Select,
+    and_,
     bindparam,
     delete,
     func,
@@ -44,7 +45,9 @@ LOUDNESS = ("lufs", "range_lu", "peak_db")  # columns of sounds
 _KNOWN: Select[Any] = select(
     *(tables.sounds.c[n] for n in ("path", "id", "size", "mtime_ns", "content_hash", "state")),
     tables.sounds.c.heard_s,
-    tables.sounds.c.details.is_not(None).label("has_header"),
+    and_(tables.sounds.c.details.is_not(None), tables.sounds.c.layout.is_not(None)).label(
+        "has_header"
+    ),
 )
 
 
@@ -158,6 +161,7 @@ class Library:
         with self.writing() as connection:
             if unchanged:
                 write_headers(connection, {facts.path: header for facts, header in read})
+                _write_layouts(connection, [facts for facts, _ in read])
                 return
             _put_rows(
                 connection,
@@ -272,6 +276,12 @@ def write_headers(connection: Connection, headers: Mapping[str, Header]) -> None
     values = [{"of": path, **_columns(header)} for path, header in headers.items()]
     connection.execute(statement.values(state=PRESENT), values)  # their keys are columns, too
     index_words(connection, _ids(connection, list(headers)).values())
+
+
+def _write_layouts(connection: Connection, files: Sequence[FileFacts]) -> None:
+    statement = update(tables.sounds).where(tables.sounds.c.path == bindparam("of"))
+    values = [{"of": facts.path, "said": facts.layout} for facts in files]
+    connection.execute(statement.values(layout=bindparam("said")), values)
 
 
 def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[str, int]:

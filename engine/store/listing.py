@@ -39,6 +39,7 @@ Order = Literal[
     "name",
     "duration",
     "format",
+    "channels",
     "category",
     "description",
     "folder",
@@ -218,6 +219,7 @@ _ORDERS: dict[Order, Callable[[], list[ColumnElement[Any]]]] = {
     "name": _name,
     "duration": lambda: [tables.sounds.c.duration_s],
     "format": lambda: [tables.sounds.c[n] for n in ("rate_hz", "bits", "channels")],
+    "channels": lambda: [tables.sounds.c.channels, func.coalesce(tables.sounds.c.layout, "")],
     "category": lambda: [tables.sounds.c.category.is_(None), tables.sounds.c.category],
     "description": lambda: [
         tables.sounds.c.description.is_(None),

@@ -9,7 +9,11 @@ from datetime import UTC, datetime
 
 @dataclass(frozen=True)
 class FileFacts:
-    """A sound file as the scan and the decoder saw it; times of change in nanoseconds."""
+    """A sound file as the scan and the decoder saw it; times of change in nanoseconds.
+
+    ``layout`` says what its channels are for (:mod:`engine.metadata.layouts`), empty if it does
+    not say that.
+    """
 
     path: str
     size: int
@@ -20,6 +24,7 @@ class FileFacts:
     channels: int
     bits: int | None
     format: str
+    layout: str = ""
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,8 @@ class SoundRow:
     """A sound as results show it.
 
     ``damage`` says what of it could not be heard; ``lufs``, ``range_lu`` and ``peak_db`` are its
-    :class:`MeasuredLoudness`, None until measured.  ``root`` is the indexed folder that it lies in,
+    :class:`MeasuredLoudness`, None until measured.  ``layout`` is that of :class:`FileFacts`, None
+    until somebody has looked.  ``root`` is the indexed folder that it lies in,
     if any, and ``added_ns`` when the library first saw it.
     """
 
@@ -154,6 +160,7 @@ class SoundRow:
     lufs: float | None = None
     range_lu: float | None = None
     peak_db: float | None = None
+    layout: str | None = ""
     marks: Marks = UNMARKED
     added_ns: int = 0
     root: str = ""

@@ -18,7 +18,16 @@ def select_rows() -> Select[Any]:
     """Return the selection of every sound's row; :func:`row_of` reads one."""
     s, m = tables.sounds.c, tables.marks.c
     facts = (s.id, s.path, s.duration_s, s.rate_hz, s.channels, s.bits, s.format, s.state)
-    texts = (s.description, s.category, s.damage, s.added_ns, s.lufs, s.range_lu, s.peak_db)
+    texts = (
+        s.description,
+        s.category,
+        s.damage,
+        s.added_ns,
+        s.lufs,
+        s.range_lu,
+        s.peak_db,
+        s.layout,
+    )
     marks = (m.stars, m.colour, m.note, latest_use(), _project())
     columns = select(*facts, *texts, *marks)
     return columns.outerjoin_from(tables.sounds, tables.marks, m.sound_id == s.id)
@@ -37,7 +46,7 @@ def row_of(row: Sequence[Any], roots: Sequence[str]) -> SoundRow:
     """
     cells: tuple[Any, ...] = tuple(row)
     sound_id, path, duration_s, rate_hz, channels, bits, kind, state = cells[:8]
-    description, category, damage, added_ns, lufs, range_lu, peak_db, *marks = cells[8:]
+    description, category, damage, added_ns, lufs, range_lu, peak_db, layout, *marks = cells[8:]
     return SoundRow(
         sound_id,
         path,
@@ -54,6 +63,7 @@ def row_of(row: Sequence[Any], roots: Sequence[str]) -> SoundRow:
         lufs=lufs,
         range_lu=range_lu,
         peak_db=peak_db,
+        layout=layout,
         marks=_marks(*marks),
         added_ns=added_ns,
         root=next((root for root in roots if is_under(path, [root])), ""),

@@ -73,6 +73,7 @@ sounds = Table(
     Column("lufs", Float),  # integrated loudness; null: not measured yet
     Column("range_lu", Float),  # null: too short to have one
     Column("peak_db", Float),  # true peak
+    Column("layout", TEXT),  # what its channels are for; empty: not said; null: not looked yet
     Index("sounds_content_hash", "content_hash"),
     Index("sounds_by_rate", "state", "rate_hz", "duration_s", "channels", "bits", "added_ns"),
     Index("sounds_by_duration", "state", "duration_s", "channels", "bits", "added_ns"),

@@ -24,7 +24,6 @@ from engine.metadata.ucs_names import categories, category_of_sound, category_of
 from engine.metadata.write import Replaced, SoundTags
 from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
-from engine.store.history import note_run, settle_run
 from engine.store.listing import files_of, header_fields
 from engine.store.tags import PERSON, TagRow, put_tags, tag_rows
 from engine.tags.review import TagChange
@@ -111,14 +110,12 @@ def write_edits(
     """
     wanted = {one.held.path: _tags(one, edits) for one in plan if one.changes}
     done: list[str] = []
-    with TagRun.begin(library) as run:
-        note_run(library, run.folder.name, len(wanted))
+    with TagRun.begin(library, "edit", len(wanted)) as run:
         try:
             written = run.write(wanted, control, keep_time, done.append)
         finally:
             filed = {path: one for one in plan if (path := one.held.path) in set(done)}
             _refile(library, [one for one in filed.values() if "category" in one.new], run)
-            settle_run(library, run.folder.name, len(done))
     return written, run.remark
 
 

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from engine.errors import InputError
 from engine.progress import Control
 from engine.store import Library
-from engine.store.history import Restored, Step, redo, steps
+from engine.store.history import Restored, Step, steps
 from engine.store.marks import colour_named, set_colour, set_note, set_stars
 from engine.store.saved_searches import drop_search, rename_search, save_search, saved_searches
 from engine.store.uses import Use, forget_uses, note_uses, projects, uses_of
-from engine.tags.undoing import undo_now
+from engine.tags.undoing import redo_now, undo_now
 
 NO_COLOUR = "none"
 
@@ -123,7 +123,7 @@ class Keeping:
 
         :raises InputError: there is nothing.
         """
-        return _there(redo(self._library), "there is nothing to redo")
+        return _there(redo_now(self._library, Control()), "there is nothing to redo")
 
 
 def _there(done: Restored | None, otherwise: str) -> Restored:

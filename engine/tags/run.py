@@ -6,54 +6,40 @@ temporary files are removed, and unfinished renaming is undone.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from engine import durable
 from engine.errors import InputError, LibraryError, SoundsiftError
-from engine.index.embed import content_hash
 from engine.log import logger
-from engine.metadata.journal import FILES, Change, Journal, clean_up, write_record
-from engine.metadata.read import read_header
-from engine.metadata.renaming import (
-    Move,
-    Rename,
-    carry_out,
-    count_of,
-    is_damaged,
-    is_returning,
-    take_back,
-)
+from engine.metadata.journal import Journal, write_record
+from engine.metadata.renaming import Move, Rename, carry_out, moves_in, take_back
 from engine.metadata.write import SoundTags, write_tags
-from engine.paths import data_folder, is_own_folder, remove_own_folder
 from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.copies import keep_copy
-from engine.store.places import paths_of_content, rename_sounds, sound_at
-from engine.store.rewritten import (
-    Rewritten,
-    check_may_follow,
-    put_headers_of,
-    put_rewritten,
-)
-from engine.tags.noted import noted_change, of_known_sounds, read_change
+from engine.store.history import RunKind, note_run, settle_run, turn_run
+from engine.store.places import rename_sounds
+from engine.store.rewritten import check_may_follow
+from engine.tags.noted import noted_change
+from engine.tags.restoring import Restoring, Undone, describe_renamed, recognise
 from engine.tags.review import TagChange
+from engine.tags.run_folders import (
+    RunFolder,
+    forget_undone,
+    run_folders,
+    runs_of,
+    undone_runs_of,
+    writable,
+)
 
 _log = logger(__name__)
 _KEPT = 200  # runs of a library that can be undone: an edit of one text is one
 _AT_ONCE = 100  # files between two commits
-_TRIED = "tried"  # in the folder of a run that could not be taken back wholly
-_RUN = re.compile(r"\d{20}")
-_FILES = re.compile(rf"(names|tags)\.(json(\.\d+\.part)?|damaged)|lock|{_TRIED}")  # of a run
 
 
 @dataclass(frozen=True)
@@ -68,16 +54,6 @@ class Written:
     kept: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True)
-class Undone:
-    """How many tags, files and names were restored, and which files were not, and why."""
-
-    tags: int
-    files: int
-    names: int
-    refused: tuple[tuple[str, str], ...]
-
-
 class TagRun:
     """What one run changes, recorded so that it can be undone.
 
@@ -86,42 +62,54 @@ class TagRun:
 
     def __init__(self, library: Library, folder: Path) -> None:
         self._library, self.folder = library, folder
+        self._run = RunFolder(folder)
+        self._changed = 0  # files, so far
         self.remark = ""
 
     @classmethod
     @contextmanager
-    def begin(cls, library: Library) -> Iterator[TagRun]:
-        """Give a new run, and put runs in order that were killed."""
+    def begin(
+        cls, library: Library, kind: RunKind | None = None, count: int = 0
+    ) -> Iterator[TagRun]:
+        """Give a new run, and put runs in order that were killed.
+
+        :param kind: makes it a step of what users did, among all others; a run that has changed no
+            file in the end is none.
+        :param count: how many files it is about to change.
+        """
         settle(library)
-        home = runs_of(library)
-        folder = home / f"{time.time_ns():020d}"
-        lock = FileLock(folder / "lock")
-        with _writable(home):
-            home.mkdir(parents=True, exist_ok=True)
-            for old in _runs(home)[:-_KEPT]:
-                _forget(old)
-            folder.mkdir(0o700)  # it holds parts of files that others may not read
+        run = cls(library, runs_of(library) / f"{time.time_ns():020d}")
+        home, lock = run.folder.parent, run._run.lock()
+        with writable(home):
+            for old in run_folders(home)[:-_KEPT]:
+                old.forget()
+            run._run.make()
             lock.acquire()
         try:
-            run = cls(library, folder)
+            if kind is not None:
+                note_run(library, kind, run.folder.name, count)
             yield run
         finally:
             lock.release()
-            if not any(path.is_file() and path.name != "lock" for path in folder.rglob("*")):
-                _forget(folder)  # it would cost an undo that undoes nothing
-        if folder.exists():
+            if not run._run.holds_something:
+                run._run.forget()  # it would cost an undo that undoes nothing
+            if kind is not None:
+                settle_run(library, run.folder.name, run._changed)
+        if run.folder.exists():
+            forget_undone(library)
             run.remark = keep_copy(library.file) if library.file else ""
 
     @classmethod
     @contextmanager
     def again(cls, library: Library, folder: Path) -> Iterator[TagRun | None]:
         """Give a run of this process again to note more; None if it is not the latest any more."""
-        if _latest(library) != folder or (folder / _TRIED).exists():
+        latest = _latest(library)
+        if latest is None or latest.path != folder or latest.tried:
             yield None
             return
         try:
-            lock = FileLock(folder / "lock")
-            lock.acquire(timeout=0)
+            lock = latest.lock()
+            lock.acquire()
         except Timeout:
             yield None
             return
@@ -133,7 +121,7 @@ class TagRun:
     def note(self, change: TagChange) -> None:
         """Remember what changed in the library's tags."""
         if change.before or change.after:
-            write_record(self.folder / "tags.json", noted_change(change))
+            write_record(self._run.tags, noted_change(change))
 
     def write(
         self,
@@ -149,7 +137,7 @@ class TagRun:
         :raises RefusedError: the library may not be told, so no file was touched.
         """
         check_may_follow(self._library)
-        journal = Journal(self.folder / "files")
+        journal = Journal(self._run.files)
         done: list[str] = []
         refused: list[tuple[str, str]] = []
         kept: list[tuple[str, str]] = []
@@ -169,10 +157,11 @@ class TagRun:
                 fresh.append(path)
                 tell(path)
                 if len(fresh) >= _AT_ONCE:
-                    _recognise(self._library, fresh)
+                    recognise(self._library, fresh)
                     fresh.clear()
         finally:
-            _recognise(self._library, fresh)
+            recognise(self._library, fresh)
+            self._changed = max(self._changed, len(done))
             _log.info("tags written into %d files, refused by %d", len(done), len(refused))
         return Written(tuple(done), tuple(refused), tuple(kept))
 
@@ -184,118 +173,21 @@ class TagRun:
         if not any(plan.new for plan in plans):
             return []
         check_may_follow(self._library)
-        moves = carry_out(plans, self._names)
+        moves = carry_out(plans, self._run.names)
         try:
-            rename_sounds(self._library, moves, {self._followed: b"1"})
+            rename_sounds(self._library, moves, {self._run.followed: b"1"})
         except LibraryError:
             refused: list[tuple[str, str]] = []
-            take_back(self._names, lambda path: True, lambda path, why: refused.append((path, why)))
+            take_back(
+                self._run.names, lambda path: True, lambda path, why: refused.append((path, why))
+            )
             if not refused:  # those that are stay in the journal
-                self._names.unlink()
+                self._run.names.unlink()
             raise
-        _describe(self._library, [new for _, new in moves])
+        describe_renamed(self._library, [new for _, new in moves])
+        self._changed = max(self._changed, len(moves))
         _log.info("%d files renamed", len(moves))
         return moves
-
-    def undo(self, control: Control) -> Undone:
-        """Take everything back; what was changed since, and what is damaged, stays as it is.
-
-        :raises Cancelled: the user asked to stop; the rest can be taken back later.
-        """
-        refused: list[tuple[str, str]] = []
-        names = 0
-        try:
-            names = self._take_names_back(refused)
-        except InputError as error:
-            refused.append((str(self._names), str(error)))
-        restored: list[str] = []
-        files = self.folder / "files"
-        if is_own_folder(files):
-            try:
-                for path, problem in Journal(files).undo(self._is_known, self._elsewhere):
-                    if problem is None:
-                        restored.append(path)
-                    else:
-                        refused.append((path, problem))
-                    control.report(Progress("taking back", len(restored), None))
-            finally:
-                _recognise(self._library, restored)
-        tags = 0
-        noted = self.folder / "tags.json"
-        if os.path.lexists(noted):
-            try:
-                change = read_change(noted)
-            except ValueError:
-                refused.append((str(noted), "the record of tags is damaged, and was set aside"))
-                durable.replace(noted, noted.with_suffix(".damaged"))
-            else:
-                change, gone = of_known_sounds(self._library, change)
-                tags = len(change.take_back(self._library))
-                if gone:
-                    refused.append(
-                        (str(noted), f"{gone} of its sounds are no longer in the library")
-                    )
-                noted.unlink()
-        if not refused:
-            _forget(self.folder)
-        if self.folder.exists():  # what could not be taken back, or what others put there
-            (self.folder / _TRIED).touch()
-        _log.info(
-            "taken back: %d tags, %d files, %d names; %d refused",
-            *(tags, len(restored), names, len(refused)),
-        )
-        return Undone(tags, len(restored), names, tuple(refused))
-
-    def _is_known(self, path: str) -> bool:
-        return sound_at(self._library, path) is not None
-
-    def _elsewhere(self, change: Change) -> str | None:
-        """Return where a file is that was renamed, and whose old name is not known any more.
-
-        It lies in the same folder, and holds what the run wrote: the library knows its hash.
-        """
-        folder = Path(change.path).parent
-        known = paths_of_content(self._library, change.new_digest)
-        return next((path for path in known if Path(path).parent == folder), None)
-
-    @property
-    def _names(self) -> Path:
-        return self.folder / "names.json"
-
-    @property
-    def _followed(self) -> str:
-        """Return the setting that says whether the library followed this run's renaming."""
-        return f"renamed {self.folder.name}"
-
-    def _take_names_back(self, refused: list[tuple[str, str]]) -> int:
-        """Let files and the library have their old names; those that cannot are ``refused``."""
-        if not os.path.lexists(self._names):
-            return 0
-        before = len(refused)
-        moves = take_back(
-            self._names, self._is_known, lambda path, why: refused.append((path, why))
-        )
-        is_done = len(refused) == before
-        followed = self._library.setting(self._followed)
-        if followed:
-            # those that have come back are not followed twice: others may have their names now
-            known = json.loads(followed) if followed != b"1" else []
-            moves = [move for move in moves if move[0] not in known]
-            left = b"" if is_done else json.dumps([*known, *(new for new, _ in moves)]).encode()
-            rename_sounds(self._library, moves, {self._followed: left})
-            _describe(self._library, [old for _, old in moves])
-        if is_done:
-            self._names.unlink()
-            durable.sync_folder(self.folder)
-        return len(moves)
-
-    def settle(self) -> None:
-        """Put a run in order that was killed."""
-        clean_up(self.folder)
-        if not os.path.lexists(self._names) or is_damaged(self._names):
-            return  # who takes the run back is told
-        if not self._library.setting(self._followed) or is_returning(self._names):
-            self._take_names_back([])
 
 
 @dataclass(frozen=True)
@@ -309,12 +201,11 @@ class LatestRun:
 
 def latest_run(library: Library) -> LatestRun | None:
     """Return what would be taken back now, if anything."""
-    folder = _latest(library)
-    if folder is None:
+    run = _latest(library)
+    if run is None:
         return None
-    files = folder / "files"
-    written = len(Journal(files).records()) if files.is_dir() else 0
-    return LatestRun(int(folder.name) / 1e9, written, count_of(folder / "names.json"))
+    written = len(Journal(run.files).records()) if run.files.is_dir() else 0
+    return LatestRun(int(run.path.name) / 1e9, written, len(moves_in(run.names)))
 
 
 def undo_last(library: Library, control: Control) -> Undone:
@@ -329,82 +220,86 @@ def undo_last(library: Library, control: Control) -> Undone:
     return _undone(library, latest, control)
 
 
+def redo_last(library: Library, control: Control) -> Undone:
+    """Do the run again that was undone last.
+
+    :raises InputError: there is none.
+    """
+    settle(library)
+    undone = run_folders(undone_runs_of(library))
+    fresh = [run for run in undone if not run.tried]
+    if not undone:
+        raise InputError("there is nothing to redo: no run was undone, or another one followed")
+    return _redone(library, (fresh or undone)[0], control)
+
+
 def undo_run(library: Library, name: str, control: Control) -> Undone | None:
     """Take one run back by the name of its folder; None if it is not kept any more."""
     settle(library)
-    run = runs_of(library) / name
-    return _undone(library, run, control) if run in _runs(run.parent) else None
+    run = RunFolder(runs_of(library) / name)
+    if run in run_folders(run.path.parent):
+        return _undone(library, run, control)
+    return _turned(library, RunFolder(undone_runs_of(library) / name), undone=True)
 
 
-def _undone(library: Library, run: Path, control: Control) -> Undone:
+def redo_run(library: Library, name: str, control: Control) -> Undone | None:
+    """Do one run again by the name of its folder; None if that is not kept any more."""
+    settle(library)
+    run = RunFolder(undone_runs_of(library) / name)
+    if run in run_folders(run.path.parent):
+        return _redone(library, run, control)
+    return _turned(library, RunFolder(runs_of(library) / name), undone=False)
+
+
+def settle(library: Library) -> None:
+    """Put runs in order that were killed; those that are going on are left alone."""
+    homes = (runs_of(library), undone_runs_of(library))
+    for home, other in homes, homes[::-1]:
+        for run in run_folders(home):
+            # what cannot be put in order now keeps nobody from new runs; its undo says why
+            with suppress(Timeout, OSError), run.lock():
+                Restoring(library, run, RunFolder(other / run.path.name)).settle()
+
+
+def _undone(library: Library, run: RunFolder, control: Control) -> Undone:
+    undone = _restored(library, run, undone_runs_of(library), control)
+    turn_run(library, run.path.name, undone=True)
+    return undone
+
+
+def _redone(library: Library, run: RunFolder, control: Control) -> Undone:
+    redone = _restored(library, run, runs_of(library), control)
+    turn_run(library, run.path.name, undone=False)
+    return redone
+
+
+def _turned(library: Library, other: RunFolder, undone: bool) -> Undone | None:
+    """Record what a process did that was killed before it could; None if ``other`` is not kept."""
+    if other not in run_folders(other.path.parent):
+        return None
+    turn_run(library, other.path.name, undone)
+    return Undone(0, 0, 0, ())
+
+
+def _restored(library: Library, run: RunFolder, others: Path, control: Control) -> Undone:
+    """Take back what a run recorded, and record that under the same name in the other home."""
+    other = RunFolder(others / run.path.name)
     try:
-        with _writable(run.parent), FileLock(run / "lock", timeout=0):
-            return TagRun(library, run).undo(control)
+        with writable(others), run.lock():
+            other.make()
+            with other.lock():
+                restored = Restoring(library, run, other).restore(control)
+            if not other.holds_something:
+                other.forget()
+            return restored
     except Timeout:
         raise InputError(
             "a run is still in progress: wait until it has finished, or stop it"
         ) from None
 
 
-def _latest(library: Library) -> Path | None:
-    """Return the folder of the run to take back; one that was tried must not hide the others."""
-    runs = _runs(runs_of(library))
-    fresh = [run for run in runs if not (run / _TRIED).exists()]
+def _latest(library: Library) -> RunFolder | None:
+    """Return the run to take back; one that was tried must not hide the others."""
+    runs = run_folders(runs_of(library))
+    fresh = [run for run in runs if not run.tried]
     return next(reversed(fresh or runs), None)
-
-
-def settle(library: Library) -> None:
-    """Put runs in order that were killed; those that are going on are left alone."""
-    for folder in _runs(runs_of(library)):
-        # what cannot be put in order now keeps nobody from new runs; its undo says why
-        with suppress(Timeout, OSError), FileLock(folder / "lock", timeout=0):
-            TagRun(library, folder).settle()
-
-
-def runs_of(library: Library) -> Path:
-    """Return the folder of a library's runs."""
-    digest = hashlib.sha256(str(library.path.resolve()).encode()).hexdigest()[:16]
-    return data_folder() / "tag-runs" / digest
-
-
-def _runs(home: Path) -> list[Path]:
-    return sorted(p for p in home.glob("*") if _RUN.fullmatch(p.name) and is_own_folder(p))
-
-
-def _forget(run: Path) -> None:
-    """Remove the folder of a run, and nothing in it that is not ours."""
-    remove_own_folder(run / "files", FILES)
-    remove_own_folder(run, _FILES)
-
-
-@contextmanager
-def _writable(home: Path) -> Iterator[None]:
-    """Tell of a folder of runs that cannot be used.
-
-    :raises LibraryError: something in it cannot be read or written.
-    """
-    try:
-        yield
-    except Timeout:
-        raise
-    except OSError as error:
-        raise LibraryError(
-            "the record of what tagging runs change cannot be saved: "
-            f"{error.filename or home}: {error.strerror or error}"
-        ) from None
-
-
-def _recognise(library: Library, paths: Collection[str]) -> None:
-    """Tell the library what files are now, so that they are not heard again."""
-    rows = []
-    for path in paths:
-        with suppress(FileNotFoundError):  # taken away since: the next look at its folder sees it
-            state = Path(path).stat()
-            header, digest = read_header(Path(path)), content_hash(Path(path))
-            rows.append(Rewritten(path, state.st_size, state.st_mtime_ns, digest, header))
-    put_rewritten(library, rows)
-
-
-def _describe(library: Library, paths: Collection[str]) -> None:
-    """Tell the library what files say under their new names."""
-    put_headers_of(library, {path: read_header(Path(path)) for path in paths})

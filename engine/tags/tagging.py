@@ -13,6 +13,7 @@ from engine.metadata.renaming import UCS_PATTERN, Rename, needed_fields
 from engine.metadata.write import SoundTags
 from engine.progress import Control
 from engine.store import Library
+from engine.store.history import RunKind
 from engine.store.tags import TagRow, merge, tag_rows
 from engine.tags.review import record, rows_of
 from engine.tags.run import TagRun, Written
@@ -144,7 +145,8 @@ def tag(
     new = rows_of(library, suggestions, listed, tagger.model_id, order.accept)
     if order.dry_run:
         return _foreseen(library, outcome, new)
-    with TagRun.begin(library) as run:
+    kind: RunKind | None = "write" if order.write else "rename" if order.rename else None
+    with TagRun.begin(library, kind, len(listed)) as run:
         change = record(library, listed, new, run.note)
         outcome = replace(outcome, accepted=_accepted(change.after))
         outcome = _planned(library, outcome, tag_rows(library, listed))

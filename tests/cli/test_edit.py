@@ -28,9 +28,30 @@ def test_texts_are_shown_written_found_and_undone(run):
     texts = said_in(read_header(first))
     assert (texts["fxname"], texts["category"]) == ("door 0", "DOORWood")
     assert answer(run("tag", "undo", "--json"))["files"] == 1
+    assert "1 file and 0 names done again" in run("tag", "redo").stdout
+    assert said_in(read_header(first)) == texts
+    assert answer(run("tag", "undo", "--json"))["files"] == 1
     assert answer(run("mark", "undo", "--json"))["undone"]["sounds"] == 1
     assert "undone: edit of 3 sounds" in run("mark", "undo").stdout
     assert first.read_bytes() == before
+    assert "done again: edit of 3 sounds" in run("mark", "redo").stdout
+    assert said_in(read_header(first))["description"] == "A heavy door"
+    first.write_bytes(before)
+    again = run("mark", "undo").stdout
+    assert "undone: edit of 3 sounds" in again and first.read_bytes() == before
+
+
+def test_what_others_changed_since_stays_when_an_edit_is_done_again(run):
+    first = run.folder / "door 0.wav"
+    run("edit", run.folder, "--set", "description=A heavy door")
+    run("mark", "undo")
+    first.write_bytes(changed := first.read_bytes() + b"\0\0")
+    said = run("mark", "redo").stdout
+    assert "door 0.wav has been changed since, so it is left as it is" in said
+    assert first.read_bytes() == changed
+    assert said_in(read_header(run.folder / "door 1.wav"))["description"] == "A heavy door"
+    run("mark", "undo")
+    assert_problem(run("tag", "undo"), "nothing to undo")
 
 
 def test_what_makes_no_sense_is_one_sentence(run):

@@ -13,7 +13,7 @@ from engine.errors import InputError
 from engine.session import Session
 from engine.store import Library
 from engine.tags.audit import Audit
-from engine.tags.run import Undone
+from engine.tags.restoring import Undone
 from engine.tags.suggest import Rules
 from engine.tags.tagging import Naming, TagOrder, TagOutcome
 

@@ -31,8 +31,11 @@ def duration(seconds: float) -> str:
 
 
 def number(count: int) -> str:
-    """Return a count with its thousands apart."""
-    return QLocale().toString(count)
+    """Return a count with its thousands apart, also where the system has no language set."""
+    locale = QLocale()
+    apart = locale.numberOptions() & ~QLocale.NumberOption.OmitGroupSeparator
+    locale.setNumberOptions(apart)
+    return locale.toString(count)
 
 
 def counted(count: int, one: str, many: str, *rest: str) -> str:
@@ -77,7 +80,7 @@ def frequency(hertz: int) -> str:
 def technical(sound: SoundRow) -> str:
     """Return rate, depth and channels: ``48 k · 24 · stereo``."""
     rate = f"{sound.rate_hz / 1000:g} k"
-    return " · ".join(filter(None, (rate, str(sound.bits or ""), channels(sound.channels))))
+    return " · ".join(filter(None, (rate, str(sound.bits or ""), _short_channels(sound))))
 
 
 def channels(count: int) -> str:
@@ -89,12 +92,18 @@ def channels(count: int) -> str:
     return named.get(count) or tr("{} ch").format(count)
 
 
-def layout_title(layout: str) -> str:
-    """Return a layout of channels as it is called: ``ambisonic 1`` has an order."""
+def channels_title(count: int, layout: str) -> str:
+    """Return what the channels of a sound are: ``Stereo``, ``5.1``, ``Ambisonic, order 1``."""
     name, _, order = layout.partition(" ")
     if name == "ambisonic":
-        return tr("ambisonic, order {}").format(order) if order else tr("ambisonic")
-    return layout
+        return tr("Ambisonic, order {}").format(order) if order else tr("Ambisonic")
+    named = {"quad": tr("Quad")}.get(layout, layout)
+    by_count = {1: tr("Mono"), 2: tr("Stereo"), 6: "5.1", 8: "7.1"}
+    return named or by_count.get(count) or tr("{} channels").format(count)
+
+
+def _short_channels(sound: SoundRow) -> str:
+    return sound.layout or channels(sound.channels)
 
 
 @cache

@@ -11,7 +11,7 @@ from app.gui.kit.text import counted, tr
 from engine.plain_text import one_line
 from engine.progress import Control
 from engine.store import Library
-from engine.store.history import RUN, Restored, Step, redo, undo
+from engine.store.history import RUNS, Restored, Step, redo, undo
 
 
 class Undoing(QObject):
@@ -46,29 +46,34 @@ class Undoing(QObject):
         def told(found: Restored | None) -> None:
             if found is None:
                 self._context.say(nothing)
-            elif found.step.kind == RUN:
-                self._undo_texts(found, done)
+            elif found.step.kind in RUNS:
+                self._restore_files(found, act is redo, said, done)
             else:
                 self._tell(said, found, done)
 
         self._context.jobs.start("write", work, told)
 
-    def _undo_texts(self, run: Restored, done: Callable[[Restored], None]) -> None:
-        """Restore files, which may take long; what was undone otherwise is passed over."""
+    def _restore_files(
+        self, run: Restored, forth: bool, said: str, done: Callable[[Restored], None]
+    ) -> None:
+        """Restore files, which may take long; a run that is not kept any more is passed over."""
         library = self._context.opened.library
 
         def work(control: Control) -> Restored | None:
-            from engine.tags.undoing import undo_texts
+            from engine.tags.undoing import restore_files
 
-            return undo_texts(library, run, control)
+            return restore_files(library, run, forth, control)
 
         def told(found: Restored | None) -> None:
-            if found is None:
-                self.undo(done)
+            if found is not None:
+                self._tell(said, found, done)
+            elif forth:
+                self.redo()
             else:
-                self._tell(tr("Undone: {}"), found, done)
+                self.undo(done)
 
-        self._context.jobs.start("write", work, told, title=tr("Undoing"))
+        title = tr("Redoing") if forth else tr("Undoing")
+        self._context.jobs.start("write", work, told, title=title)
 
     def _tell(self, said: str, found: Restored, done: Callable[[Restored], None]) -> None:
         text = said.format(described(found.step))
@@ -136,5 +141,7 @@ _SAID = {  # of one sound, of several; % is the name
     ),
     "remove region": (QT_TR_NOOP("region % removed"), QT_TR_NOOP("region % removed")),
     "edit": (QT_TR_NOOP("texts in one file"), QT_TR_NOOP("texts in {} files")),
+    "write": (QT_TR_NOOP("tags in one file"), QT_TR_NOOP("tags in {} files")),
+    "rename": (QT_TR_NOOP("name of one file"), QT_TR_NOOP("names of {} files")),
 }
 _NAMED = frozenset(kind for kind, (one, _) in _SAID.items() if "%" in one)

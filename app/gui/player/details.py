@@ -63,7 +63,7 @@ def find_details(
         regions=regions,
         markers=read_markers(Path(sound.path)),
         uses=uses_of(library, sound_id),
-        layout=read_layout(Path(sound.path)) if sound.channels > 2 else "",
+        layout=read_layout(Path(sound.path)) if sound.layout is None else sound.layout,
     )
     if not session.is_warm:
         return known

@@ -24,7 +24,7 @@ from app.gui.kit.labels import BreakingLabel, ElidedButton, NarrowBody
 from app.gui.kit.marks import day
 from app.gui.kit.plain import PlainLabel, tip
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.text import channels, duration, layout_title, loudness
+from app.gui.kit.text import channels_title, duration, loudness, number
 from app.gui.player.crumbs import Crumbs
 from app.gui.player.details import SoundDetails
 from app.gui.player.marks_box import MarksBox
@@ -222,9 +222,9 @@ class Inspector(QFrame):
         uses = "\n".join(_use(use) for use in details.uses[:_MOST_USES])
         facts = [
             (self.tr("Length"), f"{duration(sound.duration_s)} s"),
-            (self.tr("Rate"), f"{sound.rate_hz:,} Hz".replace(",", " ")),
+            (self.tr("Rate"), f"{number(sound.rate_hz)} Hz"),
             (self.tr("Depth"), self.tr("{} bit").format(sound.bits) if sound.bits else ""),
-            (self.tr("Channels"), layout_title(details.layout) or channels(sound.channels)),
+            (self.tr("Channels"), channels_title(sound.channels, details.layout)),
             (self.tr("Format"), sound.format.upper()),
             (self.tr("Loudness"), loudness(sound)),
             (self.tr("Added"), day(sound.added_ns)),

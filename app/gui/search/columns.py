@@ -17,7 +17,7 @@ from PySide6.QtGui import QPainter
 from app.gui.kit.marks import day, label_title, paint_label, paint_stars, star_text
 from app.gui.kit.painting import paint_strength, paint_thumbnail
 from app.gui.kit.style.palette import Colours
-from app.gui.kit.text import duration, lufs, short_folder, technical, tr
+from app.gui.kit.text import channels_title, duration, lufs, short_folder, technical, tr
 from engine.metadata.ucs_names import category_of_sound
 from engine.search.answer import Match
 from engine.store import SoundRow
@@ -176,6 +176,15 @@ FORMAT = Column(
     order="format",
     spare=3,
 )
+CHANNELS = Column(
+    "channels",
+    lambda: tr("Channels"),
+    84,
+    _said(lambda sound, tags: channels_title(sound.channels, sound.layout or "")),
+    lambda match: (match.sound.channels, match.sound.layout or ""),
+    order="channels",
+    hidden=True,
+)
 CATEGORY = Column(
     "category",
     lambda: tr("Category"),
@@ -279,5 +288,5 @@ LOUDNESS = Column(
 
 COLUMNS = (
     *(WAVE, STRENGTH, NAME, STARS, DURATION, FORMAT, CATEGORY, DESCRIPTION, FOLDER, TAGS),
-    *(LOUDNESS, COLOUR, USED, NOTE, ADDED, ROOT),
+    *(CHANNELS, LOUDNESS, COLOUR, USED, NOTE, ADDED, ROOT),
 )

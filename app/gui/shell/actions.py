@@ -11,6 +11,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
 
+from app.gui.kit.keys import key_name
 from app.gui.kit.text import tr
 
 Scope = Literal["window", "lists", "results"]
@@ -240,8 +241,3 @@ def place_in(menu: QMenu, spec: ActionSpec, actions: Mapping[str, QAction]) -> N
             known.setObjectName(spec.submenu)
         menu = known
     menu.addAction(actions[spec.name])
-
-
-def key_name(key: str) -> str:
-    """Return a key as it stands on this system's keyboards."""
-    return QKeySequence(key).toString(QKeySequence.SequenceFormat.NativeText)

@@ -198,9 +198,10 @@ def _preferences(of: Surroundings) -> QDialog:
 
 
 def _shortcuts(of: Surroundings) -> QDialog:
+    from app.gui.kit.keys import dialog_keys
     from app.gui.shell.shortcuts import Shortcuts
 
-    return Shortcuts(of.parent, of.actions)
+    return Shortcuts(of.parent, of.actions, dialog_keys(of.context.settings.now.keys))
 
 
 def _diagnostics(of: Surroundings) -> QDialog:

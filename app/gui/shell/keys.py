@@ -8,13 +8,16 @@ from PySide6.QtCore import QEvent, QObject, Qt
 from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QLineEdit, QWidget
 
+from app.gui.kit.keys import BETWEEN, DIALOG_KEYS, Keys, kept_keys, key_name
 from app.gui.kit.text import tr
-from app.gui.shell.actions import ACTIONS, key_name
+from app.gui.shell.actions import ACTIONS
 
-Keys = Mapping[str, tuple[str, ...]]  # of actions, by their names
-DEFAULTS: Keys = {spec.name: spec.keys for spec in ACTIONS}
+_IN_DIALOGS = frozenset(key.name for key in DIALOG_KEYS)
+DEFAULTS: Keys = {
+    **{spec.name: spec.keys for spec in ACTIONS},
+    **{key.name: key.keys for key in DIALOG_KEYS},
+}
 _SPEC = {spec.name: spec for spec in ACTIONS}
-_BETWEEN = "\t"  # in a setting: a name and its keys
 # What those who come from another program reach for.  Only what has a counterpart here; what a
 # preset does not name stays as it is, unless its key is taken (docs/decisions/0024).
 PRESETS: Mapping[str, Keys] = {
@@ -53,18 +56,13 @@ _EDITING = (  # what a text field keeps for itself, of all that has Ctrl or Comm
 
 def chosen_keys(kept: Sequence[str]) -> dict[str, tuple[str, ...]]:
     """Return the keys of all actions, as a setting has them; what makes no sense is left out."""
-    found = dict(DEFAULTS)
-    for line in kept:
-        name, *keys = line.split(_BETWEEN)
-        if name in found:
-            found[name] = tuple(portable(key) for key in keys if portable(key))
-    return found
+    return kept_keys(DEFAULTS, kept)
 
 
 def to_keep(keys: Keys) -> tuple[str, ...]:
     """Return a setting: the actions that have other keys than they come with."""
     changed = [name for name in DEFAULTS if keys[name] != DEFAULTS[name]]
-    return tuple(_BETWEEN.join((name, *keys[name])) for name in changed)
+    return tuple(BETWEEN.join((name, *keys[name])) for name in changed)
 
 
 def preset(name: str) -> dict[str, tuple[str, ...]]:
@@ -72,27 +70,29 @@ def preset(name: str) -> dict[str, tuple[str, ...]]:
     wanted = PRESETS[name]
     found = {**DEFAULTS, **wanted}
     taken = {key for keys in wanted.values() for key in keys}
-    for other in set(found) - set(wanted):
+    for other in set(found) - set(wanted) - _IN_DIALOGS:
         found[other] = tuple(key for key in found[other] if key not in taken)
     return found
 
 
 def owners(keys: Keys, key: str, but: str) -> list[str]:
-    """Return the actions, ``but`` one, that a key belongs to."""
-    return [name for name in DEFAULTS if name != but and key in keys[name]]
+    """Return the actions, ``but`` one, that a key belongs to where that works."""
+    return [name for name in _beside(but) if key in keys[name]]
 
 
 def with_key(keys: Keys, name: str, key: str) -> dict[str, tuple[str, ...]]:
     """Return keys of which one is the first of an action, and nobody else's."""
-    found = {n: tuple(k for k in listed if k != key) for n, listed in keys.items()}
-    found[name] = (key, *found[name][1:])
+    found = dict(keys)
+    for other in _beside(name):
+        found[other] = tuple(k for k in keys[other] if k != key)
+    found[name] = (key, *(k for k in keys[name][1:] if k != key))
     return found
 
 
-def portable(key: str) -> str:
-    """Return a key as settings have it on every system; empty if there is none of that name."""
-    sequence = QKeySequence(key, QKeySequence.SequenceFormat.PortableText)
-    return sequence.toString(QKeySequence.SequenceFormat.PortableText)
+def _beside(name: str) -> list[str]:
+    """Return the other actions whose keys work where those of an action do: dialogs have theirs."""
+    own = name in _IN_DIALOGS
+    return [other for other in DEFAULTS if other != name and (other in _IN_DIALOGS) == own]
 
 
 def apply_keys(actions: Mapping[str, QAction], keys: Keys) -> None:

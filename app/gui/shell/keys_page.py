@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PySide6.QtCore import QEvent, Qt, Signal
-from PySide6.QtGui import QKeyEvent, QKeySequence
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
@@ -17,24 +17,24 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.kit.buttons import push_button
+from app.gui.kit.keys import DIALOG_KEYS, Keys, key_name, portable_key
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import tr
-from app.gui.shell.actions import ACTIONS, key_name
+from app.gui.shell.actions import ACTIONS
 from app.gui.shell.keys import (
     DEFAULTS,
     PRESETS,
-    Keys,
     chosen_keys,
     owners,
-    portable,
     preset,
     to_keep,
     with_key,
 )
 
 _ALONE = (Qt.Key.Key_Control, Qt.Key.Key_Shift, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
+_REVIEW = "&Tools"  # where the dialog of tags is found
 _FIXED = ("Tab", "Backtab", "Shift+Tab", "Shift+Backtab", "Up", "Down")
 
 
@@ -65,9 +65,7 @@ class KeyField(QLineEdit):
         if key == Qt.Key.Key_Escape and not event.modifiers():
             self.left.emit()
         elif key not in _ALONE:
-            combination = event.keyCombination()
-            text = QKeySequence(combination).toString(QKeySequence.SequenceFormat.PortableText)
-            self.pressed.emit(portable(_plain(text)))
+            self.pressed.emit(portable_key(event))
 
 
 class KeysPage(QWidget):
@@ -154,11 +152,13 @@ class KeysPage(QWidget):
         """Show the actions that fit what is searched for."""
         chosen, words = self.chosen, self.search.text().lower().split()
         rows = []
-        for spec in ACTIONS:
-            keys = "  ".join(key_name(key) for key in self._keys[spec.name])
-            own = f"{_title(spec.name)} {keys} {tr(spec.menu)}".lower()
+        places = [(spec.name, spec.menu) for spec in ACTIONS]
+        places += [(key.name, _REVIEW) for key in DIALOG_KEYS]
+        for name, place in places:
+            keys = "  ".join(key_name(key) for key in self._keys[name])
+            own = f"{_title(name)} {keys} {tr(place)}".lower()
             if all(word in own for word in words):
-                rows.append((spec.name, _title(spec.name), keys))
+                rows.append((name, _title(name), keys))
         self._names = [name for name, _, _ in rows]
         self.table.fill([(title, keys) for _, title, keys in rows])
         self.table.setColumnWidth(1, 170)
@@ -211,11 +211,6 @@ class KeysPage(QWidget):
 
 
 def _title(name: str) -> str:
-    spec = next(spec for spec in ACTIONS if spec.name == name)
-    return tr(spec.title).replace(" …", "")
-
-
-def _plain(text: str) -> str:
-    """Return a key without Shift where that only makes the sign: ``?``, not ``Shift+?``."""
-    last = text.removeprefix("Shift+")
-    return last if text.startswith("Shift+") and len(last) == 1 and not last.isalpha() else text
+    titles = {spec.name: spec.title for spec in ACTIONS}
+    titles |= {key.name: key.title for key in DIALOG_KEYS}
+    return tr(titles[name]).replace(" …", "")

@@ -31,6 +31,7 @@ from app.gui.kit.plain import PlainLabel
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.apply import Dressed, apply_theme
 from app.gui.kit.style.palette import THEMES
+from app.gui.kit.text import number
 from app.gui.shell.keys import apply_keys
 from app.gui.shell.keys_page import KeysPage
 from app.gui.shell.rooms import Rooms
@@ -149,7 +150,7 @@ class Preferences(QDialog):
             box.currentIndexChanged.connect(
                 lambda _, of=box, choose=choose: choose(str(of.currentData() or ""))
             )
-        self.cache.setText(self.tr("{:.0f} MB").format(found[2]))
+        self.cache.setText(self.tr("{} MB").format(number(round(found[2]))))
 
     def _show_place(self, folder: Path) -> None:
         self._place = folder

@@ -53,7 +53,7 @@ from app.gui.tagging.editing import Editing
 from app.gui.tagging.questions import ask_to_remove_everywhere
 from app.gui.tagging.tagging import Tagging
 from engine.handover.used import DRAGGED, project_of
-from engine.store.history import RUN, Restored
+from engine.store.history import RUNS, Restored
 
 
 class Rooms:
@@ -221,9 +221,10 @@ class Rooms:
     def _on_restored(self, restored: Restored) -> None:
         if restored.step.kind in ("collect", "take out", "drop collection"):
             self.library_controller.refresh(by_user=True)  # the list may be that of a collection
-        elif restored.step.kind == RUN:
+        elif restored.step.kind in RUNS:
             self.results.results.forget()
-            self._look_again(())
+            self.player_controller.look_again()
+            self.library_controller.refresh(by_user=True)  # names may be others
         else:
             self._look_again(restored.sounds)
 

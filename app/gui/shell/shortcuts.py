@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import (
@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from app.gui.kit.keys import DIALOG_KEYS, Keys, key_name
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import tr
 from app.gui.shell.actions import ACTIONS
@@ -29,14 +30,15 @@ _NATIVE = QKeySequence.SequenceFormat.NativeText
 class Shortcuts(QDialog):
     """Keys and what they do, as the menus have them, and those of mouse and lists."""
 
-    def __init__(self, parent: QWidget, actions: Mapping[str, QAction]) -> None:
+    def __init__(self, parent: QWidget, actions: Mapping[str, QAction], keys: Keys) -> None:
         super().__init__(parent)
         self.setWindowTitle(self.tr("Keyboard shortcuts"))
         sheet = QWidget()
         beside = QHBoxLayout(sheet)
         beside.setContentsMargins(14, 10, 14, 12)
         beside.setSpacing(20)
-        lines = [*_of_menus(actions), ("", self.tr("Mouse and lists")), *self._of_mouse()]
+        lines = [*_of_menus(actions), ("", self.tr("Suggested tags")), *_of_dialogs(keys)]
+        lines += [("", self.tr("Mouse and lists")), *self._of_mouse()]
         rows = -(-len(lines) // _COLUMNS)
         for first in range(0, len(lines), rows):
             beside.addLayout(_column(lines[first : first + rows]))
@@ -91,5 +93,14 @@ def _of_menus(actions: Mapping[str, QAction]) -> Iterator[tuple[str, str]]:
         for spec in specs:
             keys = actions[spec.name].shortcuts()
             named = [key.toString(_NATIVE) for key in keys]
-            between = " " if sum(map(len, named)) <= _ONE_LINE else "\n"
-            yield between.join(named), tr(spec.title).replace(" …", "")
+            yield _in_lines(named), tr(spec.title).replace(" …", "")
+
+
+def _of_dialogs(keys: Keys) -> Iterator[tuple[str, str]]:
+    for known in DIALOG_KEYS:
+        if keys[known.name]:
+            yield _in_lines([key_name(key) for key in keys[known.name]]), tr(known.title)
+
+
+def _in_lines(keys: Sequence[str]) -> str:
+    return (" " if sum(map(len, keys)) <= _ONE_LINE else "\n").join(keys)

@@ -21,7 +21,7 @@ from engine.metadata.renaming import Move, Rename
 from engine.progress import Control
 from engine.store import SoundRow
 from engine.store.places import sound_at
-from engine.tags.run import Undone
+from engine.tags.restoring import Undone
 
 if TYPE_CHECKING:
     from engine.tags.audit import Audit, Doubt

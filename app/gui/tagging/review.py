@@ -17,6 +17,14 @@ from app.gui.kit.buttons import push_button
 from app.gui.kit.context import Context
 from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
+from app.gui.kit.keys import (
+    ACCEPT_TAG,
+    HEAR_TAG,
+    REJECT_TAG,
+    REPLACE_TAG,
+    dialog_keys,
+    key_name,
+)
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.preview import Preview
 from app.gui.kit.prompts import Prompts
@@ -31,7 +39,8 @@ from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import sure_tags
 
 if TYPE_CHECKING:
-    from engine.tags.run import LatestRun, Undone
+    from engine.tags.restoring import Undone
+    from engine.tags.run import LatestRun
 
 
 class ReviewTags(QDialog):
@@ -57,14 +66,12 @@ class ReviewTags(QDialog):
         self.model = TagsModel()
         self.table = TagsTable(self.model, context)
         self.sure = percent_box(50, self.tr("Lowest probability to accept"))
-        keys = PlainLabel(
-            self.tr("A accept · X reject · E replace · Space play · Ctrl+Z undo · Ctrl+A all rows")
-        )
-        keys.setProperty("role", "dim")
+        self.keys = PlainLabel()
+        self.keys.setProperty("role", "dim")
         column = QVBoxLayout(self)
         column.addWidget(self.bar)
         column.addWidget(self.table, 1)
-        column.addWidget(keys)
+        column.addWidget(self.keys)
         self._wire(column)
 
     def _wire(self, column: QVBoxLayout) -> None:
@@ -99,8 +106,18 @@ class ReviewTags(QDialog):
     def look_at(self, ids: Collection[int]) -> None:
         """Review these sounds."""
         self._ids = sorted(ids)
+        self.keys.setText(self._told_keys())
         self.says.setText(_sounds(self._ids))
         self._tagging.pending(self._ids, belongs_to(self, self._show_pending))
+
+    def _told_keys(self) -> str:
+        keys = dialog_keys(self._context.settings.now.keys)
+        told = (
+            *((ACCEPT_TAG, self.tr("accept")), (REJECT_TAG, self.tr("reject"))),
+            *((REPLACE_TAG, self.tr("replace")), (HEAR_TAG, self.tr("play"))),
+        )
+        own = [f"{key_name(keys[k.name][0])} {does}" for k, does in told if keys[k.name]]
+        return " · ".join([*own, self.tr("Ctrl+Z undo · Ctrl+A all rows")])
 
     def suggest(self) -> None:
         """Suggest tags for the sounds."""

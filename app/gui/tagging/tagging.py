@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from engine.metadata.renaming import Move, Rename
     from engine.metadata.write import SoundTags
     from engine.tags.audit import Audit
+    from engine.tags.restoring import Undone
     from engine.tags.review import Review
-    from engine.tags.run import Undone, Written
+    from engine.tags.run import Written
     from engine.tags.suggest import Rules
 
 
@@ -201,7 +202,7 @@ class Tagging(QObject):
         def work(control: Control) -> Written:
             from engine.tags.run import TagRun
 
-            with TagRun.begin(library) as run:
+            with TagRun.begin(library, "write", len(wanted)) as run:
                 written = run.write(wanted, control, keep_time)
             self._remark = run.remark
             return written
@@ -235,7 +236,8 @@ class Tagging(QObject):
         def work(control: Control) -> list[Move]:
             from engine.tags.run import TagRun
 
-            with TagRun.begin(library) as run:
+            count = sum(plan.new is not None for plan in plans)
+            with TagRun.begin(library, "rename", count) as run:
                 moves = run.rename(plans)
             self._remark = run.remark
             return moves

@@ -14,6 +14,14 @@ from PySide6.QtWidgets import (
 )
 
 from app.gui.kit.context import Context
+from app.gui.kit.keys import (
+    ACCEPT_TAG,
+    HEAR_TAG,
+    REJECT_TAG,
+    REPLACE_TAG,
+    dialog_keys,
+    is_pressed,
+)
 from app.gui.kit.painting import elided, paint_share
 from app.gui.kit.style.fonts import with_even_figures
 from app.gui.tagging.tags_model import TAG_ROLE, Index, ShownTag, TagColumn, TagsModel
@@ -41,7 +49,7 @@ class TagsTable(QTableView):
 
     def __init__(self, model: TagsModel, context: Context) -> None:
         super().__init__()
-        self._tags = model
+        self._tags, self._context = model, context
         self.setModel(model)
         self.setAccessibleName(self.tr("Suggested tags"))
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -94,19 +102,18 @@ class TagsTable(QTableView):
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Decide on the chosen rows."""
-        wish = {
-            Qt.Key.Key_A: self.accept_wanted,
-            Qt.Key.Key_Return: self.accept_wanted,
-            Qt.Key.Key_X: self.reject_wanted,
-            Qt.Key.Key_Delete: self.reject_wanted,
-            Qt.Key.Key_E: self.edit_wanted,
-            Qt.Key.Key_F2: self.edit_wanted,
-            Qt.Key.Key_Space: self.hear_wanted,
-        }.get(Qt.Key(event.key()))
-        if event.matches(QKeySequence.StandardKey.Undo):
+        wishes = {
+            ACCEPT_TAG: self.accept_wanted,
+            REJECT_TAG: self.reject_wanted,
+            REPLACE_TAG: self.edit_wanted,
+            HEAR_TAG: self.hear_wanted,
+        }
+        keys = dialog_keys(self._context.settings.now.keys)
+        wished = [wish for key, wish in wishes.items() if is_pressed(keys[key.name], event)]
+        if wished:
+            wished[0].emit()
+        elif event.matches(QKeySequence.StandardKey.Undo):
             self.undo_wanted.emit()
-        elif wish is not None and event.modifiers() == Qt.KeyboardModifier.NoModifier:
-            wish.emit()
         else:
             super().keyPressEvent(event)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from app.gui.kit.text import counted, roughly_left, tr
+from app.gui.kit.text import counted, number, roughly_left, tr
 
 Figures = Mapping[str, Any]
 
@@ -33,7 +33,7 @@ def gained(outcome: Figures) -> str:
         said = tr("Finds the right sound first in {} of {} cases, {} before.")
     else:
         said = tr("Finds the right sound among the first ten in {} of {} cases, {} before.")
-    return said.format(after, outcome["names"], before)
+    return said.format(number(after), number(outcome["names"]), number(before))
 
 
 def doubt(outcome: Figures) -> str:

@@ -41,6 +41,7 @@ def test_whatever_completes_a_filter_is_understood():
     )
     offered = {key: known.completes(facets, {"My doors": 2}) for key, known in FILTERS.items()}
     assert {key: list(words) for key, words in offered.items() if words} == {
+        "ch": ["mono", "stereo", ">2", "quad", "5.1", "7.1", "ambisonic"],
         "cat": ["DOORWood"],
         "tag": ["heavy metal"],
         "in": ["Boom Library"],

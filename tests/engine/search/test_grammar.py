@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.errors import InputError
 from engine.search.grammar import parse
-from engine.store.conditions import Category, Format, Not, Range, Tag, Words
+from engine.store.conditions import Category, Format, Layout, Not, Range, Tag, Words
 
 
 def test_free_words_describe_the_sound_and_are_keywords():
@@ -55,7 +55,10 @@ def test_exact_words_must_occur_and_excluded_ones_must_not():
         ("peak:-1-0.5dB", Range("peak_db", -1.0, 0.5)),
         ("ch:2", Range("channels", 2.0, 2.0)),
         ("ch:mono", Range("channels", 1.0, 1.0)),
-        ("ch:5.1", Range("channels", 6.0, 6.0)),
+        ("ch:5.1", Layout("5.1", 6)),
+        ("ch:7.1.4", Layout("7.1.4")),
+        ("ch:Ambisonic", Layout("ambisonic")),
+        ('ch:"ambisonic 2"', Layout("ambisonic 2")),
         ("ch:>2", Range("channels", 2.0, None, open_low=True)),
         ("bits:>=24", Range("bits", 24.0, None)),
         ("fmt:wav", Format("wav")),

@@ -66,6 +66,32 @@ def test_conditions_find_what_fulfils_them(library, query, names):
 @pytest.mark.parametrize(
     ("query", "names"),
     [
+        ("ch:6", {"six", "surround"}),
+        ("ch:5.1", {"six", "surround"}),  # six that say nothing are most likely that
+        ("ch:quad", {"four"}),
+        ("ch:ambisonic", {"field", "field 2"}),
+        ('ch:"ambisonic 1"', {"field"}),
+        ("-ch:ambisonic", {"six", "surround", "four", "unknown"}),
+        ("ch:7.1.4", set()),
+    ],
+)
+def test_what_channels_are_for_is_found_where_it_is_said(library, query, names):
+    rows = {"six": (6, ""), "surround": (6, "5.1"), "four": (4, ""), "unknown": (5, "")}
+    rows |= {"field": (4, "ambisonic 1"), "field 2": (9, "ambisonic 2")}
+    library.put_headers(
+        [
+            (FileFacts(f"/l/{name}.wav", 1, 1, "", 1.0, 48000, count, 24, "wav", said), Header())
+            for name, (count, said) in rows.items()
+        ]
+    )
+    query = f"in:/l {query}"
+    found = library.sounds(sounds_where(library, parse(query).conditions).tolist())
+    assert {Path(sound.path).stem for sound in found.values()} == names
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
         ("door", {"DOORWood_Slam"}),
         ("heavy slam", {"DOORWood_Slam"}),
         ("hinge", {"DOORWood_Slam", "gate"}),

@@ -1,7 +1,7 @@
-"""Write, rename and take back, in processes that are killed all over it (:mod:`tests.killing`).
+"""Write, rename, take back and do again, in processes that are killed all over it.
 
-``python -m tests.engine.tags.killing run|undo FOLDER`` prints a JSON document: what is wrong after
-each kill, nothing where all is as it should be.
+See :mod:`tests.killing`.  ``python -m tests.engine.tags.killing run|undo|redo FOLDER`` prints a
+JSON document: what is wrong after each kill, nothing where all is as it should be.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import soundfile
 
 from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename
+from engine.metadata.seen import digest_of
 from engine.metadata.write import SoundTags
 from engine.progress import Control
 from engine.store import FileFacts, Header, Library
 from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import record
-from engine.tags.run import TagRun, runs_of, undo_last
+from engine.tags.run import TagRun, redo_last, settle, undo_last
+from engine.tags.run_folders import runs_of, undone_runs_of
 from tests.conftest import tone
 from tests.killing import apart, killed_everywhere
 
@@ -35,6 +38,7 @@ class Scene:
     def __init__(self, folder: Path) -> None:
         self.folder, self.template = folder / "scene", folder / "template"
         self.sounds, self.library = self.folder / "sounds", self.folder / "library.db"
+        self.done: dict[str, str] = {}
         os.environ["SOUNDSIFT_HOME"] = str(self.folder / "home")
         sounds = self.template / "sounds"
         sounds.mkdir(parents=True)
@@ -76,22 +80,52 @@ class Scene:
         with Library(self.library) as library:
             undo_last(library, Control())
 
-    def wrong(self) -> str:
-        """Return what is wrong now, and after everything was taken back."""
+    def redo(self) -> None:
+        """Do it again."""
         with Library(self.library) as library:
-            from engine.tags.run import settle
+            redo_last(library, Control())
 
+    def remember_done(self) -> None:
+        """Look at what the run makes of the files, to compare."""
+        self.done = {p.name: digest_of(p) for p in self.sounds.iterdir()}
+
+    def wrong(self, redone: bool = False) -> str:
+        """Return what is wrong now, and after everything was taken back.
+
+        :param redone: it is done again before, and after it was taken back.
+        """
+        with Library(self.library) as library:
             settle(library)
             said = self._files_and_library(library)
-            while any(runs_of(library).glob("*")):
-                undone = undo_last(library, Control())
-                if undone.refused:
-                    return f"{said}; {undone.refused}"
-            if {p.name: p.read_bytes() for p in self.sounds.iterdir()} != self.originals:
-                said += "; not what it was"
-            paths = {i: Path(s.path).name for i, s in library.sounds().items()}
-            if paths != dict(enumerate(NAMES, start=1)) or tag_rows(library):
-                said += f"; the library says {paths}"
+            if redone:
+                said += self._done_again(library)
+            said += self._taken_back(library)
+            return said + (self._done_again(library) if redone else "")
+
+    def _done_again(self, library: Library) -> str:
+        """Do again what was taken back; return what is not as the run had left it."""
+        while any(undone_runs_of(library).glob("*")):
+            redone = redo_last(library, Control())
+            if redone.refused:
+                return f"; {redone.refused}"
+        if {p.name: digest_of(p) for p in self.sounds.iterdir()} != self.done:
+            return "; not what it became"
+        if [row.label for row in tag_rows(library)] != ["wet"]:
+            return "; the tag is gone"
+        return self._files_and_library(library)
+
+    def _taken_back(self, library: Library) -> str:
+        """Take everything back; return what is not as it was before."""
+        said = ""
+        while any(runs_of(library).glob("*")):
+            undone = undo_last(library, Control())
+            if undone.refused:
+                return f"; {undone.refused}"
+        if {p.name: p.read_bytes() for p in self.sounds.iterdir()} != self.originals:
+            said += "; not what it was"
+        paths = {i: Path(s.path).name for i, s in library.sounds().items()}
+        if paths != dict(enumerate(NAMES, start=1)) or tag_rows(library):
+            said += f"; the library says {paths}"
         return said
 
     def _files_and_library(self, library: Library) -> str:
@@ -125,10 +159,20 @@ if __name__ == "__main__":
         found = killed_everywhere(scene.folder, scene.prepare, scene.run, scene.wrong, KILLS)
     else:
 
-        def done() -> None:
+        def prepare(*before: Callable[[], object]) -> None:
             scene.prepare()
-            status, said = apart(scene.run)
-            assert status == 0, said
+            for work in before:
+                status, said = apart(work)
+                assert status == 0, said
 
-        found = killed_everywhere(scene.folder, done, scene.undo, scene.wrong, KILLS)
+        prepare(scene.run)
+        scene.remember_done()
+        before = [scene.run] if what == "undo" else [scene.run, scene.undo]
+        found = killed_everywhere(
+            scene.folder,
+            lambda: prepare(*before),
+            scene.undo if what == "undo" else scene.redo,
+            lambda: scene.wrong(redone=True),
+            KILLS,
+        )
     print(json.dumps(found))

@@ -7,7 +7,8 @@ from engine.store.tags import AGENT, PERSON, TagRow, put_tags, suggest_tags, tag
 from engine.tags import run
 from engine.tags.decisions import Decisions
 from engine.tags.review import TagChange
-from engine.tags.run import TagRun, runs_of, undo_last
+from engine.tags.run import TagRun, undo_last
+from engine.tags.run_folders import runs_of
 from tests.engine.tags.test_run import folder, ids_of  # noqa: F401 - a fixture
 
 pytestmark = pytest.mark.usefixtures("folder")

@@ -20,12 +20,13 @@ from engine.progress import Cancelled, Control
 from engine.search import search_names
 from engine.search.grammar import parse
 from engine.store import Library
-from engine.store.history import redo, steps
+from engine.store.history import steps
 from engine.store.places import sound_at
 from engine.store.tags import PERSON, accepted_tags
 from engine.tags.editing import plan_edits, read_texts, write_edits
-from engine.tags.run import runs_of, undo_last
-from engine.tags.undoing import undo_now
+from engine.tags.run import undo_last
+from engine.tags.run_folders import runs_of
+from engine.tags.undoing import redo_now, undo_now
 from tests.conftest import accept_tags, encode, tone
 
 KINDS = ("wav", "flac", "ogg", "aiff", "mp3", "m4a")
@@ -245,7 +246,10 @@ def test_one_order_is_one_step_among_all_others(library, folder):
     assert undo_now(library, Control()).step.kind == "tags"
     assert undo_now(library, Control()).step.kind == "edit" and contents(folder) == before
     assert undo_now(library, Control()) is None
-    assert redo(library).step.kind == "tags"  # what files were cannot be done again
+    for kind, text in (("edit", "first"), ("tags", "first"), ("edit", "second")):
+        assert redo_now(library, Control()).step.kind == kind
+        assert {said(p)["description"] for p in folder.iterdir()} == {text}
+    assert redo_now(library, Control()) is None and found(library, "second") == 6
 
 
 def library_step(library, sound_id):

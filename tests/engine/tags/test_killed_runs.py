@@ -10,7 +10,7 @@ import pytest
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of its own process")
-@pytest.mark.parametrize("what", ["run", "undo"])
+@pytest.mark.parametrize("what", ["run", "undo", "redo"])
 def test_whoever_is_killed_when_files_and_library_agree_and_all_comes_back(tmp_path, what):
     command = [sys.executable, "-m", "tests.engine.tags.killing", what, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])

@@ -18,7 +18,8 @@ from engine.progress import Control
 from engine.store.places import forget_folder, sound_at
 from engine.store.tags import TagRow, tag_rows
 from engine.tags.review import record
-from engine.tags.run import TagRun, runs_of, settle, undo_last
+from engine.tags.run import TagRun, settle, undo_last
+from engine.tags.run_folders import runs_of
 from engine.tags.writing import renames_of, tags_to_write
 from tests.conftest import tone
 

@@ -22,7 +22,8 @@ from engine.store.copies import copies
 from engine.store.places import sound_at
 from engine.store.tags import TagRow, put_tags, tag_rows
 from engine.tags.review import record
-from engine.tags.run import TagRun, runs_of, settle, undo_last
+from engine.tags.run import TagRun, settle, undo_last
+from engine.tags.run_folders import runs_of
 from engine.tags.writing import renames_of, tags_to_write
 from tests.conftest import accept_tags, reject_tags, tone
 

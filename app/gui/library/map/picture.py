@@ -62,13 +62,15 @@ def paint(cloud: Cloud, order: Order) -> Frame:
     part, scale, look = order.part, order.scale, order.look
     width = max(1, round((part.right - part.left) * scale))
     height = max(1, round((part.bottom - part.top) * scale))
-    canvas = np.empty((height, width, 4), np.uint8)
-    canvas[..., :3], canvas[..., 3] = look.background[::-1], 255
+    ground = np.array([*look.background[::-1], 255], np.uint8).view(np.uint32)
+    canvas = np.full((height, width, 1), ground, np.uint32).view(np.uint8)  # a word a pixel
     rows = cloud.rows_in(part)
-    x = ((cloud.xy[rows, 0] - part.left) * scale).astype(np.int64)
-    y = ((cloud.xy[rows, 1] - part.top) * scale).astype(np.int64)
+    xy = cloud.xy[rows]
+    x = ((xy[:, 0] - part.left) * scale).astype(np.int64)
+    y = ((xy[:, 1] - part.top) * scale).astype(np.int64)
     inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    rows, x, y = rows[inside], x[inside], y[inside]
+    if not inside.all():
+        rows, x, y = rows[inside], x[inside], y[inside]
     radius = radius_of(len(rows))
     kinds = None if look.kinds is None else look.kinds[rows]
     _add(canvas, x, y, kinds, look.colours, radius, _FADED if look.faded else 1.0)
@@ -102,14 +104,17 @@ def _add(
         return
     height, width = canvas.shape[:2]
     offsets, cover = _dot(radius)
-    at_x, at_y = x[:, None] + offsets[:, 0], y[:, None] + offsets[:, 1]
-    inside = (at_x >= 0) & (at_x < width) & (at_y >= 0) & (at_y < height)
-    place = (at_y * width + at_x)[inside]
-    amount = None if len(offsets) == 1 else np.broadcast_to(cover, at_x.shape)[inside]
+    if len(offsets) == 1:  # all of many points are inside: nothing is to be cut off, nor weighed
+        place, amount, own = y * width + x, None, kinds
+    else:
+        at_x, at_y = x[:, None] + offsets[:, 0], y[:, None] + offsets[:, 1]
+        inside = (at_x >= 0) & (at_x < width) & (at_y >= 0) & (at_y < height)
+        place = (at_y * width + at_x)[inside]
+        amount = np.broadcast_to(cover, at_x.shape)[inside]
+        own = None if kinds is None else np.broadcast_to(kinds[:, None], at_x.shape)[inside]
     ink = np.bincount(place, amount, height * width)
     touched = np.flatnonzero(ink)
     ink = ink[touched]
-    own = None if kinds is None else np.broadcast_to(kinds[:, None], at_x.shape)[inside]
     lone = _LONE if amount is not None else _alone(float(ink.mean()))
     opacity = 1 - (1 - lone * strength) ** ink
     flat = canvas.reshape(height * width, 4)

@@ -79,6 +79,7 @@ def test_cells_say_what_a_sound_is(view):
         "name": "Sound 0000003.wav",
         "duration": "7.00",
         "format": "48 k · 24 · stereo",
+        "channels": "Stereo",
         "category": "",
         "description": "",
         "folder": "/sounds/b",

@@ -5,6 +5,7 @@ from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QKeyEvent, QKeySequence
 from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QWidget
 
+from app.gui.kit.keys import ACCEPT_TAG, DIALOG_KEYS, portable
 from app.gui.shell.actions import ACTIONS
 from app.gui.shell.keys import (
     DEFAULTS,
@@ -13,7 +14,6 @@ from app.gui.shell.keys import (
     apply_keys,
     chosen_keys,
     owners,
-    portable,
     preset,
     to_keep,
     with_key,
@@ -23,15 +23,16 @@ CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
 def clash(keys):
-    """Return the keys that several actions have."""
-    listed = [key for own in keys.values() for key in own]
+    """Return the keys that several actions have where they work."""
+    dialogs = {known.name for known in DIALOG_KEYS}
+    listed = [(name in dialogs, key) for name, own in keys.items() for key in own]
     return {key for key in listed if listed.count(key) > 1}
 
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_a_preset_gives_every_key_to_one_action(name):
     keys = preset(name)
-    assert set(keys) == {spec.name for spec in ACTIONS} and not clash(keys)
+    assert set(keys) == set(DEFAULTS) and not clash(keys)
     assert all(key == portable(key) for own in keys.values() for key in own)
 
 
@@ -58,6 +59,14 @@ def test_a_key_that_is_taken_is_nobody_elses():
     keys = with_key(DEFAULTS, "play", "L")
     assert keys["play"][0] == "L" and not owners(keys, "L", "play") and keys["loop"] == ()
     assert DEFAULTS["loop"] == ("L",)
+
+
+def test_a_key_of_a_dialog_is_taken_from_no_action_of_the_window():
+    keys = with_key(DEFAULTS, ACCEPT_TAG.name, "L")
+    assert keys[ACCEPT_TAG.name] == ("L", "Return") and keys["loop"] == ("L",)
+    assert owners(DEFAULTS, "A", "loop") == ["auto_play"]
+    assert owners(DEFAULTS, "X", ACCEPT_TAG.name) == ["review_reject"]
+    assert with_key(keys, ACCEPT_TAG.name, "X")["review_reject"] == ("Del",)
 
 
 def typeable(key):
@@ -150,7 +159,7 @@ def test_actions_are_found_by_their_titles_and_keys(page):
     page.search.setText("ctrl+t")
     assert page._names == ["review"]
     page.search.clear()
-    assert len(page._names) == len(ACTIONS)
+    assert len(page._names) == len(ACTIONS) + len(DIALOG_KEYS)
 
 
 def test_keys_after_another_program_are_chosen_and_told(window, page):

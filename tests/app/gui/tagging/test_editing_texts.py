@@ -183,6 +183,11 @@ def test_many_are_shown_before_they_are_written_and_one_undo_takes_all_back(
     undo(window)
     qtbot.waitUntil(lambda: {p: p.read_bytes() for p in before} == before)
     qtbot.waitUntil(lambda: "Undone: texts in 12 files" in window.status.message.text())
+    window.actions_by_name["redo"].trigger()
+    qtbot.waitUntil(lambda: "Done again: texts in 12 files" in window.status.message.text())
+    assert {said(p)["description"] for p in before} == {
+        f"{p.parent.name}: {p.stem}" for p in before
+    }
 
 
 def test_counts_say_what_changes_what_stays_and_what_cannot(dialog, window, qtbot, sounds):

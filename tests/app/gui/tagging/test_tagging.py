@@ -7,6 +7,7 @@ import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QInputDialog
 
+from app.gui.shell.keys import DEFAULTS, to_keep, with_key
 from app.gui.tagging.renaming import RenameFiles
 from app.gui.tagging.tags_model import TagColumn
 from app.gui.tagging.writing import WriteTags
@@ -58,6 +59,19 @@ def test_suggestions_are_shown_and_kept_but_nothing_is_accepted(review, window):
     assert len(tag_rows(library_of(window), None, "suggested")) == review.model.rowCount()
     index = review.model.index(0, TagColumn.STATE)
     assert index.data() == "open" and not review.table.grab().isNull()
+
+
+def test_keys_that_decide_may_be_others_and_are_told(review, window, qtbot, settings):
+    keys = with_key(DEFAULTS, "review_accept", "J")
+    settings.keep(replace(settings.now, keys=to_keep(with_key(keys, "review_reject", "A"))))
+    review.look_at([1, 2, 3])
+    assert review.keys.text().startswith("J accept · A reject · E replace · Space play")
+    qtbot.waitUntil(lambda: {row.sound.id for row in review.model.rows} == {1, 2, 3})
+    review.table.selectRow(0)
+    press(review, qtbot, Qt.Key.Key_J)
+    qtbot.waitUntil(lambda: row_of(review, 0).tag.state == "accepted")
+    press(review, qtbot, Qt.Key.Key_A)
+    qtbot.waitUntil(lambda: row_of(review, 1).tag.state == "rejected")
 
 
 def test_keys_decide_on_one_row_after_another(review, window, qtbot):
@@ -180,6 +194,35 @@ def test_what_is_written_is_shown_first_and_can_be_taken_back(window, qtbot):
     qtbot.waitUntil(lambda: "12 files written" in window.status.message.text())
     assert taken_back(window, qtbot).files == 12
     assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_what_is_written_into_files_and_names_is_undone_and_redone_by_keys(
+    window, qtbot, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(window.context, "say", lambda text, *_: said.append(text))
+    dialog = dialog_of(WriteTags, window, qtbot)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    (folder,) = map(Path, library_of(window).folders())
+    before = {path: path.read_bytes() for path in folder.rglob("Sound*.wav")}
+    dialog.write.click()
+    qtbot.waitUntil(lambda: "12 files written" in str(said))
+    written = {path: path.read_bytes() for path in before}
+    old = min(before)
+    new = old.with_name("another name.wav")
+    window.tagging.rename([Rename(str(old), str(new))], said.append, pytest.fail)
+    qtbot.waitUntil(lambda: [(str(old), str(new))] in said)
+    for action, text in (
+        ("undo", "Undone: name of one file"),
+        ("undo", "Undone: tags in 12 files"),
+        ("redo", "Done again: tags in 12 files"),
+        ("redo", "Done again: name of one file"),
+    ):
+        window.actions_by_name[action].trigger()
+        qtbot.waitUntil(lambda text=text: text == said[-1])
+        assert old.exists() == ("name of one file" not in text or action == "undo")
+    assert new.read_bytes() == written[old] != before[old]
+    assert str(new) in {sound.path for sound in library_of(window).sounds().values()}
 
 
 def test_a_copy_of_the_library_that_cannot_be_kept_is_told(window, qtbot, monkeypatch):
