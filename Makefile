@@ -37,7 +37,8 @@ types: setup
 unit: setup
 	# one thread each: threads of two processes on two cores wait for one another
 	# whoever has nothing left to do takes tests from the other
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist worksteal -m "not alone"
+	# bytecode is kept: hundreds of processes are started, and each would compile everything
+	OMP_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 2 --dist worksteal -m "not alone"
 	$(BIN)/pytest -m alone tests/app/gui
 
 bundle:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,7 @@ from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.models.trial import remember_tried
 from engine.store import Library
 from engine.store.tags import PERSON, TagRow, put_tags
+from tests.killing import no_flush
 from tests.postgres import Postgres, running, why_not
 from trainer.data.manifest import datasets_folder
 
@@ -33,6 +35,35 @@ settings.register_profile("any machine", deadline=None)  # how fast it is proves
 settings.load_profile("any machine")
 
 WORDS = ["[PAD]", "[UNK]", "door", "rain", "bell", "wind", "a", "sound", "dog", "cat", "tone"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let long tests begin first, so that no worker waits for another one's in the end.
+
+    Workers of pytest-xdist begin with parts of the list that are of the same length.
+    """
+    workers: int = getattr(config, "workerinput", {}).get("workercount", 1)
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    share = -(-len(short) // workers)
+    items[:] = [
+        item
+        for n in range(workers)
+        for item in (*long[n::workers], *short[n * share : (n + 1) * share])
+    ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_wait_for_the_disk() -> Iterator[None]:
+    """Spare every test the wait for the disk: none of them takes the power away.
+
+    What is flushed, and when, is recorded where that is proved (tests/engine/metadata/disk.py).
+    """
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", no_flush)
+        yield
 
 
 @pytest.fixture(autouse=True)

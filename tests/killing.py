@@ -45,11 +45,20 @@ class Points:
         self.passed += 1
 
 
+def no_flush(file: int) -> None:
+    """Take the place of ``os.fsync`` where no power is lost: a kill loses nothing that is written.
+
+    :raises OSError: it is no open file.
+    """
+    os.fstat(file)
+
+
 def apart(work: Callable[[], object]) -> tuple[int, Any]:
     """Run ``work`` in a child; return how it ended, and what it gave."""
     reading, writing = os.pipe()
     child = os.fork()
     if not child:
+        os.fsync = no_flush  # type: ignore[assignment]
         try:
             os.write(writing, json.dumps(work()).encode())
             os._exit(0)

@@ -4,6 +4,9 @@ A command stays what it is to its users: a process of its own, with its own stre
 end and exit code.  Spared is only the second or two in which Python starts and imports torch.
 What a start of Python itself promises (its streams, what it imports, signals at any time) is
 proved by processes that do start: see ``started`` and ``test_streams.py``.
+
+Scripts and modules of tests (:func:`script`, :func:`module`) are run so, too: nothing of torch's
+has run in the process that is forked, and it has one thread.
 """
 
 from __future__ import annotations
@@ -14,15 +17,22 @@ import importlib
 import json
 import multiprocessing
 import os
+import runpy
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from multiprocessing import connection
+from pathlib import Path
 from typing import IO, Any
 
+from engine import children
 from engine.torch_setup import prepare_torchaudio
 
 # What the commands import when they are run, and with it everything below.
@@ -34,12 +44,13 @@ IMPORTED = (
     *("engine.models.match_model", "engine.models.trial", "engine.tags.audit"),
     *("engine.tags.suggest", "trainer.commands", "trainer.evaluation.protocols"),
     *("torch._dynamo", "matplotlib.pyplot", "transformers.models.clap.modeling_clap"),
-    "torch.distributed.run",
+    *("torch.distributed.run", "tests.conftest", "tests.killing"),
 )
 _SOUNDSIFT, _TRAINER = ("app.cli", "app.cli:main"), ("trainer", "trainer.cli:main")
 _TORCHRUN = ("torch.distributed.run", "torch.distributed.run:main")
 CAN_FORK = sys.platform.startswith("linux")  # elsewhere libraries may not survive it
 _MOST_BYTES = 1 << 20
+_ONE_SERVER = threading.Lock()
 
 
 def started(*arguments: object, **more: Any) -> subprocess.CompletedProcess[bytes]:
@@ -69,10 +80,47 @@ def torchrun(
     return _run(_TORCHRUN, arguments, env, timeout)
 
 
+def module(name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a module as ``python -m`` does."""
+    return as_text(_run((name, f"{__name__}:be_module"), arguments, before=(name,)))
+
+
+def script(
+    code: str, *arguments: object, timeout: float | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run statements as ``python -c`` does.
+
+    :raises subprocess.TimeoutExpired: they have not ended after ``timeout`` seconds.
+    """
+    return as_text(_run(("", f"{__name__}:be_script"), arguments, timeout=timeout, before=(code,)))
+
+
+def command(name: str, *arguments: str) -> list[str]:
+    """Return what starts a module of ours as a child; see :func:`engine.children.command`."""
+    if not CAN_FORK:
+        return children.command(name, *arguments)
+    stand_in = Path(__file__).with_name("stand_in.py")
+    return [sys.executable, "-I", "-S", str(stand_in), _server(), name, *arguments]
+
+
+def be_module() -> None:
+    """Be the module that :func:`module` or :func:`command` runs."""
+    name = sys.argv.pop(1)
+    sys.modules.pop(name, None)  # what was imported for the forks has not run yet
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
+
+
+def be_script() -> None:
+    """Be the statements that :func:`script` runs."""
+    sys.argv[0] = "-c"
+    exec(compile(sys.argv.pop(1), "<string>", "exec"), {"__name__": "__main__"})
+
+
 def _started(
     module: str, arguments: tuple[object, ...], **more: Any
 ) -> subprocess.CompletedProcess[bytes]:
-    command = [os.fsencode(sys.executable), b"-m", module.encode(), *map(_raw, arguments)]
+    program = [b"-m", module.encode()] if module else [b"-c"]
+    command = [os.fsencode(sys.executable), *program, *map(_raw, arguments)]
     return subprocess.run(command, capture_output=True, **more)
 
 
@@ -81,10 +129,17 @@ def _run(
     arguments: tuple[object, ...],
     env: dict[str, str] | None = None,
     timeout: float | None = None,
+    before: tuple[str, ...] = (),
 ) -> subprocess.CompletedProcess[bytes]:
+    """Run a program: how Python is told to start it, and the function that is it in a fork.
+
+    :param before: arguments of that function before those of the program.
+    """
     environment = dict(os.environ if env is None else env)
     if not CAN_FORK:
-        return _started(program[0], arguments, env=environment, timeout=timeout)
+        given = arguments if program[0] else (*before, *arguments)
+        return _started(program[0], given, env=environment, timeout=timeout)
+    arguments = (*before, *arguments)
     given = [os.fsdecode(_raw(argument)) for argument in arguments]
     with (
         open(os.devnull) as nothing,  # noqa: PTH123
@@ -115,7 +170,7 @@ def _all_of(file: IO[bytes]) -> bytes:
 
 
 class Forked:
-    """A function that runs in a fork; as :class:`subprocess.Popen` has it.  One at a time.
+    """A function that runs in a fork; as :class:`subprocess.Popen` has it.
 
     :param run: ``module:function``, which returns an exit code.
     :param streams: what it reads and writes: its standard input, output and errors.
@@ -130,20 +185,21 @@ class Forked:
     ) -> None:
         order = {"run": run, "arguments": arguments, "environment": environment}
         order["folder"] = os.getcwd()  # noqa: PTH109
-        self._server, self.returncode = _server(), None
+        self.returncode: int | None = None
+        self._line = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._line.connect(_server())
         files = [stream.fileno() for stream in streams]
-        socket.send_fds(self._server, [json.dumps(order).encode()], files)
-        self.pid = int(self._server.recv(_MOST_BYTES))
+        socket.send_fds(self._line, [json.dumps(order).encode()], files)
+        self.pid = int(self._line.recv(_MOST_BYTES))
 
     def wait(self, timeout: float | None = None) -> int:
         if self.returncode is None:
-            self._server.settimeout(timeout)
+            self._line.settimeout(timeout)
             try:
-                self.returncode = int(self._server.recv(_MOST_BYTES))
+                self.returncode = int(self._line.recv(_MOST_BYTES))
             except (TimeoutError, BlockingIOError):
                 raise subprocess.TimeoutExpired("a fork", timeout or 0) from None
-            finally:
-                self._server.settimeout(None)
+            self._line.close()
         return self.returncode
 
     def poll(self) -> int | None:
@@ -162,14 +218,37 @@ class Forked:
             self.wait()
 
 
+class Script:
+    """Statements that run beside the test; :func:`script` waits for them."""
+
+    def __init__(self, code: str, *arguments: object) -> None:
+        beside = ThreadPoolExecutor(1)
+        self._done = beside.submit(script, code, *arguments)
+        beside.shutdown(wait=False)
+
+    def done(self, timeout: float) -> subprocess.CompletedProcess[str]:
+        """Wait until they have ended."""
+        return self._done.result(timeout)
+
+
+def _server() -> str:
+    """Return where the process that is forked listens; start it, if it is not there yet."""
+    with _ONE_SERVER:
+        return _started_server()
+
+
 @cache
-def _server() -> socket.socket:
-    """Start what is forked; it ends when the socket is closed."""
-    ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with other:
+def _started_server() -> str:
+    folder = tempfile.mkdtemp(prefix="soundsift-warm-")  # short: a socket's path must be
+    place = str(Path(folder) / "socket")
+    ours, other = socket.socketpair()
+    with other, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listening:
+        listening.bind(place)
+        listening.listen()
+        files = [other.fileno(), listening.fileno()]
         process = subprocess.Popen(
-            [sys.executable, "-m", "tests.warm", str(other.fileno())],
-            pass_fds=[other.fileno()],
+            [sys.executable, "-m", "tests.warm", *map(str, files)],
+            pass_fds=files,
             stdin=subprocess.DEVNULL,
             # threads of a library would not go along with a fork
             env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -180,36 +259,53 @@ def _server() -> socket.socket:
     def end() -> None:
         ours.close()
         process.wait()
+        shutil.rmtree(folder, ignore_errors=True)
 
-    return ours
+    return place
 
 
-def _serve(asked: socket.socket) -> None:
-    """Fork for every order, until nobody asks any more."""
+def _serve(tests: socket.socket, listening: socket.socket) -> None:
+    """Fork for every order, until the tests have ended."""
     prepare_torchaudio()  # before transformers is imported
     for name in IMPORTED:
         importlib.import_module(name)
     gc.collect()
     gc.freeze()  # what is collected in a child would be copied first
     forking = multiprocessing.get_context("fork")
+    running: dict[Any, tuple[Any, socket.socket]] = {}  # by what tells of their end
     while True:
-        message, files, _, _ = socket.recv_fds(asked, _MOST_BYTES, 3)
-        if not message:
-            return
-        child = forking.Process(target=_be_command, args=(asked, json.loads(message), files))
-        child.start()
-        for file in files:
-            os.close(file)
-        asked.send(str(child.pid).encode())
-        if asked in connection.wait([child.sentinel, asked]):  # whoever asked was killed
-            child.kill()
-            return
-        child.join()
-        asked.send(str(child.exitcode).encode())
+        for told in connection.wait([tests, listening, *running]):
+            if told is tests:
+                for child, _ in running.values():
+                    child.kill()
+                return
+            if told is listening:
+                line, _ = listening.accept()
+                order, streams, _, _ = socket.recv_fds(line, _MOST_BYTES, 3)
+                if not order:  # whoever asked was killed
+                    line.close()
+                    continue
+                ours = (tests, listening, line)
+                child = forking.Process(target=_be_command, args=(ours, order, streams))
+                child.start()
+                for stream in streams:
+                    os.close(stream)
+                line.send(str(child.pid).encode())
+                running[child.sentinel] = running[line] = (child, line)
+            elif told in running:
+                child, line = running[told]
+                if told is line:  # whoever waited for it was killed
+                    child.kill()
+                child.join()
+                del running[child.sentinel], running[line]
+                with line, suppress(OSError):
+                    line.send(str(child.exitcode).encode())
 
 
-def _be_command(asked: socket.socket, order: dict[str, Any], files: list[int]) -> None:
-    asked.close()
+def _be_command(ours: tuple[socket.socket, ...], message: bytes, files: list[int]) -> None:
+    order = json.loads(message)
+    for server in ours:
+        server.close()
     for number, file in enumerate(files):
         os.dup2(file, number)
         os.close(file)
@@ -218,9 +314,9 @@ def _be_command(asked: socket.socket, order: dict[str, Any], files: list[int]) -
     os.environ.update(order["environment"])
     os.chdir(order["folder"])
     sys.argv = ["soundsift", *order["arguments"]]
-    module, _, function = order["run"].partition(":")
-    sys.exit(getattr(sys.modules[module], function)())
+    name, _, function = order["run"].partition(":")
+    sys.exit(getattr(importlib.import_module(name), function)())
 
 
 if __name__ == "__main__":
-    _serve(socket.socket(fileno=int(sys.argv[1])))
+    _serve(*(socket.socket(fileno=int(number)) for number in sys.argv[1:]))

@@ -49,6 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return made
 
 
+@pytest.mark.long
 @needs_odd_names
 def test_no_command_lets_a_name_steer_the_terminal(folder, tmp_path, model_folder):
     path = tmp_path / "library.db"

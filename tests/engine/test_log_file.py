@@ -8,6 +8,7 @@ import pytest
 
 from engine import log
 from engine.log import log_file, logger, named, start_log, stop_log
+from tests import warm
 
 _log = logger("engine.of_a_test")
 
@@ -60,8 +61,8 @@ def test_processes_that_write_at_once_lose_nothing_of_each_other():
         "start_log()\n"
         "for number in range(200): logger('engine.x').info('record %d', number)\n"
     )
-    children = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(2)]
-    assert [child.wait() for child in children] == [0, 0]
+    children = [warm.Script(code) for _ in range(2)]
+    assert [child.done(60).returncode for child in children] == [0, 0]
     said = sorted(int(line.rsplit(" ", 1)[1]) for line in lines())
     assert said == sorted([*range(200), *range(200)])
 

@@ -20,6 +20,12 @@ def write_set(folder: Path, count: int) -> list[str]:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let runs draw no pictures, which takes longer than a small run does."""
+    monkeypatch.setattr("trainer.evaluation.figures.draw_run", lambda *_: None)
+
+
+@pytest.fixture
 def table(tmp_path: Path) -> Path:
     """Eight sounds under four captions."""
     path = tmp_path / "set" / "manifest.csv"

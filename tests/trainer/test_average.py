@@ -17,6 +17,8 @@ from tests.conftest import tone
 from trainer.cli import main
 from trainer.recipes.average import averaged
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> Path:

@@ -225,6 +225,7 @@ def test_only_a_factor_goes_on_from_a_metric_between_two_widths(model_folder):
     assert "--metric is the base's full, not the recipe's projected" in notes
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_base_that_standardises_its_features_goes_on_doing_so_and_says_so(
     table, model_folder, tmp_path, capsys
 ):

@@ -139,6 +139,7 @@ def test_a_validation_set_of_one_sound_is_enough(fit, table, tmp_path):
     assert (code, said) == (0, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_features_of_other_sounds_under_the_same_names_are_not_used(fit, table, tmp_path):
     assert fit("--frozen")[0] == 0
     first = torch.load(tmp_path / "run" / "features.pt", weights_only=True)["features"]
@@ -152,6 +153,7 @@ def test_features_of_other_sounds_under_the_same_names_are_not_used(fit, table, 
     assert not torch.allclose(first, second)
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("more", [(), ("--frozen",)])
 def test_captions_that_were_edited_since_a_run_began_are_noticed(fit, table, more):
     assert fit(*more)[0] == 0
@@ -164,6 +166,7 @@ def test_captions_that_were_edited_since_a_run_began_are_noticed(fit, table, mor
     assert fit(*more) == (0, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("change", ["a caption", "a sound", "one sound less"])
 def test_a_validation_set_that_was_edited_since_a_run_began_is_noticed(fit, table, change):
     own = table.with_name("validation.csv")
@@ -192,6 +195,7 @@ def test_a_validation_set_that_was_edited_since_a_run_began_is_noticed(fit, tabl
     assert fit(*more) == (0, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_that_was_not_begun_may_be_validated_otherwise(fit, table, tmp_path):
     own = table.with_name("validation.csv")
     own.write_text("path,caption\n0.wav,a door\n", encoding="utf-8")
@@ -205,6 +209,7 @@ def test_a_run_that_was_not_begun_may_be_validated_otherwise(fit, table, tmp_pat
         assert fit(*again) == (0, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("data", [None, b"", b"half"])
 def test_damaged_features_are_a_sentence_and_a_way_out(fit, tmp_path, data):
     assert fit("--frozen")[0] == 0
@@ -220,6 +225,7 @@ def test_damaged_features_are_a_sentence_and_a_way_out(fit, tmp_path, data):
     assert fit("--frozen") == (0, "")
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_two_runs_cannot_train_in_one_folder(fit, tmp_path):
     (tmp_path / "run").mkdir()
     with FileLock(tmp_path / "run" / "run.lock"):
@@ -230,6 +236,7 @@ def test_two_runs_cannot_train_in_one_folder(fit, tmp_path):
     assert fit("--frozen")[0] == 0
 
 
+@pytest.mark.usefixtures("undrawn")
 @pytest.mark.parametrize("more", [(), ("--checkpoint-steps", 1)])
 def test_weights_that_grew_beyond_all_numbers_are_not_written(fit, tmp_path, more):
     code, said = fit("--frozen", "--steps", 1, "--weight-decay", 1e45, "--average", 0, *more)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ import torch
 from engine.errors import AudioError
 from engine.models.match_model import AudioEncoder, load_model
 from engine.progress import Cancelled, Control, Progress
+from tests import warm
 from tests.trainer.conftest import write_set
 from trainer.data import feature_blocks
 from trainer.data.feature_blocks import FeatureBlocks, embed_once
@@ -33,10 +32,7 @@ def broken(table: Path) -> Path:
 def test_listening_that_was_killed_anywhere_goes_on_at_the_last_block(
     broken, model_folder, tmp_path
 ):
-    command = [sys.executable, "-m", "tests.trainer.killing", tmp_path, model_folder, broken]
-    done = subprocess.run(
-        [*map(str, command)], capture_output=True, text=True, cwd=Path(__file__).parents[2]
-    )
+    done = warm.module("tests.trainer.killing", tmp_path, model_folder, broken)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert {kept for kept, _, _ in found} == {0, 3, 6, 9, 10}

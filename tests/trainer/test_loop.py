@@ -1,7 +1,5 @@
 import errno
 import json
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -12,6 +10,7 @@ from safetensors.torch import load_file
 from engine.errors import InputError
 from engine.models.match_model import load_model
 from engine.models.text_towers import CaptionTokenizer
+from tests import warm
 from trainer.data.pairs import FeaturePairs, Pool, TaggedCaption
 from trainer.loop.checkpoint import CheckpointPolicy, read_checkpoint
 from trainer.loop.config import Rates, RunConfig
@@ -404,8 +403,7 @@ for step in (1, 2):
 
 
 def test_a_process_killed_while_it_writes_leaves_the_last_checkpoint(tmp_path):
-    done = subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
-    assert done.returncode == -9
+    assert warm.script(KILLED, tmp_path).returncode == -9
     assert (tmp_path / "checkpoint.part").exists()
     state = read_checkpoint(tmp_path, "cpu")
     assert state["step"] == 1

@@ -34,15 +34,20 @@ def manifest(tmp_path: Path) -> Path:
 
 def two(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
     """Start two processes; give what they said when both have ended."""
-    given = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), **environment}
+    given = around() | environment
     return warm.as_text(warm.torchrun(*TWO, *arguments, env=given, timeout=HANGS_S))
 
 
 def two_by_command(*arguments: object) -> subprocess.CompletedProcess[str]:
     """Start two processes as users do."""
     command = [sys.executable, "-m", "torch.distributed.run", *map(str, (*TWO, *arguments))]
-    given = {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2])}
-    return subprocess.run(command, capture_output=True, text=True, env=given, timeout=HANGS_S)
+    return subprocess.run(command, capture_output=True, text=True, env=around(), timeout=HANGS_S)
+
+
+def around() -> dict[str, str]:
+    """Return the environment; torchrun leaves a folder behind, which goes with the test's home."""
+    home = os.environ["SOUNDSIFT_HOME"]
+    return {**os.environ, "PYTHONPATH": str(PROGRAM.parents[2]), "TMPDIR": home}
 
 
 def losses(run: Path) -> dict[int, float]:
@@ -61,6 +66,7 @@ def assert_alike(run: Path, other: Path) -> None:
         assert torch.allclose(one.float(), others[name].float(), rtol=1e-3, atol=3e-4), name
 
 
+@pytest.mark.long
 def test_two_processes_begin_stop_and_go_on_to_what_one_ends_in(
     manifest, model_folder, tmp_path, monkeypatch
 ):

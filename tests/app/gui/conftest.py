@@ -21,9 +21,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 import app.gui
+from app import index_process, serve_process
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.apply import apply_theme
 from app.gui.player.sound.devices import DeviceError
+from app.gui.shell import repairing
 from app.gui.shell.running import make_application, make_settings, take_down
 from app.gui.shell.window import MainWindow
 from engine.index.build import index_folders
@@ -31,6 +33,7 @@ from engine.index.drives import relink
 from engine.models.trial import remember_tried
 from engine.progress import Control
 from engine.store import Library
+from tests import warm
 from tests.conftest import write_sounds
 
 GUI = str(Path(app.gui.__file__).parent)
@@ -120,6 +123,13 @@ def _lanes() -> Iterator[None]:
     yield
     event.remove(Engine, "before_cursor_execute", look)
     assert not strayed, sorted(set(strayed))
+
+
+@pytest.fixture(autouse=True)
+def _warm_children(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let children be forks; their modules are started by Python in tests/app and tests/cli."""
+    for module in (index_process, repairing, serve_process):
+        monkeypatch.setattr(module, "command", warm.command)
 
 
 @pytest.fixture

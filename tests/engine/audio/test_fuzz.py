@@ -71,6 +71,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="needs pipes that can be polled")
 def test_damaged_headers_crash_hang_and_flood_nothing(folder):
     errors = folder / "errors.txt"  # not a pipe: decoders complain more than a pipe holds

@@ -4,8 +4,6 @@ import errno
 import os
 import shutil
 import stat
-import subprocess
-import sys
 from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +18,7 @@ from engine.handover.forms import parse_form
 from engine.handover.order import Order, Rendering
 from engine.handover.room import HIDDEN
 from engine.progress import Cancelled, Control
+from tests import warm
 
 RATE = 8000
 NAME = "Door creak 0m12.30–0m14.05.wav"
@@ -240,8 +239,7 @@ def test_a_program_that_is_killed_leaves_no_incomplete_copy(source, tmp_path):
     )
     folder = tmp_path / "out"
     folder.mkdir()
-    done = subprocess.run([sys.executable, "-c", code, str(source), str(folder)])
-    assert done.returncode == 9
+    assert warm.script(code, source, folder).returncode == 9
     assert names(folder) == [] and list((folder / HIDDEN).rglob("*.part"))
     made = hand_over(Order(source, (0.0, 3.0)), folder)
     assert soundfile.info(made).frames == 3 * RATE

@@ -1,7 +1,5 @@
 """Many sounds copied at once: named, gone on with after a stop, and told where it failed."""
 
-import subprocess
-import sys
 from collections import namedtuple
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from engine.search.export import sounds_of
 from engine.search.grammar import parse
 from engine.store.places import set_state_under, sound_at
 from engine.store.tables import OFFLINE, PRESENT
+from tests import warm
 from tests.conftest import accept_tags
 
 
@@ -175,8 +174,7 @@ def test_a_killed_transfer_leaves_whole_copies_and_goes_on(indexed, ids, tmp_pat
         "    wanted = Transfer(Path(sys.argv[2]), parse_form('flac'))\n"
         "    transfer(library, ids, wanted, Control(update=update))\n"
     )
-    arguments = (str(indexed.path), str(tmp_path / "out"), ",".join(map(str, ids)))
-    killed = subprocess.run([sys.executable, "-c", code, *arguments])
+    killed = warm.script(code, indexed.path, tmp_path / "out", ",".join(map(str, ids)))
     assert killed.returncode == 9
     done = transfer.transfer(indexed, ids, Transfer(tmp_path / "out", parse_form("flac")))
     assert done.already == 3 and len(made) == 3

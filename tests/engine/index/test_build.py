@@ -2,8 +2,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +19,7 @@ from engine.store.copies import copies
 from engine.store.marks import set_stars
 from engine.store.uses import note_use
 from engine.store.windows import window_rows
+from tests import warm
 from tests.conftest import tone
 from tests.engine.index.compare import contents, difference
 
@@ -238,12 +237,12 @@ def test_potentials_are_solved_anew_when_a_library_has_shrunk(
     assert library.setting("bank_potentials") != before
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of its own process")
 def test_a_killed_run_started_again_ends_in_the_undisturbed_library(tmp_path, model_folder, sounds):
     folder = tmp_path / "run"
     folder.mkdir()
-    command = [sys.executable, "-m", "tests.engine.index.killing", folder, model_folder, sounds]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    done = warm.module("tests.engine.index.killing", folder, model_folder, sounds)
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     assert len(found) > 35
@@ -289,18 +288,14 @@ def test_two_searching_programs_and_an_indexing_one_share_a_library(tmp_path, mo
     path = tmp_path / "shared.db"
     Library(path).close()
     over = tmp_path / "over"
-    search = [sys.executable, "-c", SEARCH, str(path), str(model_folder), str(over)]
-    searching = [
-        subprocess.Popen(search, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
-    index = [sys.executable, "-c", INDEX, str(path), str(model_folder), str(sounds)]
-    subprocess.run(index, check=True)
+    searching = [warm.Script(SEARCH, path, model_folder, over) for _ in range(2)]
+    index = warm.script(INDEX, path, model_folder, sounds)
     over.touch()
+    assert index.returncode == 0, index.stderr
     for process in searching:
-        out, errors = process.communicate(timeout=60)
-        assert process.returncode == 0, errors
-        assert int(out) == 36
+        done = process.done(60)
+        assert done.returncode == 0, done.stderr
+        assert int(done.stdout) == 36
     with Library(path) as library:
         counts = library.statistics()
     assert (counts.sounds, counts.windows, counts.embedded) == (36, 36, 36)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,6 +23,7 @@ from engine.progress import Cancelled, Control
 from engine.store import Library, claims
 from engine.store.tables import BROKEN
 from engine.store.windows import window_rows
+from tests import warm
 from tests.engine.index.compare import difference
 from tests.postgres import Postgres
 
@@ -96,12 +95,7 @@ def test_an_index_run_beside_a_worker_hears_nothing_twice(place, forty, calm, mo
 
 def in_processes(place: str, model: Path, kills: int, *deadly: str) -> dict[str, list[int]]:
     """Work in forks; see :mod:`tests.engine.index.killing_workers`."""
-    module = "tests.engine.index.killing_workers"
-    done = subprocess.run(
-        [sys.executable, "-m", module, place, str(model), str(kills), *deadly],
-        capture_output=True,
-        text=True,
-    )
+    done = warm.module("tests.engine.index.killing_workers", place, model, kills, *deadly)
     assert done.returncode == 0, done.stderr
     found: dict[str, list[int]] = json.loads(done.stdout.splitlines()[-1])
     return found

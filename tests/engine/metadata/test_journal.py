@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import struct
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ from engine import durable
 from engine.errors import AudioError, InputError
 from engine.metadata.journal import TEMPORARY, Journal, clean_up
 from engine.metadata.write import SoundTags, write_tags
+from tests import warm
 from tests.conftest import tone
 from tests.engine.metadata.disk import Recorder, after_power_loss
 
@@ -147,14 +147,14 @@ print(changed)
 """
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs processes that are forked")
 def test_writers_killed_at_200_steps_leave_old_or_new_files_and_nothing_else(tmp_path):
     folder = tmp_path / "sounds"
     folder.mkdir()
     soundfile.write(folder / "sound.wav", tone(440, 0.2), 48000, subtype="PCM_24")
     original = (folder / "sound.wav").read_bytes()
-    script = [sys.executable, "-c", KILLED, str(folder), str(tmp_path / "journals"), "200"]
-    done = subprocess.run(script, capture_output=True, text=True)
+    done = warm.script(KILLED, folder, tmp_path / "journals", 200)
     assert done.returncode == 0, done.stderr
     assert 50 < int(done.stdout) < 190  # of 200 killed processes, so many had written before
     for journal in sorted((tmp_path / "journals").iterdir(), reverse=True):

@@ -113,6 +113,7 @@ def heard_by_others(path: Path) -> list[object]:
     return found
 
 
+@pytest.mark.long
 @settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
 @given(data=wav_files(), description=texts, keywords=st.lists(texts, max_size=3))
 def test_audio_and_foreign_chunks_stay_byte_for_byte(tmp_path_factory, data, description, keywords):

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -16,13 +14,13 @@ from engine.models import drafts
 from engine.models.catalog import models
 from engine.models.drafts import draft_of, put_in_order
 from engine.paths import installed_models
+from tests import warm
 
 POSIX = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills copies of its own process")
 
 
 def killing(what: str, *folders: object) -> list[str]:
-    command = [sys.executable, "-m", "tests.engine.models.killing", what, *map(str, folders)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
+    done = warm.module("tests.engine.models.killing", what, *folders)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 

@@ -142,6 +142,7 @@ def stops(after: int) -> Iterator[bool]:
     yield from itertools.repeat(True)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["file", "server"])
 def test_a_copy_that_was_stopped_anywhere_goes_on_to_the_same_end(
     filled, places, kind, monkeypatch

@@ -121,6 +121,7 @@ def damage(files: list[Path], old: Path, kind: str, which: int, place: int, valu
                 shutil.copyfile(earlier, path)
 
 
+@pytest.mark.long
 @given(damages=DAMAGES)
 @settings(
     deadline=None,

@@ -8,6 +8,7 @@ import pytest
 from engine.audio.peaks import make_thumbnail
 from engine.errors import InputError
 from engine.index.build import index_folders
+from engine.models.trial import remember_tried
 from engine.progress import Control
 from engine.search import search_names
 from engine.store.collections import (
@@ -23,14 +24,30 @@ from engine.store.listing import FolderCounts, Order, details_of, facets, ordere
 from engine.store.places import forget_folder, sound_at
 from engine.store.tags import accepted_tags, rejected_tags
 from engine.store.thumbnails import put_thumbnails, thumbnails
-from tests.conftest import accept_tags, reject_tags
+from tests.conftest import accept_tags, reject_tags, write_sounds
+
+
+@pytest.fixture(scope="module")
+def read_only(make_library, model_folder, tmp_path_factory):
+    """Return a library of the same sounds, in which no test changes anything."""
+    folder = tmp_path_factory.mktemp("listed")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SOUNDSIFT_HOME", str(folder / "home"))
+        remember_tried(model_folder)
+        library = make_library()
+        index_folders(library, model_folder, [with_a_door(write_sounds(folder / "s"))], Control())
+    return library
 
 
 @pytest.fixture
 def indexed(library, sounds, model_folder):
-    (sounds / "DOORWood_Creak_ME_01.wav").write_bytes((sounds / "tones/Sound_01.wav").read_bytes())
-    index_folders(library, model_folder, [sounds], Control())
+    index_folders(library, model_folder, [with_a_door(sounds)], Control())
     return library
+
+
+def with_a_door(sounds):
+    (sounds / "DOORWood_Creak_ME_01.wav").write_bytes((sounds / "tones/Sound_01.wav").read_bytes())
+    return sounds
 
 
 def names(library, ids):
@@ -38,25 +55,25 @@ def names(library, ids):
     return [Path(rows[int(i)].path).name for i in ids]
 
 
-def test_sounds_are_listed_in_any_order(indexed):
-    by_name = names(indexed, ordered_sounds(indexed, (), "name"))
+def test_sounds_are_listed_in_any_order(read_only):
+    by_name = names(read_only, ordered_sounds(read_only, (), "name"))
     assert by_name == sorted(by_name, key=str.lower) and len(by_name) == 13
-    assert names(indexed, ordered_sounds(indexed, (), "name", True)) == by_name[::-1]
-    longest = ordered_sounds(indexed, (), "duration", descending=True)
-    lengths = [indexed.sounds([int(i)])[int(i)].duration_s for i in longest]
+    assert names(read_only, ordered_sounds(read_only, (), "name", True)) == by_name[::-1]
+    longest = ordered_sounds(read_only, (), "duration", descending=True)
+    lengths = [read_only.sounds([int(i)])[int(i)].duration_s for i in longest]
     assert lengths == sorted(lengths, reverse=True)
-    assert names(indexed, ordered_sounds(indexed, (), "category"))[0].startswith("DOORWood")
+    assert names(read_only, ordered_sounds(read_only, (), "category"))[0].startswith("DOORWood")
     for order in ("added", "format", "description", "folder"):
-        assert len(ordered_sounds(indexed, (), order)) == 13
-    short = ordered_sounds(indexed, (Range("duration_s", None, 0.8),), "duration")
+        assert len(ordered_sounds(read_only, (), order)) == 13
+    short = ordered_sounds(read_only, (Range("duration_s", None, 0.8),), "duration")
     assert 0 < len(short) < 13
-    assert set(short) == set(sounds_where(indexed, (Range("duration_s", None, 0.8),)))
+    assert set(short) == set(sounds_where(read_only, (Range("duration_s", None, 0.8),)))
 
 
 @pytest.mark.parametrize("order", get_args(Order))
-def test_every_order_that_there_is_lists_all_sounds_in_both_directions(indexed, order):
+def test_every_order_that_there_is_lists_all_sounds_in_both_directions(read_only, order):
     for descending in (False, True):
-        assert set(ordered_sounds(indexed, [], order, descending)) == set(indexed.sounds())
+        assert set(ordered_sounds(read_only, [], order, descending)) == set(read_only.sounds())
 
 
 def test_facets_count_categories_tags_and_folders(indexed, sounds):

@@ -2,6 +2,7 @@
 
 import sqlite3
 import time
+from collections.abc import Callable
 from contextlib import closing
 
 import pytest
@@ -27,6 +28,28 @@ DAY_NS = 86_400 * 10**9
 @pytest.fixture
 def five(library: Library) -> Library:
     """Return a library of five sounds, 1 to 5, in two folders."""
+    return filled(library)
+
+
+@pytest.fixture(scope="module")
+def marked(make_library: Callable[[], Library]) -> Library:
+    """Return a library of five sounds that are marked, in which no test changes anything."""
+    library = filled(make_library())
+    set_stars(library, [1], 4)
+    set_stars(library, [2], 3)
+    set_colour(library, [2], "red")
+    set_colour(library, [4], "blue")
+    set_note(library, [3], "Creaks in the attic, old")
+    now = time.time_ns()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("engine.store.uses.time.time_ns", lambda: now - 60 * DAY_NS)
+        note_use(library, 4, "Film")
+        note_use(library, 5, "Old film")
+    note_use(library, 5, "My film")
+    return library
+
+
+def filled(library: Library) -> Library:
     library.add_folder("/a")
     library.add_folder("/a/b")
     for n in range(1, 6):
@@ -110,19 +133,8 @@ def test_sounds_that_the_library_does_not_know_are_passed_over(five):
         ("stars:>=3 colour:red", [2]),
     ],
 )
-def test_marks_are_asked_for(five, monkeypatch, text, wanted):
-    set_stars(five, [1], 4)
-    set_stars(five, [2], 3)
-    set_colour(five, [2], "red")
-    set_colour(five, [4], "blue")
-    set_note(five, [3], "Creaks in the attic, old")
-    now = time.time_ns()
-    with monkeypatch.context() as patch:
-        patch.setattr("engine.store.uses.time.time_ns", lambda: now - 60 * DAY_NS)
-        note_use(five, 4, "Film")
-        note_use(five, 5, "Old film")
-    note_use(five, 5, "My film")
-    assert found(five, text) == wanted
+def test_marks_are_asked_for(marked, text, wanted):
+    assert found(marked, text) == wanted
 
 
 @pytest.mark.parametrize("text", ["stars:6", "stars:x", "colour:pink", "used:<x", "note:-"])

@@ -1,8 +1,6 @@
 """Writers that are not ours are noticed, and ours are not taken for them."""
 
 import sqlite3
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from engine.store import FileFacts, Library
 from engine.store.marks import set_stars
 from engine.store.others import OthersWatch
+from tests import warm
 
 
 @pytest.fixture
@@ -33,7 +32,7 @@ def test_what_another_process_writes_is_noticed_once(watched, sound_id):
         "with Library(pathlib.Path(sys.argv[1])) as library:\n"
         "    set_stars(library, [int(sys.argv[2])], 4)\n"
     )
-    subprocess.run([sys.executable, "-c", writes, watched.path, str(sound_id)], check=True)
+    assert warm.script(writes, watched.path, sound_id).returncode == 0
     assert watched.database.others_wrote() and not watched.database.others_wrote()
     assert watched.sounds()[sound_id].marks.stars == 4
 

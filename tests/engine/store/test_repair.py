@@ -246,7 +246,7 @@ def test_what_stands_only_in_the_log_is_saved(path):
         "accept_tags(library, [(i, 'late') for i in range(1, 9)])\n"
         "os.kill(os.getpid(), signal.SIGKILL)\n"
     )
-    subprocess.run([sys.executable, "-c", script, str(path)], check=False)
+    assert warm.script(script, path).returncode == -signal.SIGKILL
     log = path.with_name("library.db-wal")
     assert log.stat().st_size > 0
     index_page_of_main(path)
@@ -406,8 +406,7 @@ print("done")
 
 def killed(path: Path, after: int, what: str) -> bool:
     """Kill a repair, or the keeping of a copy, after some steps; return whether it had ended."""
-    command = [sys.executable, "-c", KILLED, str(path), str(after), what]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = warm.script(KILLED, path, after, what)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr
     return done.returncode == 0
 

@@ -1,8 +1,6 @@
 """What lies where our caches and copies belong and is not ours stays; nothing waits for it."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -15,6 +13,7 @@ from engine.store.copies import copies, keep_copy
 from engine.store.repair import repair
 from engine.store.swap import work_folder
 from engine.store.vectors import cache_folder, load_vectors
+from tests import warm
 from tests.engine.store.test_vectors import RANK, first_of, put, truth
 
 NAMES = ("keep", "song.wav", "notes.part", "000001-mine.db", "ready-1", "state.txt", "lock.txt")
@@ -174,8 +173,7 @@ def in_a_child(statement: str) -> str:
         "from engine.store.repair import repair\n"
         f"try:\n    {statement}\nexcept LibraryError as error:\n    print(error)\n"
     )
-    command = [sys.executable, "-c", script]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = warm.script(script, timeout=120)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

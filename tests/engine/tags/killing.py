@@ -155,6 +155,9 @@ class Scene:
 if __name__ == "__main__":
     what, where = sys.argv[1:]
     scene = Scene(Path(where))
+    scene.prepare()
+    scene.run()  # what is read and compiled once, all forks have from here
+    assert scene.wrong() == ""
     if what == "run":
         found = killed_everywhere(scene.folder, scene.prepare, scene.run, scene.wrong, KILLS)
     else:

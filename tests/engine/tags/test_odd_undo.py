@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -21,6 +19,7 @@ from engine.tags.review import record
 from engine.tags.run import TagRun, settle, undo_last
 from engine.tags.run_folders import runs_of
 from engine.tags.writing import renames_of, tags_to_write
+from tests import warm
 from tests.conftest import tone
 
 FIELDS = {"creator": "A", "source": "B"}
@@ -199,8 +198,7 @@ def test_what_is_no_file_any_more_is_refused_at_once(library, folders, tmp_path)
         "with Library(Path(sys.argv[1])) as library:\n"
         "    for path, why in undo_last(library, Control()).refused:\n        print(why)\n"
     )
-    command = [sys.executable, "-c", script, str(library.path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    done = warm.script(script, library.path, timeout=120)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.splitlines()) == {
         "thing_0.wav is a link now, not the file, so it is left as it is",

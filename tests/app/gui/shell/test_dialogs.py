@@ -35,14 +35,14 @@ def test_no_two_names_open_the_same_dialog(window):
     assert len(set(kinds)) == len(DIALOGS)
 
 
-@pytest.mark.parametrize("name", DIALOGS)
-def test_dialogs_open_once_and_close_with_escape(window, qtbot, name):
-    dialog = opened(window, name)
-    assert dialog.isVisible() and dialog.windowTitle()
-    assert opened(window, name) is dialog
-    qtbot.waitUntil(dialog.isActiveWindow)
-    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
-    qtbot.waitUntil(lambda: name not in window.commands.dialogs.opened)
+def test_dialogs_open_once_and_close_with_escape(window, qtbot):
+    for name in DIALOGS:
+        dialog = opened(window, name)
+        assert dialog.isVisible() and dialog.windowTitle(), name
+        assert opened(window, name) is dialog, name
+        qtbot.waitUntil(dialog.isActiveWindow)
+        qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+        qtbot.waitUntil(lambda: not window.commands.dialogs.opened)
 
 
 def test_a_tables_wide_column_takes_the_room_that_is_left(qtbot):

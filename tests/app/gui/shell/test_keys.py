@@ -73,14 +73,18 @@ def typeable(key):
     return len(key) == 1
 
 
-@pytest.mark.parametrize(
-    "name", [s.name for s in ACTIONS if s.scope == "window" and s.keys and s.name != "quit"]
-)
-def test_no_key_of_the_window_is_dead_while_one_types(window, qtbot, name):
+def test_no_key_of_the_window_is_dead_while_one_types(window, qtbot):
     done = []
+    for name, action in window.actions_by_name.items():  # all: none of them does anything
+        action.triggered.disconnect()
+        action.triggered.connect(lambda *_, name=name: done.append(name))
+    for spec in ACTIONS:
+        if spec.scope == "window" and spec.keys and spec.name != "quit":
+            assert_key_works(window, qtbot, spec.name, done)
+
+
+def assert_key_works(window, qtbot, name, done):
     action = window.actions_by_name[name]
-    action.triggered.disconnect()
-    action.triggered.connect(lambda: done.append(name))
     for line in (window.bar.text, window.inspector.tag_line):
         for key in action.shortcuts():
             if typeable(key.toString()) and key.toString() != "?":

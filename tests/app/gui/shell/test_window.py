@@ -424,10 +424,7 @@ def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot
         soundfile.write(sounds / f"more_{number:03d}.wav", random.normal(0, 0.1, 96_000), 32_000)
     window.indexing.index([])
     job = window.indexing._indexing
-    qtbot.waitUntil(
-        lambda: job.progress is not None and job.progress.stage.startswith("listen"),
-        timeout=30_000,
-    )
+    qtbot.waitUntil(lambda: job.progress is not None and job.progress.stage.startswith("listen"))
     stop = [b for b in window.status.findChildren(QToolButton) if "Stop" in b.toolTip()]
     stop[0].click()
     assert not window.indexing.is_on
