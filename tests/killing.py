@@ -1,4 +1,4 @@
-"""Do something in processes that are killed at every point where it touches the disk.
+"""Kill processes: wherever they touch the disk, or a whole family of them at once.
 
 A point is a system call that changes something, of which an audit hook tells, or a statement of SQL
 that does: the process kills itself before it, so that nothing depends on how fast anything is.
@@ -10,13 +10,16 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
 
+_GONE_S = 10.0  # in which the system takes killed processes away
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 WATCHED = ("os.", "open", "shutil.", "sqlite3.connect")
 
@@ -60,6 +63,33 @@ def apart(work: Callable[[], object]) -> tuple[int, Any]:
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read()
     return os.waitpid(child, 0)[1], json.loads(said or b"null")
+
+
+def kill_family(parent: int) -> None:
+    """Kill a process and its children at once, as a loss of power would; where there is /proc.
+
+    When this returns they do nothing any more, and hold nothing.
+    """
+    family = [parent, *(pid for pid in _processes() if _stat(pid)[1:] == [str(parent)])]
+    for pid in family:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + _GONE_S
+    while any(_stat(pid)[:1] not in ([], ["Z"]) for pid in family):
+        assert time.monotonic() < until, "a killed process is still there"
+        time.sleep(0.01)
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return state and parent of a process, nothing if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def evenly(count: int, most: int) -> list[int]:

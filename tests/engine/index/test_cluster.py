@@ -4,7 +4,6 @@ What is lost with nodes and workers is tried on a cluster of several nodes on th
 """
 
 import os
-import signal
 import socket
 import sys
 import threading
@@ -34,6 +33,7 @@ from engine.progress import Cancelled, Control
 from engine.store import Library
 from tests.engine.index.compare import difference
 from tests.engine.index.stand_in import DEADLY, RATE, load
+from tests.killing import kill_family
 
 ROOT = Path(__file__).parents[3]
 _NO_RAY = "the extra `cluster` is not installed"
@@ -268,17 +268,6 @@ class _With:
         )
 
 
-def kill_node(raylet: int) -> None:
-    """Kill a node and what it started, as a loss of power would."""
-    children = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if int(path.read_text().rpartition(")")[2].split()[1]) == raylet
-    ]
-    for process in (raylet, *children):
-        os.kill(process, signal.SIGKILL)
-
-
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
 def test_a_killed_node_loses_and_doubles_nothing(
     cluster, on_ray, library, model_folder, tmp_path, monkeypatch
@@ -295,7 +284,7 @@ def test_a_killed_node_loses_and_doubles_nothing(
 
     def kill(progress) -> None:
         if not killed and log.exists() and log.read_text().count(victim.node_id) > 4:
-            kill_node(victim.all_processes["raylet"][0].process.pid)
+            kill_family(victim.all_processes["raylet"][0].process.pid)
             killed.append(progress.done)
 
     slow = _With(_With(on_ray, "sleep", "0.1"), "log", str(log))
