@@ -35,10 +35,11 @@ from engine.progress import Control, Progress
 from engine.store import Library
 from engine.torch_setup import cores
 from tests.engine.index.compare import contents
-from tests.killing import kill_family
+from tests.killing import cpu_s, descendants, kill_family
 
 FILES, FILE_S = 400, 5.0  # (a)
 NODES, FILES_A_NODE, COST_S = (1, 2, 4, 8), 128, 0.2  # (b): for each file
+CALM_S, SETTLED_S = 0.2, 60.0  # of a core in a second, when nodes have begun; wait at most
 KILLS, KILLED_FILES = 5, 480  # (c)
 _QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
 
@@ -102,10 +103,23 @@ def cluster(*cpus: int) -> Iterator[tuple[Any, RayEmbedder]]:
         for count in cpus:
             made.add_node(num_cpus=count, wait=False)
         made.wait_for_nodes()
+        settle()
         with open_cluster(made.address) as embedder:
             yield made, embedder
     finally:
         made.shutdown()
+
+
+def settle() -> None:
+    """Wait until what this process started does next to nothing: nodes begin for seconds."""
+    until = time.time() + SETTLED_S
+    before = sum(cpu_s(pid) for pid in descendants(os.getpid()))
+    while time.time() < until:
+        time.sleep(1.0)
+        now = sum(cpu_s(pid) for pid in descendants(os.getpid()))
+        if abs(now - before) < CALM_S:
+            return
+        before = now
 
 
 def write_files(folder: Path, count: int, seconds: float, rate_hz: int) -> Path:

@@ -70,24 +70,47 @@ def kill_family(parent: int) -> None:
 
     When this returns they do nothing any more, and hold nothing.
     """
-    family = [parent, *(pid for pid in _processes() if _stat(pid)[1:] == [str(parent)])]
+    family = [parent, *(pid for pid in _processes() if _parent(pid) == parent)]
     for pid in family:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
     until = time.monotonic() + _GONE_S
-    while any(_stat(pid)[:1] not in ([], ["Z"]) for pid in family):
+    while any(_is_there(pid) for pid in family):
         assert time.monotonic() < until, "a killed process is still there"
         time.sleep(0.01)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the processes that a process started, and those that they started."""
+    parents = {pid: _parent(pid) for pid in _processes()}
+    found = [ancestor]
+    for one in found:  # which grows
+        found += [pid for pid, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def cpu_s(pid: int) -> float:
+    """Return how long a process has used a core, 0 if it is gone."""
+    return sum(map(int, _stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def _processes() -> list[int]:
     return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
 
 
+def _is_there(pid: int) -> bool:
+    return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def _parent(pid: int) -> int | None:
+    stat = _stat(pid)
+    return int(stat[1]) if stat else None
+
+
 def _stat(pid: int) -> list[str]:
-    """Return state and parent of a process, nothing if there is none."""
+    """Return what the system tells of a process from its state on, nothing if there is none."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[:2]
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
         return []
 

@@ -5,6 +5,7 @@ What is lost with nodes and workers is tried on a cluster of several nodes on th
 
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -317,6 +318,27 @@ def test_a_cluster_makes_the_library_that_threads_make_also_when_stopped_between
         assert 0 < report.heard < 12
         assert difference(library, calm) == ""
         assert len(library.skipped()) == 1
+
+
+def test_a_worker_that_is_ready_has_loaded_what_its_first_task_takes(model, tmp_path):
+    level(tmp_path / "a.wav", 3.0)
+    script = """
+import sys
+from pathlib import Path
+from engine.index.cluster.listener import Listener, Order
+from engine.index.cluster.model_files import packed
+from tests.engine.index.stand_in import load
+def get(data): return data
+listener = Listener(Order(packed(Path(sys.argv[1]), get), {}, 1, 1, "cpu", load), get)
+listener.get_ready()
+before = set(sys.modules)
+((answer,),) = listener.listen([(Path(sys.argv[2]), 0.0)], False)
+assert answer[1].loudness is not None
+print(len({name for name in set(sys.modules) - before if name.startswith("scipy")}))
+"""
+    command = [sys.executable, "-c", script, str(model), str(tmp_path / "a.wav")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "0\n", done.stderr
 
 
 def test_a_model_that_a_node_cannot_load_ends_the_run_with_a_sentence(connected, model, tmp_path):
