@@ -10,10 +10,10 @@ compared with that of a calm run.
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -33,11 +33,13 @@ from engine.index.embedder import Work
 from engine.models.catalog import find_model
 from engine.progress import Control, Progress
 from engine.store import Library
-from engine.store.windows import window_rows
 from engine.torch_setup import cores
+from tests.engine.index.compare import contents
+from tests.killing import cpu_s, descendants, kill_family
 
 FILES, FILE_S = 400, 5.0  # (a)
 NODES, FILES_A_NODE, COST_S = (1, 2, 4, 8), 128, 0.2  # (b): for each file
+CALM_S, SETTLED_S = 0.2, 60.0  # of a core in a second, when nodes have begun; wait at most
 KILLS, KILLED_FILES = 5, 480  # (c)
 _QUICK = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 500}
 
@@ -101,10 +103,23 @@ def cluster(*cpus: int) -> Iterator[tuple[Any, RayEmbedder]]:
         for count in cpus:
             made.add_node(num_cpus=count, wait=False)
         made.wait_for_nodes()
+        settle()
         with open_cluster(made.address) as embedder:
             yield made, embedder
     finally:
         made.shutdown()
+
+
+def settle() -> None:
+    """Wait until what this process started does next to nothing: nodes begin for seconds."""
+    until = time.time() + SETTLED_S
+    before = sum(cpu_s(pid) for pid in descendants(os.getpid()))
+    while time.time() < until:
+        time.sleep(1.0)
+        now = sum(cpu_s(pid) for pid in descendants(os.getpid()))
+        if abs(now - before) < CALM_S:
+            return
+        before = now
 
 
 def write_files(folder: Path, count: int, seconds: float, rate_hz: int) -> Path:
@@ -195,51 +210,35 @@ def killing(root: Path) -> list[dict[str, object]]:
             if progress.stage == "listening" and progress.done >= due and len(killed) < KILLS:
                 killed.append(progress.done)
                 node = sorted(made.worker_nodes, key=lambda one: one.unique_id)[0]
-                kill_node(node.all_processes["raylet"][0].process.pid)
+                kill_family(node.all_processes["raylet"][0].process.pid)
                 made.worker_nodes.discard(node)
                 made.add_node(num_cpus=1, wait=False)
 
         indexed(root / "killed.db", folder, ears, kill)
-    calm, other = rows_of(root / "calm.db"), rows_of(root / "killed.db")
-    same = sum(calm[key] == other.get(key) for key in calm)
-    far = max(
-        float(
-            np.abs(np.subtract(*[np.frombuffer(rows[key][1], np.float16) for rows in both])).max()
-        )
-        for both in [(calm, other)]
-        for key in calm.keys() & other.keys()
-    )
-    return [
-        {
-            "what": f"{len(killed)} of the nodes killed with all their processes",
-            "windows": len(calm),
-            "lost or doubled": len(calm.keys() ^ other.keys()) + abs(len(calm) - len(other)),
-            "equal to the last bit": same,
-            "largest difference of a vector": far,
-        }
+    with Library(root / "calm.db") as calm, Library(root / "killed.db") as other:
+        return [compared(len(killed), contents(calm), contents(other))]
+
+
+Contents = dict[str, tuple[str, list[tuple[Any, ...]]]]
+
+
+def compared(kills: int, calm: Contents, other: Contents) -> dict[str, object]:
+    """Return how far what was heard while nodes were killed is what a calm run heard."""
+    counts = [
+        Counter((path, w[0]) for path in rows for w in rows[path][1]) for rows in (calm, other)
     ]
-
-
-def kill_node(raylet: int) -> None:
-    """Kill a node and the workers that it started, as a loss of power would."""
-    children = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if int(path.read_text().rpartition(")")[2].split()[1]) == raylet
+    pairs = [
+        (one[3], two[3])
+        for path in calm.keys() & other.keys()
+        for one, two in zip(calm[path][1], other[path][1], strict=False)
     ]
-    for process in (raylet, *children):
-        os.kill(process, signal.SIGKILL)
-
-
-def rows_of(place: Path) -> dict[tuple[str, float, int], tuple[bytes, bytes]]:
-    """Return features and vectors of all windows; one that is there twice has a second key."""
-    found: dict[tuple[str, float, int], tuple[bytes, bytes]] = {}
-    with Library(place) as library:
-        paths = {sound.id: sound.path for sound in library.sounds().values()}
-        for row in window_rows(library, "sound_id", "start_s", "features", "vector"):
-            again = sum((paths[row.sound_id], row.start_s, n) in found for n in range(9))
-            found[paths[row.sound_id], row.start_s, again] = (row.features, row.vector)
-    return found
+    return {
+        "what": f"{kills} of the nodes killed with all their processes",
+        "windows": counts[0].total(),
+        "lost or doubled": (counts[0] - counts[1]).total() + (counts[1] - counts[0]).total(),
+        "equal to the last bit": sum(np.array_equal(one, two) for one, two in pairs),
+        "largest difference of a vector": max(float(np.abs(one - two).max()) for one, two in pairs),
+    }
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 
 from engine.index.mapping import adopt_model, map_features
 from engine.metadata.ucs_names import categories
@@ -19,6 +19,8 @@ from engine.models.bank import Bank
 from engine.models.match_model import MatchModel, load_model
 from engine.progress import Control
 from engine.store import Library, tables
+from engine.store.lineage import insert_windows
+from engine.store.words import put_words
 
 _BLOCK = 50_000
 
@@ -40,53 +42,42 @@ def mixtures(model: MatchModel, count: int, seed: int) -> np.ndarray:
 
 
 def blocks(
-    model: MatchModel, bank: Bank, count: int
+    model: MatchModel, bank: Bank, count: int, known: int = 0
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield (first number, features, vectors, potentials), all but potentials float16."""
-    for start in range(0, count, _BLOCK):
-        features = mixtures(model, min(_BLOCK, count - start), start).astype(np.float16)
+    """Yield (first number, features, vectors, potentials), all but potentials float16.
+
+    :param known: the number to begin with.
+    """
+    end = known + count
+    for start in range(known, end, _BLOCK):
+        features = mixtures(model, min(_BLOCK, end - start), start).astype(np.float16)
         vectors, own = map_features(model, features, bank)
         yield start, features, vectors, own
 
 
-def fill(library: Library, model_folder: Path, count: int) -> None:
-    """Fill an empty library with ``count`` sounds of one window each."""
-    adopt_model(library, model_folder, Control())
-    model, words = load_model(model_folder), vocabulary()
+def fill(library: Library, model_folder: Path, count: int, *others: Library) -> None:
+    """Fill an empty library with ``count`` sounds of one window each; ``others`` get the same."""
+    for each in (library, *others):
+        adopt_model(each, model_folder, Control())
+    add(library, model_folder, 0, count, *others)
+
+
+def add(library: Library, model_folder: Path, known: int, count: int, *others: Library) -> None:
+    """Add ``count`` sounds to a library that was filled with ``known``, and to ``others``."""
+    model, spoken = load_model(model_folder), vocabulary()
     bank = Bank.stored(model, library.setting)
-    random = np.random.default_rng(1)
-    for start, features, vectors, own in blocks(model, bank, count):
-        picked = np.minimum(random.zipf(1.3, (len(features), 3)) - 1, len(words) - 1)
-        names = ["_".join(words[i] for i in row) for row in picked]
+    random = np.random.default_rng(1 + known)
+    for start, features, vectors, own in blocks(model, bank, count, known):
+        picked = np.minimum(random.zipf(1.3, (len(features), 3)) - 1, len(spoken) - 1)
+        names = ["_".join(spoken[i] for i in row) for row in picked]
         numbers = range(start + 1, start + len(features) + 1)
-        with library.writing() as connection:
-            connection.execute(insert(tables.sounds), list(_sounds(numbers, names)))
-            connection.execute(
-                insert(tables.windows),
-                [
-                    {
-                        "sound_id": number,
-                        "start_s": 0.0,
-                        "end_s": 5.0,
-                        "features": feature.tobytes(),
-                        "vector": vector.tobytes(),
-                        "potential": float(potential),
-                    }
-                    for number, feature, vector, potential in zip(
-                        numbers, features, vectors, own, strict=True
-                    )
-                ],
-            )
-            connection.execute(
-                text(
-                    "INSERT INTO words (rowid, name, folders, details, category, tags) "
-                    "VALUES (:id, :name, 'sounds', '', '', '')"
-                ),
-                [
-                    {"id": number, "name": name.replace("_", " ")}
-                    for number, name in zip(numbers, names, strict=True)
-                ],
-            )
+        sounds, words = list(_sounds(numbers, names)), list(_words(numbers, names))
+        windows = list(_windows(numbers, features, vectors, own))
+        for each in (library, *others):
+            with each.writing() as connection:
+                connection.execute(insert(tables.sounds), sounds)
+                insert_windows(connection, windows)
+                put_words(connection, words)
 
 
 def _sounds(numbers: range, names: list[str]) -> Iterator[dict[str, object]]:
@@ -108,3 +99,23 @@ def _sounds(numbers: range, names: list[str]) -> Iterator[dict[str, object]]:
             "heard_s": 5.0,
             "details": "{}",
         }
+
+
+def _windows(
+    numbers: range, features: np.ndarray, vectors: np.ndarray, own: np.ndarray
+) -> Iterator[dict[str, object]]:
+    for number, feature, vector, potential in zip(numbers, features, vectors, own, strict=True):
+        yield {
+            "sound_id": number,
+            "start_s": 0.0,
+            "end_s": 5.0,
+            "features": feature.tobytes(),
+            "vector": vector.tobytes(),
+            "potential": float(potential),
+        }
+
+
+def _words(numbers: range, names: list[str]) -> Iterator[dict[str, object]]:
+    nothing = {"details": "", "category": "", "tags": ""}
+    for number, name in zip(numbers, names, strict=True):
+        yield {"id": number, "name": name.replace("_", " "), "folders": "sounds", **nothing}

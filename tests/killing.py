@@ -1,4 +1,4 @@
-"""Do something in processes that are killed at every point where it touches the disk.
+"""Kill processes: wherever they touch the disk, or a whole family of them at once.
 
 A point is a system call that changes something, of which an audit hook tells, or a statement of SQL
 that does: the process kills itself before it, so that nothing depends on how fast anything is.
@@ -10,13 +10,16 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
 
+_GONE_S = 10.0  # in which the system takes killed processes away
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 WATCHED = ("os.", "open", "shutil.", "sqlite3.connect")
 
@@ -69,6 +72,56 @@ def apart(work: Callable[[], object]) -> tuple[int, Any]:
     with os.fdopen(reading, "rb") as pipe:
         said = pipe.read()
     return os.waitpid(child, 0)[1], json.loads(said or b"null")
+
+
+def kill_family(parent: int) -> None:
+    """Kill a process and its children at once, as a loss of power would; where there is /proc.
+
+    When this returns they do nothing any more, and hold nothing.
+    """
+    family = [parent, *(pid for pid in _processes() if _parent(pid) == parent)]
+    for pid in family:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    until = time.monotonic() + _GONE_S
+    while any(_is_there(pid) for pid in family):
+        assert time.monotonic() < until, "a killed process is still there"
+        time.sleep(0.01)
+
+
+def descendants(ancestor: int) -> list[int]:
+    """Return the processes that a process started, and those that they started."""
+    parents = {pid: _parent(pid) for pid in _processes()}
+    found = [ancestor]
+    for one in found:  # which grows
+        found += [pid for pid, parent in parents.items() if parent == one]
+    return found[1:]
+
+
+def cpu_s(pid: int) -> float:
+    """Return how long a process has used a core, 0 if it is gone."""
+    return sum(map(int, _stat(pid)[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def _processes() -> list[int]:
+    return [int(path.name) for path in Path("/proc").glob("[0-9]*")]
+
+
+def _is_there(pid: int) -> bool:
+    return _stat(pid)[:1] not in ([], ["Z"])
+
+
+def _parent(pid: int) -> int | None:
+    stat = _stat(pid)
+    return int(stat[1]) if stat else None
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what the system tells of a process from its state on, nothing if there is none."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def evenly(count: int, most: int) -> list[int]:

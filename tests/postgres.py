@@ -1,4 +1,4 @@
-"""A PostgreSQL server for tests: made in a temporary folder, without the rights of root."""
+"""A PostgreSQL server in a temporary folder, for tests and benchmarks, without root's rights."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import count
 from pathlib import Path
 from typing import Any
+
+from tests.killing import kill_family
 
 _PLACES = (
     "usr/lib/postgresql/*/bin",
@@ -22,7 +24,7 @@ _PLACES = (
     "usr/local/opt/postgresql*/bin",
 )
 _PATIENCE_S = 60.0
-_SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=32MB")
+SETTINGS = ("fsync=off", "full_page_writes=off", "autovacuum=off", "shared_buffers=32MB")
 _numbers = count(1)
 _Schema = tuple[tuple[Any, ...], list[Any]]
 _CATALOGS = (
@@ -99,12 +101,48 @@ def _user() -> str | None:
 
 
 class Postgres:
-    """A running server, reached by a socket in its folder."""
+    """A server, reached by a socket in its folder.
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    :param settings: as in postgresql.conf.
+    """
+
+    def __init__(self, folder: Path, settings: Sequence[str] = SETTINGS) -> None:
+        self.folder, self._settings = folder, settings
         self._template = ""
         self._emptied: list[tuple[str, _Schema]] = []
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        programs = binaries()
+        assert programs is not None
+        given = [part for setting in self._settings for part in ("-c", setting)]
+        given += ["-c", "listen_addresses=", "-k", str(self.folder)]
+        command = [programs / "postgres", "-D", self.folder / "data", *given]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(command, stderr=log, cwd=self.folder, **_rights())
+        until = time.monotonic() + _PATIENCE_S
+        while time.monotonic() < until and self._process.poll() is None:
+            with suppress(Exception):
+                self.run("SELECT 1")
+                return
+            time.sleep(0.05)
+        raise RuntimeError(f"PostgreSQL did not start: {(self.folder / 'log').read_text()}")
+
+    def stop(self) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.terminate()
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
+            self._process.kill()
+            self._process.wait()
+
+    def kill(self) -> None:
+        """End it, and every process of it, as a loss of power would."""
+        assert self._process is not None
+        kill_family(self._process.pid)
+        self._process.wait()
 
     def address(self, database: str, user: str = "postgres") -> str:
         return f"postgresql://{user}@/{database}?host={self.folder}&port=5432"
@@ -115,6 +153,12 @@ class Postgres:
         with connect(self.address("postgres"), autocommit=True) as connection:
             for statement in statements:
                 connection.execute(statement)
+
+    def tidy(self, place: str) -> None:
+        """Do now what autovacuum does in a while to the database at an address."""
+        connect: Any = import_module("psycopg").connect
+        with connect(place, autocommit=True) as connection:
+            connection.execute("VACUUM ANALYZE")
 
     def new_database(self, template: str = "template0") -> str:
         name = f"library_{next(_numbers)}"
@@ -173,51 +217,29 @@ def _schema(connection: Any) -> _Schema:
 
 
 @contextmanager
-def running() -> Iterator[Postgres]:
-    """Give a server that ends when the tests end."""
+def running(settings: Sequence[str] = SETTINGS) -> Iterator[Postgres]:
+    """Give a new server, and remove it in the end."""
     programs, user = binaries(), _user() if os.geteuid() == 0 else None
     assert programs is not None
     folder = Path(tempfile.mkdtemp(prefix="soundsift-pg-"))  # short: a socket's path must be
     data = folder / "data"
+    server = Postgres(folder, settings)
     try:
         if user is not None:
             shutil.chown(folder, user)
         folder.chmod(0o755)
-        rights = _rights()
         made = [programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync"]
         subprocess.run(
             [*made, "-E", "UTF8", "--locale=C"],
             check=True,
             capture_output=True,
             cwd=folder,
-            **rights,
+            **_rights(),
         )
         rules = data / "pg_hba.conf"  # one role needs its password
         rules.write_text("local all secretive scram-sha-256\n" + rules.read_text())
-        given = [part for setting in _SETTINGS for part in ("-c", setting)]
-        given += ["-c", "listen_addresses=", "-k", str(folder)]
-        with (folder / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [programs / "postgres", "-D", data, *given], stderr=log, cwd=folder, **rights
-            )
-        try:
-            _wait(folder, server)
-            yield Postgres(folder)
-        finally:
-            server.terminate()
-            with suppress(subprocess.TimeoutExpired):
-                server.wait(5)
-            server.kill()
-            server.wait()
+        server.start()
+        yield server
     finally:
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _wait(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + _PATIENCE_S
-    while time.monotonic() < until and server.poll() is None:
-        with suppress(Exception):
-            Postgres(folder).run("SELECT 1")
-            return
-        time.sleep(0.05)
-    raise RuntimeError(f"PostgreSQL did not start: {(folder / 'log').read_text()}")

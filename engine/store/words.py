@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePath
 from typing import Any
 
@@ -51,12 +51,23 @@ def index_words(connection: Connection, sound_ids: Iterable[int]) -> None:
         ]
         if rows:
             connection.execute(_DELETE, [{"id": row["id"]} for row in rows])
-            if connection.dialect.name == SERVER:
-                vectors = zip(rows, tsvectors(rows), strict=True)
-                rows = [{**row, "vector": vector} for row, vector in vectors]
-                connection.execute(_INSERT_ON_SERVER, rows)
-            else:
-                connection.execute(_INSERT, rows)
+            put_words(connection, rows)
+
+
+def put_words(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Write the full-text rows of sounds that have none.
+
+    :param rows: ``id`` of the sound, and its texts by column, apart and in lower case.
+    """
+    if not rows:
+        return
+    if connection.dialect.name == SERVER:
+        vectors = zip(rows, tsvectors(rows), strict=True)
+        connection.execute(
+            _INSERT_ON_SERVER, [{**row, "vector": vector} for row, vector in vectors]
+        )
+    else:
+        connection.execute(_INSERT, rows)
 
 
 def _values(details: str | None) -> Iterable[object]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from engine.audio.loudness import LoudnessMeter
 from engine.errors import AudioError, reason
 from engine.index.cluster.model_files import ModelFiles, unpacked
 from engine.index.ears import load_ear
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from engine.models.match_model import AudioEncoder, MatchModel
 
+_SOME_RATE_HZ = 48_000
 Mapper = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 Load = Callable[[Path, Mapping[str, bytes], str, int], tuple["AudioEncoder", Mapper]]
 
@@ -72,7 +74,7 @@ class Listener:
         self._threads = max(1, order.cpus // self.TASKS)
 
     def get_ready(self) -> str:
-        """Load the model; return the version of this program.
+        """Load all that hearing takes, the model last; return the version of this program.
 
         :raises ModelError: the model's files cannot be had, or do not fit.
         """
@@ -81,6 +83,7 @@ class Listener:
             from engine.torch_setup import set_threads
 
             set_threads(order.cpus)
+        _load_measuring()
         folder = unpacked(order.model, self._get)
         encoder, self._map = order.load(folder, order.settings, order.device, order.files)
         self._encoder: Any = _Shared(encoder)
@@ -123,6 +126,13 @@ class _Shared:
     def features(self, log_mels: Sequence[Tensor]) -> Tensor:
         with self._lock:
             return self._features(log_mels)
+
+
+def _load_measuring() -> None:
+    """Measure silence: what is loaded for that at first would hold up the first task."""
+    meter = LoudnessMeter(_SOME_RATE_HZ, 1)
+    meter.add(np.zeros((_SOME_RATE_HZ, 1), np.float32))
+    meter.loudness()
 
 
 def own_version() -> str:

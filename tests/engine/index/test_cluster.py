@@ -4,8 +4,8 @@ What is lost with nodes and workers is tried on a cluster of several nodes on th
 """
 
 import os
-import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -34,6 +34,7 @@ from engine.progress import Cancelled, Control
 from engine.store import Library
 from tests.engine.index.compare import difference
 from tests.engine.index.stand_in import DEADLY, RATE, load
+from tests.killing import kill_family
 
 ROOT = Path(__file__).parents[3]
 _NO_RAY = "the extra `cluster` is not installed"
@@ -268,17 +269,6 @@ class _With:
         )
 
 
-def kill_node(raylet: int) -> None:
-    """Kill a node and what it started, as a loss of power would."""
-    children = [
-        int(path.parent.name)
-        for path in Path("/proc").glob("[0-9]*/stat")
-        if int(path.read_text().rpartition(")")[2].split()[1]) == raylet
-    ]
-    for process in (raylet, *children):
-        os.kill(process, signal.SIGKILL)
-
-
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="processes are found in /proc")
 def test_a_killed_node_loses_and_doubles_nothing(
     cluster, on_ray, library, model_folder, tmp_path, monkeypatch
@@ -295,7 +285,7 @@ def test_a_killed_node_loses_and_doubles_nothing(
 
     def kill(progress) -> None:
         if not killed and log.exists() and log.read_text().count(victim.node_id) > 4:
-            kill_node(victim.all_processes["raylet"][0].process.pid)
+            kill_family(victim.all_processes["raylet"][0].process.pid)
             killed.append(progress.done)
 
     slow = _With(_With(on_ray, "sleep", "0.1"), "log", str(log))
@@ -328,6 +318,27 @@ def test_a_cluster_makes_the_library_that_threads_make_also_when_stopped_between
         assert 0 < report.heard < 12
         assert difference(library, calm) == ""
         assert len(library.skipped()) == 1
+
+
+def test_a_worker_that_is_ready_has_loaded_what_its_first_task_takes(model, tmp_path):
+    level(tmp_path / "a.wav", 3.0)
+    script = """
+import sys
+from pathlib import Path
+from engine.index.cluster.listener import Listener, Order
+from engine.index.cluster.model_files import packed
+from tests.engine.index.stand_in import load
+def get(data): return data
+listener = Listener(Order(packed(Path(sys.argv[1]), get), {}, 1, 1, "cpu", load), get)
+listener.get_ready()
+before = set(sys.modules)
+((answer,),) = listener.listen([(Path(sys.argv[2]), 0.0)], False)
+assert answer[1].loudness is not None
+print(len({name for name in set(sys.modules) - before if name.startswith("scipy")}))
+"""
+    command = [sys.executable, "-c", script, str(model), str(tmp_path / "a.wav")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert done.stdout == "0\n", done.stderr
 
 
 def test_a_model_that_a_node_cannot_load_ends_the_run_with_a_sentence(connected, model, tmp_path):
