@@ -41,7 +41,7 @@ class Difference:
     unchanged: tuple[FoundFile, ...]
     back: tuple[int, ...]  # ids of sounds that were away and are there again, unchanged
     to_read: tuple[FoundFile, ...]  # new or changed
-    to_describe: tuple[FoundFile, ...]  # unchanged, but their headers were never read
+    to_describe: tuple[FoundFile, ...]  # unchanged, but of their headers not all was read
     gone: tuple[int, ...]  # ids of sounds that are no longer there
     skipped_again: int
     skipped_gone: tuple[str, ...]

@@ -106,18 +106,9 @@ class ReviewTags(QDialog):
     def look_at(self, ids: Collection[int]) -> None:
         """Review these sounds."""
         self._ids = sorted(ids)
-        self.keys.setText(self._told_keys())
+        self.keys.setText(_told_keys(self._context.settings.now.keys))
         self.says.setText(_sounds(self._ids))
         self._tagging.pending(self._ids, belongs_to(self, self._show_pending))
-
-    def _told_keys(self) -> str:
-        keys = dialog_keys(self._context.settings.now.keys)
-        told = (
-            *((ACCEPT_TAG, self.tr("accept")), (REJECT_TAG, self.tr("reject"))),
-            *((REPLACE_TAG, self.tr("replace")), (HEAR_TAG, self.tr("play"))),
-        )
-        own = [f"{key_name(keys[k.name][0])} {does}" for k, does in told if keys[k.name]]
-        return " · ".join([*own, self.tr("Ctrl+Z undo · Ctrl+A all rows")])
 
     def suggest(self) -> None:
         """Suggest tags for the sounds."""
@@ -267,3 +258,14 @@ class ReviewTags(QDialog):
 
 def _sounds(ids: Collection[int]) -> str:
     return counted(len(ids), tr("One sound"), tr("{} sounds"))
+
+
+def _told_keys(kept: Sequence[str]) -> str:
+    """Return which keys decide, as a setting has them."""
+    keys = dialog_keys(kept)
+    told = (
+        *((ACCEPT_TAG, tr("accept")), (REJECT_TAG, tr("reject"))),
+        *((REPLACE_TAG, tr("replace")), (HEAR_TAG, tr("play"))),
+    )
+    own = [f"{key_name(keys[key.name][0])} {does}" for key, does in told if keys[key.name]]
+    return " · ".join([*own, tr("Ctrl+Z undo · Ctrl+A all rows")])
