@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from engine import children
+from engine.models import apart
 from engine.torch_setup import prepare_torchaudio
 
 # What the commands import when they are run, and with it everything below.
@@ -99,8 +100,11 @@ def command(name: str, *arguments: str) -> list[str]:
     """Return what starts a module of ours as a child; see :func:`engine.children.command`."""
     if not CAN_FORK:
         return children.command(name, *arguments)
-    stand_in = Path(__file__).with_name("stand_in.py")
-    return [sys.executable, "-I", "-S", str(stand_in), _server(), name, *arguments]
+    return [*_stand_in(_server()), name, *arguments]
+
+
+def _stand_in(place: str) -> list[str]:
+    return [sys.executable, "-I", "-S", str(Path(__file__).with_name("stand_in.py")), place]
 
 
 def be_module() -> None:
@@ -290,7 +294,8 @@ def _serve(tests: socket.socket, listening: socket.socket) -> None:
                 child.start()
                 for stream in streams:
                     os.close(stream)
-                line.send(str(child.pid).encode())
+                with suppress(OSError):  # whoever asked was killed: that is told, too
+                    line.send(str(child.pid).encode())
                 running[child.sentinel] = running[line] = (child, line)
             elif told in running:
                 child, line = running[told]
@@ -304,6 +309,8 @@ def _serve(tests: socket.socket, listening: socket.socket) -> None:
 
 def _be_command(ours: tuple[socket.socket, ...], message: bytes, files: list[int]) -> None:
     order = json.loads(message)
+    # commands try models in children; that one is started by Python: tests/engine/models
+    apart.CHILD = [*_stand_in(ours[1].getsockname()), "engine.models.trial"]
     for server in ours:
         server.close()
     for number, file in enumerate(files):

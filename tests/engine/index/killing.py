@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 
 import engine.models.match_model  # noqa: F401  (before the forks: it takes a second)
 from engine.index import build, waiting
@@ -49,6 +50,13 @@ class Scene:
         shutil.copytree(self.template, self.calm.parent)
         assert apart(lambda: self.index(self.calm))[0] == 0
 
+    def warm(self) -> None:
+        """Do all of it once here, for what is loaded and compiled then, all forks have."""
+        torch.set_num_threads(1)  # so that there is no pool, which a fork would lose
+        self.prepare()
+        self.index(self.library)
+        assert self.wrong() == ""
+
     def index(self, path: Path) -> None:
         """Index in small steps, of which many end in a commit."""
         waiting._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
@@ -79,6 +87,8 @@ class Scene:
 
 if __name__ == "__main__":
     scene = Scene(*map(Path, sys.argv[1:]))
+    if sys.platform.startswith("linux"):  # elsewhere libraries may not survive a fork
+        scene.warm()
     print(
         json.dumps(
             killed_everywhere(

@@ -10,7 +10,10 @@ import json
 import shutil
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
+
+import torch
 
 from app.cli import main as soundsift
 from engine.errors import ModelError
@@ -25,6 +28,13 @@ from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
 from tests.killing import apart, killed_everywhere
+
+
+def warmed(seen: Callable[[], str]) -> None:
+    """Look once here, for what is loaded and compiled then, all forks have."""
+    torch.set_num_threads(1)  # so that there is no pool, which a fork would lose
+    if sys.platform.startswith("linux"):  # elsewhere libraries may not survive a fork
+        seen()
 
 
 def install(folder: Path, old: Path, new: Path) -> list[str]:
@@ -51,6 +61,8 @@ def install(folder: Path, old: Path, new: Path) -> list[str]:
         left = sorted(p.name for p in home.iterdir() if p.name not in ("mine", ".lock"))
         return f"{name} {left}"
 
+    prepare()
+    warmed(seen)
     return killed_everywhere(home, prepare, work, seen)
 
 
@@ -96,6 +108,7 @@ def use(folder: Path, old: Path, new: Path) -> list[str]:
     before = apart(dumped)[1]
     apart(work)
     dumps = (before, apart(dumped)[1])
+    warmed(seen)
     return killed_everywhere(folder / "run", prepare, work, seen)
 
 
