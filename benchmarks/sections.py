@@ -379,7 +379,42 @@ _TOGETHER = (
         "team_workers",
         "team_workers",
         "Small sounds in a library on a PostgreSQL server; workers are killed all over their "
-        "work, and what they made is compared with one undisturbed run into a file.",
+        "work, and what they made is compared with one undisturbed run into a file ([decision "
+        "31](decisions/0031-workers.md)).",
+    ),
+    _section(
+        "Does a search over a team's server take longer than over a file?",
+        "team_search",
+        "team_search",
+        "A synthetic library in a file and on a PostgreSQL server of the same machine. One warm "
+        "client asks both in turn, so that whatever else the machine does falls on both; both have "
+        "to find the same.",
+    ),
+    _section(
+        "How long until a client has a team's library, and sees what others change?",
+        "team_sync",
+        "team_sync",
+        "A synthetic library on a PostgreSQL server of the same machine. A client without a cache "
+        "takes all vectors by TCP, through a door that counts bytes; then nothing new; then those "
+        "of 100 new sounds. Then one client tags and adds, and another looks every 20 ms.",
+    ),
+    _section(
+        "Does a team's library keep everything while ten people and two workers are at it?",
+        "team_clients team_clients_killed",
+        "team_clients; team_clients --server-kills 5",
+        "Clients, each a process with a role and a cache of its own, search and tag while two "
+        "workers listen, all on the server's machine; in the second run the server is killed "
+        "with all its processes. In the end decisions are compared with what each client "
+        "remembers, sounds with an undisturbed run into a file, and the database is checked "
+        "(`soundsift team doctor`, `pg_amcheck`). Times are of what succeeded.",
+    ),
+    _section(
+        "How large does a team's library get?",
+        "team_bytes team_sizing",
+        "team_sizing",
+        "Bytes of a synthetic library on a PostgreSQL server, after `VACUUM`; more windows are on "
+        "paper: those bytes, and the rate at which two cores hear WAV files, as if it grew with "
+        "cores and machines ([team](team.md)).",
     ),
 )
 

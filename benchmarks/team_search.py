@@ -11,7 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 
@@ -44,22 +44,23 @@ def _filters(text: str) -> str:
     return f"sr:96k dur:<{7 + len(text) % 20}s"
 
 
-def compared(path: Path, place: str) -> list[dict[str, object]]:
+def compared(path: Path, place: str, asked: Sequence[str]) -> list[dict[str, object]]:
     """Search a file and a server in turn.
 
+    :param asked: texts, of which the first few do not count.
     :raises AssertionError: they do not find the same.
     """
     with Session(Library(path)) as file, Session(Library(place)) as server:
         for session in (file, server):
             session.warm_up()
         size = file.library.statistics().sounds
-        ids = np.linspace(1, size, len(texts()), dtype=int).tolist()
+        ids = np.linspace(1, size, len(asked), dtype=int).tolist()
         sounds = file.library.sounds(ids)
         known = [sounds[number].path for number in ids]
         rows = []
         for kind, ask in KINDS.items():
             took: dict[Session, list[float]] = {file: [], server: []}
-            for number, (text, like) in enumerate(zip(texts(), known, strict=True)):
+            for number, (text, like) in enumerate(zip(asked, known, strict=True)):
                 order = (file, server) if number % 2 else (server, file)
                 found = []
                 for session in order:
@@ -101,7 +102,7 @@ def main() -> None:
             with Library(path) as file, Library(place) as other:
                 fill(file, find_model("default"), size, other)
             server.tidy(place)
-            rows += compared(path, place)
+            rows += compared(path, place, texts())
     question = f"the best {BEST} of a library in a file and on a server, in turn"
     report("team_search", question, rows, keep=tuple(asked.sounds) == SIZES)
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
+from benchmarks.report import report
 from engine.index.build import index_folders
 from engine.index.embedder import LeftToWorkers
 from engine.models.catalog import find_model, preferred_model
@@ -24,6 +25,8 @@ from engine.progress import Control
 from engine.store import Library
 from tests.engine.index.compare import difference
 from tests.postgres import running
+
+KILLS, SOUNDS = 30, 120
 
 
 def write_sounds(folder: Path, count: int) -> None:
@@ -37,8 +40,8 @@ def write_sounds(folder: Path, count: int) -> None:
 def main() -> int:
     """Kill, compare, and print what is different."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=30)
-    parser.add_argument("--sounds", type=int, default=120)
+    parser.add_argument("--kills", type=int, default=KILLS)
+    parser.add_argument("--sounds", type=int, default=SOUNDS)
     parser.add_argument("--model", default="")
     asked = parser.parse_args()
     model = find_model(asked.model or preferred_model())
@@ -58,10 +61,17 @@ def main() -> int:
             index_folders(calm, model, [sounds], Control(), device="cpu")
             said, counts = difference(calm, library), library.statistics()
     killed = sum(end == -9 for end in found["ends"])
-    claimed = sum(held > 0 for held in found["held"])
-    print(f"{killed} workers killed, {claimed} of them with claims")
-    print(f"{counts.embedded} of {counts.sounds} sounds heard, {counts.skipped} skipped")
-    print(f"difference: {said or 'none'}")
+    row = {
+        "workers killed": killed,
+        "of them with claims": sum(held > 0 for held in found["held"]),
+        "sounds": counts.sounds,
+        "heard": counts.embedded,
+        "skipped": counts.skipped,
+        "difference": said or "none",
+    }
+    usual = (asked.kills, asked.sounds, asked.model) == (KILLS, SOUNDS, "")
+    question = "a library whose workers were killed, beside one undisturbed run"
+    report("team_workers", question, [row], keep=usual)
     return int(bool(said) or killed != asked.kills or counts.embedded != asked.sounds)
 
 

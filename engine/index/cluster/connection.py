@@ -16,6 +16,10 @@ from engine.index.cluster.ray_embedder import RayEmbedder
 
 _AUTO = "auto"
 _PATIENCE_S = 5.0
+_SETTINGS = 4  # a type of HTTP/2 frames, whose head has nine bytes
+_FRAME_HEAD, _FRAME_TYPE = 9, 3
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, _SETTINGS, 0, 0, 0, 0, 0))
+_TLS = "RAY_USE_TLS"  # then nobody who does not begin with TLS is answered
 _USAGE = "RAY_USAGE_STATS_ENABLED"
 
 
@@ -77,7 +81,7 @@ def _connect(ray: Any, address: str) -> None:
 def _check(address: str) -> None:
     """Refuse at once what Ray itself would try for minutes.
 
-    :raises InputError: it is no address, or nobody answers there.
+    :raises InputError: it is no address, or no cluster answers there.
     """
     if address == _AUTO:
         return
@@ -88,12 +92,30 @@ def _check(address: str) -> None:
             "`ray start --address=HOST:PORT`, and use --cluster auto or --cluster HOST:PORT"
         )
     try:
-        socket.create_connection((host, int(port)), _PATIENCE_S).close()
+        with socket.create_connection((host, int(port)), _PATIENCE_S) as answering:
+            speaks = bool(os.environ.get(_TLS)) or _speaks_grpc(answering)
     except (OSError, OverflowError) as error:
         raise InputError(
             f"nobody answers at {address} ({reason(error)}): start the cluster there with "
             "`ray start --head`, or use --cluster auto on one of its nodes"
         ) from None
+    if not speaks:
+        raise InputError(
+            f"what answers at {address} is no Ray cluster: use the address that `ray start --head` "
+            "printed there, or --cluster auto on one of its nodes"
+        )
+
+
+def _speaks_grpc(connection: socket.socket) -> bool:
+    """Return whether the other end begins as an HTTP/2 server does: with its settings."""
+    frame = b""
+    try:
+        connection.sendall(_PREFACE)
+        while len(frame) < _FRAME_HEAD and (more := connection.recv(_FRAME_HEAD - len(frame))):
+            frame += more
+    except OSError:  # it hung up, or says nothing
+        return False
+    return len(frame) == _FRAME_HEAD and frame[_FRAME_TYPE] == _SETTINGS
 
 
 def _handlers() -> dict[signal.Signals, Any]:

@@ -11,7 +11,7 @@ import threading
 import time
 import warnings
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -496,3 +496,25 @@ def test_an_address_at_which_nobody_answers_is_told_at_once():
         port = server.getsockname()[1]
     with pytest.raises(InputError, match=f"nobody answers at 127.0.0.1:{port} "):
         connection._connect(None, f"127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 400 Bad Request\r\n"]
+)
+def test_what_answers_and_is_no_cluster_is_told_at_once(answer, monkeypatch):
+    monkeypatch.setattr(connection, "_PATIENCE_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            client, _ = server.accept()
+            with client, suppress(ConnectionError):
+                client.sendall(answer)
+                client.recv(1000)
+                client.recv(1)  # until it is left
+
+        serving = threading.Thread(target=serve)
+        serving.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(InputError, match=f"what answers at {address} is no Ray cluster"):
+            connection._connect(None, address)
+        serving.join()
