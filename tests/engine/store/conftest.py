@@ -1,6 +1,7 @@
 """What tests of the store share.
 
-Those of :data:`CONTRACT` run on SQLite, on PostgreSQL, and on a copy that follows the latter.
+Those of :data:`CONTRACT` run on SQLite and on PostgreSQL, those of :data:`FOLLOWED` also on a copy
+that follows the latter.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,6 +34,7 @@ CONTRACT = {
     "test_vector_cache",
     "test_vectors",
 }
+FOLLOWED = {"test_history", "test_library", "test_tags", "test_vector_cache", "test_vectors"}
 Make = Callable[[], Library]
 
 
@@ -43,9 +45,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "store" not in metafunc.fixturenames:
         return
-    both = metafunc.module.__name__.rpartition(".")[2] in CONTRACT
+    name = metafunc.module.__name__.rpartition(".")[2]
+    both = name in CONTRACT
     both = both and not any(m.name == "sqlite" for m in metafunc.definition.iter_markers())
-    kinds = ["sqlite", "postgresql", "following"] if both else ["sqlite"]
+    kinds = ["sqlite", "postgresql"] if both else ["sqlite"]
+    kinds += ["following"] if both and name in FOLLOWED else []
     metafunc.parametrize("store", kinds, indirect=True, scope="session")
 
 
