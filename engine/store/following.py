@@ -32,6 +32,7 @@ _FRESH_S = 2.0  # for so long the copy is read without asking the server, if nob
 _SHORTLY_S = 0.05  # until another process that lets the copy follow is asked again
 _LOOK_S = 1.0  # between looks while somebody listens, whatever is told
 _SLICE_S = 0.5  # of waiting, after which a listener looks whether it should end
+_MOST_WAIT_S = 2.0  # for a listener to end
 _LEAST_PAUSE_S, _MOST_PAUSE_S = 1.0, 30.0  # between tries to reach a server that is away
 _NOTED_S = 60.0  # between notes in the copy that nothing has changed
 _log = logger(__name__)
@@ -269,4 +270,4 @@ class _Listener(threading.Thread):
     def end(self) -> None:
         """Listen no longer."""
         self._ended.set()
-        self.join()
+        self.join(_MOST_WAIT_S)  # it may be waiting for a server that does not answer

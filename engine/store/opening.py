@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sqlalchemy import select
+
 from engine.errors import LibraryError
 from engine.paths import is_server
 from engine.progress import Control
 from engine.store.database import Database, File
-from engine.store.replica import is_replica
+from engine.store.tables import FOLLOWING, settings
 
 
 def database_at(place: Path | str, make: bool = True, following: Control | None = None) -> Database:
@@ -29,11 +31,11 @@ def database_at(place: Path | str, make: bool = True, following: Control | None 
 
         return Server(str(place), make)
     file = File(Path(place), make)
-    if is_replica(file):
+    try:
+        _refuse_copy(file)
+    except BaseException:
         file.close()
-        raise LibraryError(
-            f"{place} is this computer's copy of a library on a server: name the server's address"
-        )
+        raise
     return file
 
 
@@ -47,3 +49,14 @@ def is_library(place: Path | str) -> bool:
 
         return has_library(str(place))
     return Path(place).is_file()
+
+
+def _refuse_copy(file: File) -> None:
+    """Refuse a file that follows a server's library: what was written to it would be lost."""
+    mark = select(settings.c.name).where(settings.c.name == FOLLOWING)
+    with file.sentences(), file.reading() as connection:
+        if connection.scalar(mark) is not None:
+            raise LibraryError(
+                f"{file.name} is this computer's copy of a library on a server: name the server's "
+                "address"
+            )

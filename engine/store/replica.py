@@ -9,9 +9,10 @@ transaction.  Several processes may share a copy; one at a time lets it follow.
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
@@ -37,6 +38,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.expression import TableClause
 
 from engine.errors import LibraryError
+from engine.log import logger
+from engine.paths import remove_own
 from engine.progress import Control, Progress
 from engine.store import tables
 from engine.store.changes import (
@@ -47,14 +50,17 @@ from engine.store.changes import (
     changes_since,
 )
 from engine.store.connection import REVISION
+from engine.store.copies import damaged
 from engine.store.database import File
 from engine.store.tables import FOLLOWING, MEMBER
 
+_log = logger(__name__)
 _AT_ONCE = 4000  # rows that are copied in a transaction
 _KEYS_AT_ONCE = 1000
 _PATIENCE_S = 120.0  # while another process lets the copy follow
 _LEFT_OUT = {("windows", "features")}  # for listening and training only, and half of all bytes
 _OWN = (FOLLOWING, MEMBER)  # settings that are not the server's
+Writing = Callable[[], AbstractContextManager[Connection]]
 _HELD: dict[str, TableClause] = {**tables.metadata.tables, "words": tables.words}
 
 
@@ -74,22 +80,44 @@ class Replica:
     """The copy, in a file that no other version of the schema has."""
 
     def __init__(self, beside: Path) -> None:
-        """Open the copy, or make an empty one.
+        """Open the copy, or make an empty one, also where it is damaged.
 
         :param beside: where this computer keeps what belongs to the library.
         :raises LibraryError: it cannot be opened.
         """
         self.path = beside.with_name(f"{beside.name}.copy-{REVISION}.db")
-        self.file = File(self.path)
+        try:
+            self.file = self._opened()
+        except LibraryError as error:
+            if str(error) != damaged(self.path):
+                raise
+            _log.warning("the copy of a library on a server was damaged, and is made anew")
+            remove_own(beside.parent, _files(beside, REVISION))
+            self.file = self._opened()
+        remove_own(beside.parent, _files(beside, rf"(?!{REVISION})\w+"))  # of older Soundsifts
 
-        @event.listens_for(self.file.engine, "connect")
+    def _opened(self) -> File:
+        making: AbstractContextManager[object] = nullcontext()
+        if not self.path.exists():
+            with suppress(OSError):  # which whoever opens the file tells
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+            making = self.following(wait=True)
+        with making:
+            file = File(self.path)
+
+        @event.listens_for(file.engine, "connect")
         def prepare(connection: Any, record: Any) -> None:
             # Rows go and come in any order; what the server's own rules made of them is noted.
             connection.execute("PRAGMA foreign_keys = OFF")
 
-        self.file.engine.dispose()
-        with self.file.writing() as connection:
-            connection.execute(_FORGET_TRIGGER)
+        file.engine.dispose()
+        with file.sentences():
+            with file.reading() as connection:
+                has_trigger = connection.scalar(_HAS_TRIGGER)
+            if has_trigger:
+                with file.writing() as connection:
+                    connection.execute(_FORGET_TRIGGER)
+        return file
 
     def state(self) -> State | None:
         """Return how far the copy is, None for an empty one."""
@@ -152,32 +180,18 @@ class Replica:
             self._fill(source, control, lambda: nullcontext(connection))
             _put_state(connection, State(now, True, time.time()))
 
-    def _fill(
-        self,
-        source: Connection,
-        control: Control,
-        writing: Callable[[], AbstractContextManager[Connection]],
-    ) -> None:
-        """Copy the rows of all tables behind the last ones that are there."""
+    def _fill(self, source: Connection, control: Control, writing: Writing) -> None:
+        """Copy the rows of all tables behind the last ones that are there; then index them."""
+        indexes = [i for t in tables.metadata.sorted_tables if t.name in KEYS for i in t.indexes]
+        with writing() as connection:
+            for index in indexes:  # row by row they take much longer
+                index.drop(connection, checkfirst=True)
         for name in KEYS:
-            table = _HELD[name]
-            keys = _primary_key(table)
+            _copy(_HELD[name], source, control, writing)
+        for number, index in enumerate(indexes):
+            control.report(Progress("indexing", number, len(indexes)))
             with writing() as connection:
-                held = _but_own(select(*keys), table).order_by(*(key.desc() for key in keys))
-                last: Sequence[Any] | None = connection.execute(held.limit(1)).first()
-                done = connection.scalar(select(func.count()).select_from(table)) or 0
-            total = source.scalar(select(func.count()).select_from(table)) or 0
-            rows = select(*_columns(table)).order_by(*keys).limit(_AT_ONCE)
-            while True:
-                control.report(Progress(f"fetching {name}", min(done, total), total))
-                behind = rows if last is None else rows.where(_is_behind(keys, last))
-                some = source.execute(behind).all()
-                if not some:
-                    break
-                with writing() as connection:
-                    _insert(connection, table, some)
-                last = [getattr(some[-1], key.name) for key in keys]
-                done += len(some)
+                index.create(connection, checkfirst=True)
 
     def note_time(self) -> None:
         """Note that the copy shows what the server holds now."""
@@ -191,13 +205,14 @@ class Replica:
         self.file.close()
 
 
-_FORGET_TRIGGER = text("DROP TRIGGER IF EXISTS sound_gone")  # the server notes whose words go
+# By which words go with their sound: the server notes that.
+_HAS_TRIGGER = text("SELECT 1 FROM sqlite_master WHERE name = 'sound_gone'")
+_FORGET_TRIGGER = text("DROP TRIGGER IF EXISTS sound_gone")
 
 
-def is_replica(file: File) -> bool:
-    """Return whether a file is a copy that follows a server's library."""
-    with file.reading() as connection:
-        return _setting(connection, FOLLOWING) is not None
+def _files(beside: Path, revision: str) -> re.Pattern[str]:
+    """Return what the files of a copy are called."""
+    return re.compile(rf"{re.escape(beside.name)}\.copy-{revision}\.db(-wal|-shm|-journal|\.lock)?")
 
 
 def _setting(connection: Connection, name: str) -> bytes | None:
@@ -232,6 +247,27 @@ def _put_state(connection: Connection, state: State) -> None:
 def _empty(connection: Connection) -> None:
     for name in KEYS:
         connection.execute(delete(_HELD[name]))
+
+
+def _copy(table: TableClause, source: Connection, control: Control, writing: Writing) -> None:
+    """Copy the rows of a table behind the last one that is there."""
+    keys = _primary_key(table)
+    with writing() as connection:
+        held = _but_own(select(*keys), table).order_by(*(key.desc() for key in keys))
+        last: Sequence[Any] | None = connection.execute(held.limit(1)).first()
+        done = connection.scalar(select(func.count()).select_from(table)) or 0
+    total = source.scalar(select(func.count()).select_from(table)) or 0
+    rows = select(*_columns(table)).order_by(*keys).limit(_AT_ONCE)
+    while True:
+        control.report(Progress(f"fetching {table.name}", min(done, total), total))
+        behind = rows if last is None else rows.where(_is_behind(keys, last))
+        some = source.execute(behind).all()
+        if not some:
+            return
+        with writing() as connection:
+            _insert(connection, table, some)
+        last = [getattr(some[-1], key.name) for key in keys]
+        done += len(some)
 
 
 def _apply(connection: Connection, source: Connection, changes: Changes, control: Control) -> None:

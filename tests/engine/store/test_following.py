@@ -342,6 +342,19 @@ def test_notes_of_changes_do_not_grow_without_bound(url):
         assert "IF random() < 0.0005 THEN" in body and "soundsift_prune(500000)" in body
 
 
+def test_a_damaged_copy_is_made_anew_and_those_of_older_schemas_go(client, url):
+    library = client()
+    copy = library.database._replica.path
+    library.close()
+    older = copy.with_name(copy.name.replace("0011", "0010"))
+    for path in (copy, older):
+        path.write_bytes(b"no database" * 1000)
+    foreign = copy.with_name("mine.db")
+    foreign.touch()
+    assert_same(url, client())
+    assert foreign.exists() and not older.exists()
+
+
 def test_another_database_at_the_same_address_is_copied_anew(client, url, server):
     library = client()
     assert library.sounds()
