@@ -37,7 +37,11 @@ Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in t
 
 
 def open_library(
-    path: str | Path | None = None, model: str | None = None, make: bool = True, device: str = AUTO
+    path: str | Path | None = None,
+    model: str | None = None,
+    make: bool = True,
+    device: str = AUTO,
+    following: Control | None = None,
 ) -> Session:
     """Open a library, or create it.
 
@@ -45,6 +49,7 @@ def open_library(
     :param model: name or folder of the model for a new library; by default, the best available.
     :param make: create it if there is none.
     :param device: where audio is embedded (:func:`engine.torch_setup.find_device`).
+    :param following: read a server's library from a copy here (:mod:`engine.store.opening`).
     :raises LibraryError: it cannot be opened; ModelError: there is no such model.
     """
     from engine.models.catalog import find_model
@@ -52,7 +57,7 @@ def open_library(
 
     if model is not None:
         find_model(model)
-    return Session(Library(_place(path), make), model, device)
+    return Session(Library(_place(path), make, following), model, device)
 
 
 def open_to_index(
@@ -380,10 +385,7 @@ class Session:
 
 
 def _refuse_other_model(session: Session, model: str) -> None:
-    """Refuse a model that is not the library's, if it has one.
-
-    :raises InputError: it has another.
-    """
+    """Refuse a model that is not the library's, if it has one, with an InputError."""
     from engine.models.catalog import find_model
     from engine.store.adopted import adopted_model
 

@@ -17,7 +17,7 @@ from app.cli.arguments import (
     option,
     several,
 )
-from app.cli.invocation import Invocation
+from app.cli.invocation import Invocation, as_of
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 from engine.plain_text import one_line
@@ -39,7 +39,7 @@ def search(invocation: Invocation, text: tuple[str, ...], names: bool, n: int) -
     query = parse(" ".join(text))
     with invocation.session_to_search() as session:
         answer = session.search(query, n, names)
-        invocation.answer(to_dict(answer), report.answer(answer))
+        invocation.answer(to_dict(answer) | as_of(session), report.answer(answer))
 
 
 @click.command(cls=Command)
@@ -70,7 +70,8 @@ def similar(
     with invocation.session_to_search() as session:
         sounds = [QuerySound(path, start, end) for path in files]
         answer = session.similar(sounds, n, plus, minus)
-    invocation.answer(to_dict(answer), report.answer(answer))
+        behind = as_of(session)
+    invocation.answer(to_dict(answer) | behind, report.answer(answer))
 
 
 @click.command(cls=Command)
@@ -85,7 +86,8 @@ def cues(invocation: Invocation, sheet: Path, alternates: int, per_file: int) ->
     wanted = read_cue_sheet(sheet)
     with invocation.session_to_search() as session:
         answers = session.cues(wanted, alternates, per_file)
-    invocation.answer(cues_to_dict(answers), report.cues(answers))
+        behind = as_of(session)
+    invocation.answer(cues_to_dict(answers) | behind, report.cues(answers))
 
 
 @click.command(cls=Command)

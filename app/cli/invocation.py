@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli.terminal import as_json
+from app.cli.terminal import as_json, tell
 from engine.errors import InputError
 from engine.paths import default_library
 
@@ -36,14 +36,25 @@ class Invocation:
             raise InputError(f"a library on a server is no file: {why}")
         return self.place
 
-    def session(self) -> Session:
-        """Open the library.
+    def session(self, at_server: bool = False) -> Session:
+        """Open the library; what is on a server is read from a copy here, which follows it.
 
+        Where it cannot follow now, that is said on standard error.
+
+        :param at_server: read it there: to look after it, or to listen for it.
         :raises LibraryError: there is none.
         """
+        from app.cli.progress_bar import progress_bar
         from engine.session import open_library
 
-        return open_library(self.place, make=False)
+        if at_server or isinstance(self.place, Path):
+            return open_library(self.place, make=False)
+        with progress_bar() as control:
+            session = open_library(self.place, make=False, following=control)
+        behind = session.library.database.behind()
+        if behind is not None:
+            tell(behind)
+        return session
 
     def session_to_search(self) -> Session:
         """Open the library, with the sounds of drives that are away offline."""
@@ -56,6 +67,12 @@ class Invocation:
     def answer(self, document: dict[str, Any], text: str) -> None:
         """Print what was found: the document, or the text for people."""
         print(as_json(document) if self.as_json else text, flush=True)
+
+
+def as_of(session: Session) -> dict[str, Any]:
+    """Return what a document says of a library that cannot be followed now; else nothing."""
+    behind = session.library.database.behind()
+    return {} if behind is None else {"behind": behind.to_dict()}
 
 
 def ids_of(session: Session, paths: tuple[Path, ...]) -> list[int]:

@@ -150,7 +150,7 @@ def relink(invocation: Invocation, old: Path, new: Path) -> None:
     """Tell the library that a folder moved."""
     from engine.index.drives import relink as change
 
-    with invocation.session() as session:
+    with invocation.session(at_server=True) as session:
         count = change(session.library, old, new)
     invocation.answer(
         {"relinked": count}, one_line(f"relinked {report.counted(count, 'sound')}, now under {new}")
@@ -174,7 +174,8 @@ def status(invocation: Invocation) -> None:
         counts, marked = library.statistics(), mark_counts(library)
         searches = len(saved_searches(library))
         model = adopted_model(library)
-        working = workers(library)
+        behind = library.database.behind()
+        working = workers(library) if behind is None else []
     trouble = damage_of(library.file) if library.file is not None else ""
     document = {
         "library": library.name,
@@ -195,7 +196,9 @@ def status(invocation: Invocation) -> None:
         "damage": trouble,
         "workers": [worker.to_dict() for worker in working],
     }
-    shown = {n: value for n, value in document.items() if n not in ("damage", "workers")}
+    if behind is not None:
+        document["behind"] = behind.to_dict()
+    shown = {n: value for n, value in document.items() if n not in ("damage", "workers", "behind")}
     said = [report.table(shown)]
     if working:
         said.append(at_work(working))

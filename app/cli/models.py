@@ -101,7 +101,7 @@ def use_model(invocation: Invocation, name: str | None) -> None:
 
     name = _named("use", name)
     find_model(name)
-    with invocation.session() as session:
+    with invocation.session(at_server=True) as session:
         with progress_bar() as control:
             kept = session.use_model(name, control)
         folders, used = session.library.folders(), session.model_name

@@ -17,7 +17,7 @@ from app.cli.arguments import (
     several,
     with_options,
 )
-from app.cli.invocation import Invocation
+from app.cli.invocation import Invocation, as_of
 from engine.errors import InputError
 from engine.plain_text import one_line
 
@@ -53,7 +53,7 @@ def run(invocation: Invocation, name: str, names: bool, n: int) -> None:
 
     with invocation.session_to_search() as session:
         answer = session.search(_known(session.keeping.searches(), name), n, names)
-        invocation.answer(to_dict(answer), report.answer(answer))
+        invocation.answer(to_dict(answer) | as_of(session), report.answer(answer))
 
 
 @saved.command("add", cls=Command)

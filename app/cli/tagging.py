@@ -108,7 +108,7 @@ def rename(invocation: Invocation, paths: tuple[Path, ...], **given: Any) -> Non
 @everywhere
 def undo(invocation: Invocation) -> None:
     """Undo everything the latest run did."""
-    with invocation.session() as session, progress_bar() as control:
+    with invocation.session(at_server=True) as session, progress_bar() as control:
         undone = session.undo_tags(control)
     _tell_restored(invocation, undone, "restored")
 

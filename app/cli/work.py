@@ -43,7 +43,7 @@ def work(invocation: Invocation, once: bool, device: str, threads: int) -> None:
 
     find_device(device)
     began = time.monotonic()
-    with invocation.session() as session, progress_bar() as control:
+    with invocation.session(at_server=True) as session, progress_bar() as control:
         refuse_file(session.library)
         if not once:
             print("working; press Ctrl-C to stop", file=sys.stderr)

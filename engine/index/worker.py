@@ -28,7 +28,7 @@ from engine.models.trial import ensure_tried
 from engine.progress import Cancelled, Control, Progress
 from engine.store import EmbeddedPart, Known, Library, Skipped, claims
 from engine.store.adopted import adopted_model
-from engine.store.claims import DEATHS, ClaimsLostError, Place
+from engine.store.claims import CHANNEL, DEATHS, ClaimsLostError, Place
 from engine.store.news import News
 from engine.torch_setup import AUTO
 
@@ -121,7 +121,7 @@ class _Worker:
         lease: Lease,
         told: Callable[[str], None],
     ) -> None:
-        self.heard, self.news = Embedded(0, 0, 0.0), News(library)
+        self.heard, self.news = Embedded(0, 0, 0.0), News(library.database, CHANNEL)
         self._library, self._folder, self._control = library, model_folder, control
         self._manner, self._lease, self._told = manner, lease, told
         self._ear: _Ear | None = None

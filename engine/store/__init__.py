@@ -1,7 +1,7 @@
 """The library database: the only package with SQL."""
 
-from engine.store.database import is_library
 from engine.store.library import Library
+from engine.store.opening import is_library
 from engine.store.records import (
     EmbeddedPart,
     FileFacts,

@@ -130,7 +130,7 @@ def workers(library: Library) -> list[Worker]:
         return []
     held = select(func.count()).where(_c.worker_id == _w.id).scalar_subquery()
     rows = select(_w.name, _w.began_ms, _w.sounds, _w.audio_s, _w.busy_s, held)
-    with library.reading() as connection:
+    with _beside(library) as connection:
         living = rows.where(_w.until_ms >= _NOW_MS).order_by(_w.began_ms, _w.id)
         return [Worker(*row) for row in connection.execute(living)]
 

@@ -33,15 +33,17 @@ from engine.paths import is_server
 from engine.progress import Control, Progress
 from engine.store import tables
 from engine.store.copies import damage_of, damaged
-from engine.store.database import Database, File, database_at, is_library
+from engine.store.database import Database, File
 from engine.store.dialects import SERVER
+from engine.store.opening import database_at, is_library
 from engine.store.tables import COPYING
 from engine.store.words import index_words
 
 _AT_ONCE = 1000  # rows in a transaction
 _SOUNDS = 500  # whose words are cut at once
-_OF_WORKERS = (tables.workers, tables.claims)  # who listens where, which is nothing of a copy's
-_TABLES = [table for table in tables.metadata.sorted_tables if table not in _OF_WORKERS]
+# Who listens where, and what those who follow have yet to see, are nothing of a copy's.
+_ITS_OWN = (tables.workers, tables.claims, tables.changes)
+_TABLES = [table for table in tables.metadata.sorted_tables if table not in _ITS_OWN]
 _ENDING = ".copying"  # of a file until it is whole
 
 

@@ -11,7 +11,6 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine
 
 from engine.errors import LibraryError
-from engine.paths import is_server
 from engine.store.connection import (
     busy,
     no_library,
@@ -21,6 +20,7 @@ from engine.store.connection import (
     writing,
 )
 from engine.store.others import OthersWatch
+from engine.store.records import Behind
 
 
 class Database(Protocol):
@@ -30,7 +30,10 @@ class Database(Protocol):
     file, the file), ``file`` the file, None on a server.
     """
 
-    engine: Engine
+    @property
+    def engine(self) -> Engine:
+        """Return what connects to it, for what only a server's library has."""
+
     name: str
     path: Path
     file: Path | None
@@ -41,11 +44,17 @@ class Database(Protocol):
     def reading(self) -> AbstractContextManager[Connection]:
         """Give a connection in one consistent read transaction."""
 
+    def reading_all(self) -> AbstractContextManager[Connection]:
+        """Give one to read also what a copy near its user leaves out: features of windows."""
+
     def writing(self) -> AbstractContextManager[Connection]:
         """Give a connection in a write transaction, while nobody else has one."""
 
     def others_wrote(self) -> bool:
         """Return whether another process has written since this was asked last, at first False."""
+
+    def behind(self) -> Behind | None:
+        """Return why what is read may not be what a server holds by now, None if it is."""
 
     def close(self) -> None:
         """Close every connection."""
@@ -55,31 +64,6 @@ class Database(Protocol):
 
         :raises BusyError: there is one.
         """
-
-
-def database_at(place: Path | str, make: bool = True) -> Database:
-    """Open a database, creating or migrating it as needed.
-
-    :param make: create the library if there is none.
-    :raises LibraryError: it cannot be opened, is no library, or another Soundsift made it.
-    """
-    if is_server(place):
-        from engine.store.server import Server
-
-        return Server(str(place), make)
-    return File(Path(place), make)
-
-
-def is_library(place: Path | str) -> bool:
-    """Return whether there is a library.
-
-    :raises LibraryError: its server cannot be asked.
-    """
-    if is_server(place):
-        from engine.store.server import has_library
-
-        return has_library(str(place))
-    return Path(place).is_file()
 
 
 class File:
@@ -101,6 +85,10 @@ class File:
         """Give a connection in one consistent read transaction."""
         return reading(self.engine)
 
+    def reading_all(self) -> AbstractContextManager[Connection]:
+        """Give the same: nothing is left out."""
+        return self.reading()
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a write transaction, while nobody else has one."""
@@ -114,6 +102,10 @@ class File:
         if self._others is None:
             self._others = OthersWatch(self.path)
         return self._others.have_written()
+
+    def behind(self) -> Behind | None:
+        """Return None: a file is what it is."""
+        return None
 
     def close(self) -> None:
         """Close every connection."""

@@ -78,7 +78,7 @@ class words_match(FunctionElement[Any]):  # noqa: N801 - functions of SQL are wr
 
 
 class is_own(FunctionElement[Any]):  # noqa: N801
-    """Whether an author is who asks; in a file all are."""
+    """Whether an author is who asks; in a file all are, but where it follows a server's library."""
 
     inherit_cache = True
 
@@ -127,7 +127,11 @@ def _compiled(element: type[FunctionElement[Any]], dialect: str, form: str) -> N
 
 _compiled(words_match, "sqlite", "words MATCH {0}")
 _compiled(words_match, SERVER, "words.vector @@ CAST({0} AS tsquery)")
-_compiled(is_own, "sqlite", "1")
+_compiled(
+    is_own,
+    "sqlite",
+    "coalesce({0} = (SELECT CAST(value AS TEXT) FROM settings WHERE name = 'member'), 1)",
+)
 _compiled(is_own, SERVER, "{0} = session_user")
 _compiled(each_id, "sqlite", "json_each({0})")
 _compiled(

@@ -24,9 +24,10 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from engine.paths import is_under
+from engine.progress import Control
 from engine.store import tables
-from engine.store.database import database_at
 from engine.store.lineage import insert_windows
+from engine.store.opening import database_at
 from engine.store.records import (
     FileFacts,
     Header,
@@ -59,14 +60,17 @@ class Library:
 
     :param place: a file, or the address of a database on a server.
     :param make: create the library if there is none.
+    :param following: read a server's library from a copy near its user: see
+        :func:`engine.store.opening.database_at`.
     :raises LibraryError: from every method, when the database cannot be used.
     """
 
-    def __init__(self, place: Path | str, make: bool = True) -> None:
-        self.database = database_at(place, make)
+    def __init__(
+        self, place: Path | str, make: bool = True, following: Control | None = None
+    ) -> None:
+        self.database = database_at(place, make, following)
         self.name, self.path = self.database.name, self.database.path
         self.file = self.database.file
-        self._engine = self.database.engine
 
     def close(self) -> None:
         """Close every connection."""
@@ -81,9 +85,16 @@ class Library:
         self.close()
 
     @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """Give a connection in one consistent read transaction."""
-        with self.database.sentences(), self.database.reading() as connection:
+    def reading(self, whole: bool = False) -> Iterator[Connection]:
+        """Give a connection in one consistent read transaction.
+
+        :param whole: to read also what a copy near its user leaves out: features of windows.
+        """
+        database = self.database
+        with (
+            database.sentences(),
+            database.reading_all() if whole else database.reading() as connection,
+        ):
             yield connection
 
     @contextmanager

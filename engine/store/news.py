@@ -1,4 +1,4 @@
-"""Wait until a library on a server tells that sounds wait, by LISTEN and NOTIFY."""
+"""Wait until a library on a server tells that something has happened, by LISTEN and NOTIFY."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from contextlib import suppress
 from typing import Any
 
 from engine.errors import LibraryError
-from engine.store.claims import CHANNEL
-from engine.store.library import Library
+from engine.store.database import Database
 
 
 class News:
-    """A connection of its own, which is made again when it was lost."""
+    """A connection of its own that listens on a channel, and is made again when it was lost."""
 
-    def __init__(self, library: Library) -> None:
-        self._database = library.database
+    def __init__(self, database: Database, channel: str) -> None:
+        self._database, self._channel = database, channel
         self._connection: Any = None
-        self._error: type[Exception] = self._database.engine.dialect.loaded_dbapi.Error
+        self._error: type[Exception] = database.engine.dialect.loaded_dbapi.Error
 
     def wait(self, seconds: float) -> bool:
-        """Wait until something is told, at most so long; return whether it was.
+        """Wait until something is told, at most so long; return whether it was, or may have been.
 
-        Without a connection the time passes.
+        What was told before there was a connection nobody knows.  Without one the time passes.
         """
         until = time.monotonic() + seconds
         try:
             if self._connection is None:
                 self._listen()
+                return True
             for _ in self._connection.driver_connection.notifies(timeout=seconds, stop_after=1):
                 return True
         except (self._error, LibraryError):
@@ -48,4 +48,4 @@ class News:
             self._connection = self._database.engine.raw_connection()
         driver = self._connection.driver_connection
         driver.autocommit = True
-        driver.execute(f"LISTEN {CHANNEL}")
+        driver.execute(f"LISTEN {self._channel}")

@@ -228,3 +228,24 @@ class MarkCounts:
     coloured: int
     noted: int
     used: int
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Why a copy near its user does not follow its server, and since when.
+
+    ``at_s`` is when it showed what the server holds, in seconds since 1970.
+    """
+
+    why: str
+    at_s: float
+
+    def __str__(self) -> str:
+        """Return that as a sentence."""
+        at = datetime.fromtimestamp(self.at_s).astimezone().strftime("%Y-%m-%d %H:%M")
+        return f"{self.why} (you see what this computer knew at {at})"
+
+    def to_dict(self) -> dict[str, str]:
+        """Return it as JSON has it."""
+        as_of = datetime.fromtimestamp(int(self.at_s), UTC).isoformat()
+        return {"why": self.why, "as_of": as_of}

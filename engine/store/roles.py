@@ -15,6 +15,8 @@ from itertools import pairwise
 
 from sqlalchemy import Connection, text
 
+from engine.store import changes
+
 READER, EDITOR, CURATOR, ADMIN = "reader", "editor", "curator", "admin"
 ROLES = (READER, EDITOR, CURATOR, ADMIN)  # each may what those before it may
 Verbs = tuple[str, ...]
@@ -46,16 +48,26 @@ _CURATES: Mapping[str, Verbs] = {
     "workers": _ALL,
     "claims": _ALL,
 }
-TABLES = (*dict.fromkeys((*_EDITS, *_CURATES)), "alembic_version")
+TABLES = (*dict.fromkeys((*_EDITS, *_CURATES)), "changes", "alembic_version")
 MAY: Mapping[str, Mapping[str, Verbs]] = {
     READER: dict.fromkeys(TABLES, ("SELECT",)),
     EDITOR: _EDITS,
     CURATOR: _CURATES,
 }
-_FUNCTIONS = ("soundsift_author", "soundsift_owner")
+_FUNCTIONS = (
+    "soundsift_author",
+    "soundsift_owner",
+    "soundsift_prune",
+    *(f"soundsift_changed_{key}" for key in dict.fromkeys(changes.KEYS.values())),
+)
 _TRIGGERS = {
     *((table, "author") for table in ("tags", "history", "collections", "saved_searches")),
     *((table, "owner") for table in ("history", "collections", "saved_searches", "collected")),
+    *(
+        (table, f"follow_{verb}")
+        for table in changes.KEYS
+        for verb in ("insert", "update", "delete", "truncate")
+    ),
 }
 _LONGEST = 63  # bytes of a name; the server cuts what is longer, and two would become one
 _NOUNS = {
@@ -77,6 +89,7 @@ _NOUNS = {
     "settings": "settings of the library",
     "workers": "workers",
     "claims": "claims of workers",
+    "changes": "notes of what changed",
     "alembic_version": "the schema",
 }
 _DOES = {"INSERT": "add", "UPDATE": "change", "DELETE": "remove", "SELECT": "see"}

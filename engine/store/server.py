@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,10 +24,17 @@ from engine.paths import data_folder
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
+from engine.store.records import Behind
 from engine.store.tables import COPYING
 
 _OLDEST = 15  # version of the server
 _LOCK_S, _CONNECT_S = 10, 10
+_KEEPALIVE = {  # so that a cable that was pulled is noticed within half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
 _WRITING, _INDEXING, _SCHEMA = 1_936_683_875, 1_936_683_876, 1_936_683_877  # of advisory locks
 _WHERE = ("host", "hostaddr", "port", "dbname", "service", "options")  # make it another library
 _SECRET = ("password", "sslpassword")
@@ -69,7 +77,7 @@ class Server:
     def __init__(self, address: str, make: bool = True, for_copying: bool = False) -> None:
         self.name = one_line(address)
         self.engine = _engine(address)
-        self.path = _own_place(address)
+        self.path = own_place(address)
         self._reader = self.engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
@@ -101,6 +109,10 @@ class Server:
         with self._reader.connect() as connection, connection.begin():
             yield connection
 
+    def reading_all(self) -> AbstractContextManager[Connection]:
+        """Give the same: nothing is left out."""
+        return self.reading()
+
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a write transaction, while nobody else has one.
@@ -112,8 +124,12 @@ class Server:
             yield connection
 
     def others_wrote(self) -> bool:
-        """Return False: the server is not asked who writes."""
+        """Return False: who wants to know it follows the server (:mod:`engine.store.following`)."""
         return False
+
+    def behind(self) -> Behind | None:
+        """Return None: it is read where it is."""
+        return None
 
     def close(self) -> None:
         """Close every connection."""
@@ -272,8 +288,9 @@ def _engine(address: str) -> Engine:
     given = parts(address)
     driver = import_module("psycopg")
     more: dict[str, Any] = {"application_name": "soundsift", "connect_timeout": _CONNECT_S}
+    more |= _KEEPALIVE
     more = {key: value for key, value in more.items() if key not in given}
-    more["client_encoding"] = "UTF8"
+    more |= {"client_encoding": "UTF8", "cursor_factory": _binary("Cursor")}
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: driver.connect(address, **more),
@@ -284,11 +301,26 @@ def _engine(address: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, record: Any) -> None:
+        connection.server_cursor_factory = _binary("ServerCursor")
         with connection.cursor() as cursor:  # compiling takes longer than our queries do
-            cursor.execute(f"SET lock_timeout = '{_LOCK_S}s'; SET jit = off")
+            cursor.execute(f"SET lock_timeout = '{_LOCK_S}s'")
+            cursor.execute("SET jit = off")
         connection.commit()
 
     return engine
+
+
+@cache
+def _binary(kind: str) -> type[Any]:
+    """Return a cursor of the driver's, but asking for values as they are: text doubles bytes."""
+    driver = import_module("psycopg")
+    plain: type[Any] = getattr(driver, kind)
+
+    def begin(self: Any, *arguments: Any, **named: Any) -> None:
+        plain.__init__(self, *arguments, **named)
+        self.format = driver.pq.Format.BINARY
+
+    return type(f"Binary{kind}", (plain,), {"__init__": begin})
 
 
 def parts(address: str) -> dict[str, Any]:
@@ -320,8 +352,8 @@ def parts(address: str) -> dict[str, Any]:
     return given
 
 
-def _own_place(address: str) -> Path:
-    """Return where this computer keeps what belongs to a library: its vectors, for one."""
+def own_place(address: str) -> Path:
+    """Return where this computer keeps what belongs to a library: vectors, and the copy of it."""
     given = parts(address)
     where = "\n".join(f"{key}={given.get(key, '')}" for key in _WHERE)
     digest = hashlib.sha256(where.encode()).hexdigest()[:16]
@@ -351,7 +383,18 @@ def _is_away(error: DBAPIError) -> bool:
     """Return whether the server, or the way to it, is gone, which it may not be for long."""
     state = str(getattr(error.orig, "sqlstate", None) or "")
     lost = not state and isinstance(error, OperationalError | InterfaceError)
+    lost = lost and not _why_not_in(str(error.orig))
     return error.connection_invalidated or lost or state[:2] in _AWAY
+
+
+def _why_not_in(said: str) -> str:
+    """Return the kind of refusal that libpq tells of without an SQLSTATE; nothing if it is none."""
+    if "does not exist" in said and "database" in said:
+        return "3D000"
+    for words, known in _ON_CONNECTING.items():
+        if words in said:
+            return known
+    return "28" if any(words in said for words in ("authentication", "no password", "role")) else ""
 
 
 def _sentence(name: str, error: DBAPIError) -> str:
@@ -363,14 +406,9 @@ def _sentence(name: str, error: DBAPIError) -> str:
     if not state and not isinstance(error, OperationalError | InterfaceError):
         return f"the library {name} cannot be used: {type(error.orig).__name__}"
     if not state:
-        said = str(error.orig)
-        if "does not exist" in said and "database" in said:
-            return _SENTENCES["3D000"].format(name=name)
-        for words, known in _ON_CONNECTING.items():
-            if words in said:
-                return _SENTENCES[known].format(name=name)
-        if "authentication" in said or "no password" in said or "role" in said:
-            return _SENTENCES["28"].format(name=name)
+        refused = _why_not_in(str(error.orig))
+        if refused:
+            return _SENTENCES[refused].format(name=name)
         return (
             f"the server of the library {name} cannot be reached: check its address, the network, "
             "and that it runs"

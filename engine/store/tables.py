@@ -31,6 +31,8 @@ from sqlalchemy.dialects.sqlite import Insert, insert
 from engine.store.dialects import TEXT, WHOLE, each_id
 
 COPYING = "copying"  # a setting of a library that is not copied wholly yet
+# Settings of a copy that follows a library on a server: up to where, and whose it is.
+FOLLOWING, MEMBER = "following", "member"
 # A sound's state; offline: its whole drive is away; broken: it is among the skipped files.
 PRESENT, MISSING, OFFLINE, BROKEN = 0, 1, 2, 3
 
@@ -249,6 +251,14 @@ claims = Table(  # sounds that a worker is at, or that one died of
     Column("heard_s", Float, nullable=False),
     Column("deaths", WHOLE, nullable=False),  # of workers that were at it
     Index("claims_by_worker", "worker_id"),
+)
+
+changes = Table(  # of a library on a server, by the transactions that made them
+    "changes",
+    metadata,
+    Column("transaction_id", WHOLE, primary_key=True),  # 0: up to which these are gone (row_key)
+    Column("table_name", TEXT, primary_key=True),
+    Column("row_key", TEXT, primary_key=True),  # of the table's key in changes.KEYS
 )
 
 words = table(  # of full text; on a server with a column ``vector``

@@ -27,7 +27,7 @@ def window_rows(
     statement = select(*chosen).where(tables.windows.c.id > after).order_by(tables.windows.c.id)
     if present:
         statement = statement.join(tables.sounds).where(tables.sounds.c.state == PRESENT)
-    with library.reading() as connection:
+    with library.reading(whole="features" in columns) as connection:
         return list(connection.execute(statement))
 
 
@@ -71,7 +71,7 @@ def sample_windows(library: Library, count: int) -> list[tuple[int, bytes]]:
         .order_by(tables.sounds.c.content_hash, tables.sounds.c.path, w.start_s)
     )
     one = select(w.sound_id, w.features).where(w.id == bindparam("window"))
-    with library.reading() as connection:
+    with library.reading(whole=True) as connection:
         ids = list(connection.scalars(ordered))
         step = max(1, -(-len(ids) // count))
         rows = (connection.execute(one, {"window": i}).one() for i in ids[::step])

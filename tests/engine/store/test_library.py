@@ -125,7 +125,7 @@ def test_a_failed_transaction_leaves_nothing(library):
 @pytest.mark.sqlite
 def test_a_full_disk_is_a_sentence_and_loses_nothing(library):
     library.put_sounds([(facts("/a/x.wav"), [window()])])
-    with library._engine.connect() as connection:
+    with library.database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     big = StoredWindow(0.0, 1.0, bytes(10**6), b"", 0.0)
@@ -193,7 +193,7 @@ def test_other_files_are_refused_and_left_alone(tmp_path):
 
 
 def test_the_migrations_make_the_tables_that_the_code_uses(library):
-    with library._engine.connect() as connection:
+    with library.database.engine.connect() as connection:
         context = MigrationContext.configure(connection)
         found = [
             change

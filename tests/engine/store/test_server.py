@@ -403,6 +403,6 @@ def test_what_belongs_to_a_library_on_a_server_lies_in_the_data_folder(server, o
         windows = [StoredWindow(0.0, 1.0, b"", b"\0\0", 0.0)]
         library.put_sounds([(FileFacts("/a.wav", 1, 1, "a", 1.0, 1, 1, 16, "wav"), windows)])
         other = address.replace("postgres@", "somebody@")
-        assert module._own_place(other) == library.path  # whoever asks
-        assert module._own_place(address.replace("library", "other")) != library.path
+        assert module.own_place(other) == library.path  # whoever asks
+        assert module.own_place(address.replace("library", "other")) != library.path
         assert not [p for p in Path(library.path).parent.iterdir() if "@" in p.name]

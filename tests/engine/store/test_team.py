@@ -410,8 +410,9 @@ def test_who_does_not_own_the_database_makes_no_roles(team):
 
 def test_an_admin_upgrades_and_the_new_tables_belong_to_all_admins(team, monkeypatch):
     def made_by(connection: Any) -> None:
-        connection.execute(text("DROP TABLE interest"))
-        connection.execute(text("CREATE TABLE interest (folder text PRIMARY KEY, searches bigint)"))
+        connection.execute(text("ALTER TABLE claims RENAME TO older"))
+        connection.execute(text("CREATE TABLE claims (LIKE older INCLUDING ALL)"))
+        connection.execute(text("DROP TABLE older"))
         connection.execute(text(f"UPDATE alembic_version SET version_num = '{REVISION}'"))
 
     monkeypatch.setattr("engine.store.server.upgrade_schema", made_by)
