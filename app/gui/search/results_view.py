@@ -327,7 +327,7 @@ class _Delegate(QStyledItemDelegate):
         text = column.text(row)
         if not text:
             return
-        quiet = not column.main or row.sound is None or row.sound.offline or row.sound.missing
+        quiet = not column.main or row.sound is None or row.sound.is_away or row.sound.missing
         painter.setPen(QColor(colours.dim if quiet else colours.text))
         align = Qt.AlignmentFlag.AlignVCenter | (
             Qt.AlignmentFlag.AlignRight if column.right else Qt.AlignmentFlag.AlignLeft
