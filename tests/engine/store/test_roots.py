@@ -6,11 +6,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 
 from engine.errors import InputError, LibraryError
 from engine.progress import Cancelled, Control
+from engine.roots import MACOS, WINDOWS, Mounts, System
 from engine.store import FileFacts, Library, Skipped
+from engine.store import library as module
 from engine.store.conditions import Folder, Format, Not, Words, sounds_where
 from engine.store.copies import copies
 from engine.store.copying import copy_library
@@ -28,7 +30,7 @@ from engine.store.places import (
     set_state_under,
     sound_at,
 )
-from engine.store.portable import is_at
+from engine.store.portable import as_stored, folder_of, is_at, is_below
 from engine.store.roots import (
     Root,
     add_root,
@@ -39,7 +41,7 @@ from engine.store.roots import (
     unmount_root,
     unmounted_roots,
 )
-from engine.store.tables import OFFLINE, PRESENT, sounds
+from engine.store.tables import OFFLINE, PRESENT, folders, sounds
 from tests.killing import killed_everywhere
 
 _LAST = "rewriting paths"
@@ -301,6 +303,44 @@ def test_a_root_that_is_killed_in_the_making_is_there_or_is_not(tmp_path, sfx, m
 
     said = killed_everywhere(home, prepare, work, state, most=16)
     assert set(said) == {"0 roots", "1 roots"} and said[-1] == "1 roots"
+
+
+def test_a_library_of_macos_is_that_of_windows_where_its_drive_is(library, monkeypatch):
+    def on(system: System, folder: str) -> None:
+        monkeypatch.setattr(module, "mounts_of", lambda _: Mounts({"SFX": folder}, system))
+
+    on(MACOS, "/Volumes/SFX")
+    names = ["Doors/Tu\u0308r.wav", "Doors/Wood/b.wav", "c.wav"]
+    ids = put(library, *(f"/Volumes/SFX/{name}" for name in names))
+    on(WINDOWS, "S:\\")
+    paths = ["S:\\Doors\\T\u00fcr.wav", "S:\\Doors\\Wood\\b.wav", "S:\\c.wav"]
+    assert {i: sound.path for i, sound in library.sounds().items()} == dict(
+        zip(ids.values(), paths, strict=True)
+    )
+    assert [sound_at(library, path) for path in paths] == list(ids.values())
+    assert sorted(paths_under(library, "s:\\Doors\\")) == sorted(paths[:2])
+    assert set_state_under(library, "S:\\", PRESENT, OFFLINE) == 3
+    rename_sounds(library, [(paths[2], "S:\\New\\c.wav")])
+    on(MACOS, "/Volumes/SFX")
+    moved = [names[0], names[1], "New/c.wav"]
+    found = [sound_at(library, f"/Volumes/SFX/{name}") for name in moved]
+    assert found == list(ids.values())
+
+
+def test_folders_are_told_from_either_separator(library, monkeypatch):
+    monkeypatch.setattr("engine.store.portable.HERE", WINDOWS)
+    put(library, "C:\\a\\x.wav", "C:\\a0\\y.wav", "root:/SFX/a\\b/z.wav", "root:/SFX2/z.wav")
+    for folder in ("C:\\a", "root:/SFX"):
+        library.add_folder(folder)
+    with library.reading() as connection:
+        s, f = as_stored(sounds.c.path), as_stored(folders.c.path)
+        rows = connection.execute(select(s, folder_of(sounds.c.path)).order_by(s)).all()
+        inside = connection.execute(select(s, f).where(is_below(s, f)).order_by(s)).all()
+    assert [row[1] for row in rows] == ["C:\\a0\\", "C:\\a\\", "root:/SFX/a\\b/", "root:/SFX2/"]
+    assert [tuple(row) for row in inside] == [
+        ("C:\\a\\x.wav", "C:\\a"),
+        ("root:/SFX/a\\b/z.wav", "root:/SFX"),
+    ]
 
 
 # Where roots are mounted
