@@ -403,12 +403,14 @@ def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
     :raises InputError: there are none.
     """
     from engine.index.build import index_folders
+    from engine.store.places import spelled
 
     given = _several(sounds)
     paths = _listed(one for one in given if isinstance(one, str | Path))
     ids = {int(one) for one in given if not isinstance(one, str | Path)}
     known = session.library.folders()
-    inside = [path for path in paths if is_under(spelled_out(path), known)]
+    library = session.library
+    inside = [path for path in paths if is_under(spelled(library, spelled_out(path)), known)]
     outside = [path for path in paths if path not in inside]
     for some, remember in ((inside, False), (outside, True)):
         if some:

@@ -17,6 +17,7 @@ from app.cli.progress_bar import progress_bar
 from app.cli.work import at_work
 from engine.errors import InputError
 from engine.plain_text import one_line
+from engine.roots import not_mounted
 from engine.torch_setup import AUTO
 
 if TYPE_CHECKING:
@@ -166,6 +167,7 @@ def status(invocation: Invocation) -> None:
     from engine.store.claims import workers
     from engine.store.copies import damage_of, damaged
     from engine.store.marks import mark_counts
+    from engine.store.roots import list_roots
     from engine.store.saved_searches import saved_searches
 
     with invocation.session() as session:
@@ -176,6 +178,7 @@ def status(invocation: Invocation) -> None:
         model = adopted_model(library)
         behind = library.database.behind()
         working = workers(library) if behind is None else []
+        roots = list_roots(library)
     trouble = damage_of(library.file) if library.file is not None else ""
     document = {
         "library": library.name,
@@ -194,11 +197,13 @@ def status(invocation: Invocation) -> None:
         "used": marked.used,
         "saved_searches": searches,
         "damage": trouble,
+        "roots": [root.to_dict() for root in roots],
         "workers": [worker.to_dict() for worker in working],
     }
     if behind is not None:
         document["behind"] = behind.to_dict()
-    shown = {n: value for n, value in document.items() if n not in ("damage", "workers", "behind")}
+    apart = ("damage", "roots", "workers", "behind")
+    shown = {name: value for name, value in document.items() if name not in apart}
     said = [report.table(shown)]
     if working:
         said.append(at_work(working))
@@ -207,6 +212,7 @@ def status(invocation: Invocation) -> None:
     for folder in away:
         told = f"{folder} is offline: connect its drive, or run `soundsift relink` if it moved"
         said.append(one_line(told))
+    said += [one_line(not_mounted(root.name)) for root in roots if root.folder is None]
     invocation.answer(document, "\n".join(said))
 
 

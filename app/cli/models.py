@@ -14,6 +14,7 @@ from app.cli.invocation import Invocation
 from app.cli.progress_bar import progress_bar
 from engine.errors import InputError
 from engine.plain_text import one_line
+from engine.roots import mounted
 
 _name = click.argument(
     "name", type=MODEL, required=False, metavar="[NAME]", help="the model's name or folder"
@@ -104,7 +105,7 @@ def use_model(invocation: Invocation, name: str | None) -> None:
     with invocation.session(at_server=True) as session:
         with progress_bar() as control:
             kept = session.use_model(name, control)
-        folders, used = session.library.folders(), session.model_name
+        folders, used = mounted(session.library.folders()), session.model_name
     if kept:
         said = f"the library now uses {one_line(used)}"
     else:

@@ -37,6 +37,10 @@ COMMANDS = {
     "describe": ("telling:describe", "tell what is known of a sound, and what it sounds like"),
     "map": ("telling:show_map", "tell what the library sounds like, region by region"),
     "relink": ("library:relink", "tell the library that a folder moved"),
+    "roots": (
+        "roots:roots",
+        "name folders that lie elsewhere on other computers, and say where they are here",
+    ),
     "window": ("window:window", "open the window (as soundsift does without a command)"),
     "serve": (
         "serve:serve",

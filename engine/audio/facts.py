@@ -11,6 +11,7 @@ import numpy as np
 
 from engine.errors import AudioError
 from engine.paths import why_no_file
+from engine.roots import not_mounted, root_of
 
 Frames = np.ndarray[Any, np.dtype[np.float32]]  # (frames, channels)
 _HIGHEST_RATE_HZ, _MOST_CHANNELS = 384_000, 128
@@ -34,6 +35,9 @@ def refuse_unreadable(path: Path) -> None:
 
     :raises AudioError: it is empty, not there, no regular file, or may not be read.
     """
+    root = root_of(str(path))
+    if root is not None:
+        raise AudioError(f"{path.name} is not here: {not_mounted(root)}")
     try:
         if (other := why_no_file(path)) is not None:
             raise AudioError(f"{path.name} {other}, not a sound file")

@@ -21,6 +21,7 @@ from engine.handover.order import AS_IT_IS, PATTERN, Order, Rendering
 from engine.handover.room import Room, opened_room
 from engine.paths import data_folder
 from engine.progress import Control, Progress
+from engine.roots import not_mounted
 from engine.store import Library, SoundRow
 
 
@@ -131,6 +132,8 @@ def refuse_away(sound: SoundRow) -> None:
     :raises AudioError: its drive is away, or the file is gone.
     """
     name = Path(sound.path).name
+    if sound.not_mounted:
+        raise AudioError(f"{name} is not here: {not_mounted(sound.not_mounted)}")
     if sound.offline:
         raise AudioError(f"{name} is offline: connect its drive")
     if sound.missing and not Path(sound.path).exists():

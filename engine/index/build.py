@@ -28,7 +28,7 @@ from engine.progress import Control, Progress
 from engine.store import FileFacts, Header, Known, Library, Skipped
 from engine.store.claims import announce
 from engine.store.copies import keep_copy
-from engine.store.places import count_under, set_state_under
+from engine.store.places import count_under, set_state_under, spelled, spelling
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 from engine.torch_setup import AUTO
 
@@ -94,7 +94,7 @@ def index_folders(
     with library.database.alone():
         roots = _present_roots(library, paths)
         adopt_model(library, model_folder, control)
-        found = scan(roots, control)
+        found = scan(roots, control, spelling(library))
         for root in roots if remember else ():
             library.add_folder(root)
         known = library.known(roots)
@@ -187,7 +187,7 @@ def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
     """
     indexed = set(library.folders())
     for path in paths:
-        root = spelled_out(path)
+        root = spelled(library, spelled_out(path))
         if root in indexed and is_away(root) and _has_sounds(library, root):
             count = count_under(library, root, OFFLINE) + count_under(library, root, PRESENT)
             if library.file is not None:  # or it is away here, and there for others
@@ -197,7 +197,7 @@ def _present_roots(library: Library, paths: Sequence[Path]) -> list[str]:
                 "its drive is connected; if it moved, run `soundsift relink`"
             )
     note_drives(library)
-    return roots_of(paths)
+    return [spelled(library, root) for root in roots_of(paths)]
 
 
 def _has_sounds(library: Library, root: str) -> bool:

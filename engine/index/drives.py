@@ -8,8 +8,17 @@ from pathlib import Path
 
 from engine.errors import InputError, LibraryError
 from engine.paths import is_under, refuse_odd_name, spelled_out
+from engine.roots import mounted
 from engine.store import Library
-from engine.store.places import change_root, count_under, has_state, paths_under, set_state_under
+from engine.store.places import (
+    change_root,
+    count_under,
+    has_state,
+    paths_under,
+    set_state_under,
+    spelled,
+)
+from engine.store.roots import list_roots
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 
 
@@ -32,7 +41,7 @@ def note_drives(library: Library) -> list[str]:
     so looks the place of a drive that is not mounted.  In a library on a server nothing is marked:
     what is away here is there for others.
     """
-    folders = library.folders()
+    folders = mounted(library.folders())  # what nobody mounted here is there for others
     away = [folder for folder in folders if is_away(folder)]
     if library.file is None:
         return [folder for folder in away if count_under(library, folder, PRESENT)]
@@ -52,7 +61,7 @@ def refuse_vanished(library: Library, roots: Sequence[str]) -> None:
 
     :raises LibraryError: an indexed folder that holds a root, or lies in one, is away.
     """
-    for folder in library.folders():
+    for folder in mounted(library.folders()):
         concerned = is_under(folder, roots) or any(is_under(root, [folder]) for root in roots)
         if concerned and is_away(folder):
             if library.file is not None:
@@ -68,11 +77,17 @@ def relink(library: Library, old: Path, new: Path) -> int:
 
     :raises InputError: nothing is known under ``old``, or less than half of it is in ``new``.
     """
-    before, after = spelled_out(old), spelled_out(new)
+    before, after = (spelled(library, spelled_out(path)) for path in (old, new))
     refuse_odd_name(before)
     refuse_odd_name(after)
     if is_under(after, [before]) or is_under(before, [after]):
         raise InputError(f"{old} and {new} overlap: index {new} instead")
+    roots = [root.name for root in list_roots(library) if root.folder == before]
+    if roots:
+        raise InputError(
+            f"{old} is the root {roots[0]}: say where it is now with `soundsift roots mount "
+            f'"{roots[0]}" FOLDER`'
+        )
     known = paths_under(library, before)
     if not known:
         raise InputError(

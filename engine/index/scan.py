@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from engine.audio.decode import EXTENSIONS
@@ -66,10 +66,14 @@ def roots_of(paths: Iterable[Path]) -> list[str]:
     return kept
 
 
-def scan(roots: Iterable[str], control: Control) -> Scan:
+def scan(
+    roots: Iterable[str], control: Control, spelled: Callable[[str], str] | None = None
+) -> Scan:
     """Walk ``roots`` and list the sound files, by extension and sorted by path.
 
     Hidden files and folders are passed over, folder links are not followed.
+
+    :param spelled: how the library spells a path, where that is not as the system lists it.
     """
     result = Scan()
     for root in roots:
@@ -80,6 +84,8 @@ def scan(roots: Iterable[str], control: Control) -> Scan:
             _look_at(path, result)
             if len(result.files) % 1000 == 0:
                 control.report(Progress("scanning", len(result.files)))
+    if spelled is not None:
+        result.files = [replace(file, path=spelled(file.path)) for file in result.files]
     result.files.sort(key=lambda file: file.path)
     return result
 

@@ -26,10 +26,12 @@ from engine.log import logger, named
 from engine.models.spec import read_spec
 from engine.models.trial import ensure_tried
 from engine.progress import Cancelled, Control, Progress
+from engine.roots import mounted, not_mounted, place_of_root
 from engine.store import EmbeddedPart, Known, Library, Skipped, claims
 from engine.store.adopted import adopted_model
 from engine.store.claims import CHANNEL, DEATHS, ClaimsLostError, Place
 from engine.store.news import News
+from engine.store.roots import unmounted_roots
 from engine.torch_setup import AUTO
 
 if TYPE_CHECKING:
@@ -60,11 +62,6 @@ class Manner:
     roots: Sequence[str] | None = None
     name: str = ""
     lease_s: float = LEASE_S
-
-
-def local_path(path: str) -> Path:
-    """Return where a sound of the library lies on this machine."""
-    return Path(path)
 
 
 def refuse_other_model(library: Library, model_folder: Path) -> None:
@@ -160,7 +157,7 @@ class _Worker:
         terms = claims.terms(self._library)
         waiting = claims.claim(self._library, worker, self._count, self._place())
         try:
-            local = [(local_path(path), path, sound) for path, sound in waiting]
+            local = [(Path(path), path, sound) for path, sound in waiting]
             here = {place: (path, sound) for place, path, sound in local if place.exists()}
             for place, _, sound in local:
                 if place not in here:
@@ -226,9 +223,13 @@ class _Worker:
         """Return where this machine can listen now."""
         if time.monotonic() - self._lacking_since > _LACKING_S:
             self._lacking, self._lacking_since = set(), time.monotonic()
-        away = [root for root in self._library.folders() if is_away(str(local_path(root)))]
-        for root in away:
-            self._say(f"{root} is not on this machine: its sounds wait for others")
+        away = [folder for folder in mounted(self._library.folders()) if is_away(folder)]
+        for folder in away:
+            self._say(f"{folder} is not on this machine: its sounds wait for others")
+        unmounted = [root.name for root in unmounted_roots(self._library)]
+        for name in unmounted:
+            self._say(f"{not_mounted(name)}; its sounds wait for others")
+        away += map(place_of_root, unmounted)
         return Place(self._manner.roots, away, self._lacking)
 
     def _lack(self, place: Path, sound: Known) -> None:
@@ -246,7 +247,7 @@ class _Worker:
         rows = []
         for sound_id, path in claims.given_up(self._library):
             with suppress(OSError):
-                facts = local_path(path).stat()
+                facts = Path(path).stat()
                 reason = f"{Path(path).name} ended the process that heard it {DEATHS} times"
                 _log.warning("%s ended its worker %d times", named(path), DEATHS)
                 times = (facts.st_mtime_ns, facts.st_ctime_ns)

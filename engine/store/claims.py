@@ -35,7 +35,8 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from engine.errors import InputError, LibraryError
 from engine.store import tables
 from engine.store.library import Library, write_skipped
-from engine.store.places import is_at
+from engine.store.mounts import mounts_of
+from engine.store.portable import is_at, mapped_by
 from engine.store.records import EmbeddedPart, Known, Skipped, Worker
 from engine.store.tables import chosen
 from engine.store.windows import write_embedded
@@ -68,7 +69,7 @@ class Place:
     lacking: Collection[int] = ()
 
     def holds(self) -> list[ColumnElement[bool]]:
-        """Return what holds for the sounds that can be heard there."""
+        """Return what holds for the sounds that can be heard there; in a transaction."""
         found = [not_(is_at(_s.path, root)) for root in self.away]
         if self.roots is not None:
             found.append(or_(*(is_at(_s.path, root) for root in self.roots)))
@@ -164,7 +165,7 @@ def claim(library: Library, worker: int, count: int, place: Place) -> list[tuple
 
     :raises ClaimsLostError: the worker counts as dead.
     """
-    columns = select(_s.path, _s.id, _s.size, _s.mtime_ns, _s.heard_s).where(_WAITS, *place.holds())
+    columns = select(_s.path, _s.id, _s.size, _s.mtime_ns, _s.heard_s).where(_WAITS)
     claimed = select(_c.sound_id).where(_c.sound_id == _s.id).exists()
     order = (_s.heard_s.desc(), _s.mtime_ns.desc())
     fresh = columns.where(~claimed).order_by(*order).limit(count)
@@ -173,7 +174,9 @@ def claim(library: Library, worker: int, count: int, place: Place) -> list[tuple
     suspect = suspect.order_by(_c.deaths, *order).limit(1)
     with _beside(library) as connection:
         _refuse_dead(connection, worker)
-        return _claimed(connection, worker, fresh) or _claimed(connection, worker, suspect)
+        here = place.holds()
+        found = _claimed(connection, worker, fresh.where(*here))
+        return found or _claimed(connection, worker, suspect.where(*here))
 
 
 def let_go(library: Library, worker: int, ids: Collection[int]) -> None:
@@ -185,12 +188,11 @@ def let_go(library: Library, worker: int, ids: Collection[int]) -> None:
 
 def others_are_at(library: Library, worker: int | None, place: Place) -> bool:
     """Return whether others have claimed sounds that a worker could listen to."""
-    at = select(_c.sound_id).join(tables.sounds).where(_WAITS, *place.holds())
-    at = at.where(_c.worker_id.is_not(None))
+    at = select(_c.sound_id).join(tables.sounds).where(_WAITS, _c.worker_id.is_not(None))
     if worker is not None:
         at = at.where(_c.worker_id != worker)
     with library.reading() as connection:
-        return connection.scalar(at.limit(1)) is not None
+        return connection.scalar(at.where(*place.holds()).limit(1)) is not None
 
 
 def put_heard(
@@ -303,7 +305,11 @@ def _beside(library: Library) -> Iterator[Connection]:
     Each statement sees what was committed before it.
     """
     refuse_file(library)
-    with library.database.sentences(), library.database.engine.begin() as connection:
+    with (
+        library.database.sentences(),
+        library.database.engine.begin() as connection,
+        mapped_by(mounts_of(connection)),
+    ):
         yield connection
 
 

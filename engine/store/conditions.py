@@ -21,10 +21,11 @@ from sqlalchemy import (
     select,
 )
 
+from engine.roots import root_of
 from engine.store import tables
 from engine.store.dialects import Phrases, PhrasesType, joined, place_of, words_match
 from engine.store.library import Library
-from engine.store.places import is_at
+from engine.store.portable import as_stored, is_at, mounts_in_effect
 from engine.store.tables import PRESENT
 from engine.store.words import search_words
 
@@ -160,14 +161,14 @@ Condition = Plain | Not
 
 def sounds_where(library: Library, conditions: Sequence[Condition]) -> np.ndarray:
     """Return the ids of present sounds that fulfil every condition, sorted, as int64."""
-    chosen = select(tables.sounds.c.id).where(where_all(conditions)).subquery()
     with library.reading() as connection:  # as one text: much faster than a row for each
+        chosen = select(tables.sounds.c.id).where(where_all(conditions)).subquery()
         ids = connection.scalar(select(joined(chosen.c.id)))
     return np.sort(np.fromstring(ids or "", np.int64, sep=","))
 
 
 def where_all(conditions: Sequence[Condition]) -> ColumnElement[bool]:
-    """Return that a sound is present and fulfils every condition."""
+    """Return that a sound is present and fulfils every condition; in a transaction."""
     present = tables.sounds.c.state == PRESENT
     return and_(present, *(_clause(condition) for condition in conditions))
 
@@ -194,7 +195,7 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
         return _laid_out(condition)
     if isinstance(condition, Format):
         name = condition.name.lower().lstrip(".")
-        ending = func.lower(s.path).endswith("." + name, autoescape=True)
+        ending = func.lower(as_stored(s.path)).endswith("." + name, autoescape=True)
         return (func.lower(s.format) == name) | ending
     if isinstance(condition, Category):
         return _in_category(s.category, condition) | _tagged(
@@ -228,11 +229,17 @@ def _with_region(condition: Region) -> ColumnElement[bool]:
 
 def _below(condition: Folder) -> ColumnElement[bool]:
     path = tables.sounds.c.path
-    if os.path.isabs(condition.path):  # noqa: PTH117 - it is no file that is looked at
+    if os.path.isabs(condition.path) or root_of(condition.path):  # noqa: PTH117 - no file is meant
         return is_at(path, condition.path)
-    part = func.lower(f"{os.sep}{condition.path}{os.sep}")
     words = _matching(Words((condition.path,), "folders"))  # of an index; few are left to compare
-    return and_(words, place_of(func.lower(path), part) > 0)
+    lowered = func.lower(as_stored(path))
+    parts = dict.fromkeys(
+        f"{sep}{condition.path.replace(os.sep, sep)}{sep}" for sep in (os.sep, "/")
+    )
+    within = or_(*(place_of(lowered, func.lower(part)) > 0 for part in parts))
+    ends = mounts_in_effect().ending(condition.path.replace(os.sep, "/"))
+    above = [place_of(lowered + literal("/"), end + "/") == 1 for end in ends]
+    return or_(and_(words, within), *above)
 
 
 def _tagged(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -322,4 +329,15 @@ def _matching(condition: Words) -> ColumnElement[bool]:
         return false()
     wanted = Phrases((phrases,), condition.column)
     held = words_match(bindparam("phrases", wanted, PhrasesType(), unique=True))
-    return tables.sounds.c.id.in_(select(tables.words.c.rowid).where(held))
+    found = tables.sounds.c.id.in_(select(tables.words.c.rowid).where(held))
+    return or_(found, *_mounted_as(phrases)) if condition.column == "folders" else found
+
+
+def _mounted_as(phrases: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Return what lies under roots whose folders here are called so, which no word says."""
+    found = []
+    for folder in mounts_in_effect().folders.values():
+        called = f" {search_words(folder)} "
+        if any(f" {p[:-1]}" in called if p.endswith("*") else f" {p} " in called for p in phrases):
+            found.append(is_at(tables.sounds.c.path, folder))
+    return found

@@ -20,7 +20,7 @@ from engine.store.lexemes import tsquery
 SERVER = "postgresql"
 
 
-class _ServerText(TypeDecorator[str]):
+class ServerText(TypeDecorator[str]):
     """A text that is compared byte by byte, as SQLite does, and holds no NUL."""
 
     impl = String(collation="C")
@@ -32,7 +32,7 @@ class _ServerText(TypeDecorator[str]):
 
 
 WHOLE = Integer().with_variant(BigInteger(), SERVER)  # 64 bits in either
-TEXT = String().with_variant(_ServerText(), SERVER)
+TEXT = String().with_variant(ServerText(), SERVER)
 
 
 @dataclass(frozen=True)

@@ -10,15 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import func, literal, select
+from sqlalchemy import func, select
 
 from engine.paths import is_under
 from engine.store import tables
 from engine.store.library import Library
+from engine.store.portable import folder_of, mounts_in_effect
+from engine.store.sound_rows import indexed_folders
 from engine.store.tables import PRESENT
 
 SEPARATOR = "/"  # between the parts of a folder as people write it, on every system
 
+_SEPARATORS = f"/{os.sep}"
 _MOST_LATER = 2000  # folders that fit less well, after which no better ones are looked for
 
 
@@ -86,13 +89,14 @@ class FolderTree:
 
 def folder_tree(library: Library) -> FolderTree:
     """Return all folders of a library that hold present sounds."""
-    s, separator = tables.sounds.c, literal(os.sep)
-    folder = func.rtrim(s.path, func.replace(s.path, separator, ""))
+    s = tables.sounds.c
+    folder = folder_of(s.path)
     counted = select(folder, func.count()).where(s.state == PRESENT).group_by(folder)
     with library.reading() as connection:
-        roots = list(connection.scalars(select(tables.folders.c.path).order_by("path")))
+        roots, mounts = indexed_folders(connection), mounts_in_effect()
         rows = connection.execute(counted).all()
-    return tree_of(roots, {row[0].rstrip(os.sep) or os.sep: row[1] for row in rows})
+    counts = {mounts.local(row[0].rstrip(_SEPARATORS) or os.sep): row[1] for row in rows}
+    return tree_of(roots, counts)
 
 
 def tree_of(roots: Sequence[str], counts: Mapping[str, int]) -> FolderTree:

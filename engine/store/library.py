@@ -27,7 +27,9 @@ from engine.paths import is_under
 from engine.progress import Control
 from engine.store import tables
 from engine.store.lineage import insert_windows
+from engine.store.mounts import mounts_of
 from engine.store.opening import database_at
+from engine.store.portable import mapped_by
 from engine.store.records import (
     FileFacts,
     Header,
@@ -37,7 +39,7 @@ from engine.store.records import (
     Statistics,
     StoredWindow,
 )
-from engine.store.sound_rows import row_of, select_roots, select_rows
+from engine.store.sound_rows import indexed_folders, innermost_first, row_of, select_rows
 from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT, replacing
 from engine.store.words import index_words
 
@@ -94,13 +96,18 @@ class Library:
         with (
             database.sentences(),
             database.reading_all() if whole else database.reading() as connection,
+            mapped_by(mounts_of(connection)),
         ):
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection in a write transaction: all of it is kept, or nothing."""
-        with self.database.sentences(), self.database.writing() as connection:
+        with (
+            self.database.sentences(),
+            self.database.writing() as connection,
+            mapped_by(mounts_of(connection)),
+        ):
             yield connection
 
     # Folders and settings
@@ -114,7 +121,7 @@ class Library:
     def folders(self) -> list[str]:
         """Return the indexed folders, sorted."""
         with self.reading() as connection:
-            return list(connection.scalars(select(tables.folders.c.path).order_by("path")))
+            return indexed_folders(connection)
 
     def setting(self, name: str) -> bytes | None:
         """Return a setting, or None."""
@@ -218,7 +225,7 @@ class Library:
         s = tables.sounds.c
         found = {}
         with self.reading() as connection:
-            roots = connection.scalars(select_roots()).all()
+            roots = innermost_first(connection)
             for statement in in_chunks(select_rows().order_by(s.id), s.id, ids):
                 for row in connection.execute(statement):
                     found[row.id] = row_of(row, roots)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,7 +16,6 @@ from sqlalchemy import (
     String,
     case,
     func,
-    literal,
     select,
 )
 
@@ -27,9 +25,9 @@ from engine.store.conditions import Condition, where_all
 from engine.store.dialects import joined, utf8
 from engine.store.library import Library, in_chunks
 from engine.store.marks import COLOURS
-from engine.store.places import is_at
+from engine.store.portable import as_stored, folder_of, is_at
 from engine.store.regions import region_names
-from engine.store.sound_rows import latest_use, root_of_sound
+from engine.store.sound_rows import indexed_folders, latest_use, root_of_sound
 from engine.store.tables import OFFLINE, PRESENT
 from engine.store.uses import projects
 
@@ -89,8 +87,8 @@ def ordered_sounds(
     columns = [c.desc() if descending else c.asc() for c in _ORDERS[order]()]
     last = descending or order in _EMPTY_LAST  # as SQLite has it, but where that is told
     columns = [column.nulls_last() if last else column.nulls_first() for column in columns]
-    chosen = select(s.id).where(where_all(conditions)).order_by(*columns, s.id).subquery()
     with library.reading() as connection:  # as one text: much faster than a row for each
+        chosen = select(s.id).where(where_all(conditions)).order_by(*columns, s.id).subquery()
         ids = connection.scalar(select(joined(chosen.c.id)))
     return np.fromstring(ids or "", np.int64, sep=",")
 
@@ -106,8 +104,7 @@ def facets(library: Library) -> Facets:
         categories = connection.execute(by_category.group_by(s.category)).all()
         tags = connection.execute(by_tag.order_by(func.lower(t.label))).all()
         counted = {
-            root: connection.execute(_count_of(root)).one()
-            for root in connection.scalars(select(tables.folders.c.path).order_by("path"))
+            root: connection.execute(_count_of(root)).one() for root in indexed_folders(connection)
         }
     return Facets(
         {row[0]: row[1] for row in categories if row[0]},
@@ -134,7 +131,7 @@ def named_sounds(library: Library, most: int) -> list[tuple[int, str, str | None
 def names_digest(library: Library) -> bytes:
     """Return a digest of what present sounds are called: paths, descriptions, accepted tags."""
     s, t = tables.sounds.c, tables.tags.c
-    called = select((s.path + "\n" + func.coalesce(s.description, "")).label("text"))
+    called = select((as_stored(s.path) + "\n" + func.coalesce(s.description, "")).label("text"))
     tagged = select((t.sound_id.cast(String) + " " + t.label).label("text"))
     digest = hashlib.blake2b(digest_size=20)
     with library.reading() as connection:
@@ -203,9 +200,8 @@ def _count_of(root: str) -> Any:
 
 def _name() -> list[ColumnElement[Any]]:
     """Return what follows the last separator of a path, which SQLite has no function for."""
-    path, sep = tables.sounds.c.path, literal(os.sep)
-    folder = func.rtrim(path, func.replace(path, sep, ""))
-    return [func.lower(func.substr(path, func.length(folder) + 1))]
+    path = as_stored(tables.sounds.c.path)
+    return [func.lower(func.substr(path, func.length(folder_of(path)) + 1))]
 
 
 def _mark(name: str) -> ColumnElement[Any]:

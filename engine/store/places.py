@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from sqlalchemy import (
-    ColumnElement,
-    and_,
     bindparam,
     delete,
     false,
@@ -22,6 +18,8 @@ from sqlalchemy import (
 from engine.paths import is_under, is_unicode
 from engine.store import tables
 from engine.store.library import Library, write_settings
+from engine.store.portable import is_at, mounts_in_effect
+from engine.store.sound_rows import indexed_folders
 from engine.store.tables import PRESENT
 from engine.store.words import index_words
 
@@ -32,6 +30,19 @@ def sound_at(library: Library, path: str) -> int | None:
         return None
     with library.reading() as connection:
         return connection.scalar(select(tables.sounds.c.id).where(tables.sounds.c.path == path))
+
+
+def spelling(library: Library) -> Callable[[str], str] | None:
+    """Return how a library spells absolute paths; None: as the system lists them."""
+    with library.reading():
+        mounts = mounts_in_effect()
+    return mounts.spelled if mounts.respells else None
+
+
+def spelled(library: Library, path: str) -> str:
+    """Return an absolute path as a library spells it."""
+    respelled = spelling(library)
+    return path if respelled is None else respelled(path)
 
 
 def same_content(library: Library) -> dict[str, list[int]]:
@@ -56,8 +67,8 @@ def paths_of_content(library: Library, content_hash: str) -> list[str]:
 def set_state_under(library: Library, root: str, before: int, after: int) -> int:
     """Change the state of every sound at or below ``root``; return how many there were."""
     s = tables.sounds.c
-    statement = update(tables.sounds).where(is_at(s.path, root), s.state == before)
     with library.writing() as connection:
+        statement = update(tables.sounds).where(is_at(s.path, root), s.state == before)
         return connection.execute(statement.values(state=after)).rowcount
 
 
@@ -83,7 +94,7 @@ def count_waiting(library: Library) -> dict[str, int]:
     with library.reading() as connection:
         if not connection.scalar(waiting):
             return {}
-        roots = list(connection.scalars(select(tables.folders.c.path).order_by("path")))
+        roots = indexed_folders(connection)
         counts = {r: connection.scalar(waiting.where(is_at(s.path, r))) or 0 for r in roots}
     return {root: count for root, count in counts.items() if count}
 
@@ -98,8 +109,8 @@ def paths_under(library: Library, root: str) -> list[str]:
 def ids_under(library: Library, root: str) -> list[int]:
     """Return the ids of the present sounds at or below ``root``."""
     s = tables.sounds.c
-    chosen = select(s.id).where(is_at(s.path, root), s.state == PRESENT).order_by(s.id)
     with library.reading() as connection:
+        chosen = select(s.id).where(is_at(s.path, root), s.state == PRESENT).order_by(s.id)
         return list(connection.scalars(chosen))
 
 
@@ -178,10 +189,3 @@ def forget_folder(library: Library, root: str) -> int:
             delete(tables.skipped).where(is_at(k.path, root), not_(or_(false(), *kept)))
         )
         return gone.rowcount
-
-
-def is_at(column: Any, root: str) -> ColumnElement[bool]:
-    """Return whether a path is ``root`` or below it, compared byte by byte."""
-    inside = root.rstrip(os.sep) + os.sep
-    after = inside[:-1] + chr(ord(os.sep) + 1)
-    return or_(column == root, and_(column >= inside, column < after))

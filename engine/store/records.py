@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from engine.roots import root_of
+
 
 @dataclass(frozen=True)
 class FileFacts:
@@ -170,8 +172,20 @@ class SoundRow:
         return {"lufs": self.lufs, "range_lu": self.range_lu, "peak_db": self.peak_db}
 
     @property
+    def not_mounted(self) -> str:
+        """Return the name of its root if that is not mounted on this computer, or nothing."""
+        return root_of(self.path) or ""
+
+    @property
+    def is_away(self) -> bool:
+        """Return whether its drive is away, or was never here."""
+        return self.offline or bool(self.not_mounted)
+
+    @property
     def presence(self) -> str:
-        """Return whether its file is ``present``, ``missing`` or ``offline``."""
+        """Return whether its file is ``present``, ``missing``, ``offline`` or ``not mounted``."""
+        if self.not_mounted:
+            return "not mounted"
         return "offline" if self.offline else "missing" if self.missing else "present"
 
 

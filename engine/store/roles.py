@@ -37,6 +37,7 @@ _EDITS: Mapping[str, Verbs] = {
     "thumbnails": ("INSERT", "UPDATE"),
 }
 _CURATES: Mapping[str, Verbs] = {
+    "roots": _ALL,
     "folders": _ALL,
     "sounds": _ALL,
     "windows": _ALL,
@@ -82,6 +83,7 @@ _NOUNS = {
     "words": "words",
     "interest": "searches",
     "thumbnails": "thumbnails",
+    "roots": "roots",
     "folders": "folders",
     "sounds": "sounds",
     "windows": "what was heard",

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from engine.paths import is_under
 from engine.store import tables
+from engine.store.portable import as_stored, is_below
 from engine.store.records import UNMARKED, Marks, SoundRow
 from engine.store.tables import BROKEN, MISSING, OFFLINE
 
@@ -33,10 +33,14 @@ def select_rows() -> Select[Any]:
     return columns.outerjoin_from(tables.sounds, tables.marks, m.sound_id == s.id)
 
 
-def select_roots() -> Select[Any]:
-    """Return the selection of the indexed folders, the innermost first."""
-    root = tables.folders.c.path
-    return select(root).order_by(func.length(root).desc())
+def indexed_folders(connection: Connection) -> list[str]:
+    """Return the indexed folders, sorted as they are called here."""
+    return sorted(connection.scalars(select(tables.folders.c.path)))
+
+
+def innermost_first(connection: Connection) -> list[str]:
+    """Return the indexed folders, the innermost first."""
+    return sorted(indexed_folders(connection), key=len, reverse=True)
 
 
 def row_of(row: Sequence[Any], roots: Sequence[str]) -> SoundRow:
@@ -97,8 +101,6 @@ def _project() -> ColumnElement[Any]:
 
 def root_of_sound() -> ColumnElement[Any]:
     """Return the indexed folder that a sound lies in, the innermost if there are several."""
-    path, root = tables.sounds.c.path, tables.folders.c.path
-    inside = func.rtrim(root, os.sep) + literal(os.sep)
-    below = and_(path >= inside, path < func.rtrim(root, os.sep) + literal(chr(ord(os.sep) + 1)))
-    roots = select(root).where(or_(path == root, below))
+    path, root = as_stored(tables.sounds.c.path), as_stored(tables.folders.c.path)
+    roots = select(root).where(is_below(path, root))
     return roots.order_by(func.length(root).desc()).limit(1).scalar_subquery()

@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.sqlite import Insert, insert
 
 from engine.store.dialects import TEXT, WHOLE, each_id
+from engine.store.portable import PATH
 
 COPYING = "copying"  # a setting of a library that is not copied wholly yet
 # Settings of a copy that follows a library on a server: up to where, and whose it is.
@@ -44,18 +45,26 @@ def _author() -> Column[str]:
     return Column("author", TEXT, nullable=False, server_default="")
 
 
+roots = Table(  # named places, which each computer mounts where it likes
+    "roots",
+    metadata,
+    Column("id", WHOLE, primary_key=True),
+    Column("key", TEXT, nullable=False, unique=True),  # given once, whatever its name
+    Column("name", TEXT, nullable=False, unique=True),
+)
+
 folders = Table(
     "folders",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("path", TEXT, nullable=False, unique=True),
+    Column("path", PATH, nullable=False, unique=True),
 )
 
 sounds = Table(
     "sounds",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("path", TEXT, nullable=False, unique=True),
+    Column("path", PATH, nullable=False, unique=True),
     Column("size", WHOLE, nullable=False),
     Column("mtime_ns", WHOLE, nullable=False),
     Column("content_hash", TEXT, nullable=False),
@@ -106,7 +115,7 @@ windows = Table(
 skipped = Table(
     "skipped",
     metadata,
-    Column("path", TEXT, primary_key=True),
+    Column("path", PATH, primary_key=True),
     Column("size", WHOLE, nullable=False),
     Column("mtime_ns", WHOLE, nullable=False),
     Column("ctime_ns", WHOLE, nullable=False),
@@ -139,7 +148,7 @@ tags = Table(
 interest = Table(
     "interest",
     metadata,
-    Column("folder", TEXT, primary_key=True),
+    Column("folder", PATH, primary_key=True),
     Column("searches", WHOLE, nullable=False),
 )
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
-from pathlib import PurePath
+from pathlib import PurePath, PurePosixPath
 from typing import Any
 
 from sqlalchemy import BindParameter, Connection, bindparam, select, text
 
+from engine.roots import PREFIX
 from engine.store import tables
 from engine.store.dialects import SERVER
 from engine.store.lexemes import tsvectors
+from engine.store.portable import as_stored
 
 _BOUNDARY = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|(?<=\D)(?=\d)|(?<=\d)(?=\D)")
 _NOT_A_WORD = re.compile(r"[\W_]+", re.UNICODE)
@@ -25,10 +27,15 @@ def search_words(name: str) -> str:
 
 
 def index_words(connection: Connection, sound_ids: Iterable[int]) -> None:
-    """Write the full-text rows of sounds anew, from paths, headers, accepted tags and regions."""
+    """Write the full-text rows of sounds anew, from paths, headers, accepted tags and regions.
+
+    Of a sound under a root they hold its name, not where it is mounted: so all find the same.
+    """
     s, t, r = tables.sounds.c, tables.tags.c, tables.regions.c
     chosen: BindParameter[Any] = bindparam("chosen", expanding=True)
-    known = select(s.id, s.path, s.details, s.category_words).where(s.id.in_(chosen))
+    known = select(s.id, as_stored(s.path).label("path"), s.details, s.category_words).where(
+        s.id.in_(chosen)
+    )
     labels = select(t.sound_id, t.label).where(t.sound_id.in_(chosen), t.state == "accepted")
     named = select(r.sound_id, r.name).where(r.sound_id.in_(chosen))
     listed = list(sound_ids)
@@ -41,8 +48,8 @@ def index_words(connection: Connection, sound_ids: Iterable[int]) -> None:
         rows = [
             {
                 "id": row.id,
-                "name": search_words(PurePath(row.path).stem),
-                "folders": search_words(" ".join(PurePath(row.path).parts[1:-1])),
+                "name": search_words(_pure(row.path).stem),
+                "folders": search_words(" ".join(_pure(row.path).parts[1:-1])),
                 "details": search_words(" ".join(map(str, _values(row.details)))),
                 "category": search_words(row.category_words or ""),
                 "tags": search_words(" ".join(tags.get(row.id, ()))),
@@ -68,6 +75,11 @@ def put_words(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
         )
     else:
         connection.execute(_INSERT, rows)
+
+
+def _pure(stored: str) -> PurePath:
+    """Return a path as the library holds it, the first part being what it begins at."""
+    return PurePosixPath(stored) if stored.startswith(PREFIX) else PurePath(stored)
 
 
 def _values(details: str | None) -> Iterable[object]:

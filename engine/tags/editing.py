@@ -126,7 +126,9 @@ def _held(
     rows: Sequence[TagRow],
 ) -> Held:
     path, header, problem = Path(sound.path), None, ""
-    if sound.offline:
+    if sound.not_mounted:
+        problem = f"its root {sound.not_mounted} is not mounted on this computer"
+    elif sound.offline:
         problem = "its drive is not connected"
     elif sound.missing:
         problem = "its file is missing"

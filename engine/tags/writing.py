@@ -142,7 +142,7 @@ def _may_be_filed(header: Header, category: UcsCategory, rows: Iterable[TagRow])
 
 def _present(library: Library, ids: Collection[int]) -> dict[int, SoundRow]:
     sounds = library.sounds(ids)
-    return {i: s for i, s in sounds.items() if not (s.missing or s.offline)}
+    return {i: s for i, s in sounds.items() if not (s.missing or s.is_away)}
 
 
 def _by_sound(rows: Iterable[TagRow]) -> dict[int, list[TagRow]]:

@@ -15,6 +15,7 @@ from app.gui.kit.text import number, tr
 from app.gui.library.library_controller import LibraryController
 from engine.paths import is_under
 from engine.progress import Control
+from engine.roots import mounted
 from engine.store.places import count_waiting
 
 if TYPE_CHECKING:
@@ -62,9 +63,8 @@ class Indexing(QObject):
     def index(self, paths: Sequence[str | Path]) -> None:
         """Index folders, which are added to the library; all of its own if none is named."""
         session, overview = self._context.opened, self._library_controller.overview
-        folders = [Path(path) for path in paths] or [
-            Path(path) for path in (overview.facets.folders if overview else ())
-        ]
+        known = mounted(overview.facets.folders) if overview else []
+        folders = [Path(path) for path in paths or known]
         if not folders:
             self._context.say(tr("Add a folder of sounds first"), True)
             return
@@ -179,7 +179,7 @@ class Indexing(QObject):
         def work(control: Control) -> None:
             from app.index_process import watch_apart
 
-            folders = [Path(path) for path in session.library.folders()]
+            folders = [Path(path) for path in mounted(session.library.folders())]
             if folders:
                 path, model = self._context.library_path, session.model_folder
                 watch_apart(path, model, folders, control, self._noticed.emit, threads)

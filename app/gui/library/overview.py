@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from engine.errors import SoundsiftError
 from engine.index.drives import is_away
 from engine.progress import Cancelled, Control
+from engine.roots import mounted
 from engine.search.grammar import parse
 from engine.session import Session
 from engine.store import Library, Statistics
@@ -37,7 +38,9 @@ class Overview:
 def count_everything(session: Session) -> Overview:
     """Return what the library holds, as drives were last noted."""
     library = session.library
-    away = [f for f in library.folders() if is_away(f) and count_under(library, f, OFFLINE)]
+    away = [
+        f for f in mounted(library.folders()) if is_away(f) and count_under(library, f, OFFLINE)
+    ]
     return Overview(
         library.statistics(),
         facets(library),
@@ -73,5 +76,5 @@ def drives_changed(library: Library) -> bool:
     """Return whether a drive went or came back since that was noted."""
     return any(
         count_under(library, folder, PRESENT if is_away(folder) else OFFLINE)
-        for folder in library.folders()
+        for folder in mounted(library.folders())
     )

@@ -6,7 +6,15 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, Qt, Signal
+from PySide6.QtCore import (
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRect,
+    Qt,
+    Signal,
+    SignalInstance,
+)
 from PySide6.QtGui import (
     QColor,
     QDragEnterEvent,
@@ -44,6 +52,7 @@ from app.gui.library.sources_model import (
 )
 from engine.metadata.ucs_names import categories, category_of_tag
 from engine.plain_text import one_line
+from engine.roots import root_of
 from engine.store.folders import FolderTree
 from engine.store.listing import FolderCounts
 from engine.tags.families import shown_tags
@@ -64,6 +73,8 @@ class SourcesPanel(QFrame):
     tag_wanted = Signal(str)
     relink_wanted = Signal(str)
     remove_wanted = Signal(str)
+    root_wanted = Signal(str)  # of a folder
+    mount_wanted = Signal(str)  # of a root, by its name
     folders_dropped = Signal(list)
     collected = Signal(str, list)  # sounds were dropped on a collection
     collection_wanted = Signal()
@@ -193,7 +204,8 @@ class SourcesPanel(QFrame):
         group = self._group(self.tr("Folders"), "folder", "folders")
         for path, counts in folders.items():
             is_away = path in away or (counts.offline and not counts.sounds)
-            item = self._item(Path(path).name or path, "offline" if is_away else "folder")
+            is_elsewhere = is_away or root_of(path) is not None
+            item = self._item(Path(path).name or path, "offline" if is_elsewhere else "folder")
             item.setData(counts.offline if is_away else counts.sounds, COUNT)
             item.setData(f'in:"{path}"', TOKEN)
             item.setData(path, FOLDER)
@@ -204,6 +216,8 @@ class SourcesPanel(QFrame):
                 state += self.tr(", {} not yet listened to").format(number(counts.waiting))
             if is_away:
                 state = self.tr("offline: connect its drive, or relink it")
+            elif is_elsewhere:
+                state += self.tr(", not mounted on this computer")
             item.setToolTip(tip(f"{path}\n{state}"))
             group.appendRow(item)
         return group
@@ -282,18 +296,27 @@ class SourcesPanel(QFrame):
         else:
             self.tree.setExpanded(index, not self.tree.isExpanded(index))
 
+    def _for_folder(self, folder: str) -> list[tuple[str, SignalInstance, object]]:
+        """Return what can be done with an indexed folder: a title, the signal, and what it says."""
+        remove = (self.tr("Remove from the library …"), self.remove_wanted, folder)
+        root = root_of(folder)
+        if root is not None:
+            return [(self.tr("Mount on this computer …"), self.mount_wanted, root), remove]
+        return [
+            (self.tr("Look for changes"), self.rescan_wanted, [folder]),
+            (self.tr("Suggest tags …"), self.tag_wanted, folder),
+            (self.tr("Relink a moved folder …"), self.relink_wanted, folder),
+            (self.tr("Make this a root …"), self.root_wanted, folder),
+            remove,
+        ]
+
     def _show_menu(self, place: QPoint) -> None:
         index = self.tree.indexAt(place)
         menu = QMenu(self)
         folder, collection = index.data(FOLDER), index.data(COLLECTION)
         place = index.data(PLACE)
         if folder:
-            for title, signal, given in (
-                (self.tr("Look for changes"), self.rescan_wanted, [folder]),
-                (self.tr("Suggest tags …"), self.tag_wanted, folder),
-                (self.tr("Relink a moved folder …"), self.relink_wanted, folder),
-                (self.tr("Remove from the library …"), self.remove_wanted, folder),
-            ):
+            for title, signal, given in self._for_folder(folder):
                 menu.addAction(title).triggered.connect(
                     lambda _=False, signal=signal, given=given: signal.emit(given)
                 )

@@ -33,6 +33,7 @@ from engine.metadata.read import header_of, said_in
 from engine.metadata.ucs_names import category_of_sound
 from engine.plain_text import one_line
 from engine.search.answer import Match
+from engine.store import SoundRow
 from engine.store.records import Marks
 from engine.store.uses import Use
 from engine.tags.families import shown_tags
@@ -125,13 +126,8 @@ class Inspector(QFrame):
         name.setProperty("role", "title")
         name.make_selectable()
         self._column.addWidget(name)
-        if sound.offline or sound.missing:
-            gone = (
-                self.tr("its drive is not connected")
-                if sound.offline
-                else self.tr("the file is missing")
-            )
-            self._column.addWidget(self._warning(gone))
+        if sound.is_away or sound.missing:
+            self._column.addWidget(self._warning(self._why_gone(sound)))
         if sound.damage:
             self._column.addWidget(self._warning(sound.damage))
         self._show_facts(details)
@@ -187,6 +183,15 @@ class Inspector(QFrame):
         _keep_height(label)
         self._column.addWidget(label)
 
+    def _why_gone(self, sound: SoundRow) -> str:
+        """Return why a sound's file is not here."""
+        if sound.not_mounted:
+            told = self.tr("its root {} is not mounted on this computer")
+            return told.format(one_line(sound.not_mounted))
+        if sound.offline:
+            return self.tr("its drive is not connected")
+        return self.tr("the file is missing")
+
     def _warning(self, text: str) -> PlainLabel:
         label = BreakingLabel(text)
         label.setProperty("role", "warning")
@@ -211,7 +216,7 @@ class Inspector(QFrame):
             if category
             else ""
         )
-        self.texts = TextsBox(sound.id, not (sound.offline or sound.missing))
+        self.texts = TextsBox(sound.id, not (sound.is_away or sound.missing))
         self.texts.show_texts({**texts, "category": category.id if category else ""}, said)
         self.texts.edit_wanted.connect(self.edit_wanted)
         self.texts.undo_wanted.connect(self.undo_wanted)

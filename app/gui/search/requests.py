@@ -122,7 +122,7 @@ def make_thumbnails(
     :param keep: is given those that were made, a few at a time, so that they are made only once.
     """
     made = _drawn(session.library, [sound.id for sound in sounds])
-    undrawn = [sound for sound in sounds if sound.id not in made and not sound.offline]
+    undrawn = [sound for sound in sounds if sound.id not in made and not sound.is_away]
     for start in range(0, len(undrawn), _AT_ONCE):
         part: dict[int, bytes] = {}
         for sound in undrawn[start : start + _AT_ONCE]:

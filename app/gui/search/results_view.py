@@ -342,7 +342,7 @@ class _Delegate(QStyledItemDelegate):
         text = column.text(row)
         if not text:
             return
-        quiet = not column.main or row.sound is None or row.sound.offline or row.sound.missing
+        quiet = not column.main or row.sound is None or row.sound.is_away or row.sound.missing
         painter.setPen(QColor(colours.dim if quiet else colours.text))
         inner = rect.adjusted(6, 0, -6, 0)
         if column.main and row.sound is not None and row.sound.marks.colour is not None:

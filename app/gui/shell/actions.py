@@ -106,6 +106,7 @@ ACTIONS = (
     _of_library("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
     _of_library("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
     _of_library("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
+    _of_library("roots", _FILE, QT_TR_NOOP("Roots …")),
     ActionSpec("open_library", _FILE, QT_TR_NOOP("Open a library …"), ("Ctrl+Shift+O",)),
     ActionSpec("new_library", _FILE, QT_TR_NOOP("New library …"), ("Ctrl+Shift+N",)),
     ActionSpec("recent_libraries", _FILE, QT_TR_NOOP("Recent libraries")),

@@ -128,6 +128,12 @@ def _skipped(of: Surroundings) -> QDialog:
     return SkippedFiles(of.parent, of.context, rooms.library_controller, rooms.indexing)
 
 
+def _roots(of: Surroundings) -> QDialog:
+    from app.gui.library.roots import RootsDialog
+
+    return RootsDialog(of.parent, of.context, of.rooms.roots)
+
+
 def _cues(of: Surroundings) -> QDialog:
     from app.gui.search.cue_sheet import CueSheet
 
@@ -260,6 +266,7 @@ def _sessions(of: Surroundings) -> QDialog:
 
 DIALOGS: Mapping[str, Callable[[Surroundings], QDialog]] = {  # by the names of their actions
     "skipped": _skipped,
+    "roots": _roots,
     "cues": _cues,
     "review": _review,
     "audit": _audit,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QObject
 
 from app.gui.kit.text import counted
 from app.gui.library.overview import Overview
 from app.gui.search.requests import Found
 from app.gui.shell.rooms import Rooms
+from engine.plain_text import one_line
+from engine.store.roots import Root
 
-_TOPIC = "waiting"
+_TOPIC, _ROOTS = "waiting", "roots"
 
 
 class Middle(QObject):
@@ -23,6 +27,8 @@ class Middle(QObject):
         rooms.library_controller.overview_changed.connect(self._on_overview)
         rooms.indexing.began.connect(self._on_began)
         rooms.indexing.waiting_found.connect(self._offer_to_go_on)
+        rooms.roots.unmounted_found.connect(self._offer_to_mount)
+        rooms.roots.changed.connect(rooms.roots.look)
 
     def _on_overview(self, overview: Overview) -> None:
         known = overview.statistics
@@ -57,3 +63,13 @@ class Middle(QObject):
         many = self.tr("{} sounds wait to be listened to.")
         indexing, said = self._rooms.indexing, counted(waiting, one, many)
         self._rooms.notice.offer(_TOPIC, said, self.tr("Go on"), lambda: indexing.index([]))
+
+    def _offer_to_mount(self, unmounted: Sequence[Root]) -> None:
+        """Offer to mount the first of the roots that are not, until none is left."""
+        self._rooms.notice.take_back(_ROOTS)
+        if not unmounted:
+            return
+        name = unmounted[0].name
+        said = self.tr("The root {} is not mounted on this computer.").format(one_line(name))
+        roots = self._rooms.roots
+        self._rooms.notice.offer(_ROOTS, said, self.tr("Mount …"), lambda: roots.mount(name))

@@ -42,6 +42,7 @@ class Opening(QObject):
         rooms, path = self._rooms, self._rooms.context.library_path
         rooms.context.session = session
         rooms.library_controller.count()
+        rooms.roots.look()
         rooms.searching.ask()
         rooms.parts.tidy()
         self.opened.emit()

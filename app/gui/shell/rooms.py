@@ -23,6 +23,7 @@ from app.gui.library.marking import Marking
 from app.gui.library.measuring import Measuring
 from app.gui.library.others import Others
 from app.gui.library.questions import LibraryQuestions
+from app.gui.library.roots import Roots
 from app.gui.library.sources_panel import SourcesPanel
 from app.gui.models.changing import ChangingModel
 from app.gui.player.inspector import Inspector
@@ -102,6 +103,7 @@ class Rooms:
         self.questions = LibraryQuestions(
             window, self.context, self.prompts, self.library_controller, self.indexing
         )
+        self.roots = Roots(window, self.context, self.prompts, self.library_controller)
         self.undoing = Undoing(self.context, window)
         self.marking = Marking(self.context, window)
         self.tagging = Tagging(self.context, window, self.undoing)
@@ -168,6 +170,8 @@ class Rooms:
         sources.collected.connect(self.library_controller.collect)
         sources.relink_wanted.connect(questions.relink)
         sources.remove_wanted.connect(questions.forget)
+        sources.root_wanted.connect(self.roots.make)
+        sources.mount_wanted.connect(self.roots.mount)
         sources.collection_wanted.connect(questions.new_collection)
         sources.rename_wanted.connect(questions.rename_collection)
         sources.drop_wanted.connect(questions.drop_collection)

@@ -29,6 +29,7 @@ CONTRACT = {
     "test_marks",
     "test_places",
     "test_regions",
+    "test_roots",
     "test_rows",
     "test_tags",
     "test_vector_cache",

@@ -62,6 +62,8 @@ def fill(library: Library) -> None:
     add_region(library, 3, "slow creak", 0.1, 0.2)
     note_interest(library, ["doors"])
     put_thumbnails(library, {1: b"\0\1\2"})
+    with library.writing() as connection:
+        connection.execute(insert(tables.roots).values(key="k", name="SFX"))
 
 
 def content(library: Library) -> dict[str, list[tuple[object, ...]]]:

@@ -253,7 +253,7 @@ def test_a_library_without_notes_of_damage_gets_a_place_for_them(tmp_path):
         library.put_sounds([(facts("/a/x.wav"), [window(0)])])
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DROP TABLE regions")
-        for table in ("marks", "uses", "saved_searches", "history", "claims", "workers"):
+        for table in ("marks", "uses", "saved_searches", "history", "claims", "workers", "roots"):
             connection.execute(f"DROP TABLE {table}")
         for index in ("sounds_by_loudness", "sounds_waiting"):
             connection.execute(f"DROP INDEX {index}")

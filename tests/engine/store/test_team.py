@@ -42,7 +42,7 @@ CHANGED = {
     "reader": set(),
     "editor": EDITED,
     "curator": EDITED
-    | {"folders", "sounds", "windows", "skipped", "settings", "workers", "claims"},
+    | {"roots", "folders", "sounds", "windows", "skipped", "settings", "workers", "claims"},
 }
 WRITES = ("INSERT", "UPDATE", "DELETE", "TRUNCATE")
 
