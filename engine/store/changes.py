@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 
 CHANNEL = "soundsift_changes"  # on which is told that there are some
 KEYS: Mapping[str, str] = {  # by table, the column by whose values changes are noted
+    "roots": "id",
     "folders": "id",
     "sounds": "id",
     "windows": "sound_id",

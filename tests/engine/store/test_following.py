@@ -16,6 +16,7 @@ from engine.progress import Cancelled, Control
 from engine.store import FileFacts, Header, Library, Skipped, StoredWindow, following, replica
 from engine.store.changes import KEYS
 from engine.store.collections import collect, collections, drop_collection, rename_collection
+from engine.store.connection import REVISION
 from engine.store.history import steps, undo
 from engine.store.interest import note_interest
 from engine.store.keywords import match_words
@@ -346,7 +347,7 @@ def test_a_damaged_copy_is_made_anew_and_those_of_older_schemas_go(client, url):
     library = client()
     copy = library.database._replica.path
     library.close()
-    older = copy.with_name(copy.name.replace("0011", "0010"))
+    older = copy.with_name(copy.name.replace(f"-{REVISION}.", "-0010."))
     for path in (copy, older):
         path.write_bytes(b"no database" * 1000)
     foreign = copy.with_name("mine.db")

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0012"
-down_revision = "0011"
+revision = "0011"
+down_revision = "0010"
 WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 

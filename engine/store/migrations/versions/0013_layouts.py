@@ -7,8 +7,8 @@ and listens to none.  Of one channel or two nothing is said.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0014"
-down_revision = "0012"
+revision = "0013"
+down_revision = "0011"
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 
 

@@ -8,13 +8,13 @@ owner.  Now and then the oldest notes go; row zero says up to which transaction.
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0014"
+down_revision = "0013"
 WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
 KEPT = 500_000  # notes, about 60 MB
 KEYS = {
-    "id": ("folders", "sounds", "collections", "saved_searches", "history"),
+    "id": ("roots", "folders", "sounds", "collections", "saved_searches", "history"),
     "sound_id": ("windows", "tags", "thumbnails", "collected", "regions", "marks", "uses"),
     "rowid": ("words",),
     "path": ("skipped",),
