@@ -288,7 +288,6 @@ def test_what_was_written_before_a_stop_is_known_and_undone(library, folder):
 
 
 def test_a_killed_order_is_undone_as_the_step_that_it_is(library, folder, monkeypatch):
-    import engine.tags.editing as orders
     import engine.tags.run as runs
 
     before, real, done = contents(folder), runs.write_tags, []
@@ -303,7 +302,7 @@ def test_a_killed_order_is_undone_as_the_step_that_it_is(library, folder, monkey
     plan = planned(library, edits)
     with monkeypatch.context() as patch:
         patch.setattr(runs, "write_tags", die)
-        patch.setattr(orders, "settle_run", lambda *_: None)  # what a killed process does not do
+        patch.setattr(runs, "settle_run", lambda *_: None)  # what a killed process does not do
         with pytest.raises(SystemExit):
             write_edits(library, plan, edits, Control())
     assert found(library, "new") == 2
