@@ -31,10 +31,11 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     index, ranking = searcher.index, searcher.spec.ranking
     windows, rows = index.windows, np.arange(len(index.windows.present))
     gains = []
-    for cue, query in zip(cues, searcher.query_vectors([c.text for c in cues]), strict=True):
+    asked = searcher.text_queries([cue.text for cue in cues])
+    zeros = asked.potentials - asked.doubts
+    for cue, query, zero in zip(cues, asked.vectors, zeros, strict=True):
         cost = index.costs(query[None], rows)
-        zero = searcher.query_potential(query[None])
-        evidence = evidence_of(cost, windows.potentials, ranking, zero)
+        evidence = evidence_of(cost, windows.potentials, ranking, float(zero))
         hits = find_words(library, keywords(cue))
         bonus = words_bonus(hits.weights_of(windows.sound_ids), hits.whole)
         gains.append(np.maximum(evidence + bonus, 0.0))
