@@ -32,11 +32,11 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     windows, rows = index.windows, np.arange(len(index.windows.present))
     gains = []
     asked = searcher.text_queries([cue.text for cue in cues])
-    zeros = asked.potentials - asked.doubts
-    for cue, query, zero in zip(cues, asked.vectors, zeros, strict=True):
-        cost = index.costs(query[None], rows)
-        evidence = evidence_of(cost, windows.potentials, ranking, float(zero))
-        hits = find_words(library, keywords(cue))
+    for place, cue in enumerate(cues):
+        query, hits = asked.only(place), find_words(library, keywords(cue))
+        cost = index.costs(query.vectors, rows)
+        zero = query.potential(is_name=len(hits.complete) > 0)
+        evidence = evidence_of(cost, windows.potentials, ranking, zero)
         bonus = words_bonus(hits.weights_of(windows.sound_ids), hits.whole)
         gains.append(np.maximum(evidence + bonus, 0.0))
     return np.array(gains)

@@ -179,19 +179,20 @@ def _pairs(
     index, ranking = searcher.index, searcher.ranking
     windows = index.windows
     asked = searcher.text_queries([cue.text for cue in cues])
-    zeros, queries = asked.potentials - asked.doubts, asked.vectors
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
     floor = least_evidence(ranking)
     rows, gains, strengths = [], [], []
-    best = index.best_each(queries, offered)
-    for query, zero, cue, own in zip(queries, zeros, cues, best, strict=True):
+    best = index.best_each(asked.vectors, offered)
+    for place, (cue, own) in enumerate(zip(cues, best, strict=True)):
         hits = find_words(library, keywords(cue))
         named = hits.sound_ids[hits.fullest(_NAMED)]
         own = np.union1d(own, index.rows_of(named))
         own = own[windows.present[own]]
-        cost = index.costs(query[None], own)
-        evidence = evidence_of(cost, windows.potentials[own], ranking, float(zero))
+        query = asked.only(place)
+        cost = index.costs(query.vectors, own)
+        zero = query.potential(is_name=len(hits.complete) > 0)
+        evidence = evidence_of(cost, windows.potentials[own], ranking, zero)
         evidence = evidence + words_bonus(hits.weights_of(windows.sound_ids[own]), hits.whole)
         rows.append(own)
         gains.append(np.where(evidence > floor, evidence - floor, -np.inf))

@@ -98,7 +98,8 @@ class Searcher:
         respelt, named = looked_up.result()
         if respelt is not None:
             asked = asked.beside(self.text_queries(respelt.descriptions))
-        found = self._found(asked.vectors, asked.potential, limit, fitting, named)
+        potential = asked.potential(is_name=len(named.complete) > 0)
+        found = self._found(asked.vectors, potential, limit, fitting, named)
         answer = _answer(self.spec, query.text, *found, began)
         _log.debug("a text was searched in %.1f ms", 1000 * (time.perf_counter() - began))
         return answer if respelt is None else replace(answer, also=respelt.text)
@@ -139,17 +140,16 @@ class Searcher:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
         self.index.best(self.text_queries(["warm"]).vectors, 1, None)
 
-    def query_vectors(self, descriptions: Sequence[str]) -> Floats:
-        """Return mapped vectors (descriptions, rank) of what to search for.
-
-        Each is half what was typed and half a sentence (:mod:`engine.search.wording`).
-        """
-        return self._read(descriptions)[0]
-
     def text_queries(self, descriptions: Sequence[str]) -> TextQueries:
-        """Return what descriptions ask for, with what their match strengths start from."""
-        vectors, audible = self._read(descriptions)
-        doubts = doubts_of(audible) * np.float32(self.ranking.epsilon)
+        """Return what descriptions ask for, and what their match strengths start from.
+
+        Each vector is half what was typed and half a sentence (:mod:`engine.search.wording`).
+        """
+        few = 2 * len(descriptions) <= _FEW_TEXTS
+        with one_thread() if few else nullcontext():
+            read, audible = self._text_encoder.asked([*map(wordings, descriptions)])
+        vectors: Floats = read.numpy()
+        doubts = doubts_of(audible.numpy()) * np.float32(self.ranking.epsilon)
         return TextQueries(vectors, self.query_potentials(vectors), doubts)
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
@@ -199,19 +199,12 @@ class Searcher:
 
         return load_audio_encoder(self._folder)
 
-    def _read(self, descriptions: Sequence[str]) -> tuple[Floats, Floats]:
-        """Return mapped vectors (n, rank) of descriptions, and how audible each is (n,)."""
-        few = 2 * len(descriptions) <= _FEW_TEXTS
-        with one_thread() if few else nullcontext():
-            vectors, audible = self._text_encoder.asked([*map(wordings, descriptions)])
-        return vectors.numpy(), audible.numpy()
-
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
         if not texts:
             return np.zeros((1, self.spec.rank), np.float32)
         middle = self._text_encoder.model.bank_vectors.mean(0, keepdim=True).numpy()
-        direction: Floats = self.query_vectors(texts).mean(0, keepdims=True) - middle
+        direction: Floats = self.text_queries(texts).vectors.mean(0, keepdims=True) - middle
         return direction
 
     def _vectors_of(self, sound: QuerySound) -> Floats:

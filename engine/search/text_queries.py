@@ -24,10 +24,18 @@ class TextQueries:
     potentials: Floats
     doubts: Floats
 
-    @property
-    def potential(self) -> float:
-        """Return g_q of texts that are alternatives: one that can be heard is enough."""
-        return float(self.potentials.min() - self.doubts.min())
+    def potential(self, is_name: bool) -> float:
+        """Return g_q of texts that are alternatives: one that can be heard is enough.
+
+        :param is_name: whether some sound here is called all of what was typed; such a text is
+            not doubted, whatever it says ("ZOOM0123").
+        """
+        return float(self.potentials.min() - (0.0 if is_name else self.doubts.min()))
+
+    def only(self, place: int) -> TextQueries:
+        """Return one of the texts."""
+        own = slice(place, place + 1)
+        return TextQueries(self.vectors[own], self.potentials[own], self.doubts[own])
 
     def beside(self, other: TextQueries) -> TextQueries:
         """Return these and others, as alternatives."""

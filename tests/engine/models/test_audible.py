@@ -14,7 +14,7 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_text_encoder
 from engine.models.spec import read_spec, write_spec
 
-_HEARD = ("glass breaking", "rain on a roof", "old door", "sirens", "cat", "evil laugh", "whoosh")
+_HEARD = ("glass breaking", "rain on a roof", "old door", "sirens", "cat", "evil laugh", "siren")
 _SOUNDLESS = ("an income tax form", "gravity on the moon", "honesty and patience", "prime numbers")
 
 
