@@ -31,11 +31,12 @@ def whole_matrix(library: Library, searcher: Searcher, cues: list[Cue]) -> np.nd
     index, ranking = searcher.index, searcher.spec.ranking
     windows, rows = index.windows, np.arange(len(index.windows.present))
     gains = []
-    for cue, query in zip(cues, searcher.query_vectors([c.text for c in cues]), strict=True):
-        cost = index.costs(query[None], rows)
-        zero = searcher.query_potential(query[None])
+    asked = searcher.text_queries([cue.text for cue in cues])
+    for place, cue in enumerate(cues):
+        query, hits = asked.only(place), find_words(library, keywords(cue))
+        cost = index.costs(query.vectors, rows)
+        zero = query.potential(is_name=len(hits.complete) > 0)
         evidence = evidence_of(cost, windows.potentials, ranking, zero)
-        hits = find_words(library, keywords(cue))
         bonus = words_bonus(hits.weights_of(windows.sound_ids), hits.whole)
         gains.append(np.maximum(evidence + bonus, 0.0))
     return np.array(gains)

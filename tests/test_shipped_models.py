@@ -13,6 +13,7 @@ from engine.index.build import index_folders
 from engine.models.catalog import find_model, get_model
 from engine.models.compact import Compact
 from engine.models.match_model import load_audio_encoder, load_model, load_text_encoder
+from engine.models.spec import read_spec
 from engine.paths import assets
 from engine.progress import Control
 from engine.search import Searcher
@@ -46,6 +47,12 @@ def manifest(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[
         return path
 
     return write
+
+
+def test_both_models_tell_texts_of_sounds_from_others_alike(folders):
+    probes = [read_spec(folder).audible for folder in folders.values()]
+    assert probes[0]
+    assert probes[0] == probes[1]  # of one text tower
 
 
 def test_the_shipped_model_is_small_and_complete():

@@ -33,6 +33,7 @@ from trainer.loop.config import Rates, RunConfig
 from trainer.loop.parallel import alike, training_device
 from trainer.loop.run import Run, reporting
 from trainer.objectives.losses import ObjectiveConfig
+from trainer.recipes.audible import fit_audible
 from trainer.recipes.average import average_runs
 from trainer.recipes.bounds import COUNT, MASS, NOT_NEGATIVE, POSITIVE, SHARE, check_numbers
 from trainer.recipes.distil import DistillConfig, Distiller
@@ -262,7 +263,17 @@ def export(options: argparse.Namespace) -> None:
     valid = labelled_clips(options.data, "valid")
     with options.watch() as control:
         calibration = calibrate(options.model, valid, control)
+        probe = fit_audible(options.model, options.data, control)
     options.show({"event": "calibrated", **asdict(calibration)})
+    options.show({"event": "audible", **asdict(probe)})
+
+
+def audible(options: argparse.Namespace) -> None:
+    """Fit which texts speak of a sound, for a model that is there."""
+    set_threads(options.threads)
+    with options.watch() as control:
+        probe = fit_audible(options.model, options.data, control)
+    options.show({"event": "audible", **asdict(probe)})
 
 
 def manifest(options: argparse.Namespace) -> None:

@@ -45,7 +45,7 @@ def ways(library: Library, searcher: Searcher) -> dict[str, Way]:
         return [int(i) for i in hits.sound_ids[hits.fullest(BEST)]]
 
     def sound(text: str) -> list[int]:
-        vectors = searcher.query_vectors(parse(text).descriptions)
+        vectors = searcher.text_queries(parse(text).descriptions).vectors
         windows, ranking = searcher.index.windows, searcher.spec.ranking
         rows = np.flatnonzero(windows.present)
         cost, ids = searcher.index.costs(vectors, rows), windows.sound_ids[rows]

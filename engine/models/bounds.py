@@ -51,6 +51,21 @@ class Number:
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """At most ``most`` numbers."""
+
+    most: int
+    each: Number
+
+    def problem(self, value: Any) -> str | None:
+        """Return what is wrong with a value, if anything."""
+        if not isinstance(value, list) or len(value) > self.most:
+            return f"must be a list of at most {self.most} numbers"
+        wrong = next(filter(None, map(self.each.problem, value)), None)
+        return f"has a number that {wrong}" if wrong else None
+
+
+@dataclass(frozen=True)
 class Flag:
     """True or false."""
 
@@ -143,7 +158,7 @@ class Config:
         return None
 
 
-Rule = Whole | Number | Flag | Choice | Text | Name | Texts | Hashes | Config
+Rule = Whole | Number | Numbers | Flag | Choice | Text | Name | Texts | Hashes | Config
 _ABOVE_0 = 1e-12
 
 BOUNDS: dict[str, dict[str, Rule]] = {
@@ -166,6 +181,7 @@ BOUNDS: dict[str, dict[str, Rule]] = {
         "exemplars": Whole(0, 100_000),
         "tags": Whole(0, 1 << 13),
         "tag_hidden": Whole(0, 1 << 14),
+        "audible": Numbers((1 << 13) + 1, Number(-1e4, 1e4)),
     },
     "front_end": {
         "rate_hz": Whole(4000, 192_000),

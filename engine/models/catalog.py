@@ -173,7 +173,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
     tensors = {n: t for n, t in tensors.items() if not n.startswith(unlike)}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
-    spec = replace(spec, bank=shared_spec.bank)
+    spec = replace(spec, bank=shared_spec.bank, audible=shared_spec.audible)
     target = installed_models() / name
     with draft_of(target) as draft:
         shutil.copyfile(shared / "tokenizer.json", draft / "tokenizer.json")

@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
 from engine.log import logger
+from engine.models.audible import Audible
 from engine.models.encoders import AudioTower, TextTower, audio_tower_entry
 from engine.models.files import read_file
 from engine.models.frontend import LogMel
@@ -210,11 +211,19 @@ class TextEncoder:
     @torch.inference_mode()
     def between(self, captions: Sequence[Sequence[str]]) -> Tensor:
         """Return mapped vectors (n, rank), each of the mean direction of as many captions."""
+        return self.asked(captions)[0]
+
+    @torch.inference_mode()
+    def asked(self, captions: Sequence[Sequence[str]]) -> tuple[Tensor, Tensor]:
+        """Return what :meth:`between` does, and how audible (n,) the first of each captions is.
+
+        The latter are log-odds (:mod:`engine.models.audible`).
+        """
         features = self.features([caption for some in captions for caption in some])
+        apart = features.view(len(captions), -1, features.shape[-1])
         head = self.model.text_head
-        x = head(features).view(len(captions), -1, self.model.spec.embedding)
-        u: Tensor = self.model.metric(head.between(x))
-        return u
+        u: Tensor = self.model.metric(head.between(head(apart)))
+        return u, Audible.of(self.model.spec)(apart[:, 0])
 
     @torch.no_grad()
     def features(self, captions: Sequence[str]) -> Tensor:

@@ -141,7 +141,8 @@ class ModelSpec:
     ``tower_config`` holds the sizes of a tower that has some to choose; ``base`` is the id of
     the model that this one was trained from, if any; ``exemplars`` counts the features that
     stand for the sounds it was made with.  ``tags`` is the width of the second view, what both
-    sides say about tags (:class:`engine.models.match_model.TagView`); 0 is none.
+    sides say about tags (:class:`engine.models.match_model.TagView`); 0 is none.  ``audible`` holds
+    a probe of text features (:class:`engine.models.audible.Audible`); empty is none.
     """
 
     name: str
@@ -165,6 +166,7 @@ class ModelSpec:
     exemplars: int = 0
     tags: int = 0
     tag_hidden: int = 0
+    audible: tuple[float, ...] = ()
 
     @property
     def embedding(self) -> int:
@@ -268,6 +270,7 @@ def _parse(document: dict[str, Any]) -> ModelSpec:
     parts["ranking"] = Ranking(**parts["ranking"])
     parts["bank"] = tuple(parts["bank"])
     parts["licences"] = tuple(parts["licences"])
+    parts["audible"] = tuple(parts.get("audible", ()))
     return ModelSpec(**parts)
 
 
@@ -294,6 +297,9 @@ def _check_together(spec: ModelSpec) -> None:
         "hop_s is more than window_s, so some audio is skipped": spec.hop_s > spec.window_s,
         "rank is more than dimensions and tags together": spec.rank > spec.embedding,
         "tags without tag_hidden, or the reverse": bool(spec.tags) != bool(spec.tag_hidden),
+        "audible does not hold a number for each text feature and one more": (
+            len(spec.audible) not in (0, text.width + 1)
+        ),
         "text_encoder.width is not divisible by text_encoder.heads": (text.width % text.heads != 0),
         "text_encoder.longest_tokens exceeds the number of positions": (
             text.longest_tokens > text.positions - text.first_position

@@ -178,18 +178,20 @@ def _pairs(
     """Return every cue's best windows with gains, and their strengths."""
     index, ranking = searcher.index, searcher.ranking
     windows = index.windows
-    queries = searcher.query_vectors([cue.text for cue in cues])
+    asked = searcher.text_queries([cue.text for cue in cues])
     demand = len(cues) * rules.alternates
     offered = min(demand + _SPARE, _MOST_OFFERED)
     floor = least_evidence(ranking)
     rows, gains, strengths = [], [], []
-    for query, cue, own in zip(queries, cues, index.best_each(queries, offered), strict=True):
+    best = index.best_each(asked.vectors, offered)
+    for place, (cue, own) in enumerate(zip(cues, best, strict=True)):
         hits = find_words(library, keywords(cue))
         named = hits.sound_ids[hits.fullest(_NAMED)]
         own = np.union1d(own, index.rows_of(named))
         own = own[windows.present[own]]
-        cost = index.costs(query[None], own)
-        zero = searcher.query_potential(query[None])
+        query = asked.only(place)
+        cost = index.costs(query.vectors, own)
+        zero = query.potential(is_name=len(hits.complete) > 0)
         evidence = evidence_of(cost, windows.potentials[own], ranking, zero)
         evidence = evidence + words_bonus(hits.weights_of(windows.sound_ids[own]), hits.whole)
         rows.append(own)

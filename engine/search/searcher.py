@@ -24,6 +24,7 @@ from engine.search.names import list_sounds
 from engine.search.query_sound import QuerySound, embed_query
 from engine.search.rank import UNHEARD, Ranked, least_strength, rank, strengths_of, words_bonus
 from engine.search.slips import respell
+from engine.search.text_queries import TextQueries, doubts_of
 from engine.search.vector_index import VectorIndex
 from engine.search.vocabulary import Vocabulary
 from engine.search.wording import wordings
@@ -92,15 +93,13 @@ class Searcher:
         if not query.groups:
             return list_sounds(self._library, query, limit, began, self.spec.name)
         looked_up = self._beside.submit(_look_up, self._library, query, self._vocabulary)
-        vectors = self.query_vectors(query.descriptions)
-        potential = self.query_potential(vectors)
+        asked = self.text_queries(query.descriptions)
         fitting = _fitting(self._library, query.conditions)
         respelt, named = looked_up.result()
         if respelt is not None:
-            mended = self.query_vectors(respelt.descriptions)
-            potential = min(potential, self.query_potential(mended))
-            vectors = np.concatenate([vectors, mended])
-        found = self._found(vectors, potential, limit, fitting, named)
+            asked = asked.beside(self.text_queries(respelt.descriptions))
+        potential = asked.potential(is_name=len(named.complete) > 0)
+        found = self._found(asked.vectors, potential, limit, fitting, named)
         answer = _answer(self.spec, query.text, *found, began)
         _log.debug("a text was searched in %.1f ms", 1000 * (time.perf_counter() - began))
         return answer if respelt is None else replace(answer, also=respelt.text)
@@ -128,7 +127,7 @@ class Searcher:
             queries = queries + _TEXT_SHARE * self._direction(more.descriptions if more else [])
             queries = queries - _TEXT_SHARE * self._direction([minus] if minus.strip() else [])
         queries = queries.astype(np.float32)
-        potential = self.query_potential(queries, sound=True)
+        potential = float(self.query_potentials(queries, sound=True).min())
         own = {spelled_out(sound.path) for sound in sounds if sound.path is not None}
         fitting = _fitting(self._library, more.conditions if more else ())
         found, reading = self._found(queries, potential, limit + len(own), fitting, None)
@@ -139,19 +138,19 @@ class Searcher:
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that the first search is as fast as the next."""
-        vectors = self.query_vectors(["warm"])
-        self.query_potential(vectors)
-        self.index.best(vectors, 1, None)
+        self.index.best(self.text_queries(["warm"]).vectors, 1, None)
 
-    def query_vectors(self, descriptions: Sequence[str]) -> Floats:
-        """Return mapped vectors (descriptions, rank) of what to search for.
+    def text_queries(self, descriptions: Sequence[str]) -> TextQueries:
+        """Return what descriptions ask for, and what their match strengths start from.
 
-        Each is half what was typed and half a sentence (:mod:`engine.search.wording`).
+        Each vector is half what was typed and half a sentence (:mod:`engine.search.wording`).
         """
         few = 2 * len(descriptions) <= _FEW_TEXTS
         with one_thread() if few else nullcontext():
-            vectors: Floats = self._text_encoder.between([*map(wordings, descriptions)]).numpy()
-        return vectors
+            read, audible = self._text_encoder.asked([*map(wordings, descriptions)])
+        vectors: Floats = read.numpy()
+        doubts = doubts_of(audible.numpy()) * np.float32(self.ranking.epsilon)
+        return TextQueries(vectors, self.query_potentials(vectors), doubts)
 
     def text_vectors(self, texts: Sequence[str]) -> Floats:
         """Return mapped vectors (texts, rank)."""
@@ -160,12 +159,8 @@ class Searcher:
             vectors: Floats = self._text_encoder(list(texts)).numpy()
         return vectors
 
-    def query_potential(self, queries: Floats, sound: bool = False) -> float:
-        """Return g_q of a query's strength: what is calibrated, less how familiar it is."""
-        return float(self.query_potentials(queries, sound).min())
-
     def query_potentials(self, queries: Floats, sound: bool = False) -> Floats:
-        """Return g_q (m,) of queries (m, rank), each on its own."""
+        """Return g_q (m,) of queries (m, rank): what is calibrated, less how familiar each is."""
         import torch
 
         ranking = self.ranking
@@ -209,7 +204,7 @@ class Searcher:
         if not texts:
             return np.zeros((1, self.spec.rank), np.float32)
         middle = self._text_encoder.model.bank_vectors.mean(0, keepdim=True).numpy()
-        direction: Floats = self.query_vectors(texts).mean(0, keepdims=True) - middle
+        direction: Floats = self.text_queries(texts).vectors.mean(0, keepdims=True) - middle
         return direction
 
     def _vectors_of(self, sound: QuerySound) -> Floats:

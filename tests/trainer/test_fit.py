@@ -2,8 +2,10 @@
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +14,7 @@ import soundfile
 import torch
 
 from engine.models.match_model import load_audio_encoder, load_text_encoder
-from engine.models.spec import read_spec
+from engine.models.spec import read_spec, write_spec
 from tests import warm
 from tests.conftest import tone
 
@@ -45,12 +47,20 @@ def events(done: subprocess.CompletedProcess[str]) -> list[dict]:
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
+@pytest.fixture
+def probed(model_folder: Path, tmp_path: Path) -> Path:
+    """Return a model that knows which texts speak of a sound."""
+    folder = Path(shutil.copytree(model_folder, tmp_path / "probed"))
+    write_spec(replace(read_spec(folder), audible=tuple(17 * [0.5])), folder)
+    return folder
+
+
 def test_a_model_is_trained_end_to_end_with_pictures_and_broken_sounds_are_told(
-    manifest, model_folder, tmp_path
+    manifest, model_folder, probed, tmp_path
 ):
     run = tmp_path / "run"
     done = train(
-        *("fit", run, "--set", f"csv:{manifest}", "--base", model_folder),
+        *("fit", run, "--set", f"csv:{manifest}", "--base", probed),
         *("--validation", f"csv:{manifest}", "--steps", 6, "--batch", 8, "--micro-batch", 3),
         *("--mix", 0.3, "--head-rate", 3e-3, "--audio-rate", 1e-4),
     )
@@ -62,6 +72,7 @@ def test_a_model_is_trained_end_to_end_with_pictures_and_broken_sounds_are_told(
     spec = read_spec(run / "model")
     assert (spec.name, spec.base) == ("run", read_spec(model_folder).id)
     assert spec.audio_id != read_spec(model_folder).audio_id  # its tower has learnt
+    assert spec.audible == ()  # and so has its text tower, which that was a probe of
     assert load_text_encoder(run / "model")(["a bell"]).isfinite().all()
     for name in ("curves.png", "space.png", "plan.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")
@@ -116,11 +127,12 @@ def test_one_class_is_nothing_to_learn_from(tmp_path, model_folder):
     assert "all sounds have the same caption" in done.stderr
 
 
-def test_fewer_pairs_than_a_batch_are_a_smaller_batch(manifest, model_folder, tmp_path):
+def test_fewer_pairs_than_a_batch_are_a_smaller_batch(manifest, probed, tmp_path):
     run = tmp_path / "run"
     (manifest.parent / "nan.wav").unlink()
-    arguments = ("--set", f"csv:{manifest}", "--base", model_folder, "--frozen", "--steps", 1)
+    arguments = ("--set", f"csv:{manifest}", "--base", probed, "--frozen", "--steps", 1)
     events(train("fit", run, *arguments))
+    assert read_spec(run / "model").audible == read_spec(probed).audible  # of the same text tower
     assert json.loads((run / "config.json").read_text())["batch"] == 12
 
 

@@ -191,6 +191,11 @@ def _of_models() -> list[TrainerCommand]:
             _TEACHER,
         ),
         _command(
+            "audible",
+            "fit which texts speak of a sound, for a model that is there",
+            argument("model", "the model folder"),
+        ),
+        _command(
             "recipe",
             "make the recipe that joins another audio tower to a model's shared parts",
             argument("recipe", "the recipe's folder to write"),

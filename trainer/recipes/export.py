@@ -124,7 +124,7 @@ def write_recipe(folder: Path, model: Path, shared: Path) -> None:
     """
     folder.mkdir(parents=True, exist_ok=True)
     spec = read_spec(model)
-    write_spec(replace(spec, bank=(), sha256={}, audio_sha256=""), folder)
+    write_spec(replace(spec, bank=(), audible=(), sha256={}, audio_sha256=""), folder)
     own = load_tensors(model / "weights.safetensors", ("bank_potentials", "exemplars"))
     save_file(
         {name: tensor.half() if name == "exemplars" else tensor for name, tensor in own.items()},

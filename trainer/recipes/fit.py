@@ -222,7 +222,11 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
         folder = find_model(config.base)
         spec = read_spec(folder)
         model = load_model(folder)
-        model.spec = replace(spec, name=name, base=spec.id)
+        learns = (
+            not config.frozen and config.text_rate > 0
+        )  # a text tower that the probe has not read
+        audible = () if learns else spec.audible
+        model.spec = replace(spec, name=name, base=spec.id, audible=audible)
         return Start(sounds, exam, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
     spec = audio_spec(config.encoder, config.weights)
     text_folder = find_text_encoder(config.text_encoder)

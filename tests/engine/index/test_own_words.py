@@ -236,7 +236,7 @@ def test_a_search_counts_how_sounds_are_claimed_by_their_names(library, ranked_m
     searcher = Searcher(library, ranked_model)
     assert searcher.ranking.blend == 0.5
     windows, text = searcher.index.windows, "a dog that sings"
-    queries = searcher.query_vectors([text])
+    queries = searcher.text_queries([text]).vectors
     cost = searcher.index.costs(queries, np.arange(len(windows.sound_ids)))
     heard = (0.5 * windows.potentials - cost) / searcher.ranking.epsilon
     found = searcher.search_text(text, 60).matches

@@ -124,7 +124,7 @@ def test_both_readings_of_a_slip_are_searched_for_and_told(tmp_path, model_folde
         best = max(answer.matches, key=lambda match: len(match.words))
         assert Path(best.sound.path).name == "thunder crack.wav" and best.keyword_match
         assert answer.asked is not None
-        both = searcher.query_vectors(["thunnder", "thunder"])
+        both = searcher.text_queries(["thunnder", "thunder"]).vectors
         assert np.allclose(answer.asked.vectors, both, atol=1e-5)
         assert searcher.search_text("thunder", 20).also == ""
 

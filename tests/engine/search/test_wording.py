@@ -44,7 +44,7 @@ def test_a_query_lies_between_both_wordings(tmp_path, model_folder):
     facts = FileFacts("/s/a.wav", 1, 1, "", 1.0, 48000, 1, 16, "wav")
     with Library(tmp_path / "l.db") as library:
         library.put_sounds([(facts, [])])
-        found = Searcher(library, model_folder).query_vectors(["door", "rain"])
+        found = Searcher(library, model_folder).text_queries(["door", "rain"]).vectors
     text_encoder = load_text_encoder(model_folder)
     for vector, text in zip(found, ("door", "rain"), strict=True):
         z = text_encoder.model.text_head(text_encoder.features(wordings(text))).mean(0)
