@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -21,19 +22,31 @@ from engine.store.connection import (
     writing,
 )
 from engine.store.others import OthersWatch
+from engine.store.roles import OWNER, Membership
 
 
 class Database(Protocol):
     """An open database.
 
     ``name`` is what people know it by, ``path`` where this computer keeps what belongs to it (for a
-    file, the file), ``file`` the file, None on a server.
+    file, the file), ``file`` the file, None on a server.  ``offline`` is since when its server does
+    not answer, None while it does; a file is never offline.
     """
 
     engine: Engine
     name: str
     path: Path
     file: Path | None
+
+    @property
+    def offline(self) -> datetime | None:
+        """Return since when the server does not answer, None while it does."""
+
+    def membership(self) -> Membership:
+        """Return as whom one works, and what one may.
+
+        :raises LibraryError: the server cannot be asked.
+        """
 
     def sentences(self) -> AbstractContextManager[None]:
         """Turn the database's errors into sentences."""
@@ -85,6 +98,8 @@ def is_library(place: Path | str) -> bool:
 class File:
     """A file of SQLite's."""
 
+    offline: datetime | None = None
+
     def __init__(self, path: Path, make: bool = True) -> None:
         if not make and not path.is_file():
             raise LibraryError(no_library(str(path)))
@@ -92,6 +107,10 @@ class File:
         self.path, self.name = path, str(path)
         self.engine = open_database(path)
         self._others: OthersWatch | None = None
+
+    def membership(self) -> Membership:
+        """Return that whoever has the file may do everything."""
+        return OWNER
 
     def sentences(self) -> AbstractContextManager[None]:
         """Turn the database's errors into sentences."""

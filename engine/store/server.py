@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from engine.paths import data_folder
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
+from engine.store.roles import Membership
 from engine.store.tables import COPYING
 
 _OLDEST = 15  # version of the server
@@ -68,6 +70,7 @@ class Server:
 
     def __init__(self, address: str, make: bool = True, for_copying: bool = False) -> None:
         self.name = one_line(address)
+        self.offline: datetime | None = None
         self.engine = _engine(address)
         self.path = _own_place(address)
         self._reader = self.engine.execution_options(
@@ -77,7 +80,8 @@ class Server:
             with self.sentences():
                 self._check(make)
                 if not for_copying:
-                    self._refuse_unfinished()
+                    with self.engine.connect() as connection:
+                        refuse_unfinished(connection, self.name)
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(
@@ -93,13 +97,21 @@ class Server:
         try:
             yield
         except DBAPIError as error:
+            if _is_away(error) and self.offline is None:
+                self.offline = datetime.now(UTC)
             raise _told(self.name, error, self.engine) from None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Give a connection in one consistent read transaction."""
         with self._reader.connect() as connection, connection.begin():
+            self.offline = None
             yield connection
+
+    def membership(self) -> Membership:
+        """Return as whom one is known to the server, and what one may."""
+        with self.sentences(), self.reading() as connection:
+            return roles.membership(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -108,11 +120,17 @@ class Server:
         Steps of history and ids of windows rely on that, as they do on SQLite's lock.
         """
         with self.engine.connect() as connection, connection.begin():
+            self.offline = None
             _lock(connection, _WRITING)
             yield connection
 
     def others_wrote(self) -> bool:
-        """Return False: the server is not asked who writes."""
+        """Return False: the server is asked whether it answers, not who writes.
+
+        :raises AwayError: it does not.
+        """
+        with self.sentences(), self.reading() as connection:
+            connection.execute(_STILL_THERE)
         return False
 
     def close(self) -> None:
@@ -139,10 +157,9 @@ class Server:
         """Make the schema where there is none; refuse what is not of this Soundsift."""
         with self.engine.connect() as connection:
             revision = revision_at(connection, self.name)
-        if revision == REVISION:
-            return
         if revision is not None:
-            raise LibraryError(other_schema(self.name, revision))
+            refuse_unlike(self.name, revision)
+            return
         if not make:
             raise LibraryError(no_library(self.name))
         with self.engine.connect() as connection, connection.begin():
@@ -151,14 +168,6 @@ class Server:
                 _refuse_odd(connection, self.name)
                 upgrade_schema(connection)
                 _log.info("a library of schema %s was made on a server", REVISION)
-
-    def _refuse_unfinished(self) -> None:
-        with self.engine.connect() as connection:
-            if connection.scalar(_IS_COPYING, {"name": COPYING}):
-                raise LibraryError(
-                    f"{self.name} is a copy that was not finished: run `soundsift library copy` "
-                    "again"
-                )
 
 
 @contextmanager
@@ -214,6 +223,7 @@ def lock_schema(connection: Connection) -> None:
     _lock(connection, _SCHEMA)
 
 
+_STILL_THERE = text("SELECT 1")
 _TRY_LOCK = text("SELECT pg_try_advisory_lock(:kind, hashtext(current_schema()))")
 _UNLOCK = text("SELECT pg_advisory_unlock(:kind, hashtext(current_schema()))")
 _TAKE_LOCK = text("SELECT pg_advisory_xact_lock(:kind, hashtext(current_schema()))")
@@ -241,6 +251,26 @@ def revision_at(connection: Connection, name: str) -> str | None:
         return None
     revision = connection.scalar(_REVISION)
     return None if revision is None else str(revision)
+
+
+def refuse_unlike(name: str, revision: str) -> None:
+    """Refuse a library of another schema than ours.
+
+    :raises LibraryError: it is of another.
+    """
+    if revision != REVISION:
+        raise LibraryError(other_schema(name, revision))
+
+
+def refuse_unfinished(connection: Connection, name: str) -> None:
+    """Refuse what is still copied into.
+
+    :raises LibraryError: it is.
+    """
+    if connection.scalar(_IS_COPYING, {"name": COPYING}):
+        raise LibraryError(
+            f"{name} is a copy that was not finished: run `soundsift library copy` again"
+        )
 
 
 def _refuse_odd(connection: Connection, name: str) -> None:

@@ -17,8 +17,16 @@ from engine.log import logger
 from engine.paths import is_server
 from engine.plain_text import one_line
 from engine.store import roles
-from engine.store.roles import ADMIN, READER, ROLES, run
-from engine.store.server import Server, connected, lock_schema
+from engine.store.roles import ADMIN, READER, ROLES, Membership, run
+from engine.store.server import (
+    Server,
+    connected,
+    lock_schema,
+    refuse_unfinished,
+    refuse_unlike,
+    revision_at,
+)
+from engine.store.tables import PRESENT
 
 _LONGEST = 63  # bytes of a name
 _log = logger(__name__)
@@ -43,6 +51,35 @@ class Added:
     before: str
     is_new: bool
     has_password: bool
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What answers at an address: a library of so many sounds, and as whom one would work there."""
+
+    sounds: int
+    membership: Membership
+
+
+def try_address(address: str) -> Tried:
+    """Look whether a library can be opened at an address; nothing is made or changed.
+
+    :raises InputError: it is no address of a server's.
+    :raises LibraryError: why it cannot be opened.
+    """
+    check_address(address)
+    name = one_line(address)
+    with connected(address) as connection:
+        revision = revision_at(connection, name)
+        if revision is None:
+            raise LibraryError(
+                f"there is a database at {name}, but no library in it yet: ask who looks after the "
+                "server to run `soundsift team init`"
+            )
+        refuse_unlike(name, revision)
+        refuse_unfinished(connection, name)
+        sounds = int(connection.scalar(_SOUNDS, {"state": PRESENT}) or 0)
+        return Tried(sounds, roles.membership(connection))
 
 
 def init(address: str) -> list[str]:
@@ -153,6 +190,7 @@ _OF_DATABASE = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}",
     "GRANT USAGE, CREATE ON SCHEMA {schema} TO {admin}",
 )
+_SOUNDS = text("SELECT count(*) FROM sounds WHERE state = :state")
 _ME = text("SELECT rolname, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user")
 _OWNS = text(
     "SELECT pg_has_role(datdba, 'USAGE') AS owns, pg_get_userbyid(datdba) AS owner "

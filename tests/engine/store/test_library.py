@@ -259,8 +259,9 @@ def test_a_library_without_notes_of_damage_gets_a_place_for_them(tmp_path):
             connection.execute(f"DROP INDEX {index}")
         for column in ("damage", "lufs", "range_lu", "peak_db"):
             connection.execute(f"ALTER TABLE sounds DROP COLUMN {column}")
-        for table in ("tags", "collections"):
-            connection.execute(f"ALTER TABLE {table} DROP COLUMN author")
+        connection.execute("ALTER TABLE tags DROP COLUMN author")
+        connection.execute("DROP TABLE collections")
+        connection.execute("CREATE TABLE collections (id INTEGER PRIMARY KEY, name VARCHAR UNIQUE)")
         connection.execute("UPDATE alembic_version SET version_num = '0005'")
     with Library(path) as library:
         (sound,) = library.sounds().values()
