@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
+from engine.paths import Place
 from engine.session import Session
 
 
@@ -23,7 +23,7 @@ class Say(Protocol):
 class Context:
     """``session`` is None until the library is open."""
 
-    library_path: Path
+    place: Place  # of the library
     jobs: Jobs
     settings: SettingsFile
     colours: Colours

@@ -73,8 +73,8 @@ class Indexing(QObject):
         def work(control: Control) -> IndexReport:
             from app.index_process import index_apart
 
-            path = self._context.library_path
-            return index_apart(path, session.model_folder, folders, control, threads)
+            place = self._context.place
+            return index_apart(place, session.model_folder, folders, control, threads)
 
         self._note_halt(False)
         self._indexing = self.run_alone(
@@ -91,7 +91,7 @@ class Indexing(QObject):
         """Go on with what was not finished, however that came, unless its user stopped it."""
         self._waiting = folders = list(self._context.settings.now.unfinished)
         library = self._context.opened.library
-        halted = str(library.path) in self._context.settings.now.halted
+        halted = str(self._context.place) in self._context.settings.now.halted
         self._remember([])
 
         def look(control: Control) -> tuple[list[str], int]:
@@ -123,9 +123,9 @@ class Indexing(QObject):
 
     def _note_halt(self, halted: bool) -> None:
         """Remember that indexing was stopped by hand, and does not go on by itself."""
-        settings, path = self._context.settings, str(self._context.library_path)
-        others = tuple(known for known in settings.now.halted if known != path)
-        settings.keep(replace(settings.now, halted=(*others, path) if halted else others))
+        settings, place = self._context.settings, str(self._context.place)
+        others = tuple(known for known in settings.now.halted if known != place)
+        settings.keep(replace(settings.now, halted=(*others, place) if halted else others))
 
     def make_demo(self) -> None:
         """Make the demo sounds and index them."""
@@ -181,8 +181,8 @@ class Indexing(QObject):
 
             folders = [Path(path) for path in session.library.folders()]
             if folders:
-                path, model = self._context.library_path, session.model_folder
-                watch_apart(path, model, folders, control, self._noticed.emit, threads)
+                place, model = self._context.place, session.model_folder
+                watch_apart(place, model, folders, control, self._noticed.emit, threads)
 
         self._watching = self._context.jobs.start("index", work)
 

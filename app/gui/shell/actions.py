@@ -106,6 +106,7 @@ ACTIONS = (
     _of_library("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
     _of_library("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
     ActionSpec("open_library", _FILE, QT_TR_NOOP("Open a library …"), ("Ctrl+Shift+O",)),
+    ActionSpec("open_team_library", _FILE, QT_TR_NOOP("Open team library …")),
     ActionSpec("new_library", _FILE, QT_TR_NOOP("New library …"), ("Ctrl+Shift+N",)),
     ActionSpec("recent_libraries", _FILE, QT_TR_NOOP("Recent libraries")),
     ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file or range"), ("Ctrl+C",), "results"),

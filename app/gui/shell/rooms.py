@@ -53,6 +53,7 @@ from app.gui.tagging.editing import Editing
 from app.gui.tagging.questions import ask_to_remove_everywhere
 from app.gui.tagging.tagging import Tagging
 from engine.handover.used import DRAGGED, project_of
+from engine.paths import Place
 from engine.store.history import RUN, Restored
 
 
@@ -62,14 +63,14 @@ class Rooms:
     def __init__(
         self,
         window: QWidget,
-        library_path: Path,
+        place: Place,
         settings: SettingsFile,
         colours: Colours,
         outputs: Outputs | None,
     ) -> None:
         self.jobs = Jobs(window)
         self.status = StatusBar(self.jobs, colours)
-        self.context = Context(library_path, self.jobs, settings, colours, self.status.say)
+        self.context = Context(place, self.jobs, settings, colours, self.status.say)
         self.prompts = Prompts(window)
         self.player = Player(outputs, window)
         self.bar = SearchBar(colours)

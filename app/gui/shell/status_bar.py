@@ -71,9 +71,7 @@ class StatusBar(QFrame):
     def say(self, text: str, warning: bool = False, stays: bool = False) -> None:
         """Show a sentence for a while, or until the next one."""
         self.message.setText(text)
-        self.message.setProperty("role", "warning" if warning else "")
-        self.message.style().unpolish(self.message)
-        self.message.style().polish(self.message)
+        self.message.set_role("warning" if warning else "")
         self._fade.stop()
         if text and not stays:
             self._fade.start()
