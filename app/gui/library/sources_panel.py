@@ -282,8 +282,8 @@ class SourcesPanel(QFrame):
         else:
             self.tree.setExpanded(index, not self.tree.isExpanded(index))
 
-    def _show_menu(self, place: QPoint) -> None:
-        index = self.tree.indexAt(place)
+    def _show_menu(self, point: QPoint) -> None:
+        index = self.tree.indexAt(point)
         menu = QMenu(self)
         folder, collection = index.data(FOLDER), index.data(COLLECTION)
         place = index.data(PLACE)
@@ -327,7 +327,7 @@ class SourcesPanel(QFrame):
         else:
             menu.addAction(self.tr("Add a folder …")).triggered.connect(self.add_wanted)
             menu.addAction(self.tr("New collection …")).triggered.connect(self.collection_wanted)
-        menu.popup(self.tree.viewport().mapToGlobal(place))
+        menu.popup(self.tree.viewport().mapToGlobal(point))
 
 
 class _Tree(QTreeView):
