@@ -175,6 +175,7 @@ class Rooms:
         self.library_controller.overview_changed.connect(lambda _: self.measuring.begin())
         sources.search_wanted.connect(lambda text: self.bar.set_text(text, alone=True))
         sources.rename_search_wanted.connect(questions.rename_search)
+        sources.share_wanted.connect(self.library_controller.share)
         sources.drop_search_wanted.connect(self.library_controller.drop_search)
         self.searching.warmed.connect(self.library_controller.count_searches)
         self.library_controller.searches_counted.connect(sources.show_search_counts)
