@@ -7,7 +7,7 @@ when it is asked to change one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from sqlalchemy import Connection, Row, text
@@ -51,6 +51,17 @@ class Added:
     before: str
     is_new: bool
     has_password: bool
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Who may use a library, with their connections by Soundsift now; as whom one asks.
+
+    Who is connected without a role, as owners of a database may be, has an empty one.
+    """
+
+    me: Membership
+    people: tuple[Member, ...]
 
 
 @dataclass(frozen=True)
@@ -171,6 +182,22 @@ def members(address: str) -> list[Member]:
         return _members(connection)
 
 
+def presence(address: str) -> Presence:
+    """Return who has a role or is connected, by name; everybody may ask.
+
+    :raises LibraryError: the server cannot be asked.
+    """
+    check_address(address)
+    with connected(address) as connection:
+        me = roles.membership(connection)
+        here = {row.name: row.connections for row in connection.execute(_HERE)}
+        known = _members(connection) if roles.are_made(connection) else []
+    people = {m.name: replace(m, connections=here.get(m.name, 0)) for m in known}
+    for name, count in here.items():
+        people.setdefault(name, Member(name, "", True, count))
+    return Presence(me, tuple(people[name] for name in sorted(people)))
+
+
 def check_address(address: str) -> None:
     """Refuse what is no address of a server.
 
@@ -195,6 +222,11 @@ _ME = text("SELECT rolname, rolsuper, rolcreaterole FROM pg_roles WHERE rolname 
 _OWNS = text(
     "SELECT pg_has_role(datdba, 'USAGE') AS owns, pg_get_userbyid(datdba) AS owner "
     "FROM pg_database WHERE datname = current_database()"
+)
+_HERE = text(  # but for the connection that asks
+    "SELECT usename AS name, count(*) AS connections FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'soundsift' "
+    "AND pid <> pg_backend_pid() AND usename IS NOT NULL GROUP BY usename"
 )
 _EXISTS = text("SELECT true FROM pg_roles WHERE rolname = :name")
 _MEMBERS = text(

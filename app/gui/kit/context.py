@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from app.gui.kit.jobs import Jobs
@@ -10,6 +11,7 @@ from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from engine.paths import Place
 from engine.session import Session
+from engine.store.roles import OWNER, READER, Membership
 
 
 class Say(Protocol):
@@ -29,9 +31,15 @@ class Context:
     colours: Colours
     say: Say
     session: Session | None = None
+    membership: Membership = OWNER
+    offline: datetime | None = None  # since when the library's server does not answer
 
     @property
     def opened(self) -> Session:
         """Return the session, where it must be open."""
         assert self.session is not None
         return self.session
+
+    def may(self, role: str) -> bool:
+        """Return whether one may now what a role may: nobody changes anything offline."""
+        return role == READER or (self.offline is None and self.membership.may(role))

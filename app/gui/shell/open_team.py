@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QCompleter,
     QDialog,
@@ -59,10 +59,14 @@ class OpenTeam(QDialog):
         hint.setProperty("role", "dim")
         self.says = BreakingLabel()
         self.says.setMinimumHeight(_LINES * self.fontMetrics().lineSpacing())
+        self.says.setAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignTop)
         self.busy = QProgressBar()
         self.busy.setRange(0, 0)
         self.busy.setTextVisible(False)
         self.busy.setAccessibleName(self.tr("Progress"))
+        room = self.busy.sizePolicy()
+        room.setRetainSizeWhenHidden(True)  # nothing moves when it comes and goes
+        self.busy.setSizePolicy(room)
         self._make_buttons()
         self._lay_out(hint)
         self._show_state()

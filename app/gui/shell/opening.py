@@ -28,7 +28,7 @@ class Opened:
 class Opening(QObject):
     """Opens the library, and says why it cannot be opened."""
 
-    opened = Signal(object)  # as whom: a Membership
+    opened = Signal()  # the library
 
     def __init__(self, rooms: Rooms, parent: QObject) -> None:
         super().__init__(parent)
@@ -58,11 +58,11 @@ class Opening(QObject):
 
     def _opened(self, opened: Opened) -> None:
         rooms, place = self._rooms, self._rooms.context.place
-        rooms.context.session = opened.session
+        rooms.context.session, rooms.context.membership = opened.session, opened.membership
         rooms.library_controller.count()
         rooms.searching.ask()
         rooms.parts.tidy()
-        self.opened.emit(opened.membership)
+        self.opened.emit()
         rooms.serving.begin()
         rooms.others.begin()
         if not is_server(place):

@@ -26,7 +26,9 @@ from app.gui.shell.libraries import Libraries, library_name
 from app.gui.shell.marking_commands import show_labels
 from app.gui.shell.middle import Middle
 from app.gui.shell.opening import Opening
+from app.gui.shell.rights import Rights
 from app.gui.shell.rooms import Rooms
+from app.gui.shell.teaming import Teaming
 from engine.paths import Place, default_library, is_server
 from engine.search.filters import FILTERS
 from engine.tags.families import FAMILIES, shown_tags
@@ -112,7 +114,10 @@ class MainWindow(QMainWindow):
             "recent_libraries": self.libraries.show_recent,
         }
         self.commands = Commands(self, self, rooms, self.opening, own)
+        rights = Rights(self.commands.actions, self.context, self)
+        self.teaming = Teaming(rooms, rights, self)
         self.leaving = Leaving(rooms, self.commands.dialogs, self)
+        self.opening.opened.connect(self.teaming.begin)
         self.opening.opened.connect(self.leaving.come_back)
         self.opening.opened.connect(self.libraries.remember)
         self.opening.ways_out = self._ways_out()
@@ -192,6 +197,7 @@ class MainWindow(QMainWindow):
         self.results.menu_wanted.connect(self.commands.show_menu)
         self.status.models_wanted.connect(do["models"].trigger)
         self.status.skipped_wanted.connect(do["skipped"].trigger)
+        self.status.team_wanted.connect(do["team"].trigger)
         self.welcome.add_wanted.connect(do["add"].trigger)
         self.sources.add_wanted.connect(do["add"].trigger)
         self.sources.tag_wanted.connect(self.commands.dialogs.review_folder)
