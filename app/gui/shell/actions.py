@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QHelpEvent, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolTip, QWidget
 
 from app.gui.kit.text import tr
 from engine.store.roles import CURATOR, EDITOR, READER
@@ -235,8 +235,28 @@ def fill_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
     for spec in ACTIONS:
         if spec.menu not in menus:
             menus[spec.menu] = bar.addMenu(tr(spec.menu))
-            menus[spec.menu].setToolTipsVisible(True)  # why one cannot do something
+            explain(menus[spec.menu])
         place_in(menus[spec.menu], spec, actions)
+
+
+class _OnlyReasons(QObject):
+    """Lets a menu show tips of what cannot be done now; all else is said by the titles."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the tips of enabled actions back."""
+        if isinstance(watched, QMenu) and isinstance(event, QHelpEvent):
+            action = watched.actionAt(event.pos())
+            has_reason = action is not None and not action.isEnabled()
+            if not has_reason:
+                QToolTip.hideText()  # of the entry before
+            return not has_reason
+        return super().eventFilter(watched, event)
+
+
+def explain(menu: QMenu) -> None:
+    """Let a menu say why something cannot be done."""
+    menu.setToolTipsVisible(True)
+    menu.installEventFilter(_OnlyReasons(menu))
 
 
 def place_in(menu: QMenu, spec: ActionSpec, actions: Mapping[str, QAction]) -> None:
@@ -245,7 +265,7 @@ def place_in(menu: QMenu, spec: ActionSpec, actions: Mapping[str, QAction]) -> N
         known = menu.findChild(QMenu, spec.submenu, Qt.FindChildOption.FindDirectChildrenOnly)
         if known is None:
             known = menu.addMenu(tr(spec.submenu))
-            known.setToolTipsVisible(True)
+            explain(known)
             known.setObjectName(spec.submenu)
         menu = known
     menu.addAction(actions[spec.name])

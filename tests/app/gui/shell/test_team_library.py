@@ -4,9 +4,9 @@ import shutil
 import threading
 
 import pytest
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QStandardItem
-from PySide6.QtWidgets import QMenu, QPushButton
+from PySide6.QtCore import QEvent, Qt
+from PySide6.QtGui import QAction, QHelpEvent, QStandardItem
+from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QToolTip
 
 from app.gui.kit.style.apply import apply_theme
 from app.gui.library.sources_model import COLLECTION
@@ -23,6 +23,7 @@ from engine.store.saved_searches import saved_searches
 from engine.store.server import connected
 from engine.store.tags import accepted_tags
 from tests.app.gui.shell.team_stage import Stage, team
+from tests.postgres import running
 
 __all__ = ["team"]
 
@@ -153,8 +154,20 @@ def test_nothing_more_is_heard_of_a_test_that_was_stopped(dialog, monkeypatch, q
     assert dialog.says.text() == ""
 
 
+def tip_over(menu: QMenu, action: QAction) -> str:
+    point = menu.actionGeometry(action).center()
+    QApplication.sendEvent(menu, QHelpEvent(QEvent.Type.ToolTip, point, menu.mapToGlobal(point)))
+    return QToolTip.text() if QToolTip.isVisible() else ""
+
+
 def test_what_one_may_not_is_disabled_and_says_why(open_team):
-    actions = open_team("reader").actions_by_name
+    window = open_team("reader")
+    actions = window.actions_by_name
+    (menu,) = (m for m in window.menuBar().findChildren(QMenu) if actions["repair"] in m.actions())
+    menu.popup(window.rect().center())
+    assert not tip_over(menu, actions["cues"])  # its title says it all
+    assert "backups" in tip_over(menu, actions["repair"])
+    menu.close()
     assert actions["similar"].isEnabled() and actions["export"].isEnabled()
     for name, role in (("collect", "editor"), ("stars_3", "editor"), ("add", "curator")):
         assert not actions[name].isEnabled()
@@ -241,6 +254,23 @@ def test_a_server_that_goes_is_told_of_nothing_is_changed_and_it_goes_on_when_it
     window.notice.button.click()
     qtbot.waitUntil(lambda: window.context.offline is None)
     assert not window.notice.isVisible() and window.actions_by_name["stars_3"].isEnabled()
+
+
+def test_a_window_whose_server_is_stopped_lives_on_and_closes(
+    server, open_window, library_path, qtbot
+):
+    with running() as own:
+        window = open_window(Stage(own, library_path).address("curator"))
+        qtbot.waitUntil(lambda: window.results.results.rowCount() == 12)
+        own.stop()
+        window.others.look()
+        qtbot.waitUntil(lambda: window.context.offline is not None)
+        (first, *_) = (int(i) for i in window.results.results.ids)
+        window.marking.set_stars([first], 3)
+        qtbot.waitUntil(lambda: "the server of" in window.status.message.text())
+        assert window.results.results.rowCount() == 12
+        window.close()
+        assert not window.isVisible()
 
 
 def test_a_window_opens_without_its_server_and_opens_it_when_it_answers(
