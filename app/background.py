@@ -25,7 +25,7 @@ from engine import durable
 from engine.children import NO_CONSOLE, command
 from engine.errors import BusyError, SoundsiftError
 from engine.log import logger, start_log
-from engine.paths import data_folder, make_own_folder
+from engine.paths import Place, data_folder, is_server, make_own_folder, place_of
 from engine.progress import Cancelled, Control, Progress
 from engine.session import open_library
 
@@ -64,7 +64,7 @@ def leave_behind(order: Order) -> None:
 
     :raises SoundsiftError: it cannot be started.
     """
-    folder = _folder(Path(order.library))
+    folder = _folder(place_of(order.library))
     try:
         make_own_folder(folder)
         for name in ("stop", "outcome.json"):
@@ -75,7 +75,7 @@ def leave_behind(order: Order) -> None:
         raise SoundsiftError(f"nothing can go on in the background: {error}") from error
 
 
-def take_back(library: Path, control: Control) -> Left | None:
+def take_back(library: Place, control: Control) -> Left | None:
     """End the process of a library, if there is one; return what it was at, None if nothing.
 
     :raises BusyError: it does not end.
@@ -99,7 +99,7 @@ def take_back(library: Path, control: Control) -> Left | None:
         ) from None
 
 
-def is_left_behind(library: Path) -> bool:
+def is_left_behind(library: Place) -> bool:
     """Return whether a process works on a library in the background."""
     folder = _folder(library)
     if not (folder / "order.json").exists():
@@ -156,7 +156,7 @@ def _work(order: Order, control: Control) -> Left:
 def _index(order: Order, control: Control) -> None:
     """Index, as soon as the window has let go of the library."""
     folders, patient_until = [Path(path) for path in order.folders], time.monotonic() + _PATIENCE_S
-    with open_library(Path(order.library), order.model, make=False) as session:
+    with open_library(place_of(order.library), order.model, make=False) as session:
         while True:
             try:
                 session.index(folders, control, order.threads)
@@ -239,8 +239,9 @@ def _read(folder: Path) -> Left | None:
         return Left(order)
 
 
-def _folder(library: Path) -> Path:
-    name = blake2b(os.path.abspath(library).encode(), digest_size=10).hexdigest()  # noqa: PTH100
+def _folder(library: Place) -> Path:
+    known = library if is_server(library) else os.path.abspath(library)  # noqa: PTH100
+    name = blake2b(known.encode(), digest_size=10).hexdigest()
     return data_folder() / "background" / name
 
 

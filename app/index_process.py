@@ -24,6 +24,7 @@ from engine.children import NO_CONSOLE, command
 from engine.errors import LibraryError, SoundsiftError
 from engine.index.build import IndexReport
 from engine.log import log_end, logger, start_log
+from engine.paths import Place, place_of
 from engine.progress import Cancelled, Control, Progress
 from engine.session import open_library
 
@@ -37,7 +38,7 @@ _log = logger("app.index_process")
 
 
 def index_apart(
-    library: Path, model_folder: Path, paths: Sequence[Path], control: Control, threads: int
+    library: Place, model_folder: Path, paths: Sequence[Path], control: Control, threads: int
 ) -> IndexReport:
     """Do what :func:`engine.index.build.index_folders` does, in a child process.
 
@@ -50,7 +51,7 @@ def index_apart(
 
 
 def watch_apart(
-    library: Path,
+    library: Place,
     model_folder: Path,
     paths: Sequence[Path],
     control: Control,
@@ -78,7 +79,7 @@ class _Order:
     maps: bool = False
 
 
-def map_apart(library: Path, model_folder: Path, control: Control) -> None:
+def map_apart(library: Place, model_folder: Path, control: Control) -> None:
     """Do what :func:`engine.search.library_map.making.update_map` does, in a child process.
 
     :raises SoundsiftError: what the child could not do, or that it crashed.
@@ -154,7 +155,7 @@ def main(order: str) -> int:
         _say(report=report.to_dict())
 
     try:
-        with open_library(Path(asked.library), asked.model) as session:
+        with open_library(place_of(asked.library), asked.model) as session:
             if asked.maps:
                 from engine.search.library_map.making import update_map
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from engine.children import NO_CONSOLE, command
 from engine.errors import SoundsiftError
 from engine.log import log_end, logger
+from engine.paths import Place
 
 PORT = 27637
 _PATIENCE_S = 15.0
@@ -41,7 +42,7 @@ class ServeProcess:
     It may search and copy nothing out; what it needs beside is said on the command line.
     """
 
-    def __init__(self, library: Path, port: int = PORT) -> None:
+    def __init__(self, library: Place, port: int = PORT) -> None:
         self._library, self._port = library, port
         self._child: subprocess.Popen[bytes] | None = None
 

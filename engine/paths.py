@@ -9,10 +9,14 @@ import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeGuard
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 import platformdirs
 
 from engine.errors import InputError
+
+Place = Path | str  # of a library: a file, or the address of a database on a server
 
 
 def data_folder() -> Path:
@@ -49,9 +53,29 @@ def log_folder() -> Path:
     )
 
 
-def is_server(place: Path | str) -> bool:
+def is_server(place: Place) -> TypeGuard[str]:
     """Return whether a library lies on a server, of which this is the address."""
     return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))
+
+
+def place_of(text: str) -> Place:
+    """Return the place of a library that was noted as a text."""
+    return text if is_server(text) else Path(text)
+
+
+def server_name(address: str) -> str:
+    """Return what people call a library on a server, such as ``sounds on studio.example``.
+
+    Nothing else of the address is in it: neither who asks, nor what may be secret.
+    """
+    try:
+        asked = urlsplit(address)
+        host, query = asked.hostname or "", dict(parse_qsl(asked.query))
+    except ValueError:
+        return "team library"
+    database = unquote(asked.path).strip("/") or query.get("dbname") or "team library"
+    host = host or query.get("host", "")
+    return f"{database} on {host}" if host and not host.startswith("/") else database
 
 
 def default_library() -> Path:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
 from app.cli import report
@@ -21,6 +24,9 @@ from app.cli.invocation import Invocation, as_of
 from engine.errors import InputError
 from engine.plain_text import one_line
 
+if TYPE_CHECKING:
+    from engine.store.sharing import Whose
+
 _name = click.argument("name", type=TEXT, metavar="NAME", help="what the search is called")
 
 
@@ -35,9 +41,12 @@ def saved() -> None:
 def list_saved(invocation: Invocation) -> None:
     """List the saved searches (so does `saved` alone)."""
     with invocation.session() as session:
-        known = session.keeping.searches()
-    rows = [{"name": name, "text": text} for name, text in known.items()]
-    lines = [one_line(f"{name}: {text}") for name, text in known.items()]
+        known, owners = session.keeping.searches(), session.keeping.searches_of()
+    rows: list[dict[str, object]] = [{"name": n, "text": text} for n, text in known.items()]
+    for row, name in zip(rows, known, strict=True):
+        if name in owners and owners[name].author:  # in a file nobody else is there
+            row |= {"author": owners[name].author, "shared": owners[name].is_shared}
+    lines = [one_line(f"{name}: {text}{_seen_by(owners, name)}") for name, text in known.items()]
     none = "there are no saved searches yet: add one with `soundsift saved add NAME TEXT`"
     invocation.answer({"searches": rows}, "\n".join(lines) or none)
 
@@ -89,6 +98,36 @@ def remove(invocation: Invocation, name: str) -> None:
         text = _known(session.keeping.searches(), name)
         session.keeping.drop_search(name)
     invocation.answer({"removed": {"name": name, "text": text}}, one_line(f"{name} is removed"))
+
+
+@saved.command("share", cls=Command)
+@_name
+@everywhere
+def share(invocation: Invocation, name: str) -> None:
+    """Let all who use a team's library see a saved search of yours."""
+    with invocation.session() as session:
+        session.keeping.share_search(name, True)
+    invocation.answer({"shared": {"name": name}}, one_line(f"{name} is shared with the team"))
+
+
+@saved.command("keep", cls=Command)
+@_name
+@everywhere
+def keep(invocation: Invocation, name: str) -> None:
+    """Keep a saved search that you shared to yourself again."""
+    with invocation.session() as session:
+        session.keeping.share_search(name, False)
+    invocation.answer({"kept": {"name": name}}, one_line(f"{name} is yours alone"))
+
+
+def _seen_by(owners: Mapping[str, Whose], name: str) -> str:
+    """Return whose a search is and who sees it, as the end of its line; nothing in a file."""
+    found = owners.get(name)
+    if found is None or not found.author:
+        return ""
+    if not found.is_mine:
+        return f"  ({found.author}'s, shared)"
+    return "  (shared)" if found.is_shared else "  (yours alone)"
 
 
 def _known(searches: dict[str, str], name: str) -> str:

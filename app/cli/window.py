@@ -12,7 +12,7 @@ import click
 from app.cli.arguments import Command, everywhere, several
 from app.cli.invocation import Invocation
 from engine.errors import SoundsiftError
-from engine.paths import refuse_no_file
+from engine.paths import Place, is_server, refuse_no_file
 
 
 @click.command(cls=Command)
@@ -22,13 +22,18 @@ def window(invocation: Invocation, sounds: tuple[Path, ...]) -> int:
     """Open the window."""
     for sound in sounds:
         refuse_no_file(sound)
-    why = "the window opens files only, for now; the commands take it, see --help"
-    library = invocation.file(why) if invocation.library else None
-    return open_window(library, [sound.absolute() for sound in sounds])
+    return open_window(invocation.library, [sound.absolute() for sound in sounds])
 
 
-def open_window(library: Path | None, sounds: Sequence[Path] = ()) -> int:
-    """Open the window; where Qt cannot, say what is missing."""
+def open_window(library: Place | None, sounds: Sequence[Path] = ()) -> int:
+    """Open the window; where Qt cannot, say what is missing.
+
+    :raises LibraryError: the library's address holds a password, or cannot be read.
+    """
+    if library is not None and is_server(library):
+        from engine.store.server import parts
+
+        parts(library)  # the window shows addresses, and remembers them
     screens = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM")
     if sys.platform.startswith("linux") and not any(map(os.environ.get, screens)):
         raise SoundsiftError(

@@ -1,13 +1,14 @@
 """Collections: sounds that a user put together by hand, wherever their files are.
 
-Every change is a step that can be undone.
+They are told apart by labels, see :mod:`engine.store.sharing`.  Every change is a step that can be
+undone.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import IntegrityError
 
@@ -15,90 +16,94 @@ from engine.errors import InputError
 from engine.store import tables
 from engine.store.history import Kind, recording
 from engine.store.library import Library
+from engine.store.sharing import NOTHING, find, labels, mine
+
+_TABLE = tables.collections
+_C, _M = tables.collections.c, tables.collected.c
 
 
 def collections(library: Library) -> dict[str, int]:
-    """Return every collection by name, with how many sounds it holds."""
-    c, m = tables.collections.c, tables.collected.c
-    counted = select(c.name, func.count(m.sound_id)).outerjoin_from(
-        tables.collections, tables.collected, m.collection_id == c.id
-    )
+    """Return every collection that one sees by its label, with how many sounds it holds."""
+    counted = select(_M.collection_id, func.count(_M.sound_id)).group_by(_M.collection_id)
     with library.reading() as connection:
-        rows = connection.execute(counted.group_by(c.id).order_by(func.lower(c.name)))
-        return {row[0]: row[1] for row in rows}
+        held = {row[0]: row[1] for row in connection.execute(counted)}
+        return {label: held.get(at, 0) for at, label in labels(connection, _TABLE).items()}
 
 
 def collections_of(library: Library, sound_id: int) -> list[str]:
-    """Return the names of the collections that a sound is in, sorted."""
-    c, m = tables.collections.c, tables.collected.c
-    chosen = select(c.name).join(tables.collected, m.collection_id == c.id)
+    """Return the labels of the collections that a sound is in, sorted."""
+    chosen = select(_M.collection_id).where(_M.sound_id == sound_id)
     with library.reading() as connection:
-        named = chosen.where(m.sound_id == sound_id).order_by(func.lower(c.name))
-        return list(connection.scalars(named))
+        among = set(connection.scalars(chosen))
+        return [label for at, label in labels(connection, _TABLE).items() if at in among]
 
 
-def collect(library: Library, name: str, sound_ids: Iterable[int]) -> int:
+def collect(library: Library, label: str, sound_ids: Iterable[int]) -> int:
     """Put sounds into a collection, which is made if there is none; return how many are new.
+
+    Without sounds, one of one's own is made, unless one has it.
 
     :raises InputError: the name is empty, or holds a quotation mark.
     """
-    clean, ids = _refuse_unusable(name), list(sound_ids)
-    c = tables.collections.c
+    clean, ids = _refuse_unusable(label), list(sound_ids)
     kind: Kind = "collect" if ids else "new collection"
-    with recording(library, kind, _scope(clean, ids), clean) as connection:
-        connection.execute(upsert(tables.collections).values(name=clean).on_conflict_do_nothing())
-        own = connection.scalars(select(c.id).where(c.name == clean)).one()
+    there = find(library, _TABLE, clean) if ids else NOTHING
+    which = mine(_TABLE, clean) if there == NOTHING else _C.id == there
+    with recording(library, kind, _scope(which, ids), clean) as connection:
+        own = connection.scalar(select(_C.id).where(which))
+        if own is None:
+            made = insert(_TABLE).values(name=clean).returning(_C.id)
+            own = connection.execute(made).scalar_one()
         rows = [{"collection_id": own, "sound_id": sound_id} for sound_id in ids]
         if not rows:
             return 0
-        held = select(func.count()).where(tables.collected.c.collection_id == own)
+        held = select(func.count()).where(_M.collection_id == own)
         before = connection.scalar(held) or 0
         connection.execute(upsert(tables.collected).on_conflict_do_nothing(), rows)
         return (connection.scalar(held) or 0) - before
 
 
-def take_out(library: Library, name: str, sound_ids: Iterable[int]) -> None:
+def take_out(library: Library, label: str, sound_ids: Iterable[int]) -> None:
     """Take sounds out of a collection."""
-    c, m = tables.collections.c, tables.collected.c
-    own, ids = select(c.id).where(c.name == name).scalar_subquery(), list(sound_ids)
+    which, ids = _C.id == find(library, _TABLE, label), list(sound_ids)
     statement = delete(tables.collected).where(
-        m.collection_id == own, m.sound_id.in_(tables.chosen(ids))
+        _M.collection_id.in_(select(_C.id).where(which)), _M.sound_id.in_(tables.chosen(ids))
     )
-    with recording(library, "take out", _scope(name, ids), name) as connection:
+    with recording(library, "take out", _scope(which, ids), label) as connection:
         connection.execute(statement)
 
 
-def rename_collection(library: Library, name: str, new: str) -> None:
+def rename_collection(library: Library, label: str, new: str) -> None:
     """Give a collection another name.
 
     :raises InputError: there is one of that name, or it cannot be used.
     """
     clean = _refuse_unusable(new)
-    c = tables.collections.c
-    statement = update(tables.collections).where(c.name == name).values(name=clean)
-    scope = {"collections": c.name.in_((name, clean))}
-    with recording(library, "rename collection", scope, clean) as connection:
+    which = _C.id == find(library, _TABLE, label)
+    with recording(library, "rename collection", {"collections": which}, clean) as connection:
         try:
-            connection.execute(statement)
+            connection.execute(update(_TABLE).where(which).values(name=clean))
         except IntegrityError:
             raise InputError(
                 f"there is already a collection named {clean}: choose another name"
             ) from None
 
 
-def drop_collection(library: Library, name: str) -> None:
+def drop_collection(library: Library, label: str) -> None:
     """Forget a collection; its sounds stay where they are."""
-    with recording(library, "drop collection", _scope(name), name) as connection:
-        connection.execute(delete(tables.collections).where(tables.collections.c.name == name))
+    which = _C.id == find(library, _TABLE, label)
+    with recording(library, "drop collection", _scope(which), label) as connection:
+        connection.execute(delete(_TABLE).where(which))
 
 
-def _scope(name: str, ids: Collection[int] | None = None) -> dict[str, ColumnElement[bool]]:
+def _scope(
+    which: ColumnElement[bool], ids: Collection[int] | None = None
+) -> dict[str, ColumnElement[bool]]:
     """Return the rows of a collection and of what it holds, of some sounds only if asked."""
-    c, m = tables.collections.c, tables.collected.c
-    members: ColumnElement[bool] = m.collection_id.in_(select(c.id).where(c.name == name))
+    members: ColumnElement[bool] = _M.collection_id.in_(select(_C.id).where(which))
     if ids is not None:
-        members = and_(members, m.sound_id.in_(tables.chosen(ids)))
-    return {"collections": c.name == name, "collected": members}
+        members = and_(members, _M.sound_id.in_(tables.chosen(ids)))
+    return {"collections": which, "collected": members}
 
 
 def _refuse_unusable(name: str) -> str:

@@ -26,6 +26,7 @@ from engine.store import tables
 from engine.store.dialects import Phrases, PhrasesType, joined, place_of, words_match
 from engine.store.library import Library
 from engine.store.portable import as_stored, is_at, mounts_in_effect
+from engine.store.sharing import id_of
 from engine.store.tables import PRESENT
 from engine.store.words import search_words
 
@@ -208,9 +209,9 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
     if isinstance(condition, Region):
         return _with_region(condition)
     if isinstance(condition, Collection):
-        c, m = tables.collections.c, tables.collected.c
-        named = select(c.id).where(func.lower(c.name) == condition.name.lower())
-        return exists().where(m.sound_id == s.id, m.collection_id.in_(named))
+        m = tables.collected.c
+        named = id_of(tables.collections, condition.name)
+        return exists().where(m.sound_id == s.id, m.collection_id == named)
     if isinstance(condition, Among):
         return s.id.in_(tables.chosen(condition.ids))
     if isinstance(condition, Folder):

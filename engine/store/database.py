@@ -21,6 +21,7 @@ from engine.store.connection import (
 )
 from engine.store.others import OthersWatch
 from engine.store.records import Behind
+from engine.store.roles import OWNER, Membership
 
 
 class Database(Protocol):
@@ -37,6 +38,12 @@ class Database(Protocol):
     name: str
     path: Path
     file: Path | None
+
+    def membership(self) -> Membership:
+        """Return as whom one works, and what one may.
+
+        :raises LibraryError: the server cannot be asked.
+        """
 
     def sentences(self) -> AbstractContextManager[None]:
         """Turn the database's errors into sentences."""
@@ -76,6 +83,10 @@ class File:
         self.path, self.name = path, str(path)
         self.engine = open_database(path)
         self._others: OthersWatch | None = None
+
+    def membership(self) -> Membership:
+        """Return that whoever has the file may do everything."""
+        return OWNER
 
     def sentences(self) -> AbstractContextManager[None]:
         """Turn the database's errors into sentences."""

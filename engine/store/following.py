@@ -26,6 +26,7 @@ from engine.store.connection import REVISION
 from engine.store.news import News
 from engine.store.records import Behind
 from engine.store.replica import Replica
+from engine.store.roles import Membership
 from engine.store.server import Server, other_schema, own_place
 
 _FRESH_S = 2.0  # for so long the copy is read without asking the server, if nobody listens
@@ -143,6 +144,13 @@ class Following:
             return None
         state = self._replica.state()
         return Behind(self._why, state.at_s if state is not None else 0.0)
+
+    def membership(self) -> Membership:
+        """Return as whom one works, and what one may.
+
+        :raises AwayError: the server is away.
+        """
+        return self._reached().membership()
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other index runs away."""

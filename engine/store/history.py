@@ -52,6 +52,8 @@ Kind = Literal[
     "save search",
     "rename search",
     "drop search",
+    "share",
+    "keep",
     "add region",
     "rename region",
     "remove region",
@@ -81,7 +83,8 @@ _TYPES: Mapping[str, type | tuple[type, ...]] = {
     "whole": int,
     "number": (int, float),
 }
-_NAMED = ("collections", "saved_searches")  # whose rows have names that are unique
+_NAMED = ("collections", "saved_searches")  # whose rows have names that are unique to each author
+_LATER = {"collections": (0,), "saved_searches": (0,)}  # of steps from before the last columns
 _OWN = is_own(tables.history.c.author)
 _COLUMNS = {
     name: tuple(
@@ -347,7 +350,8 @@ def _taken_names(connection: Connection, name: str, then: Sequence[Row]) -> set[
         return set()
     id_at, name_at = _COLUMNS[name].index("id"), _COLUMNS[name].index("name")
     table = tables.metadata.tables[name]
-    owners = {row.name: row.id for row in connection.execute(select(table.c.id, table.c.name))}
+    own = select(table.c.id, table.c.name).where(is_own(table.c.author))
+    owners = {row.name: row.id for row in connection.execute(own)}
     return {(r[id_at],) for r in then if owners.get(r[name_at], r[id_at]) != r[id_at]}
 
 
@@ -376,13 +380,20 @@ def _read(change: bytes) -> dict[str, tuple[list[Row], list[Row]]] | None:
         found = {}
         for table in _KEYS:
             if table in document:
-                was, becomes = (list(map(tuple, rows)) for rows in document[table])
+                was, becomes = ([_grown(table, row) for row in rows] for rows in document[table])
                 if not all(_fits(table, row) for row in (*was, *becomes)):
                     return None
                 found[table] = (was, becomes)
     except (zlib.error, ValueError, TypeError):
         return None
     return found
+
+
+def _grown(table: str, row: Sequence[Any]) -> Row:
+    """Return a row of a step, with what columns hold that were added since."""
+    later: Row = _LATER.get(table, ())
+    short = len(row) == len(_COLUMNS[table]) - len(later)
+    return (*row, *later) if short else tuple(row)
 
 
 def _fits(table: str, row: Row) -> bool:

@@ -56,20 +56,20 @@ MAY: Mapping[str, Mapping[str, Verbs]] = {
     CURATOR: _CURATES,
 }
 _FUNCTIONS = (
-    "soundsift_author",
-    "soundsift_owner",
-    "soundsift_prune",
+    *("soundsift_author", "soundsift_owner", "soundsift_private", "soundsift_prune"),
     *(f"soundsift_changed_{key}" for key in dict.fromkeys(changes.KEYS.values())),
 )
 _TRIGGERS = {
     *((table, "author") for table in ("tags", "history", "collections", "saved_searches")),
     *((table, "owner") for table in ("history", "collections", "saved_searches", "collected")),
+    *((table, "private") for table in ("collections", "saved_searches")),
     *(
         (table, f"follow_{verb}")
         for table in changes.KEYS
         for verb in ("insert", "update", "delete", "truncate")
     ),
 }
+_HIDING = {"collections", "saved_searches", "collected", "history"}  # rows that are private
 _LONGEST = 63  # bytes of a name; the server cuts what is longer, and two would become one
 _NOUNS = {
     "tags": "tags",
@@ -95,6 +95,21 @@ _NOUNS = {
     "alembic_version": "the schema",
 }
 _DOES = {"INSERT": "add", "UPDATE": "change", "DELETE": "remove", "SELECT": "see"}
+
+
+@dataclass(frozen=True)
+class Membership:
+    """As whom one works in a library, and what one may there; in a file nobody has a name."""
+
+    name: str
+    role: str
+
+    def may(self, role: str) -> bool:
+        """Return whether one may what a role may."""
+        return ROLES.index(self.role) >= ROLES.index(role)
+
+
+OWNER = Membership("", ADMIN)  # of a file
 
 
 @dataclass(frozen=True)
@@ -211,6 +226,8 @@ def differences(connection: Connection) -> list[str]:
     ]
     enabled = {(row.table, row.name) for row in connection.execute(_ENABLED)}
     told += [f"{table} has no trigger {name}" for table, name in sorted(_TRIGGERS - enabled)]
+    hiding = set(connection.scalars(_POLICIES))
+    told += [f"{table} shows what is private" for table in sorted(_HIDING - hiding)]
     if connection.scalar(_IS_OPEN):
         told.append("everybody on the server may connect")
     return told
@@ -223,6 +240,16 @@ def standing(connection: Connection) -> Standing:
     role = next((role for role in reversed(ROLES) if named[role] in mine), "")
     admins = connection.scalars(_LOGINS_IN, {"name": named[ADMIN]})
     return Standing(role, tuple(admins))
+
+
+def membership(connection: Connection) -> Membership:
+    """Return as whom one is known, and the highest role whose rights one has.
+
+    Rights are asked for, not names of groups: who owns a library without roles may do everything.
+    """
+    row = connection.execute(_RIGHTS).one()
+    of = ((ADMIN, row.owns), (CURATOR, row.curates), (EDITOR, row.edits))
+    return Membership(row.name, next((role for role, has in of if has), READER))
 
 
 def least(table: str, verb: str) -> str:
@@ -304,10 +331,21 @@ _ENABLED = text(
     "JOIN pg_class c ON c.oid = t.tgrelid "
     "WHERE c.relnamespace = current_schema()::regnamespace AND t.tgenabled IN ('O', 'A')"
 )
+_POLICIES = text(
+    "SELECT c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid "
+    "WHERE c.relnamespace = current_schema()::regnamespace AND c.relrowsecurity "
+    "AND p.polname = 'private'"
+)
 _IS_OPEN = text("SELECT has_database_privilege('public', current_database(), 'CONNECT')")
 _MINE = text(
     "SELECT rolname FROM pg_roles "
     "WHERE rolname = ANY(:names) AND pg_has_role(session_user, oid, 'USAGE')"
+)
+_RIGHTS = text(
+    "SELECT session_user AS name, pg_has_role(session_user, relowner, 'USAGE') AS owns, "
+    "has_table_privilege(session_user, 'sounds', 'UPDATE') AS curates, "
+    "has_table_privilege(session_user, 'tags', 'INSERT') AS edits "
+    "FROM pg_class WHERE oid = 'sounds'::regclass"
 )
 _LOGINS_IN = text(
     "SELECT m.rolname FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid "

@@ -1,57 +1,60 @@
-"""Searches that a user keeps by name.  Every change is a step that can be undone."""
+"""Searches that a user keeps by name, told apart by labels (:mod:`engine.store.sharing`).
+
+Every change is a step that can be undone.
+"""
 
 from __future__ import annotations
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import Connection, delete, insert, select, update
 
 from engine.errors import InputError
 from engine.store import tables
 from engine.store.history import recording
 from engine.store.library import Library
+from engine.store.sharing import find, labels, mine
 
+_TABLE = tables.saved_searches
 _S = tables.saved_searches.c
 
 
 def saved_searches(library: Library) -> dict[str, str]:
-    """Return every saved search by its name: its text, in the grammar of the search bar."""
+    """Return every saved search that one sees by its label: its text, as one searches."""
     with library.reading() as connection:
-        rows = connection.execute(select(_S.name, _S.text).order_by(func.lower(_S.name)))
-        return {row.name: row.text for row in rows}
+        texts = {row.id: row.text for row in connection.execute(select(_S.id, _S.text))}
+        return {label: texts[at] for at, label in labels(connection, _TABLE).items()}
 
 
 def save_search(library: Library, name: str, text: str) -> None:
     """Keep a search under a name.
 
-    :raises InputError: the name or the search is empty, or another search has the name.
+    :raises InputError: the name or the search is empty, or one's own search has the name.
     """
     clean = _usable(name)
     if not text.strip():
         raise InputError("the search is empty: describe a sound first, then save the search")
-    with recording(library, "save search", {"saved_searches": _S.name == clean}, clean) as made:
-        if made.scalar(select(_S.id).where(_S.name == clean)) is not None:
-            raise _taken(clean)
-        made.execute(insert(tables.saved_searches).values(name=clean, text=text.strip()))
+    own = {"saved_searches": mine(_TABLE, clean)}
+    with recording(library, "save search", own, clean) as connection:
+        _refuse_taken(connection, clean)
+        connection.execute(insert(_TABLE).values(name=clean, text=text.strip()))
 
 
-def rename_search(library: Library, name: str, new: str) -> None:
+def rename_search(library: Library, label: str, new: str) -> None:
     """Give a saved search another name.
 
-    :raises InputError: it is empty, or another search has it.
+    :raises InputError: it is empty, or another search of one's own has it.
     """
-    clean = _usable(new)
-    scope = {"saved_searches": _S.name.in_((name, clean))}
-    with recording(library, "rename search", scope, clean) as connection:
-        if clean != name and connection.scalar(select(_S.id).where(_S.name == clean)) is not None:
-            raise _taken(clean)
-        renamed = update(tables.saved_searches).where(_S.name == name)
-        connection.execute(renamed.values(name=clean))
+    clean, at = _usable(new), find(library, _TABLE, label)
+    with recording(library, "rename search", {"saved_searches": _S.id == at}, clean) as connection:
+        if clean != label:
+            _refuse_taken(connection, clean)
+        connection.execute(update(_TABLE).where(_S.id == at).values(name=clean))
 
 
-def drop_search(library: Library, name: str) -> None:
+def drop_search(library: Library, label: str) -> None:
     """Forget a saved search."""
-    scope = _S.name == name
-    with recording(library, "drop search", {"saved_searches": scope}, name) as connection:
-        connection.execute(delete(tables.saved_searches).where(scope))
+    which = _S.id == find(library, _TABLE, label)
+    with recording(library, "drop search", {"saved_searches": which}, label) as connection:
+        connection.execute(delete(_TABLE).where(which))
 
 
 def _usable(name: str) -> str:
@@ -61,5 +64,6 @@ def _usable(name: str) -> str:
     return clean
 
 
-def _taken(name: str) -> InputError:
-    return InputError(f"there is already a saved search named {name}: choose another name")
+def _refuse_taken(connection: Connection, name: str) -> None:
+    if connection.scalar(select(_S.id).where(mine(_TABLE, name))) is not None:
+        raise InputError(f"there is already a saved search named {name}: choose another name")

@@ -25,6 +25,7 @@ from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
 from engine.store.records import Behind
+from engine.store.roles import Membership
 from engine.store.tables import COPYING
 
 _OLDEST = 15  # version of the server
@@ -85,7 +86,8 @@ class Server:
             with self.sentences():
                 self._check(make)
                 if not for_copying:
-                    self._refuse_unfinished()
+                    with self.engine.connect() as connection:
+                        refuse_unfinished(connection, self.name)
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LibraryError(
@@ -112,6 +114,11 @@ class Server:
     def reading_all(self) -> AbstractContextManager[Connection]:
         """Give the same: nothing is left out."""
         return self.reading()
+
+    def membership(self) -> Membership:
+        """Return as whom one is known to the server, and what one may."""
+        with self.sentences(), self.reading() as connection:
+            return roles.membership(connection)
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -155,10 +162,9 @@ class Server:
         """Make the schema where there is none; refuse what is not of this Soundsift."""
         with self.engine.connect() as connection:
             revision = revision_at(connection, self.name)
-        if revision == REVISION:
-            return
         if revision is not None:
-            raise LibraryError(other_schema(self.name, revision))
+            refuse_unlike(self.name, revision)
+            return
         if not make:
             raise LibraryError(no_library(self.name))
         with self.engine.connect() as connection, connection.begin():
@@ -167,14 +173,6 @@ class Server:
                 _refuse_odd(connection, self.name)
                 upgrade_schema(connection)
                 _log.info("a library of schema %s was made on a server", REVISION)
-
-    def _refuse_unfinished(self) -> None:
-        with self.engine.connect() as connection:
-            if connection.scalar(_IS_COPYING, {"name": COPYING}):
-                raise LibraryError(
-                    f"{self.name} is a copy that was not finished: run `soundsift library copy` "
-                    "again"
-                )
 
 
 @contextmanager
@@ -257,6 +255,26 @@ def revision_at(connection: Connection, name: str) -> str | None:
         return None
     revision = connection.scalar(_REVISION)
     return None if revision is None else str(revision)
+
+
+def refuse_unlike(name: str, revision: str) -> None:
+    """Refuse a library of another schema than ours.
+
+    :raises LibraryError: it is of another.
+    """
+    if revision != REVISION:
+        raise LibraryError(other_schema(name, revision))
+
+
+def refuse_unfinished(connection: Connection, name: str) -> None:
+    """Refuse what is still copied into.
+
+    :raises LibraryError: it is.
+    """
+    if connection.scalar(_IS_COPYING, {"name": COPYING}):
+        raise LibraryError(
+            f"{name} is a copy that was not finished: run `soundsift library copy` again"
+        )
 
 
 def _refuse_odd(connection: Connection, name: str) -> None:

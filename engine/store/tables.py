@@ -45,6 +45,11 @@ def _author() -> Column[str]:
     return Column("author", TEXT, nullable=False, server_default="")
 
 
+def _shared() -> Column[int]:
+    """Return whether others see it, too (1); in a file nobody else is there."""
+    return Column("shared", WHOLE, nullable=False, server_default="0")
+
+
 roots = Table(  # named places, which each computer mounts where it likes
     "roots",
     metadata,
@@ -163,8 +168,10 @@ collections = Table(
     "collections",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("name", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
     _author(),
+    _shared(),
+    UniqueConstraint("author", "name"),
     sqlite_autoincrement=True,  # what can be undone names them by ids, which never come twice
 )
 
@@ -217,9 +224,11 @@ saved_searches = Table(
     "saved_searches",
     metadata,
     Column("id", WHOLE, primary_key=True),
-    Column("name", TEXT, nullable=False, unique=True),
+    Column("name", TEXT, nullable=False),
     Column("text", TEXT, nullable=False),  # in the grammar of the search bar
     _author(),
+    _shared(),
+    UniqueConstraint("author", "name"),
     sqlite_autoincrement=True,
 )
 

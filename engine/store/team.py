@@ -7,7 +7,7 @@ when it is asked to change one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module
 
 from sqlalchemy import Connection, Row, text
@@ -17,8 +17,16 @@ from engine.log import logger
 from engine.paths import is_server
 from engine.plain_text import one_line
 from engine.store import roles
-from engine.store.roles import ADMIN, READER, ROLES, run
-from engine.store.server import Server, connected, lock_schema
+from engine.store.roles import ADMIN, READER, ROLES, Membership, run
+from engine.store.server import (
+    Server,
+    connected,
+    lock_schema,
+    refuse_unfinished,
+    refuse_unlike,
+    revision_at,
+)
+from engine.store.tables import PRESENT
 
 _LONGEST = 63  # bytes of a name
 _log = logger(__name__)
@@ -43,6 +51,46 @@ class Added:
     before: str
     is_new: bool
     has_password: bool
+
+
+@dataclass(frozen=True)
+class Presence:
+    """Who may use a library, with their connections by Soundsift now; as whom one asks.
+
+    Who is connected without a role, as owners of a database may be, has an empty one.
+    """
+
+    me: Membership
+    people: tuple[Member, ...]
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What answers at an address: a library of so many sounds, and as whom one would work there."""
+
+    sounds: int
+    membership: Membership
+
+
+def try_address(address: str) -> Tried:
+    """Look whether a library can be opened at an address; nothing is made or changed.
+
+    :raises InputError: it is no address of a server's.
+    :raises LibraryError: why it cannot be opened.
+    """
+    check_address(address)
+    name = one_line(address)
+    with connected(address) as connection:
+        revision = revision_at(connection, name)
+        if revision is None:
+            raise LibraryError(
+                f"there is a database at {name}, but no library in it yet: ask who looks after the "
+                "server to run `soundsift team init`"
+            )
+        refuse_unlike(name, revision)
+        refuse_unfinished(connection, name)
+        sounds = int(connection.scalar(_SOUNDS, {"state": PRESENT}) or 0)
+        return Tried(sounds, roles.membership(connection))
 
 
 def init(address: str) -> list[str]:
@@ -134,6 +182,22 @@ def members(address: str) -> list[Member]:
         return _members(connection)
 
 
+def presence(address: str) -> Presence:
+    """Return who has a role or is connected, by name; everybody may ask.
+
+    :raises LibraryError: the server cannot be asked.
+    """
+    check_address(address)
+    with connected(address) as connection:
+        me = roles.membership(connection)
+        here = {row.name: row.connections for row in connection.execute(_HERE)}
+        known = _members(connection) if roles.are_made(connection) else []
+    people = {m.name: replace(m, connections=here.get(m.name, 0)) for m in known}
+    for name, count in here.items():
+        people.setdefault(name, Member(name, "", True, count))
+    return Presence(me, tuple(people[name] for name in sorted(people)))
+
+
 def check_address(address: str) -> None:
     """Refuse what is no address of a server.
 
@@ -153,10 +217,16 @@ _OF_DATABASE = (
     "GRANT USAGE ON SCHEMA {schema} TO {reader}",
     "GRANT USAGE, CREATE ON SCHEMA {schema} TO {admin}",
 )
+_SOUNDS = text("SELECT count(*) FROM sounds WHERE state = :state")
 _ME = text("SELECT rolname, rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user")
 _OWNS = text(
     "SELECT pg_has_role(datdba, 'USAGE') AS owns, pg_get_userbyid(datdba) AS owner "
     "FROM pg_database WHERE datname = current_database()"
+)
+_HERE = text(  # but for the connection that asks
+    "SELECT usename AS name, count(*) AS connections FROM pg_stat_activity "
+    "WHERE datname = current_database() AND application_name = 'soundsift' "
+    "AND pid <> pg_backend_pid() AND usename IS NOT NULL GROUP BY usename"
 )
 _EXISTS = text("SELECT true FROM pg_roles WHERE rolname = :name")
 _MEMBERS = text(

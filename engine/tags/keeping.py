@@ -14,6 +14,7 @@ from engine.store import Library
 from engine.store.history import Restored, Step, steps
 from engine.store.marks import colour_named, set_colour, set_note, set_stars
 from engine.store.saved_searches import drop_search, rename_search, save_search, saved_searches
+from engine.store.sharing import Whose, share, whose
 from engine.store.uses import Use, forget_uses, note_uses, projects, uses_of
 from engine.tags.undoing import redo_now, undo_now
 
@@ -106,6 +107,17 @@ class Keeping:
     def drop_search(self, name: str) -> None:
         """Forget a saved search."""
         drop_search(self._library, name)
+
+    def searches_of(self) -> dict[str, Whose]:
+        """Return by name whose the saved searches are, and which all see."""
+        return whose(self._library, "saved_searches")
+
+    def share_search(self, name: str, shared: bool) -> None:
+        """Let all who use the library see a saved search, or nobody else.
+
+        :raises InputError: there is none of that name, or the library is a file.
+        """
+        share(self._library, "saved_searches", name, shared)
 
     def steps(self) -> list[Step]:
         """Return what can be undone, the latest first."""

@@ -138,3 +138,12 @@ def test_a_library_that_the_window_still_holds_is_waited_for(library, sounds, mo
     tried.clear()
     left = background._work(Order(str(library.path), "default", [str(sounds)]), Control())
     assert len(tried) == 1 and "another index run" in left.problem
+
+
+def test_work_on_a_server_is_known_by_its_address(monkeypatch):
+    address = "postgresql://mia@/sounds?host=/nowhere"
+    pytest.importorskip("psycopg")
+    _, folder = ordered(address, folders=["/sfx"])
+    assert folder == background._folder(address)
+    main(folder)
+    assert "cannot be reached" in take_back(address, Control()).problem

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
+from engine.store import Library
 from tests.postgres import Postgres
 
 
@@ -68,8 +69,6 @@ def test_a_library_is_copied_to_a_server_and_back(ask, address, tmp_path, sounds
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("window",), "the window opens files only"),
-        ((), "the window opens files only"),
         (("repair",), "its server's backups"),
         (("train", "--from-library"), "copy it into one to train on it"),
         (("status",), "cannot be reached"),
@@ -80,6 +79,30 @@ def test_what_needs_a_file_says_so_in_a_sentence(arguments, said, capsys):
     assert main(["--library", "postgresql://user@/db?host=/nowhere", *arguments]) == 1
     told = capsys.readouterr()
     assert said in told.err and told.err.count("\n") == 1 and told.out == ""
+
+
+@pytest.mark.parametrize("arguments", [("window",), ()])
+def test_no_window_opens_with_a_password_in_its_address(arguments, capsys, monkeypatch):
+    pytest.importorskip("psycopg")
+    monkeypatch.setenv("QT_QPA_PLATFORM", "offscreen")
+    assert main(["--library", "postgresql://mia:secret@db/sounds", *arguments]) == 1
+    told = capsys.readouterr().err
+    assert "holds a password" in told and "secret" not in told
+
+
+def test_saved_searches_say_whose_they_are_and_are_shared(ask, address, capsys):
+    on = ("--library", address)
+    with Library(address) as library:
+        name = library.database.membership().name
+    ask("saved", "add", "Short", "dur:<1s", *on)
+    mine = {"name": "Short", "text": "dur:<1s", "author": name, "shared": False}
+    assert ask("saved", *on) == {"searches": [mine]}
+    ask("saved", "share", "Short", *on)
+    assert ask("saved", *on) == {"searches": [mine | {"shared": True}]}
+    assert main(["saved", *on]) == 0
+    assert capsys.readouterr().out == "Short: dur:<1s  (shared)\n"
+    ask("saved", "keep", "Short", *on)
+    assert ask("saved", *on) == {"searches": [mine]}
 
 
 def test_only_a_library_on_a_server_is_upgraded(tmp_path: Path, capsys):

@@ -85,6 +85,7 @@ class IconButton(QToolButton):
 
     def _show_key(self) -> None:
         self.setToolTip(plain_tip(self._named_by.toolTip()))
+        self.setEnabled(self._named_by.isEnabled())
 
     def _paint(self) -> None:
         on = self.isCheckable() and self.isChecked()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from datetime import datetime
 from typing import Protocol
 
 from app.gui.kit.jobs import Jobs
 from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
+from engine.paths import Place
 from engine.session import Session
+from engine.store.roles import OWNER, READER, Membership
 
 
 class Say(Protocol):
@@ -23,15 +25,21 @@ class Say(Protocol):
 class Context:
     """``session`` is None until the library is open."""
 
-    library_path: Path
+    place: Place  # of the library
     jobs: Jobs
     settings: SettingsFile
     colours: Colours
     say: Say
     session: Session | None = None
+    membership: Membership = OWNER
+    offline: datetime | None = None  # since when the library's server does not answer
 
     @property
     def opened(self) -> Session:
         """Return the session, where it must be open."""
         assert self.session is not None
         return self.session
+
+    def may(self, role: str) -> bool:
+        """Return whether one may now what a role may: nobody changes anything offline."""
+        return role == READER or (self.offline is None and self.membership.may(role))

@@ -27,6 +27,12 @@ class PlainLabel(QLabel):
         """Show a text."""
         super().setText(visible(text))
 
+    def set_role(self, role: str) -> None:
+        """Let the style sheet paint it as ``warning``, ``dim`` …; as any other where empty."""
+        self.setProperty("role", role)
+        self.style().unpolish(self)
+        self.style().polish(self)
+
 
 def tip(text: str) -> str:
     """Return a tool tip, or another text whose format Qt guesses, that it takes for plain."""

@@ -134,6 +134,8 @@ _SAID = {  # of one sound, of several; % is the name
     "save search": (QT_TR_NOOP("search % saved"), QT_TR_NOOP("search % saved")),
     "rename search": (QT_TR_NOOP("search renamed to %"), QT_TR_NOOP("search renamed to %")),
     "drop search": (QT_TR_NOOP("search % deleted"), QT_TR_NOOP("search % deleted")),
+    "share": (QT_TR_NOOP("% shared"), QT_TR_NOOP("% shared")),
+    "keep": (QT_TR_NOOP("% kept to oneself"), QT_TR_NOOP("% kept to oneself")),
     "add region": (QT_TR_NOOP("new region %"), QT_TR_NOOP("new region %")),
     "rename region": (
         QT_TR_NOOP("region renamed to %"),

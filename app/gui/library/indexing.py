@@ -13,10 +13,11 @@ from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job
 from app.gui.kit.text import number, tr
 from app.gui.library.library_controller import LibraryController
-from engine.paths import is_under
+from engine.paths import is_server, is_under
 from engine.progress import Control
 from engine.roots import mounted
 from engine.store.places import count_waiting
+from engine.store.roles import CURATOR
 
 if TYPE_CHECKING:
     from engine.index.build import IndexReport
@@ -73,8 +74,8 @@ class Indexing(QObject):
         def work(control: Control) -> IndexReport:
             from app.index_process import index_apart
 
-            path = self._context.library_path
-            return index_apart(path, session.model_folder, folders, control, threads)
+            place = self._context.place
+            return index_apart(place, session.model_folder, folders, control, threads)
 
         self._note_halt(False)
         self._indexing = self.run_alone(
@@ -88,11 +89,17 @@ class Indexing(QObject):
         self._remember(self._folders if self.is_on else self._waiting)
 
     def go_on(self) -> None:
-        """Go on with what was not finished, however that came, unless its user stopped it."""
+        """Go on with what was not finished, however that came, unless its user stopped it.
+
+        What waits on a server may be others' to listen to: it is offered, unless it was begun here.
+        """
         self._waiting = folders = list(self._context.settings.now.unfinished)
         library = self._context.opened.library
-        halted = str(library.path) in self._context.settings.now.halted
+        halted = str(self._context.place) in self._context.settings.now.halted
         self._remember([])
+        if not self._context.may(CURATOR):
+            return
+        by_itself = not halted and (not is_server(self._context.place) or bool(folders))
 
         def look(control: Control) -> tuple[list[str], int]:
             from engine.index.build import is_being_indexed
@@ -110,10 +117,10 @@ class Indexing(QObject):
             there, waiting = found
             if not there or self.is_on:
                 return
-            if halted:
-                self.waiting_found.emit(waiting)
-            else:
+            if by_itself:
                 self.index(there)
+            else:
+                self.waiting_found.emit(waiting)
 
         self._context.jobs.start("read", look, looked)
 
@@ -123,9 +130,9 @@ class Indexing(QObject):
 
     def _note_halt(self, halted: bool) -> None:
         """Remember that indexing was stopped by hand, and does not go on by itself."""
-        settings, path = self._context.settings, str(self._context.library_path)
-        others = tuple(known for known in settings.now.halted if known != path)
-        settings.keep(replace(settings.now, halted=(*others, path) if halted else others))
+        settings, place = self._context.settings, str(self._context.place)
+        others = tuple(known for known in settings.now.halted if known != place)
+        settings.keep(replace(settings.now, halted=(*others, place) if halted else others))
 
     def make_demo(self) -> None:
         """Make the demo sounds and index them."""
@@ -173,7 +180,8 @@ class Indexing(QObject):
     def _keep_watching(self) -> None:
         """Wait for changes, once what goes on has ended."""
         session, threads = self._context.session, self.threads
-        if not self._watch or session is None or self._watching is not None:
+        idle = self._watch and self._watching is None
+        if not idle or session is None or not self._context.may(CURATOR):
             return
 
         def work(control: Control) -> None:
@@ -181,8 +189,8 @@ class Indexing(QObject):
 
             folders = [Path(path) for path in mounted(session.library.folders())]
             if folders:
-                path, model = self._context.library_path, session.model_folder
-                watch_apart(path, model, folders, control, self._noticed.emit, threads)
+                place, model = self._context.place, session.model_folder
+                watch_apart(place, model, folders, control, self._noticed.emit, threads)
 
         self._watching = self._context.jobs.start("index", work)
 

@@ -23,6 +23,7 @@ from engine.progress import Control
 from engine.store.collections import collect, drop_collection, rename_collection, take_out
 from engine.store.places import forget_folder
 from engine.store.saved_searches import drop_search, rename_search, save_search
+from engine.store.sharing import What, share
 
 
 class LibraryController(QObject):
@@ -87,6 +88,17 @@ class LibraryController(QObject):
             self.count()
 
         self._write(lambda control: drop_search(library, name), dropped)
+
+    def share(self, what: What, label: str, shared: bool) -> None:
+        """Let the team see a collection or a saved search, or nobody else."""
+        library = self._context.opened.library
+        said = tr("{} is shared with the team") if shared else tr("{} is yours alone")
+
+        def done(_: None) -> None:
+            self._context.say(said.format(one_line(label)))
+            self.count()
+
+        self._write(lambda control: share(library, what, label, shared), done)
 
     def relink(self, old: str, new: str) -> None:
         """Tell the library that a folder moved."""

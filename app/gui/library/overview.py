@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from app.gui.library.sharing import Owners
 from engine.errors import SoundsiftError
 from engine.index.drives import is_away
 from engine.progress import Cancelled, Control
@@ -18,6 +19,7 @@ from engine.store.conditions import sounds_where
 from engine.store.listing import Facets, facets
 from engine.store.places import count_under
 from engine.store.saved_searches import saved_searches
+from engine.store.sharing import whose
 from engine.store.tables import OFFLINE, PRESENT
 
 _MOST_FOUND = 500  # results of a search whose matches are counted
@@ -33,6 +35,8 @@ class Overview:
     away: Sequence[str]
     model: str
     searches: Mapping[str, str]  # saved ones, by name
+    collection_owners: Owners = field(default_factory=dict)
+    search_owners: Owners = field(default_factory=dict)
 
 
 def count_everything(session: Session) -> Overview:
@@ -48,6 +52,8 @@ def count_everything(session: Session) -> Overview:
         away,
         session.model_name,
         saved_searches(library),
+        whose(library, "collections"),
+        whose(library, "saved_searches"),
     )
 
 

@@ -41,6 +41,7 @@ from app.gui.kit.style.icons import icon
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import counted, number
 from app.gui.library.overview import Overview
+from app.gui.library.sharing import Owners, add_sharing, picture, told
 from app.gui.library.sources_model import (
     COLLECTION,
     COUNT,
@@ -84,6 +85,7 @@ class SourcesPanel(QFrame):
     search_wanted = Signal(str)  # a saved search's text
     rename_search_wanted = Signal(str)
     drop_search_wanted = Signal(str)
+    share_wanted = Signal(str, str, bool)  # which table, its label there, with the team or not
     untag_wanted = Signal(str)
 
     def __init__(self, colours: Colours) -> None:
@@ -163,8 +165,8 @@ class SourcesPanel(QFrame):
         everything.setData("", TOKEN)
         root.appendRow(everything)
         root.appendRow(self._folders(overview.facets.folders, set(overview.away)))
-        root.appendRow(self._searches(overview.searches))
-        root.appendRow(self._collections(overview.collections))
+        root.appendRow(self._searches(overview.searches, overview.search_owners))
+        root.appendRow(self._collections(overview.collections, overview.collection_owners))
         counted = Counter(overview.facets.categories)
         counted.update({t: n for t, n in overview.facets.tags.items() if category_of_tag(t)})
         if "ucs" not in self._hidden:
@@ -222,20 +224,22 @@ class SourcesPanel(QFrame):
             group.appendRow(item)
         return group
 
-    def _searches(self, known: Mapping[str, str]) -> QStandardItem:
+    def _searches(self, known: Mapping[str, str], owners: Owners) -> QStandardItem:
         group = self._group(self.tr("Saved searches"), "history", "searches")
         for name, text in known.items():
-            item = self._item(name, "search", self._search_counts.get(name))
+            shown = picture(owners, name, "search")
+            item = self._item(name, shown, self._search_counts.get(name))
             item.setData(text, TOKEN)
             item.setData(name, SEARCH)
-            item.setToolTip(tip(text))
+            item.setToolTip(tip("\n".join(filter(None, (text, told(owners, name))))))
             group.appendRow(item)
         return group
 
-    def _collections(self, counted: Mapping[str, int]) -> QStandardItem:
+    def _collections(self, counted: Mapping[str, int], owners: Owners) -> QStandardItem:
         group = self._group(self.tr("Collections"), "collection", "collections")
         for name, count in counted.items():
-            item = self._item(name, "collection", count)
+            item = self._item(name, picture(owners, name, "collection"), count)
+            item.setToolTip(tip(told(owners, name)))
             item.setData(f'coll:"{name}"', TOKEN)
             item.setData(name, COLLECTION)
             group.appendRow(item)
@@ -310,8 +314,8 @@ class SourcesPanel(QFrame):
             remove,
         ]
 
-    def _show_menu(self, place: QPoint) -> None:
-        index = self.tree.indexAt(place)
+    def _show_menu(self, point: QPoint) -> None:
+        index = self.tree.indexAt(point)
         menu = QMenu(self)
         folder, collection = index.data(FOLDER), index.data(COLLECTION)
         place = index.data(PLACE)
@@ -332,6 +336,7 @@ class SourcesPanel(QFrame):
             menu.addAction(self.tr("Delete the saved search")).triggered.connect(
                 lambda: self.drop_search_wanted.emit(name)
             )
+            self._offer_sharing(menu, "saved_searches", name)
         elif index.data(TAG) is not None:
             label = index.data(TAG)
             menu.addAction(self.tr("Remove this tag everywhere …")).triggered.connect(
@@ -347,10 +352,18 @@ class SourcesPanel(QFrame):
             menu.addAction(self.tr("Delete the collection …")).triggered.connect(
                 lambda: self.drop_wanted.emit(collection)
             )
+            self._offer_sharing(menu, "collections", collection)
         else:
             menu.addAction(self.tr("Add a folder …")).triggered.connect(self.add_wanted)
             menu.addAction(self.tr("New collection …")).triggered.connect(self.collection_wanted)
-        menu.popup(self.tree.viewport().mapToGlobal(place))
+        menu.popup(self.tree.viewport().mapToGlobal(point))
+
+    def _offer_sharing(self, menu: QMenu, what: str, label: str) -> None:
+        overview = self._overview
+        if overview is not None:
+            in_searches = what == "saved_searches"
+            owners = overview.search_owners if in_searches else overview.collection_owners
+            add_sharing(menu, owners, label, lambda on: self.share_wanted.emit(what, label, on))
 
 
 class _Tree(QTreeView):

@@ -37,7 +37,7 @@ class About(QDialog):
         title.setAlignment(Qt.AlignmentFlag.AlignCenter)
         column.addWidget(title)
         where = (
-            (self.tr("Library"), context.library_path),
+            (self.tr("Library"), context.place),
             (
                 self.tr("Model"),
                 session.model_folder if (session := context.session) else "–",

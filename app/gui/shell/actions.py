@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QMenu, QMenuBar, QWidget
+from PySide6.QtCore import QEvent, QObject, Qt
+from PySide6.QtGui import QAction, QHelpEvent, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar, QToolTip, QWidget
 
 from app.gui.kit.keys import key_name
 from app.gui.kit.text import tr
+from engine.store.roles import CURATOR, EDITOR, READER
 
 Scope = Literal["window", "lists", "results"]
 
@@ -29,7 +30,7 @@ class ActionSpec:
     Keys of ``lists`` work while results, sources or the waveform have the focus, so that letters
     can still be typed; those of ``results`` in the results and the waveform only.  One that needs a
     library says so where none could be opened, and does nothing else.  Those of one ``submenu``
-    stand together there.
+    stand together there.  What is ``of_file`` cannot be done with a library on a server.
     """
 
     name: str
@@ -40,9 +41,13 @@ class ActionSpec:
     checkable: bool = False
     needs_library: bool = False
     submenu: str = ""
+    takes: str = READER  # the role in a team's library
+    of_file: bool = False
 
 
 _of_library = partial(ActionSpec, needs_library=True)
+_of_editor = partial(_of_library, takes=EDITOR)
+_of_curator = partial(_of_library, takes=CURATOR)
 _MARK, _STARS, _COLOUR, _SHOWN = (
     QT_TR_NOOP("&Mark"),
     QT_TR_NOOP("Stars"),
@@ -58,10 +63,10 @@ _FILE, _SEARCH, _PLAY, _VIEW, _TOOLS, _HELP = (
     QT_TR_NOOP("&Help"),
 )
 _MARKING = (
-    _of_library("undo", _MARK, QT_TR_NOOP("Undo"), ("Ctrl+Z",), "lists"),
-    _of_library("redo", _MARK, QT_TR_NOOP("Redo"), ("Ctrl+Shift+Z", "Ctrl+Y"), "lists"),
+    _of_editor("undo", _MARK, QT_TR_NOOP("Undo"), ("Ctrl+Z",), "lists"),
+    _of_editor("redo", _MARK, QT_TR_NOOP("Redo"), ("Ctrl+Shift+Z", "Ctrl+Y"), "lists"),
     *(
-        _of_library(f"stars_{n}", _MARK, title, (f"Alt+{n}",), submenu=_STARS)
+        _of_editor(f"stars_{n}", _MARK, title, (f"Alt+{n}",), submenu=_STARS)
         for n, title in enumerate(
             (
                 QT_TR_NOOP("No stars"),
@@ -74,7 +79,7 @@ _MARKING = (
         )
     ),
     *(
-        _of_library(f"colour_{name}", _MARK, title, submenu=_COLOUR)
+        _of_editor(f"colour_{name}", _MARK, title, submenu=_COLOUR)
         for name, title in (
             ("none", QT_TR_NOOP("No colour")),
             ("red", QT_TR_NOOP("Red")),
@@ -86,13 +91,13 @@ _MARKING = (
             ("grey", QT_TR_NOOP("Grey")),
         )
     ),
-    _of_library("note", _MARK, QT_TR_NOOP("Note …"), ("N",), "results"),
-    _of_library("used", _MARK, QT_TR_NOOP("Mark as used …"), ("U",), "results"),
-    _of_library("unused", _MARK, QT_TR_NOOP("Mark as unused")),
-    _of_library("write_marks", _MARK, QT_TR_NOOP("Write stars and notes into files …")),
-    _of_library("edit_here", _MARK, QT_TR_NOOP("Edit the description"), ("F2",), "results"),
-    _of_library("edit", _MARK, QT_TR_NOOP("Edit texts in files …"), ("Shift+F2",)),
-    _of_library("untag", _MARK, QT_TR_NOOP("Remove a tag …"), ("Shift+T",), "results"),
+    _of_editor("note", _MARK, QT_TR_NOOP("Note …"), ("N",), "results"),
+    _of_editor("used", _MARK, QT_TR_NOOP("Mark as used …"), ("U",), "results"),
+    _of_editor("unused", _MARK, QT_TR_NOOP("Mark as unused")),
+    _of_curator("write_marks", _MARK, QT_TR_NOOP("Write stars and notes into files …")),
+    _of_curator("edit_here", _MARK, QT_TR_NOOP("Edit the description"), ("F2",), "results"),
+    _of_curator("edit", _MARK, QT_TR_NOOP("Edit texts in files …"), ("Shift+F2",)),
+    _of_editor("untag", _MARK, QT_TR_NOOP("Remove a tag …"), ("Shift+T",), "results"),
 )
 _FAMILIES = tuple(
     ActionSpec(name, _VIEW, title, checkable=True, submenu=_SHOWN)
@@ -103,13 +108,15 @@ _FAMILIES = tuple(
     )
 )
 ACTIONS = (
-    _of_library("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
-    _of_library("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
+    _of_curator("add", _FILE, QT_TR_NOOP("Add a folder …"), ("Ctrl+O",)),
+    _of_curator("rescan", _FILE, QT_TR_NOOP("Look for changes in all folders"), ("F5",)),
     _of_library("skipped", _FILE, QT_TR_NOOP("Skipped files …")),
     _of_library("roots", _FILE, QT_TR_NOOP("Roots …")),
     ActionSpec("open_library", _FILE, QT_TR_NOOP("Open a library …"), ("Ctrl+Shift+O",)),
+    ActionSpec("open_team_library", _FILE, QT_TR_NOOP("Open team library …")),
     ActionSpec("new_library", _FILE, QT_TR_NOOP("New library …"), ("Ctrl+Shift+N",)),
     ActionSpec("recent_libraries", _FILE, QT_TR_NOOP("Recent libraries")),
+    _of_library("team", _FILE, QT_TR_NOOP("Team …")),
     ActionSpec("copy", _FILE, QT_TR_NOOP("Copy the file or range"), ("Ctrl+C",), "results"),
     ActionSpec("copy_path", _FILE, QT_TR_NOOP("Copy the path"), ("Ctrl+Shift+C",), "results"),
     ActionSpec("reveal", _FILE, QT_TR_NOOP("Show in its folder"), ("Return", "Enter"), "results"),
@@ -131,9 +138,9 @@ ACTIONS = (
     _of_library("record", _SEARCH, QT_TR_NOOP("Search by recording a sound"), ("Ctrl+R",)),
     _of_library("similar", _SEARCH, QT_TR_NOOP("Search for sounds like this"), ("S",), "results"),
     _of_library("more", _SEARCH, QT_TR_NOOP("Add to the search"), ("Shift+S",), "results"),
-    _of_library("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
-    _of_library("tag", _SEARCH, QT_TR_NOOP("Tag the selected sounds …"), ("T",), "results"),
-    _of_library("save_search", _SEARCH, QT_TR_NOOP("Save this search …"), ("Ctrl+S",)),
+    _of_editor("collect", _SEARCH, QT_TR_NOOP("Add to the collection"), ("D",), "results"),
+    _of_editor("tag", _SEARCH, QT_TR_NOOP("Tag the selected sounds …"), ("T",), "results"),
+    _of_editor("save_search", _SEARCH, QT_TR_NOOP("Save this search …"), ("Ctrl+S",)),
     ActionSpec("escape", _SEARCH, QT_TR_NOOP("Stop, then clear the search"), ("Esc",)),
     *_MARKING,
     ActionSpec("play", _PLAY, QT_TR_NOOP("Play or pause"), ("Space",), "lists"),
@@ -157,7 +164,7 @@ ACTIONS = (
     ActionSpec("quieter", _PLAY, QT_TR_NOOP("Quieter"), ("Alt+Down",)),
     ActionSpec("louder", _PLAY, QT_TR_NOOP("Louder"), ("Alt+Up",)),
     ActionSpec("channels", _PLAY, QT_TR_NOOP("Mono sum, mid, side"), ("M",), "lists"),
-    _of_library("region", _PLAY, QT_TR_NOOP("Name the range …"), ("Shift+N",), "lists"),
+    _of_editor("region", _PLAY, QT_TR_NOOP("Name the range …"), ("Shift+N",), "lists"),
     ActionSpec("previous_mark", _PLAY, QT_TR_NOOP("Previous region or marker"), (",",), "lists"),
     ActionSpec("next_mark", _PLAY, QT_TR_NOOP("Next region or marker"), (".",), "lists"),
     ActionSpec("previous_moment", _PLAY, QT_TR_NOOP("Previous best moment"), ("Shift+B",), "lists"),
@@ -174,13 +181,13 @@ ACTIONS = (
     ActionSpec("inspector", _VIEW, QT_TR_NOOP("Inspector"), ("Ctrl+2",), "window", True),
     *_FAMILIES,
     _of_library("map", _VIEW, QT_TR_NOOP("Map of the library …"), ("Ctrl+3",)),
-    _of_library("review", _TOOLS, QT_TR_NOOP("Suggest tags …"), ("Ctrl+T",)),
+    _of_editor("review", _TOOLS, QT_TR_NOOP("Suggest tags …"), ("Ctrl+T",)),
     _of_library("audit", _TOOLS, QT_TR_NOOP("Names that seem wrong …")),
     _of_library("cues", _TOOLS, QT_TR_NOOP("Cue sheet …"), ("Ctrl+U",)),
     _of_library("duplicates", _TOOLS, QT_TR_NOOP("Duplicates …")),
-    _of_library("train", _TOOLS, QT_TR_NOOP("Train on my library …")),
+    _of_library("train", _TOOLS, QT_TR_NOOP("Train on my library …"), of_file=True),
     _of_library("models", _TOOLS, QT_TR_NOOP("Models …")),
-    ActionSpec("repair", _TOOLS, QT_TR_NOOP("Repair the library …")),
+    ActionSpec("repair", _TOOLS, QT_TR_NOOP("Repair the library …"), of_file=True),
     ActionSpec("shortcuts", _HELP, QT_TR_NOOP("Keyboard shortcuts"), ("F1", "?")),
     ActionSpec("diagnostics", _HELP, QT_TR_NOOP("Copy diagnostics …")),
     ActionSpec("about", _HELP, QT_TR_NOOP("About Soundsift")),
@@ -230,7 +237,28 @@ def fill_menus(bar: QMenuBar, actions: Mapping[str, QAction]) -> None:
     for spec in ACTIONS:
         if spec.menu not in menus:
             menus[spec.menu] = bar.addMenu(tr(spec.menu))
+            explain(menus[spec.menu])
         place_in(menus[spec.menu], spec, actions)
+
+
+class _OnlyReasons(QObject):
+    """Lets a menu show tips of what cannot be done now; all else is said by the titles."""
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """Keep the tips of enabled actions back."""
+        if isinstance(watched, QMenu) and isinstance(event, QHelpEvent):
+            action = watched.actionAt(event.pos())
+            has_reason = action is not None and not action.isEnabled()
+            if not has_reason:
+                QToolTip.hideText()  # of the entry before
+            return not has_reason
+        return super().eventFilter(watched, event)
+
+
+def explain(menu: QMenu) -> None:
+    """Let a menu say why something cannot be done."""
+    menu.setToolTipsVisible(True)
+    menu.installEventFilter(_OnlyReasons(menu))
 
 
 def place_in(menu: QMenu, spec: ActionSpec, actions: Mapping[str, QAction]) -> None:
@@ -239,6 +267,7 @@ def place_in(menu: QMenu, spec: ActionSpec, actions: Mapping[str, QAction]) -> N
         known = menu.findChild(QMenu, spec.submenu, Qt.FindChildOption.FindDirectChildrenOnly)
         if known is None:
             known = menu.addMenu(tr(spec.submenu))
+            explain(known)
             known.setObjectName(spec.submenu)
         menu = known
     menu.addAction(actions[spec.name])

@@ -15,7 +15,7 @@ from app.gui.kit.plain import menu_text
 from app.gui.kit.style.apply import Dressed
 from app.gui.kit.text import number
 from app.gui.search.exporting import export_list
-from app.gui.shell.actions import ACTIONS, make_actions, place_in
+from app.gui.shell.actions import ACTIONS, explain, make_actions, place_in
 from app.gui.shell.dialogs import DIALOGS, Dialogs
 from app.gui.shell.handing_commands import add_places, handing_commands
 from app.gui.shell.marking_commands import marking_commands, show_labels
@@ -172,6 +172,7 @@ class Commands(QObject):
     def show_menu(self, place: QPoint) -> None:
         """Show what can be done with the chosen rows."""
         menu = QMenu(self._window)
+        explain(menu)
         for name in _ROW_MENU:
             if name:
                 place_in(menu, _SPECS[name], self.actions)

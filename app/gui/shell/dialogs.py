@@ -256,6 +256,12 @@ def _edit(of: Surroundings) -> QDialog:
     return EditSounds(of.parent, of.context, of.rooms.editing)
 
 
+def _team(of: Surroundings) -> QDialog:
+    from app.gui.library.team import Team
+
+    return Team(of.parent, of.context)
+
+
 def _sessions(of: Surroundings) -> QDialog:
     from app.gui.handing.sessions import Sessions
 
@@ -280,5 +286,6 @@ DIALOGS: Mapping[str, Callable[[Surroundings], QDialog]] = {  # by the names of 
     "about": _about,
     "transfer": _transfer,
     "sessions": _sessions,
+    "team": _team,
     "edit": _edit,
 }

@@ -57,10 +57,10 @@ class Leaving(QObject):
 
     def come_back(self) -> None:
         """Take over what goes on in the background, and go on with what was left."""
-        path = self._rooms.context.library_path
+        place = self._rooms.context.place
         self._rooms.context.jobs.start(
             "index",
-            lambda control: take_back(path, control),
+            lambda control: take_back(place, control),
             self._come_back,
             failed=lambda text: self._rooms.status.say(text, True, True),
         )
@@ -100,7 +100,7 @@ class Leaving(QObject):
     def _order_now(self) -> Order:
         context, indexing, training = self._rooms.context, self._rooms.indexing, self._training
         return Order(
-            str(context.library_path),
+            str(context.place),
             str(context.opened.model_folder),
             indexing.folders if indexing.is_on else [],
             indexing.threads,

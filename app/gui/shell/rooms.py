@@ -54,6 +54,7 @@ from app.gui.tagging.editing import Editing
 from app.gui.tagging.questions import ask_to_remove_everywhere
 from app.gui.tagging.tagging import Tagging
 from engine.handover.used import DRAGGED, project_of
+from engine.paths import Place
 from engine.store.history import RUNS, Restored
 
 
@@ -63,14 +64,14 @@ class Rooms:
     def __init__(
         self,
         window: QWidget,
-        library_path: Path,
+        place: Place,
         settings: SettingsFile,
         colours: Colours,
         outputs: Outputs | None,
     ) -> None:
         self.jobs = Jobs(window)
         self.status = StatusBar(self.jobs, colours)
-        self.context = Context(library_path, self.jobs, settings, colours, self.status.say)
+        self.context = Context(place, self.jobs, settings, colours, self.status.say)
         self.prompts = Prompts(window)
         self.player = Player(outputs, window)
         self.bar = SearchBar(colours)
@@ -178,6 +179,7 @@ class Rooms:
         self.library_controller.overview_changed.connect(lambda _: self.measuring.begin())
         sources.search_wanted.connect(lambda text: self.bar.set_text(text, alone=True))
         sources.rename_search_wanted.connect(questions.rename_search)
+        sources.share_wanted.connect(self.library_controller.share)
         sources.drop_search_wanted.connect(self.library_controller.drop_search)
         self.searching.warmed.connect(self.library_controller.count_searches)
         self.library_controller.searches_counted.connect(sources.show_search_counts)

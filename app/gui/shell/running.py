@@ -30,7 +30,7 @@ from app.gui.shell.libraries import library_to_open
 from app.gui.shell.repairing import repair_library
 from app.gui.shell.window import MainWindow
 from engine.log import logger
-from engine.paths import assets, data_folder
+from engine.paths import Place, assets, data_folder
 from engine.search.query_sound import QuerySound
 
 _log = logger(__name__)
@@ -41,11 +41,11 @@ class Closed:
     """A window that was closed: its exit code, which library to open now, repaired or as it is."""
 
     code: int
-    next_library: Path | None
+    next_library: Place | None
     repair_wanted: bool
 
 
-def run(library: Path | None = None, sounds: Sequence[Path] = ()) -> int:
+def run(library: Place | None = None, sounds: Sequence[Path] = ()) -> int:
     """Open the window on a library, the one that was open last if None; return when it is closed.
 
     :param sounds: to search by.
@@ -54,18 +54,18 @@ def run(library: Path | None = None, sounds: Sequence[Path] = ()) -> int:
     crashes = Crashes()
     crashes.install()
     _log.info("the window of Soundsift %s opened, %s", version("soundsift"), platform.platform())
-    path = library or library_to_open(make_settings())
-    closed = _show(app, crashes, path, sounds=sounds)
+    place = library or library_to_open(make_settings())
+    closed = _show(app, crashes, place, sounds=sounds)
     while closed.next_library is not None:
-        path = closed.next_library
-        said = repair_library(path) if closed.repair_wanted else ""
-        closed = _show(app, crashes, path, said)
+        place = closed.next_library
+        said = repair_library(Path(place)) if closed.repair_wanted else ""
+        closed = _show(app, crashes, place, said)
     crashes.close()
     return closed.code
 
 
 def _show(
-    app: QApplication, crashes: Crashes, path: Path, said: str = "", sounds: Sequence[Path] = ()
+    app: QApplication, crashes: Crashes, place: Place, said: str = "", sounds: Sequence[Path] = ()
 ) -> Closed:
     """Show a window until it is closed.
 
@@ -73,7 +73,7 @@ def _show(
     :param sounds: to search by.
     """
     settings = make_settings()
-    window = MainWindow(path, settings, apply_theme(None, settings.now.theme))
+    window = MainWindow(place, settings, apply_theme(None, settings.now.theme))
     window.jobs.crashed.connect(crashes.take)
 
     def follow() -> None:
@@ -91,7 +91,7 @@ def _show(
     code = app.exec()
     changed.disconnect(follow)
     take_down(window)
-    following = path if window.repair_wanted else window.next_library
+    following = place if window.repair_wanted else window.next_library
     return Closed(code, following, window.repair_wanted)
 
 

@@ -22,7 +22,7 @@ class Serving(QObject):
     def __init__(self, context: Context, parent: QObject) -> None:
         super().__init__(parent)
         self._context = context
-        self._process = ServeProcess(context.library_path)
+        self._process = ServeProcess(context.place)
         self.is_possible: bool | None = None  # until it was looked whether it is installed
         self.served: Served | None = None
         self.problem = ""

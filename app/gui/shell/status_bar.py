@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QTimer, Signal
+from PySide6.QtCore import Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -16,6 +16,7 @@ from app.gui.kit.buttons import IconButton
 from app.gui.kit.jobs import Job, Jobs
 from app.gui.kit.labels import ElidedLabel
 from app.gui.kit.plain import PlainLabel, menu_text, tip
+from app.gui.kit.style.icons import icon
 from app.gui.kit.style.palette import Colours
 from app.gui.kit.text import counted, number, time_left
 from app.gui.library.overview import Overview
@@ -30,6 +31,7 @@ class StatusBar(QFrame):
 
     models_wanted = Signal()
     skipped_wanted = Signal()
+    team_wanted = Signal()
 
     def __init__(self, jobs: Jobs, colours: Colours) -> None:
         super().__init__()
@@ -56,6 +58,9 @@ class StatusBar(QFrame):
         self.model = QToolButton()
         self.model.clicked.connect(self.models_wanted)
         self.model.setToolTip(self.tr("The model that this library uses; click for others"))
+        self.team = _TeamButton(colours)
+        self.team.clicked.connect(self.team_wanted)
+        self.team.hide()
         row = QHBoxLayout(self)
         row.setContentsMargins(10, 0, 6, 0)
         row.setSpacing(8)
@@ -63,6 +68,7 @@ class StatusBar(QFrame):
         row.addWidget(self.message, 1)
         for widget in (self._job_text, self._progress, self._cancel, self.counts, self.model):
             row.addWidget(widget)
+        row.addWidget(self.team)
         self._fade = QTimer(self, interval=_SHOWN_MS, singleShot=True)
         self._fade.timeout.connect(lambda: self.say(""))
         jobs.changed.connect(self._show_jobs)
@@ -71,9 +77,7 @@ class StatusBar(QFrame):
     def say(self, text: str, warning: bool = False, stays: bool = False) -> None:
         """Show a sentence for a while, or until the next one."""
         self.message.setText(text)
-        self.message.setProperty("role", "warning" if warning else "")
-        self.message.style().unpolish(self.message)
-        self.message.style().polish(self.message)
+        self.message.set_role("warning" if warning else "")
         self._fade.stop()
         if text and not stays:
             self._fade.start()
@@ -102,6 +106,16 @@ class StatusBar(QFrame):
         self.counts.setText(" · ".join(parts))
         self.model.setText(menu_text(overview.model))
 
+    def show_team(self, name: str) -> None:
+        """Show the name of a team's library."""
+        self.team.setText(menu_text(name))
+        self.team.show_state(offline=False)
+        self.team.show()
+
+    def show_offline(self, offline: bool) -> None:
+        """Show whether its server does not answer."""
+        self.team.show_state(offline)
+
     def _stop(self) -> None:
         jobs = self._jobs.shown()
         if len(jobs) == 1:
@@ -129,6 +143,33 @@ class StatusBar(QFrame):
             self._progress.setValue(round(1000 * now.done / now.total))
         else:
             self._progress.setRange(0, 0)
+
+
+class _TeamButton(IconButton):
+    """The name of a team's library behind a dot, which is hollow while its server is away."""
+
+    def __init__(self, colours: Colours) -> None:
+        self._offline = False
+        super().__init__("mark-dot", "", colours)
+        self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.setAutoRaise(False)
+
+    def show_state(self, offline: bool) -> None:
+        """Show whether the server does not answer."""
+        self._offline = offline
+        said = self.tr("Connected to the team's library; click to see who is here")
+        if offline:
+            said = self.tr("The server of the team's library does not answer")
+        self.setToolTip(tip(said))
+        self.setAccessibleName(said)
+        self._paint()
+
+    def _paint(self) -> None:
+        self.setIcon(
+            icon("offline", self._colours.warning)
+            if self._offline
+            else icon("mark-dot", self._colours.accent)
+        )
 
 
 def _described(job: Job) -> str:

@@ -17,6 +17,7 @@ from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from app.gui.library.overview import Overview
 from app.gui.player.sound.devices import Outputs
+from app.gui.search.empty_state import Choice
 from app.gui.shell.actions import fill_menus, place_actions
 from app.gui.shell.commands import Commands
 from app.gui.shell.keys import KeysWhileTyping, apply_keys, chosen_keys
@@ -25,8 +26,10 @@ from app.gui.shell.libraries import Libraries, library_name
 from app.gui.shell.marking_commands import show_labels
 from app.gui.shell.middle import Middle
 from app.gui.shell.opening import Opening
+from app.gui.shell.rights import Rights
 from app.gui.shell.rooms import Rooms
-from engine.paths import default_library
+from app.gui.shell.teaming import Teaming
+from engine.paths import Place, default_library, is_server
 from engine.search.filters import FILTERS
 from engine.tags.families import FAMILIES, shown_tags
 
@@ -50,13 +53,13 @@ class MainWindow(QMainWindow):
 
     def __init__(
         self,
-        library_path: Path,
+        place: Place,
         settings: SettingsFile,
         colours: Colours,
         outputs: Outputs | None = None,
     ) -> None:
         super().__init__()
-        rooms = Rooms(self, library_path, settings, colours, outputs)
+        rooms = Rooms(self, place, settings, colours, outputs)
         self.context, self.jobs, self.status = rooms.context, rooms.jobs, rooms.status
         self.prompts, self.questions = rooms.prompts, rooms.questions
         self.bar, self.searching, self.selection = rooms.bar, rooms.searching, rooms.selection
@@ -88,7 +91,7 @@ class MainWindow(QMainWindow):
             *_PICTURED,
         )
         self.repair_wanted = False  # when it has closed
-        self.next_library: Path | None = None  # to open when it has closed
+        self.next_library: Place | None = None  # to open when it has closed
         self._make_shell(rooms)
         apply_keys(self.actions_by_name, chosen_keys(settings.now.keys))
         self._lay_out()
@@ -106,26 +109,41 @@ class MainWindow(QMainWindow):
             "quit": self._quit,
             "repair": self._repair,
             "open_library": self.libraries.open,
+            "open_team_library": self.libraries.open_team,
             "new_library": self.libraries.new,
             "recent_libraries": self.libraries.show_recent,
         }
         self.commands = Commands(self, self, rooms, self.opening, own)
+        rights = Rights(self.commands.actions, self.context, self)
+        self.teaming = Teaming(rooms, rights, self)
         self.leaving = Leaving(rooms, self.commands.dialogs, self)
+        self.opening.opened.connect(self.teaming.begin)
         self.opening.opened.connect(self.leaving.come_back)
         self.opening.opened.connect(self.libraries.remember)
-        self.opening.ways_out = (
-            (self.tr("Open another library …"), self.libraries.open),
+        self.opening.ways_out = self._ways_out()
+        self.actions_by_name = self.commands.actions
+
+    def _ways_out(self) -> Sequence[Choice]:
+        """Return what can be done about a library that cannot be opened."""
+        another = (self.tr("Open another library …"), self.libraries.open)
+        if is_server(self.context.place):
+            return (
+                (self.tr("Try again"), self.opening.again),
+                (self.tr("Open team library …"), self.libraries.open_team),
+                another,
+            )
+        return (
+            another,
             (self.tr("New library …"), self.libraries.new),
             (self.tr("Repair …"), self._repair),
         )
-        self.actions_by_name = self.commands.actions
 
     # Putting together
 
     def _lay_out(self) -> None:
-        name, path = self.tr("Soundsift"), self.context.library_path
-        own = path == default_library()
-        self.setWindowTitle(name if own else title_text(f"{library_name(path)} – {name}"))
+        name, place = self.tr("Soundsift"), self.context.place
+        own = place == default_library()
+        self.setWindowTitle(name if own else title_text(f"{library_name(place)} – {name}"))
         self.libraries.join_menu(self.actions_by_name["recent_libraries"])
         self.setMinimumSize(_LEAST_WIDTH, _LEAST_HEIGHT)
         self.setAcceptDrops(True)
@@ -179,6 +197,7 @@ class MainWindow(QMainWindow):
         self.results.menu_wanted.connect(self.commands.show_menu)
         self.status.models_wanted.connect(do["models"].trigger)
         self.status.skipped_wanted.connect(do["skipped"].trigger)
+        self.status.team_wanted.connect(do["team"].trigger)
         self.welcome.add_wanted.connect(do["add"].trigger)
         self.sources.add_wanted.connect(do["add"].trigger)
         self.sources.tag_wanted.connect(self.commands.dialogs.review_folder)
@@ -253,7 +272,7 @@ class MainWindow(QMainWindow):
             self.repair_wanted = True
             self.close()
 
-    def _go_to(self, library: Path) -> None:
+    def _go_to(self, library: Place) -> None:
         """Close, so that another window opens on a library."""
         self.next_library = library
         if not self._quit():

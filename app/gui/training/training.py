@@ -98,7 +98,7 @@ class Training(QDialog):
     @property
     def arguments(self) -> list[str]:
         """Return what the trainer is started with."""
-        library = self._context.library_path
+        library = self._context.place
         arguments = ["--from-library", "--library", str(library)]
         arguments += ["--name", self.name.text().strip() or "personal"]
         return [*arguments, *(["--text-tower"] if self.text_tower.isChecked() else [])]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from app.gui.library.map.cloud import Cloud
+from engine.paths import Place
 from engine.progress import Control
 from engine.search.library_map.kept import read_map
 from engine.search.library_map.making import is_current, update_map
@@ -41,11 +41,11 @@ def load_map(session: Session, control: Control) -> Loaded:
     return Loaded(Cloud.of(kept, there), is_current(kept, windows, model), heard)
 
 
-def make_map(session: Session, path: Path, sounds: int, control: Control) -> None:
+def make_map(session: Session, place: Place, sounds: int, control: Control) -> None:
     """Make the map or bring it up to date: of many sounds in a process of its own."""
     if sounds <= _FEW:
         update_map(session.library, session.model_folder, control)
         return
     from app.index_process import map_apart
 
-    map_apart(path, session.model_folder, control)
+    map_apart(place, session.model_folder, control)

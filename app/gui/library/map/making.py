@@ -37,10 +37,10 @@ class Making(QObject):
         if self._busy():
             self.said.emit(self.tr("The map is made once your folders are indexed"))
             return False
-        path, session = self._context.library_path, self._context.opened
+        place, session = self._context.place, self._context.opened
         self._job = self._context.jobs.start(
             "read",
-            lambda control: make_map(session, path, sounds, control),
+            lambda control: make_map(session, place, sounds, control),
             self._made,
             failed=self._failed,
             title=self.tr("Mapping the library"),

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QToolButton
+from PySide6.QtWidgets import QMenu, QToolButton
 
 from app.gui.kit.style.palette import DARK
 from app.gui.library import sources_model
@@ -141,3 +141,14 @@ def test_the_folders_of_a_sound_are_searched_in_by_a_click(window, sounds, qtbot
     crumbs[-1].click()
     qtbot.waitUntil(lambda: window.results.results.rowCount() == 6)
     assert window.bar.query.text == f'in:"{sounds / "tones"}"' and "Sound_05.wav" in names(window)
+
+
+def test_every_item_has_a_menu(panel):
+    panel.show_tree(TREE)
+    panel.tree.expandAll()
+    for item in panel._opened(()):
+        shown = panel.tree.visualRect(item.index()).center()
+        panel.tree.customContextMenuRequested.emit(shown)
+        menus = [menu for menu in panel.findChildren(QMenu) if menu.isVisible()]
+        assert len(menus) == 1 and menus[0].actions(), item.text()
+        menus[0].close()

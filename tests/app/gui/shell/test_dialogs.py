@@ -119,7 +119,7 @@ def test_diagnostics_are_copied_with_names_only_where_they_are_wanted(window, so
     dialog.copy.click()
     copied = QGuiApplication.clipboard().text()
     assert "Sound_01.wav› is broken" in copied
-    assert str(window.context.library_path) in copied
+    assert str(window.context.place) in copied
 
 
 def test_diagnostics_need_no_library(window, qtbot):

@@ -149,11 +149,11 @@ def test_a_found_answer_knows_whether_there_may_be_more():
 
 def test_a_file_that_is_back_is_drawn(window, sounds, tmp_path, qtbot):
     path = sounds / "tones" / "Sound_03.wav"
-    with Library(window.context.library_path) as library:
+    with Library(window.context.place) as library:
         (sound_id,) = (i for i, s in library.sounds().items() if s.path == str(path))
     cache = window.results.results._cache
     qtbot.waitUntil(lambda: bool(cache._thumbnails.get(sound_id)))
-    with Library(window.context.library_path) as library, library.writing() as connection:
+    with Library(window.context.place) as library, library.writing() as connection:
         connection.execute(tables.thumbnails.delete())
     away = shutil.move(path, tmp_path / "away.wav")
     window.results.results.put_thumbnails({sound_id: b""})  # what was tried meanwhile
@@ -270,7 +270,7 @@ def test_what_another_process_decides_is_shown_and_nobody_loses_the_place(window
     model, looked_at = window.results.results, window.results.results.id_at(4)
     window.others.look()  # which begins to watch
     qtbot.waitUntil(lambda: not window.jobs.is_running("others"))
-    with Library(window.context.library_path) as other:
+    with Library(window.context.place) as other:
         set_stars(other, [looked_at], 4)
         accept_tags(other, [(looked_at, "rusty")])
         collect(other, "Gates", [looked_at])

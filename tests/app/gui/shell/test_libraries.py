@@ -25,7 +25,7 @@ def test_another_library_is_opened_and_remembered(window, tmp_path, settings, mo
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *a, **k: (str(other), ""))
     window.actions_by_name["open_library"].trigger()
     assert not window.isVisible() and window.next_library == other
-    assert settings.now.libraries == (str(window.context.library_path),)
+    assert settings.now.libraries == (str(window.context.place),)
     settings.flush()
     assert library_to_open(make_settings()) == other
     other.unlink()
@@ -99,7 +99,7 @@ show = MainWindow.show
 
 def shown(self):
     show(self)
-    opened.append(self.context.library_path.name)
+    opened.append(self.context.place.name)
     following = Path(sys.argv[2])
     if len(opened) == 1:
         QTimer.singleShot(300, lambda: self.libraries._go(str(following)))
@@ -158,7 +158,7 @@ def test_closing_while_it_listens_asks_and_may_be_thought_better_of(busy, monkey
 
 
 def test_it_goes_on_in_the_background_until_it_is_done(busy, monkeypatch, qtbot, open_window):
-    path = busy.context.library_path
+    path = busy.context.place
     monkeypatch.setattr(busy.prompts, "choose", lambda *said: 0)
     busy.actions_by_name["quit"].trigger()
     assert not busy.isVisible()
@@ -169,7 +169,7 @@ def test_it_goes_on_in_the_background_until_it_is_done(busy, monkeypatch, qtbot,
 
 
 def test_a_window_that_opens_meanwhile_takes_over(busy, monkeypatch, qtbot, open_window):
-    path = busy.context.library_path
+    path = busy.context.place
     monkeypatch.setattr(busy.prompts, "choose", lambda *said: 0)
     busy.actions_by_name["quit"].trigger()
     qtbot.waitUntil(lambda: background.is_left_behind(path))
@@ -180,7 +180,7 @@ def test_a_window_that_opens_meanwhile_takes_over(busy, monkeypatch, qtbot, open
 
 
 def test_it_stops_and_goes_on_when_the_window_opens_again(busy, monkeypatch, qtbot, open_window):
-    path = busy.context.library_path
+    path = busy.context.place
     monkeypatch.setattr(busy.prompts, "choose", lambda *said: 1)
     busy.actions_by_name["quit"].trigger()
     assert not busy.isVisible() and not background.is_left_behind(path)
@@ -215,7 +215,7 @@ def test_a_training_goes_on_in_the_background(window, qtbot, monkeypatch):
     window.actions_by_name["quit"].trigger()
     assert "training" in asked[0][0]
     (order,) = ordered
-    library = str(window.context.library_path)
+    library = str(window.context.place)
     assert order.train == ["--from-library", "--library", library, "--name", "mine"]
     assert order.folders == []
 

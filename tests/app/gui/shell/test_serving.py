@@ -91,7 +91,7 @@ def test_the_child_answers_programs_and_ends_with_the_window(window, qtbot):
     pytest.importorskip("mcp", reason="the extra `serve` is not installed")
     from app.serve_process import ServeProcess
 
-    process = ServeProcess(window.context.library_path, port=0)
+    process = ServeProcess(window.context.place, port=0)
     window.serving._process = process
     qtbot.waitUntil(lambda: bool(window.serving.is_possible))
     window.serving.switch(True)

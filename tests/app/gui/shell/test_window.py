@@ -428,7 +428,7 @@ def test_indexing_can_be_cancelled_and_keeps_what_was_done(window, sounds, qtbot
     stop = [b for b in window.status.findChildren(QToolButton) if "Stop" in b.toolTip()]
     stop[0].click()
     assert not window.indexing.is_on
-    with Library(window.context.library_path) as library:
+    with Library(window.context.place) as library:
         qtbot.waitUntil(lambda: _is_free(library))
     window.library_controller.refresh()
     qtbot.waitUntil(lambda: window.library_controller.overview.statistics.sounds == 212)
