@@ -41,7 +41,7 @@ from engine.store.roots import (
     unmount_root,
     unmounted_roots,
 )
-from engine.store.tables import OFFLINE, PRESENT, folders, sounds
+from engine.store.tables import MISSING, OFFLINE, PRESENT, folders, sounds
 from tests.killing import killed_everywhere
 
 _LAST = "rewriting paths"
@@ -168,10 +168,13 @@ def test_all_words_are_those_of_the_root_wherever_it_is(library, sfx):
     assert sounds_where(library, [Folder("Big Effects/Doors/Wood")]).tolist() == [
         ids[str(sfx / NAMES[2])]
     ]
+    new = put(library, sfx / "n.wav")[str(sfx / "n.wav")]
+    assert [i for i, _ in match_words(library, [["effects"]])] == [*three, new]
+    library.set_state([new], MISSING)
     rename_root(library, "big effects", "Töne", Control())
     assert [i for i, _ in match_words(library, [["töne"]])] == three
     assert match_words(library, [["effects"]]) == []
-    assert list_roots(library) == [Root("Töne", str(sfx), 3)]
+    assert list_roots(library) == [Root("Töne", str(sfx), 4)]
     assert sound_at(library, str(sfx / "a.wav")) == three[0]
 
 
