@@ -64,17 +64,25 @@ def take_part(name: str, address: str, home: str, pipe: Any) -> None:
 def listen(address: str, home: str, pipe: Any) -> None:
     """Work as `soundsift work --once` does, and send what went wrong, or nothing.
 
-    Called in a process of its own.
+    Called in a process of its own.  It begins again where the server was away at the beginning.
     """
     os.environ["SOUNDSIFT_HOME"] = home
     hear_exactly()
-    try:
-        with Session(Library(address)) as session:
-            work(session.library, session.model_folder, Control(), Manner(once=True))
-    except Exception:
-        pipe.send(traceback.format_exc())
-    else:
-        pipe.send("")
+    until = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            with Session(Library(address)) as session:
+                work(session.library, session.model_folder, Control(), Manner(once=True))
+        except AwayError:
+            if time.monotonic() < until:
+                time.sleep(_AGAIN_S)
+                continue
+            pipe.send(traceback.format_exc())
+        except Exception:
+            pipe.send(traceback.format_exc())
+        else:
+            pipe.send("")
+        return
 
 
 def hear_exactly() -> None:
