@@ -57,12 +57,14 @@ MAY: Mapping[str, Mapping[str, Verbs]] = {
 }
 _FUNCTIONS = (
     *("soundsift_author", "soundsift_owner", "soundsift_private", "soundsift_prune"),
+    "soundsift_shared",
     *(f"soundsift_changed_{key}" for key in dict.fromkeys(changes.KEYS.values())),
 )
 _TRIGGERS = {
     *((table, "author") for table in ("tags", "history", "collections", "saved_searches")),
     *((table, "owner") for table in ("history", "collections", "saved_searches", "collected")),
     *((table, "private") for table in ("collections", "saved_searches")),
+    ("collections", "follow_shared"),
     *(
         (table, f"follow_{verb}")
         for table in changes.KEYS

@@ -44,6 +44,11 @@ def upgrade() -> None:
                     f"CREATE TRIGGER follow_{when.lower()} AFTER {when} ON {table} {seen} "
                     f"FOR {each} soundsift_changed_{key}()"
                 )
+    op.execute(_NOTE_SHARED.format(schema=schema))
+    op.execute(
+        "CREATE TRIGGER follow_shared AFTER UPDATE OF shared ON collections "
+        "FOR EACH ROW EXECUTE FUNCTION soundsift_shared()"
+    )
 
 
 def downgrade() -> None:
@@ -69,6 +74,18 @@ BEGIN
         DELETE FROM changes WHERE transaction_id <= last;
         INSERT INTO changes VALUES (0, '', last::text);
     END IF;
+END $$
+"""
+_NOTE_SHARED = """
+CREATE FUNCTION soundsift_shared() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = {schema}, pg_temp AS $$
+BEGIN
+    -- What is in it is seen, or hidden, with it.
+    INSERT INTO changes
+        SELECT pg_current_xact_id()::text::bigint, 'collected', sound_id::text
+        FROM collected WHERE collection_id = NEW.id
+        ON CONFLICT DO NOTHING;
+    RETURN NULL;
 END $$
 """
 _NOTE = """
