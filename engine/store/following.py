@@ -53,6 +53,7 @@ class Following:
         self._address, self._make = address, make
         self._server: Server | None = None
         self._lock = threading.Lock()  # of who lets the copy follow
+        self._connecting = threading.Lock()
         self._own: set[int] = set()  # transactions of ours that the copy does not show yet
         self._seen: Moment | None = None  # what the copy showed when we looked last
         self._changed = threading.Event()  # by others, since somebody asked
@@ -141,7 +142,8 @@ class Following:
         """Return why the copy does not follow, None where it does."""
         if not self._why:
             return None
-        state = self._replica.state()
+        with self.sentences():
+            state = self._replica.state()
         return Behind(self._why, state.at_s if state is not None else 0.0)
 
     def alone(self) -> AbstractContextManager[None]:
@@ -165,13 +167,14 @@ class Following:
         """
         if time.monotonic() < self._away_until_s:
             raise AwayError(self._why)
-        if self._server is None:
-            try:
-                self._server = Server(self._address, self._make)
-            except AwayError as error:
-                self._note_away(error)
-                raise
-        return self._server
+        with self._connecting:
+            if self._server is None:
+                try:
+                    self._server = Server(self._address, self._make)
+                except AwayError as error:
+                    self._note_away(error)
+                    raise
+            return self._server
 
     def look(self) -> bool:
         """Let the copy follow if the server can be reached; return False if others are doing it."""
