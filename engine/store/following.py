@@ -24,6 +24,7 @@ from engine.progress import Control
 from engine.store.changes import CHANNEL, Moment, can_follow, changes_since, moment, own_transaction
 from engine.store.connection import REVISION
 from engine.store.news import News
+from engine.store.portable import mapped_by
 from engine.store.records import Behind
 from engine.store.replica import Replica
 from engine.store.server import Server, other_schema, own_place
@@ -196,7 +197,8 @@ class Following:
             server = self._reached()
             with self._replica.following(wait) as may:
                 if may:
-                    with self.sentences(), server.reading() as source:
+                    # Also for who is inside a transaction, in which paths are this computer's.
+                    with self.sentences(), mapped_by(None), server.reading() as source:
                         self._put_in_place(source, control)
             return may
         finally:
