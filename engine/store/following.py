@@ -24,6 +24,7 @@ from engine.progress import Control
 from engine.store.changes import CHANNEL, Moment, can_follow, changes_since, moment, own_transaction
 from engine.store.connection import REVISION
 from engine.store.news import News
+from engine.store.portable import mapped_by
 from engine.store.records import Behind
 from engine.store.replica import Replica
 from engine.store.roles import Membership
@@ -54,6 +55,7 @@ class Following:
         self._address, self._make = address, make
         self._server: Server | None = None
         self._lock = threading.Lock()  # of who lets the copy follow
+        self._connecting = threading.Lock()
         self._own: set[int] = set()  # transactions of ours that the copy does not show yet
         self._seen: Moment | None = None  # what the copy showed when we looked last
         self._changed = threading.Event()  # by others, since somebody asked
@@ -142,7 +144,8 @@ class Following:
         """Return why the copy does not follow, None where it does."""
         if not self._why:
             return None
-        state = self._replica.state()
+        with self.sentences():
+            state = self._replica.state()
         return Behind(self._why, state.at_s if state is not None else 0.0)
 
     def membership(self) -> Membership:
@@ -173,13 +176,14 @@ class Following:
         """
         if time.monotonic() < self._away_until_s:
             raise AwayError(self._why)
-        if self._server is None:
-            try:
-                self._server = Server(self._address, self._make)
-            except AwayError as error:
-                self._note_away(error)
-                raise
-        return self._server
+        with self._connecting:
+            if self._server is None:
+                try:
+                    self._server = Server(self._address, self._make)
+                except AwayError as error:
+                    self._note_away(error)
+                    raise
+            return self._server
 
     def look(self) -> bool:
         """Let the copy follow if the server can be reached; return False if others are doing it."""
@@ -201,7 +205,8 @@ class Following:
             server = self._reached()
             with self._replica.following(wait) as may:
                 if may:
-                    with self.sentences(), server.reading() as source:
+                    # Also for who is inside a transaction, in which paths are this computer's.
+                    with self.sentences(), mapped_by(None), server.reading() as source:
                         self._put_in_place(source, control)
             return may
         finally:

@@ -21,8 +21,11 @@ _mounts: ContextVar[Mounts | None] = ContextVar("mounts", default=None)
 
 
 @contextmanager
-def mapped_by(mounts: Mounts) -> Iterator[None]:
-    """Let statements of this thread take and return paths of this computer."""
+def mapped_by(mounts: Mounts | None) -> Iterator[None]:
+    """Let statements of this thread take and return paths of this computer.
+
+    :param mounts: where roots are; None: paths stay as the library holds them.
+    """
     token = _mounts.set(mounts)
     try:
         yield

@@ -22,6 +22,7 @@ from engine.store.interest import note_interest
 from engine.store.keywords import match_words
 from engine.store.marks import set_note, set_stars
 from engine.store.regions import add_region
+from engine.store.roots import add_root
 from engine.store.saved_searches import save_search
 from engine.store.server import connected
 from engine.store.tables import FOLLOWING, MEMBER
@@ -194,6 +195,21 @@ def test_unique_names_may_change_hands(client, url):
         connection.execute(text("DELETE FROM sounds WHERE id = 4"))
     assert_same(url, library)
     assert set(collections(library)) == {"Mine", "other"}
+
+
+def test_paths_are_copied_as_the_library_holds_them(client, url, tmp_path):
+    """Also where the copy follows inside a transaction, in which they are this computer's."""
+    folder, library = tmp_path / "sfx", client()
+    folder.mkdir()
+    (folder / "Bell.wav").touch()
+    paths = text("SELECT path FROM sounds WHERE path LIKE '%Bell.wav'")
+    with Library(url) as direct:
+        direct.put_sounds([sound(str(folder / "Bell.wav"))])
+        add_root(direct, "Bells", folder, CONTROL)
+        with direct.reading():
+            library.statistics()
+    with library.database._replica.file.reading() as connection:
+        assert connection.scalars(paths).all() == ["root:/Bells/Bell.wav"]
 
 
 def test_what_an_owner_empties_is_empty(client, url):
