@@ -65,8 +65,11 @@ def moment(connection: Connection) -> Moment:
 
 
 def can_follow(connection: Connection, then: Moment, now: Moment) -> bool:
-    """Return whether all that changed between two moments is still noted."""
-    if then.server != now.server:
+    """Return whether all that changed between two moments is still noted, for the same member.
+
+    Another one sees other rows, which no note tells of.
+    """
+    if then.server != now.server or then.member != now.member:
         return False
     row = connection.execute(_IS_KNOWN, {"then": then.snapshot, "now": now.snapshot}).one()
     return bool(row.is_known)

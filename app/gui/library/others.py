@@ -13,9 +13,11 @@ from datetime import UTC, datetime
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.gui.kit.context import Context
+from engine.paths import is_server
 from engine.store.database import Database
 
 _LOOK_MS = 2000
+_LOOK_AT_SERVER_MS = 500  # which costs nothing: it tells of changes by itself
 _SELDOM_S = 15.0  # while sounds are indexed, which tells of its progress itself
 
 
@@ -46,9 +48,10 @@ class Others(QObject):
         self._timer.timeout.connect(self.look)
 
     def begin(self) -> None:
-        """Look from now on, every two seconds."""
+        """Look from now on, now and then."""
         self.look()
-        self._timer.start()
+        at_server = is_server(self._context.place)
+        self._timer.start(_LOOK_AT_SERVER_MS if at_server else _LOOK_MS)
 
     def look(self) -> None:
         """Look now."""

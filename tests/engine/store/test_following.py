@@ -13,7 +13,16 @@ from sqlalchemy import select, text
 from app.cli import main
 from engine.errors import AwayError, InputError, LibraryError, RefusedError
 from engine.progress import Cancelled, Control
-from engine.store import FileFacts, Header, Library, Skipped, StoredWindow, following, replica
+from engine.store import (
+    FileFacts,
+    Header,
+    Library,
+    Skipped,
+    StoredWindow,
+    following,
+    replica,
+    tables,
+)
 from engine.store.changes import KEYS
 from engine.store.collections import collect, collections, drop_collection, rename_collection
 from engine.store.connection import REVISION
@@ -104,6 +113,11 @@ def decide(library: Library, sound_id: int, label: str, state: Any) -> None:
 
 
 # What is copied, and what follows
+
+
+def test_every_table_that_clients_read_is_followed():
+    of_workers = {"workers", "claims", "changes"}
+    assert set(KEYS) == {*tables.metadata.tables, "words"} - of_workers
 
 
 def test_a_copy_holds_what_the_server_does(client, url):
@@ -479,7 +493,7 @@ def test_a_reader_follows_and_may_still_write_nothing(client, url, people):
     with Library(people["mia"]) as mia:
         set_stars(mia, [1], 1)
     assert reader.sounds()[1].marks.stars == 1
-    assert_same(url, reader)
+    assert_same(people["rita"], reader)
     with pytest.raises(RefusedError, match="as reader you may not"):
         set_stars(reader, [1], 2)
     for statement in ("DELETE FROM changes", "SELECT soundsift_prune(0)"):
@@ -496,7 +510,7 @@ def test_of_two_decisions_on_one_tag_the_later_shows_and_both_are_kept(client, u
     for one in (mia, olga):
         (row,) = [row for row in tag_rows(one, [3]) if row.label == "bell"]
         assert row.state == "rejected"
-    with mia.reading() as connection:
+    with Library(url) as whole, whole.reading() as connection:
         authors = connection.execute(text("SELECT author FROM history ORDER BY id DESC LIMIT 2"))
         assert [a.split("_")[0] for a in authors.scalars()] == ["olga", "mia"]
     assert [step.kind for step in steps(mia)] == ["tags"] == [step.kind for step in steps(olga)]
@@ -505,7 +519,8 @@ def test_of_two_decisions_on_one_tag_the_later_shows_and_both_are_kept(client, u
     for one in (mia, olga):
         (row,) = [row for row in tag_rows(one, [3]) if row.label == "bell"]
         assert row.state == "accepted"
-    assert_same(url, mia, olga)
+    for name, one in (("mia", mia), ("olga", olga)):
+        assert_same(people[name], one)
 
 
 # The command line

@@ -14,7 +14,7 @@ import pytest
 from engine.errors import InputError, RefusedError
 from engine.progress import Control
 from engine.search.grammar import parse
-from engine.store import Library, connection, roles
+from engine.store import Library, connection, following, roles
 from engine.store.collections import (
     collect,
     collections,
@@ -55,6 +55,26 @@ def mine(team: Team):
     with team.library("admin") as library, library.writing() as open_one:
         for table in PRIVATE:
             open_one.exec_driver_sql(f"DELETE FROM {table}")
+
+
+def test_copies_near_their_users_follow_what_is_shared_and_kept(team, mine, monkeypatch):
+    monkeypatch.setattr(following, "_FRESH_S", 0.0)  # every reading asks the server first
+    with Library(team.address("other"), make=False, following=Control()) as theirs:
+        for shared, seen in ((True, {"Doors": 1}), (False, {}), (True, {"Doors": 1})):
+            share(mine, "collections", "Doors", shared)
+            assert collections(theirs) == seen
+            assert found(theirs, "coll:doors") == ({1} if shared else set())
+
+
+def test_a_copy_shows_a_member_nothing_that_another_one_kept(team, mine):
+    with Library(team.address("editor"), make=False, following=Control()) as own:
+        assert collections(own) == {"Doors": 1}
+    with Library(team.address("other"), make=False, following=Control()) as theirs:
+        assert theirs.database.path == own.database.path and not collections(theirs)
+        with theirs.reading() as copy:
+            assert copy.exec_driver_sql("SELECT count(*) FROM collections").scalar() == 0
+    with Library(team.address("editor"), make=False, following=Control()) as own:
+        assert collections(own) == {"Doors": 1}
 
 
 @pytest.mark.parametrize("name", ["reader", "other", "curator"])
