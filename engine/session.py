@@ -5,7 +5,6 @@ Nothing here prints.  Long work takes a :class:`engine.progress.Control`, which 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, LibraryError
-from engine.paths import default_library, is_server, is_under, spelled_out
+from engine.given import Paths, Sounds, path_of, paths_of, place_of, several
+from engine.paths import is_under, spelled_out
 from engine.progress import Cancelled, Control
 from engine.torch_setup import AUTO, find_device
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from engine.tags.taxonomy import Taxonomy
 
 THREADS = 2  # that decode, while one listens
-Paths = str | Path | Iterable[str | Path]  # in texts ~ is the user's home
-Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in the library
 
 
 def open_library(
@@ -57,7 +55,7 @@ def open_library(
 
     if model is not None:
         find_model(model)
-    return Session(Library(_place(path), make, following), model, device)
+    return Session(Library(place_of(path), make, following), model, device)
 
 
 def open_to_index(
@@ -78,8 +76,8 @@ def open_to_index(
 
     if device != AUTO:
         find_device(device)
-    if not is_library(_place(path)):
-        roots_of(_listed(paths))
+    if not is_library(place_of(path)):
+        roots_of(paths_of(paths))
         ensure_tried(find_model(model or preferred_model()))
     session = open_library(path, model, device=device)
     try:
@@ -224,7 +222,7 @@ class Session:
 
         folder, control = self.model_folder, control or Control()
         how: dict[str, Any] = {"device": self.device, "embedder": self.embedder}
-        report = index_folders(self.library, folder, _listed(paths), control, threads, **how)
+        report = index_folders(self.library, folder, paths_of(paths), control, threads, **how)
         self.refresh()
         return report
 
@@ -239,7 +237,7 @@ class Session:
         from engine.index.watch import watch_folders
 
         folder, control = self.model_folder, control or Control()
-        watch_folders(self.library, folder, _listed(paths), control, told, threads, self.device)
+        watch_folders(self.library, folder, paths_of(paths), control, told, threads, self.device)
 
     def search(self, text: str | Query, limit: int = 20, names: bool = False) -> Answer:
         """Return the sounds that ``text`` describes, in the grammar of the search bar.
@@ -274,8 +272,8 @@ class Session:
         from engine.search import QuerySound
 
         asked = [
-            one if isinstance(one, QuerySound) else QuerySound(_path(one))
-            for one in _several(sounds, QuerySound)
+            one if isinstance(one, QuerySound) else QuerySound(path_of(one))
+            for one in several(sounds, QuerySound)
         ]
         with self.searching() as searcher:
             return searcher.search_sounds(asked, limit, plus, minus)
@@ -377,7 +375,7 @@ class Session:
         from engine.search.export import export, format_of, sounds_of
         from engine.search.grammar import parse
 
-        path = _path(file)
+        path = path_of(file)
         kind, query = format_of(path), parse(text) if text else None
         ids = sounds_of(self.library, query)
         export(self.library, ids, path, kind, control or Control())
@@ -405,8 +403,8 @@ def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
     from engine.index.build import index_folders
     from engine.store.places import spelled
 
-    given = _several(sounds)
-    paths = _listed(one for one in given if isinstance(one, str | Path))
+    given = several(sounds)
+    paths = paths_of(one for one in given if isinstance(one, str | Path))
     ids = {int(one) for one in given if not isinstance(one, str | Path)}
     known = session.library.folders()
     library = session.library
@@ -430,25 +428,5 @@ def _ids_of(session: Session, sounds: Sounds, control: Control) -> list[int]:
 def _ids_under(library: Library, paths: Paths) -> list[int]:
     from engine.store.places import ids_under
 
-    roots = [spelled_out(path) for path in _listed(paths)]
+    roots = [spelled_out(path) for path in paths_of(paths)]
     return sorted({sound_id for root in roots for sound_id in ids_under(library, root)})
-
-
-def _place(path: str | Path | None) -> Path | str:
-    if path is None or is_server(path):
-        return path or default_library()
-    return _path(path)
-
-
-def _listed(paths: Paths) -> list[Path]:
-    return [_path(path) for path in _several(paths)]
-
-
-def _path(given: str | Path) -> Path:
-    """Return a path; only in a text does ``~`` stand for the user's home."""
-    return given if isinstance(given, Path) else Path(os.path.expanduser(given))  # noqa: PTH111
-
-
-def _several(given: Any, *single: type) -> list[Any]:
-    """Return one thing, or several, as a list; texts and paths are one."""
-    return [given] if isinstance(given, (str, Path, *single)) else list(given)

@@ -15,8 +15,7 @@ from engine.errors import LibraryError
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.connection import REVISION
-from engine.store.server import connected, other_schema, revision_at
-from engine.store.tables import COPYING
+from engine.store.server import connected, is_copying, other_schema, revision_at
 from engine.store.team import check_address
 
 _MOST_S = 2.0  # that clocks may differ: which decision was later is told by them
@@ -102,7 +101,7 @@ def _schema(connection: Connection, name: str) -> Iterator[Finding]:
     problem, _, todo = other_schema(name, revision).rpartition(": ")
     is_right = revision == REVISION
     yield _judged("schema", is_right, revision if is_right else problem, todo)
-    if connection.scalar(_IS_COPYING, {"name": COPYING}):
+    if is_copying(connection):
         todo = "run `soundsift library copy` again"
         yield Finding("copy", False, "a copy into this library was not finished", todo)
 
@@ -178,7 +177,6 @@ _DURABLE = text(
     "SELECT name FROM pg_settings WHERE name IN ('fsync', 'full_page_writes') AND setting = 'off' "
     "ORDER BY name"
 )
-_IS_COPYING = text("SELECT 1 FROM settings WHERE name = :name")
 _NOW = text("SELECT extract(epoch FROM clock_timestamp())")
 _SIZES = text(
     "SELECT pg_database_size(current_database()) AS bytes, "

@@ -271,10 +271,15 @@ def refuse_unfinished(connection: Connection, name: str) -> None:
 
     :raises LibraryError: it is.
     """
-    if connection.scalar(_IS_COPYING, {"name": COPYING}):
+    if is_copying(connection):
         raise LibraryError(
             f"{name} is a copy that was not finished: run `soundsift library copy` again"
         )
+
+
+def is_copying(connection: Connection) -> bool:
+    """Return whether a copy into a library has not been finished."""
+    return connection.scalar(_IS_COPYING, {"name": COPYING}) is not None
 
 
 def _refuse_odd(connection: Connection, name: str) -> None:

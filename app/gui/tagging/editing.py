@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -10,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job, is_alive
 from app.gui.kit.text import counted, tr
+from app.gui.tagging.changing import change_files
 from engine.progress import Control
 
 if TYPE_CHECKING:
@@ -112,7 +114,6 @@ class Editing(QObject):
 
         def ended(found: tuple[Written, str]) -> None:
             written, remark = found
-            self.edited.emit(ids)
             one, many = tr("One file written"), tr("{} files written")
             said = counted(len(written.done), one, many)
             if written.done:
@@ -121,16 +122,5 @@ class Editing(QObject):
             if is_alive(done):
                 done(written)
 
-        def broken(said: str) -> None:
-            self.edited.emit(ids)
-            if is_alive(failed):
-                failed(said)
-
-        return self._context.jobs.start(
-            "write",
-            work,
-            ended,
-            broken,
-            title=tr("Writing texts"),
-            stopped=lambda: broken(tr("Stopped: what is done so far is kept, and can be undone.")),
-        )
+        changed = partial(self.edited.emit, ids)
+        return change_files(self._context, tr("Writing texts"), work, changed, ended, failed)

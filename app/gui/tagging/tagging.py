@@ -13,6 +13,7 @@ from app.gui.kit.context import Context
 from app.gui.kit.jobs import Job, is_alive
 from app.gui.kit.text import counted, number, tr
 from app.gui.kit.undoing import Undoing
+from app.gui.tagging.changing import change_files
 from app.gui.tagging.tags_model import ShownTag
 from app.gui.tagging.tags_table import Pair
 from engine.plain_text import one_line
@@ -274,26 +275,13 @@ class Tagging(QObject):
         """Change files, and look at the library anew."""
 
         def ended(result: Any) -> None:
-            self.files_changed.emit()
             if self._remark:
                 self._context.say(self._remark, True)
                 self._remark = ""
             if is_alive(done):
                 done(result)
 
-        def broken(said: str) -> None:
-            self.files_changed.emit()
-            if is_alive(failed):
-                failed(said)
-
-        return self._context.jobs.start(
-            "write",
-            work,
-            ended,
-            broken,
-            title=title,
-            stopped=lambda: broken(tr("Stopped: what is done so far is kept, and can be undone.")),
-        )
+        return change_files(self._context, title, work, self.files_changed.emit, ended, failed)
 
     def _decide(
         self,

@@ -10,25 +10,12 @@ from engine.errors import AudioError, InputError
 from engine.handover import door, transfer
 from engine.handover.forms import parse_form
 from engine.handover.transfer import Transfer
-from engine.index.build import index_folders
 from engine.progress import Cancelled, Control
 from engine.search.export import sounds_of
-from engine.search.grammar import parse
 from engine.store.places import set_state_under, sound_at
 from engine.store.tables import OFFLINE, PRESENT
 from tests import warm
 from tests.conftest import accept_tags
-
-
-@pytest.fixture
-def indexed(library, sounds, model_folder):
-    index_folders(library, model_folder, [sounds], Control())
-    return library
-
-
-@pytest.fixture
-def ids(indexed):
-    return sounds_of(indexed, parse("in:tones"))
 
 
 @pytest.fixture

@@ -9,26 +9,12 @@ from engine.handover.known import named_orders
 from engine.handover.order import Order
 from engine.handover.transfer import Transfer, transfer
 from engine.handover.used import note_handed, project_of
-from engine.index.build import index_folders
 from engine.progress import Cancelled, Control
-from engine.search.export import sounds_of
-from engine.search.grammar import parse
 from engine.store import Library
 from engine.store.history import steps
 from engine.store.places import sound_at
 from engine.store.uses import uses_of
 from tests.conftest import accept_tags
-
-
-@pytest.fixture
-def indexed(library, sounds, model_folder):
-    index_folders(library, model_folder, [sounds], Control())
-    return library
-
-
-@pytest.fixture
-def ids(indexed):
-    return sounds_of(indexed, parse("in:tones"))
 
 
 def test_uses_by_handing_over_are_no_steps_to_undo(indexed, ids):

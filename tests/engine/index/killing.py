@@ -62,7 +62,7 @@ class Scene:
         waiting._COMMIT_FILES, build._HEADERS_AT_ONCE = 2, 3
         with Library(path) as library:
             index_folders(library, self.model, [self.sounds], Control())
-            library._engine.dispose()
+            library.database.engine.dispose()
 
     def prepare(self) -> None:
         """Lay the library as it was before the run."""

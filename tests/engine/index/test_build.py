@@ -148,20 +148,20 @@ def test_two_runs_at_once_are_refused(library, model_folder, sounds):
 def test_a_full_disk_ends_in_a_sentence_and_a_library_that_still_opens(
     library, model_folder, sounds
 ):
-    library._engine.dispose()
+    library.database.engine.dispose()
     sqlite3.connect(library.path).execute("VACUUM").connection.close()  # leaves no free pages
-    with library._engine.connect() as connection:
+    with library.database.engine.connect() as connection:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar_one()
 
     def fill(connection, record):
         connection.execute(f"PRAGMA max_page_count = {pages + 1}")
 
-    library._engine.dispose()
-    event.listen(library._engine, "connect", fill)
+    library.database.engine.dispose()
+    event.listen(library.database.engine, "connect", fill)
     with pytest.raises(LibraryError, match="is full"):
         index_folders(library, model_folder, [sounds], Control())
-    event.remove(library._engine, "connect", fill)
-    library._engine.dispose()
+    event.remove(library.database.engine, "connect", fill)
+    library.database.engine.dispose()
     index_folders(library, model_folder, [sounds], Control())
     assert library.statistics().embedded == 12
 

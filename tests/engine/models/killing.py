@@ -75,7 +75,7 @@ def use(folder: Path, old: Path, new: Path) -> list[str]:
     def fill() -> None:
         with Library(template) as library:
             index_folders(library, old, [folder / "sounds"], Control())
-            library._engine.dispose()
+            library.database.engine.dispose()
 
     status, said = apart(fill)
     assert status == 0, said

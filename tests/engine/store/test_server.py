@@ -8,21 +8,19 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, text
 
 from app.diagnostics import gather
-from engine.errors import AwayError, BusyError, LibraryError
+from engine.errors import BusyError, LibraryError
 from engine.index.drives import note_drives, refuse_vanished
 from engine.log import log_file, start_log
 from engine.store import FileFacts, Header, Library, StoredWindow, is_library, tables
 from engine.store import server as module
 from engine.store.conditions import Words, sounds_where
 from engine.store.keywords import find_words
-from engine.store.roles import OWNER
 from engine.store.server import upgrade
 from engine.store.spelling import held_words, near_word, split_word
 from tests.conftest import accept_tags
@@ -384,28 +382,6 @@ def test_a_server_that_was_restarted_is_asked_again(server):
             server.run(ended)
             one.execute(text("SELECT 1"))
         assert library.folders() == ["/a"]
-
-
-def test_a_library_knows_since_when_its_server_does_not_answer(server, tmp_path):
-    name = server.new_database()
-    server.run(f"CREATE ROLE away_{name} SUPERUSER LOGIN")
-    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
-    with Library(server.address(name, f"away_{name}")) as library:
-        database = library.database
-        assert database.offline is None and not database.others_wrote()
-        server.run(f"ALTER ROLE away_{name} NOLOGIN", ended)
-        for _ in range(2):
-            with pytest.raises(AwayError):
-                database.others_wrote()
-        since = database.offline
-        assert since is not None and since <= datetime.now(UTC)
-        with pytest.raises(AwayError):
-            library.add_folder("/sfx")
-        assert database.offline == since
-        server.run(f"ALTER ROLE away_{name} LOGIN")
-        assert not database.others_wrote() and database.offline is None
-    with Library(tmp_path / "library.db") as file:
-        assert file.database.offline is None and file.database.membership() == OWNER
 
 
 def test_a_drive_that_is_away_here_is_not_away_for_others(server, tmp_path):

@@ -54,7 +54,7 @@ class Scene:
         def fill() -> None:
             with Library(self.template / "library.db") as library:
                 library.put_headers(rows)
-                library._engine.dispose()
+                library.database.engine.dispose()
 
         assert apart(fill)[0] == 0
 

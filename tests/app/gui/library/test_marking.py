@@ -345,6 +345,7 @@ def test_the_default_list_shows_stars_and_hides_what_is_rarely_looked_at():
     assert not STARS.hidden
     assert {c.key for c in COLUMNS if c.hidden} == {
         "tags",
+        "channels",
         "colour",
         "used",
         "note",
