@@ -63,6 +63,7 @@ class Searching(QObject):
         self._model: ResultsModel = view.results
         self._order: Order = "added"
         self._descending = True
+        self._asked: SearchRequest | None = None  # the latest, but for its order
         self._place: Place = "top"  # once what is asked now is answered
         self._play_next = False
         self._among: tuple[int, ...] = ()
@@ -82,11 +83,15 @@ class Searching(QObject):
 
     def ask(self, asked: SearchRequest | None = None) -> None:
         """Search, or list everything where nothing is asked."""
+        if asked is not None and asked == self._asked:  # the bar tells late what it holds
+            self.refresh()
+            return
         if asked is not None:  # somebody asks for something else
             self._place, self._among = "top", asked.among
             self._stood.stop()
         listed = SearchRequest(among=self._among) if self._among else self._bar.query
-        self._ask(asked or listed, LIMIT)
+        self._asked = asked or listed
+        self._ask(self._asked, LIMIT)
 
     def refresh(self) -> None:
         """Ask the same again and stay at the same place: the library has changed."""

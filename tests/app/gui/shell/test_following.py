@@ -96,6 +96,21 @@ def test_a_row_chosen_while_results_are_asked_anew_stays_chosen(window, qtbot):
         assert window.player_controller.sound.id == chosen
 
 
+def test_a_row_chosen_before_the_search_bar_tells_what_it_held_all_along_stays_chosen(
+    window, qtbot
+):
+    window.player_controller.auto_play = False
+    results = window.results.results
+    window.results.choose(3)
+    with qtbot.waitSignal(window.searching.answered):
+        window.bar.ask()  # as its timer does, a little later than the library was opened
+    row = window.results.currentIndex().row()
+    assert (row, window.player_controller.sound.id) == (3, results.id_at(3))
+    with qtbot.waitSignal(window.searching.answered):
+        window.bar.set_text("door")  # something else begins at the top
+    assert not window.results.currentIndex().isValid()
+
+
 def test_a_sound_that_moves_before_it_is_fetched_is_still_looked_at(window, qtbot):
     window.player_controller.auto_play = False
     results = window.results.results
