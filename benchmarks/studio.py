@@ -11,6 +11,8 @@ from multiprocessing import get_context
 from typing import Any
 from urllib.parse import urlsplit
 
+from engine.progress import Control
+from engine.store import Library
 from tests.postgres import Postgres, running
 
 SETTINGS = ("shared_buffers=1GB", "max_wal_size=4GB")
@@ -25,6 +27,13 @@ def studio(*more: str) -> Iterator[Postgres]:
     """
     with running([*SETTINGS, *more]) as server:
         yield server
+
+
+def followed(address: str) -> Library:
+    """Open a team's library as the window does: a copy here, which listens to its server."""
+    library = Library(address, make=False, following=Control())
+    library.database.others_wrote()  # whoever asks that is told from then on
+    return library
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
@@ -19,7 +18,8 @@ import numpy as np
 
 from benchmarks.report import report
 from benchmarks.scale import BEST, texts
-from benchmarks.studio import percentiles, studio
+from benchmarks.scratch import scratch_home
+from benchmarks.studio import followed, percentiles, studio
 from benchmarks.synthetic import fill
 from engine.models.catalog import find_model
 from engine.search.answer import Answer
@@ -50,7 +50,7 @@ def compared(path: Path, place: str, asked: Sequence[str]) -> list[dict[str, obj
     :param asked: texts, of which the first few do not count.
     :raises AssertionError: they do not find the same.
     """
-    with Session(Library(path)) as file, Session(Library(place)) as server:
+    with Session(Library(path)) as file, Session(followed(place)) as server:
         for session in (file, server):
             session.warm_up()
         size = file.library.statistics().sounds
@@ -96,9 +96,9 @@ def main() -> None:
         with (
             studio() as server,
             server.library() as place,
-            tempfile.TemporaryDirectory() as folder,
+            scratch_home() as folder,  # the client's copy, too
         ):
-            path = Path(folder) / "library.db"
+            path = folder / "library.db"
             with Library(path) as file, Library(place) as other:
                 fill(file, find_model("default"), size, other)
             server.tidy(place)

@@ -19,13 +19,16 @@ from multiprocessing import get_context
 from typing import Any
 
 from benchmarks.report import report
-from benchmarks.studio import percentiles, studio, wire
+from benchmarks.scratch import scratch_home
+from benchmarks.studio import followed, percentiles, studio, wire
 from benchmarks.synthetic import add, fill
 from engine.models.catalog import find_model
 from engine.models.spec import read_spec
+from engine.progress import Control
 from engine.search.grammar import parse
 from engine.search.names import search_names
 from engine.store import Library
+from engine.store.following import Following
 from engine.store.tags import PERSON, TagRow, decide_on_tags
 from engine.store.vectors import load_vectors
 from tests.postgres import Postgres
@@ -103,17 +106,21 @@ def client(home: str, address: str) -> Iterator[Callable[[], tuple[int, float]]]
 
 def _serve(pipe: Any, home: str, address: str) -> None:
     os.environ["SOUNDSIFT_HOME"] = home  # where nothing of the library is yet
-    with Library(address) as library:
-        while True:
-            pipe.recv()
-            began = time.perf_counter()
-            pipe.send((synchronised(library), time.perf_counter() - began))
+    library: Library | None = None
+    while True:
+        pipe.recv()
+        began = time.perf_counter()
+        if library is None:
+            library = Library(address, make=False, following=Control())
+        elif isinstance(library.database, Following):
+            library.database.look()  # without waiting until it is told
+        pipe.send((synchronised(library), time.perf_counter() - began))
 
 
 def seen_by_others(place: str, count: int) -> list[dict[str, Any]]:
     """Return how long after it was committed a second client finds a tag, and a sound."""
     took: dict[str, list[float]] = {"a new tag": [], "a new sound": []}
-    with Library(place) as mine, Library(place) as theirs:
+    with scratch_home(), Library(place) as mine, followed(place) as theirs:
         synchronised(theirs)
         for number in range(TIMES):
             label = f"seen{number}"

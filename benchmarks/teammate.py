@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from benchmarks.scale import BEST, texts
+from benchmarks.studio import followed
 from engine.errors import AwayError
 from engine.index import ears
 from engine.index.worker import Manner, work
@@ -52,7 +53,7 @@ def take_part(name: str, address: str, home: str, pipe: Any) -> None:
     os.environ["SOUNDSIFT_HOME"] = home
     diary = Diary(name)
     try:
-        with Session(Library(address)) as session:
+        with Session(followed(address)) as session:
             session.warm_up()
             pipe.send(name)
             _Teammate(session, diary).work(pipe.recv())

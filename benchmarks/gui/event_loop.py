@@ -14,8 +14,9 @@ import numpy as np
 from PySide6.QtCore import QTimer
 from PySide6.QtTest import QTest
 
-from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
+from benchmarks.gui.stage import opened, pump, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 from trainer.data.manifest import datasets_folder
 
 FIRST, REST = 40, 1200

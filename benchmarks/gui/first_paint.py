@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.gui.stage import scratch_home, synthetic_library
+from benchmarks.gui.stage import synthetic_library
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 
 STARTS = 7
 CODE = """

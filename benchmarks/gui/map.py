@@ -18,8 +18,9 @@ from PySide6.QtWidgets import QApplication
 
 from app.gui.library.map.lasso import rows_within
 from app.gui.library.map.map_window import LibraryMapWindow
-from benchmarks.gui.stage import opened, pump, scratch_home, synthetic_library, wait_for
+from benchmarks.gui.stage import opened, pump, synthetic_library, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 from engine.models.catalog import find_model
 from engine.models.spec import read_spec
 from engine.progress import Control

@@ -5,8 +5,9 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
+from benchmarks.gui.stage import opened, pump, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 from benchmarks.synthetic import vocabulary
 from trainer.data.manifest import datasets_folder
 

@@ -11,8 +11,9 @@ from PySide6.QtWidgets import QApplication
 
 from app.gui.search.columns import DURATION, NAME
 from app.gui.shell.window import MainWindow
-from benchmarks.gui.stage import opened, pump, scratch_home, synthetic_library, wait_for
+from benchmarks.gui.stage import opened, pump, synthetic_library, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 
 SOUNDS = 1_000_000
 JUMPS = 200

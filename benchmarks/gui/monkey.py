@@ -30,8 +30,9 @@ from PySide6.QtWidgets import QApplication, QDialog, QInputDialog, QWidget
 
 from app.demo import make_demo_sounds
 from app.gui.shell.window import MainWindow
-from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
+from benchmarks.gui.stage import opened, pump, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 from engine.progress import Control
 
 KEYS = (

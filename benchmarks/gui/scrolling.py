@@ -7,8 +7,9 @@ import time
 import numpy as np
 from PySide6.QtWidgets import QApplication
 
-from benchmarks.gui.stage import opened, pump, scratch_home, synthetic_library, wait_for
+from benchmarks.gui.stage import opened, pump, synthetic_library, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 
 SOUNDS = 100_000
 FRAMES = 600

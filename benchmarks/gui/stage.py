@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -61,14 +60,6 @@ class SilentOutputs:
 
     def be_patient(self) -> None:
         """Do nothing."""
-
-
-@contextmanager
-def scratch_home() -> Iterator[Path]:
-    """Give a folder in which libraries, settings and caches of the measurement live."""
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["SOUNDSIFT_HOME"] = folder
-        yield Path(folder)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ import numpy as np
 from PySide6.QtTest import QTest
 
 from app.gui.search.search_bar import DEBOUNCE_MS
-from benchmarks.gui.stage import opened, pump, scratch_home, synthetic_library, wait_for
+from benchmarks.gui.stage import opened, pump, synthetic_library, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 
 SOUNDS = 100_000
 WORDS = ["door slam", "rain roof", "metal hit", "dog bark", "engine idle", "glass break"]

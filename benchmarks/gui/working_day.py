@@ -21,8 +21,9 @@ from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 from app.demo.collection import make_demo_sounds
 from app.gui.handing import spotting
 from app.gui.shell.window import MainWindow
-from benchmarks.gui.stage import opened, pump, scratch_home, wait_for
+from benchmarks.gui.stage import opened, pump, wait_for
 from benchmarks.report import report
+from benchmarks.scratch import scratch_home
 from engine.handover.targets.target import Project
 from engine.index.build import index_folders
 from engine.models.catalog import find_model
