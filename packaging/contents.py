@@ -13,7 +13,12 @@ from pathlib import Path
 
 Entry = tuple[str, str, str]  # place in the bundle, source, kind: as PyInstaller lists files
 OURS = ("app", "engine", "trainer")  # imported by name: commands, rooms, recipes
-WHOLE = ("alembic", "mutagen", "snowballstemmer", "sqlalchemy.dialects.sqlite")
+WHOLE = (
+    *("alembic", "mutagen", "snowballstemmer", "sqlalchemy.dialects.sqlite"),
+    *("psycopg", "psycopg_binary", "sqlalchemy.dialects.postgresql"),  # of a team's library
+    *("ptsl", "waapi", "uvicorn"),  # of Pro Tools, of Wwise, of what serves scripts
+)
+EXTRAS = ("serve", "wwise", "team")  # nobody can install them into a bundle
 WITH_SOURCE = {  # transformers reads its own files to learn what it holds
     "transformers": "pyz+py",
     "torch": "pyz",

@@ -25,7 +25,10 @@ cpu=()
 "$builder" -c 'import sys, torch; sys.exit(torch.version.cuda is not None)' ||
     fail "this torch brings CUDA: install one without it into $out/venv, then run this again"
 "${pip[@]}" --requirement packaging/requirements.txt
-"${pip[@]}" .
+"${pip[@]}" ".[$(cd packaging && "$builder" -c 'import contents; print(",".join(contents.EXTRAS))')]"
+# The extra protools, which asks for one version of grpcio alone, and for a tool of developers'.
+"${pip[@]}" grpcio protobuf
+"${pip[@]}" --no-deps py-ptsl==601.1.0
 "${pip[@]}" --no-deps --force-reinstall .
 version=$("$builder" -c 'from importlib.metadata import version; print(version("soundsift"))')
 

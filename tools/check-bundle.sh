@@ -44,6 +44,7 @@ use() {
     alone similar sounds/thunder.wav -n 1 --library "$library" >/dev/null
     alone tag sounds --library "$library" --dry-run | has '[0-9]%' || fail "no tag was suggested"
     children
+    extras
     window
     train
 }
@@ -62,6 +63,19 @@ children() {
     rm -r other
     [ -s "$work/home/.local/share/soundsift/tried-models.json" ] || fail "no trial was kept"
     ! alone --run-module os >/dev/null 2>&1 || fail "any module can be started"
+}
+
+# What is an extra elsewhere has to be there: nobody can install it into a bundle.
+extras() {
+    local said
+    said=$(alone search bell --library postgresql://nobody@127.0.0.1:1/nothing 2>&1 || true)
+    has 'cannot be reached' <<<"$said" || fail "a server's library: $said"
+    said=$(sleep 20 | alone serve --port 0 --until-closed --library "$library" 2>&1) ||
+        fail "serving: $said"
+    has '^answering at http://127.0.0.1' <<<"$said" || fail "serving: $said"
+    for name in py-ptsl waapi-client; do
+        alone licences | has "^$name " || fail "$name is missing"
+    done
 }
 
 # Print the process that a window has started to index.
