@@ -249,6 +249,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in asked:
             rows += parts[name](Path(folder))
+    columns = dict.fromkeys(column for row in rows for column in row)  # each part has its own
+    rows = [{column: row.get(column) for column in columns} for row in rows]
     question = "Does a Ray cluster make indexing faster, and does it lose anything?"
     report("cluster", question, rows, keep=len(asked) == len(parts))
 
