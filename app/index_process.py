@@ -20,7 +20,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from engine.children import NO_CONSOLE, command
+from engine.children import NO_CONSOLE, command, wait_or_kill
 from engine.errors import LibraryError, SoundsiftError
 from engine.index.build import IndexReport
 from engine.log import log_end, logger, start_log
@@ -215,11 +215,7 @@ def _end(child: subprocess.Popen[bytes]) -> None:
     with suppress(OSError):
         child.stdin.close()
     child.stdout.close()
-    try:
-        child.wait(_PATIENCE_S)
-    except subprocess.TimeoutExpired:
-        child.kill()
-        child.wait()
+    wait_or_kill(child, _PATIENCE_S)
 
 
 def _wait_for_end(closed: threading.Event) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from engine.children import NO_CONSOLE, command
+from engine.children import NO_CONSOLE, command, wait_or_kill
 from engine.errors import SoundsiftError
 from engine.log import log_end, logger
 from engine.paths import Place
@@ -82,11 +82,7 @@ class ServeProcess:
         assert child.stdin is not None
         with suppress(OSError):
             child.stdin.close()
-        try:
-            child.wait(_PATIENCE_S)
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+        wait_or_kill(child, _PATIENCE_S)
 
     def _wait(self, child: subprocess.Popen[bytes], ended: Callable[[], None]) -> None:
         assert child.stderr is not None and child.stdout is not None

@@ -43,6 +43,15 @@ def be_child(arguments: Sequence[str]) -> bool:
     return True
 
 
+def wait_or_kill(child: subprocess.Popen[bytes], patience_s: float) -> None:
+    """Wait until a child that was asked to end has ended, and kill one that does not."""
+    try:
+        child.wait(patience_s)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
 def _program() -> str:
     # the window's own program has no standard streams on Windows; that beside it has
     beside = Path(sys.executable).with_name("soundsift.exe")

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.paths import default_library, is_server
+from engine.paths import Place, default_library, is_server
 
 Paths = str | Path | Iterable[str | Path]  # in texts ~ is the user's home
 Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in the library
@@ -23,7 +23,7 @@ def paths_of(given: Paths) -> list[Path]:
     return [path_of(path) for path in several(given)]
 
 
-def place_of(given: str | Path | None) -> Path | str:
+def given_place(given: str | Path | None) -> Place:
     """Return where a library is, by default this user's: a file, or a server's address."""
     if given is None or is_server(given):
         return given or default_library()

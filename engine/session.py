@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from engine.errors import InputError, LibraryError
-from engine.given import Paths, Sounds, path_of, paths_of, place_of, several
+from engine.given import Paths, Sounds, given_place, path_of, paths_of, several
 from engine.paths import is_under, spelled_out
 from engine.progress import Cancelled, Control
 from engine.torch_setup import AUTO, find_device
@@ -55,7 +55,7 @@ def open_library(
 
     if model is not None:
         find_model(model)
-    return Session(Library(place_of(path), make, following), model, device)
+    return Session(Library(given_place(path), make, following), model, device)
 
 
 def open_to_index(
@@ -76,7 +76,7 @@ def open_to_index(
 
     if device != AUTO:
         find_device(device)
-    if not is_library(place_of(path)):
+    if not is_library(given_place(path)):
         roots_of(paths_of(paths))
         ensure_tried(find_model(model or preferred_model()))
     session = open_library(path, model, device=device)
