@@ -8,7 +8,7 @@ are cut anew; vectors' caches and other files beside a library stay where they a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,14 +17,12 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Table,
-    bindparam,
     delete,
     func,
     insert,
     select,
     text,
     true,
-    tuple_,
 )
 
 from engine import durable
@@ -36,6 +34,7 @@ from engine.store.copies import damage_of, damaged
 from engine.store.database import Database, File
 from engine.store.dialects import SERVER
 from engine.store.opening import database_at, is_library
+from engine.store.portions import rows_behind
 from engine.store.tables import COPYING
 from engine.store.words import index_words
 
@@ -157,22 +156,13 @@ def _copy(source: Connection, new: Database, table: Table, control: Control) -> 
         held = select(*keys).where(_but_mark(table))
         newest = connection.execute(held.order_by(*(k.desc() for k in keys)).limit(1)).first()
         done = connection.scalar(select(func.count()).select_from(table)) or 0
-    last = None if newest is None else tuple(newest)
-    rows = select(table).where(_but_mark(table)).order_by(*keys).limit(_AT_ONCE)
-    while True:
-        control.report(Progress(f"copying {table.name}", min(done, total), total))
-        behind = rows if last is None else rows.where(tuple_(*keys) > tuple_(*_bound(keys, last)))
-        some = source.execute(behind).mappings().all()
-        if not some:
-            return
+    rows = select(table).where(_but_mark(table))
+    control.report(Progress(f"copying {table.name}", min(done, total), total))
+    for some in rows_behind(source, rows, keys, newest, _AT_ONCE):
         with new.sentences(), new.writing() as connection:
-            connection.execute(insert(table), [dict(row) for row in some])
-        last = tuple(some[-1][key.name] for key in keys)
+            connection.execute(insert(table), [dict(row._mapping) for row in some])
         done += len(some)
-
-
-def _bound(keys: Sequence[Any], last: Sequence[Any]) -> list[Any]:
-    return [bindparam(None, value, key.type) for key, value in zip(keys, last, strict=True)]
+        control.report(Progress(f"copying {table.name}", min(done, total), total))
 
 
 def _but_mark(table: Table) -> Any:

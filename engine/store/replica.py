@@ -32,7 +32,6 @@ from sqlalchemy import (
     literal_column,
     select,
     text,
-    tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.expression import TableClause
@@ -52,6 +51,7 @@ from engine.store.changes import (
 from engine.store.connection import REVISION
 from engine.store.copies import damaged
 from engine.store.database import File
+from engine.store.portions import rows_behind
 from engine.store.tables import FOLLOWING, MEMBER
 
 _log = logger(__name__)
@@ -257,17 +257,12 @@ def _copy(table: TableClause, source: Connection, control: Control, writing: Wri
         last: Sequence[Any] | None = connection.execute(held.limit(1)).first()
         done = connection.scalar(select(func.count()).select_from(table)) or 0
     total = source.scalar(select(func.count()).select_from(table)) or 0
-    rows = select(*_columns(table)).order_by(*keys).limit(_AT_ONCE)
-    while True:
-        control.report(Progress(f"fetching {table.name}", min(done, total), total))
-        behind = rows if last is None else rows.where(_is_behind(keys, last))
-        some = source.execute(behind).all()
-        if not some:
-            return
+    control.report(Progress(f"fetching {table.name}", min(done, total), total))
+    for some in rows_behind(source, select(*_columns(table)), keys, last, _AT_ONCE):
         with writing() as connection:
             _insert(connection, table, some)
-        last = [getattr(some[-1], key.name) for key in keys]
         done += len(some)
+        control.report(Progress(f"fetching {table.name}", min(done, total), total))
 
 
 def _apply(connection: Connection, source: Connection, changes: Changes, control: Control) -> None:
@@ -326,11 +321,6 @@ def _columns(table: TableClause) -> list[Any]:
 
 def _primary_key(table: TableClause) -> list[Any]:
     return [table.c.rowid] if table is tables.words else list(table.primary_key)
-
-
-def _is_behind(keys: Sequence[Any], last: Sequence[Any]) -> Any:
-    bound = [bindparam(None, value, key.type) for key, value in zip(keys, last, strict=True)]
-    return tuple_(*keys) > tuple_(*bound)
 
 
 def _but_own(statement: Any, table: TableClause) -> Any:
