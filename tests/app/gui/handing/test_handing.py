@@ -319,10 +319,13 @@ def test_a_dragged_range_is_named_after_what_its_sound_is_tagged(window, looked_
     window.panel.waveform.range_changed.emit((0.1, 0.3))
     ready(window, qtbot)
     window.tagging.accept([(looked_at.id, "DOORWood")])
-    stem = Path(looked_at.path).stem
-    qtbot.waitUntil(lambda: window.ranges._prepared == () or not window.ranges.is_ready())
-    ready(window, qtbot)
-    assert window.ranges.kept().name == f"DOORWood_{stem}.wav"
+    wanted = f"DOORWood_{Path(looked_at.path).stem}.wav"
+
+    def is_named() -> None:
+        kept = window.ranges.kept()
+        assert kept is not None and kept.name == wanted
+
+    qtbot.waitUntil(is_named)
 
 
 def test_addresses_are_remembered_by_program(settings):
