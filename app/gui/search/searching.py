@@ -27,7 +27,7 @@ from app.gui.search.requests import (
 from app.gui.search.results_model import ResultsModel
 from app.gui.search.results_view import ResultsView
 from app.gui.search.search_bar import SearchBar
-from app.gui.search.staying import go_back, place_of
+from app.gui.search.staying import go_back, viewpoint_of
 from engine.arrays import Integers
 from engine.errors import LibraryError
 from engine.progress import Control
@@ -35,7 +35,7 @@ from engine.store import SoundRow
 from engine.store.listing import Order
 from engine.store.thumbnails import put_thumbnails
 
-Place = Literal["top", "same", "resorted"]  # where rows that are shown anew leave who looks
+Return = Literal["top", "same", "resorted"]  # where rows that are shown anew leave who looks
 _LOOKED_AT_MS = 2500  # after which results that stand are taken to be looked at
 
 
@@ -64,7 +64,7 @@ class Searching(QObject):
         self._order: Order = "added"
         self._descending = True
         self._asked: SearchRequest | None = None  # the latest, but for its order
-        self._place: Place = "top"  # once what is asked now is answered
+        self._return: Return = "top"  # once what is asked now is answered
         self._play_next = False
         self._among: tuple[int, ...] = ()
         self._stood = QTimer(self, interval=_LOOKED_AT_MS, singleShot=True)
@@ -87,7 +87,7 @@ class Searching(QObject):
             self.refresh()
             return
         if asked is not None:  # somebody asks for something else
-            self._place, self._among = "top", asked.among
+            self._return, self._among = "top", asked.among
             self._stood.stop()
         listed = SearchRequest(among=self._among) if self._among else self._bar.query
         self._asked = asked or listed
@@ -95,10 +95,10 @@ class Searching(QObject):
 
     def refresh(self) -> None:
         """Ask the same again and stay at the same place: the library has changed."""
-        if self._context.jobs.is_running("search") and self._place == "top":
+        if self._context.jobs.is_running("search") and self._return == "top":
             self.ask()  # for what somebody is waiting for
             return
-        self._place = "same"
+        self._return = "same"
         self._ask(self._model.found.asked, self._model.found.limit)
 
     def _ask(self, asked: SearchRequest, limit: int) -> None:
@@ -143,27 +143,27 @@ class Searching(QObject):
         )
 
     def _show(self, found: Found) -> None:
-        again, self._place = self._place, "top"
-        place = place_of(self._view) if again != "top" else None  # where somebody is by now
+        again, self._return = self._return, "top"
+        viewpoint = viewpoint_of(self._view) if again != "top" else None  # where somebody is by now
         before = self._model.found
         self._model.show(found)
         self._stack.setCurrentWidget(self._view if len(found.ids) else self._empty)
         if not len(found.ids):
             self._say_empty(found)
-        if place is not None:
-            go_back(self._view, place if again == "same" else replace(place, top_px=None))
+        if viewpoint is not None:
+            go_back(self._view, viewpoint if again == "same" else replace(viewpoint, top_px=None))
         text = _summary(found)
-        known = place is not None and not before.words_only
+        known = viewpoint is not None and not before.words_only
         other = not (known and np.array_equal(before.ids, found.ids))
         if other and (text or self._said):  # a list says nothing, and leaves what others said
             self._context.say(text, False)
         self._said = text
-        if place is None and len(found.ids):
+        if viewpoint is None and len(found.ids):
             self._stood.start()
         self.answered.emit(found)
         self.found.emit(self.found_ids)
         session = self._context.session
-        if found.folders and session is not None and place is None:
+        if found.folders and session is not None and viewpoint is None:
             self._context.jobs.start(
                 "write", lambda control: remember_interest(session, found.folders)
             )
@@ -240,7 +240,7 @@ class Searching(QObject):
             return
         self._order = COLUMNS[column].order if column >= 0 else "added"
         self._descending = down
-        self._place = "resorted"
+        self._return = "resorted"
         self._ask(self._model.found.asked, LIMIT)
 
     def _fetch(self, ids: list[int]) -> None:

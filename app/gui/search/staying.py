@@ -13,7 +13,7 @@ _MOST_CHOSEN = 2000  # rows that are chosen again
 
 
 @dataclass(frozen=True)
-class Place:
+class Viewpoint:
     """Where somebody is: the sound that is looked at, how far from the top, what is chosen.
 
     ``top_px`` is None where the sound may come to lie elsewhere in view, or out of it.
@@ -27,13 +27,13 @@ class Place:
     order: tuple[int, Qt.SortOrder] | None
 
 
-def place_of(view: ResultsView) -> Place:
+def viewpoint_of(view: ResultsView) -> Viewpoint:
     """Return where somebody is."""
     index, header, model = view.currentIndex(), view.horizontalHeader(), view.results
     sorted_now = model.found.answer is not None and header.sortIndicatorSection() >= 0
     order = (header.sortIndicatorSection(), header.sortIndicatorOrder()) if sorted_now else None
     chosen = view.chosen_ids() if view.multiple else []
-    return Place(
+    return Viewpoint(
         model.id_at(index.row()) if index.isValid() else None,
         view.rowViewportPosition(index.row()) if index.isValid() else None,
         frozenset(chosen if len(chosen) <= _MOST_CHOSEN else ()),
@@ -42,24 +42,24 @@ def place_of(view: ResultsView) -> Place:
     )
 
 
-def go_back(view: ResultsView, place: Place) -> None:
+def go_back(view: ResultsView, viewpoint: Viewpoint) -> None:
     """Look at the same sound at the same height again; nothing is played for it."""
     model, bar, header = view.results, view.verticalScrollBar(), view.horizontalHeader()
-    if place.order is not None and model.found.answer is not None:
+    if viewpoint.order is not None and model.found.answer is not None:
         was_blocked = header.blockSignals(True)
-        header.setSortIndicator(*place.order)
+        header.setSortIndicator(*viewpoint.order)
         header.blockSignals(was_blocked)
-        model.sort(*place.order)
-    row = model.row_of(place.current) if place.current is not None else None
+        model.sort(*viewpoint.order)
+    row = model.row_of(viewpoint.current) if viewpoint.current is not None else None
     was_blocked = view.blockSignals(True)
     if row is not None:
         view.choose(row)
-    if len(place.chosen) > 1:
-        _choose_all(view, place.chosen)
+    if len(viewpoint.chosen) > 1:
+        _choose_all(view, viewpoint.chosen)
     view.blockSignals(was_blocked)
-    bar.setValue(place.scrolled)
-    if row is not None and place.top_px is not None:
-        bar.setValue(bar.value() + view.rowViewportPosition(row) - place.top_px)
+    bar.setValue(viewpoint.scrolled)
+    if row is not None and viewpoint.top_px is not None:
+        bar.setValue(bar.value() + view.rowViewportPosition(row) - viewpoint.top_px)
 
 
 def _choose_all(view: ResultsView, chosen: frozenset[int]) -> None:

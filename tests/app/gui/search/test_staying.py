@@ -9,7 +9,7 @@ from app.gui.search.columns import CATEGORY, COLUMNS, DURATION, NAME, STRENGTH
 from app.gui.search.requests import Found, RowFacts, SearchRequest
 from app.gui.search.results_model import ResultsModel, RowCache
 from app.gui.search.results_view import BAND_HEIGHT, ResultsView
-from app.gui.search.staying import go_back, place_of
+from app.gui.search.staying import go_back, viewpoint_of
 from tests.app.gui.search.test_results import answer, sound
 
 
@@ -24,9 +24,9 @@ def test_who_is_at_a_row_stays_at_it_when_others_come_above(view):
     view.verticalScrollBar().setValue(view.verticalScrollBar().value() + 35)
     row = view.currentIndex().row()
     before = view.results.id_at(row), view.rowViewportPosition(row)
-    place = place_of(view)
+    viewpoint = viewpoint_of(view)
     view.results.show(Found(SearchRequest(), np.arange(0, 300)))
-    go_back(view, place)
+    go_back(view, viewpoint)
     row = view.currentIndex().row()
     assert (view.results.id_at(row), view.rowViewportPosition(row)) == before
 
@@ -39,9 +39,9 @@ def test_what_is_chosen_and_how_it_is_sorted_stays(view):
     view.choose(3)
     view.selectionModel().select(view.results.index(5, 0), flag.Select | flag.Rows)
     chosen = view.chosen_ids()
-    place = place_of(view)
+    viewpoint = viewpoint_of(view)
     view.results.show(answer(80, 20))
-    go_back(view, place)
+    go_back(view, viewpoint)
     assert sorted(view.chosen_ids()) == sorted(chosen) and len(chosen) == 2
     assert view.results.sorted_by is NAME
     assert view.results.id_at(0) == 79

@@ -11,7 +11,7 @@ from PySide6.QtCore import Qt
 from sqlalchemy import update
 
 from app.gui.search import requests, searching
-from app.gui.search.staying import go_back, place_of
+from app.gui.search.staying import go_back, viewpoint_of
 from engine.store import Library, tables
 from engine.store.collections import collect
 from engine.store.marks import set_stars
@@ -118,9 +118,9 @@ def test_a_sound_that_moves_before_it_is_fetched_is_still_looked_at(window, qtbo
     results._cache._sounds.pop(chosen)
     with qtbot.waitSignal(window.player_controller.detailed) as told:
         window.results.choose(4)
-        place = place_of(window.results)
+        viewpoint = viewpoint_of(window.results)
         results.show(replace(results.found, ids=results.ids[::-1].copy()))
-        go_back(window.results, place)
+        go_back(window.results, viewpoint)
     assert told.args[0].sound.id == chosen
 
 
