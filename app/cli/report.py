@@ -413,9 +413,13 @@ def restored(done: Restored, how: str) -> str:
     count = f" of {counted(step.count, 'sound')}" if step.count else ""
     name = f" ({one_line(step.name)})" if step.name else ""
     said = f"{how}: {step.kind}{count}{name}"
+    one = done.left == 1
     if done.refused:
-        return "\n".join([*map(one_line, done.refused), f"{said}; {done.left} stay as they are"])
-    return f"{said}; {done.left} were changed since, and stay" if done.left else said
+        left = f"{done.left} {'stays as it is' if one else 'stay as they are'}"
+        return "\n".join([*map(one_line, done.refused), f"{said}; {left}"])
+    if done.left:
+        return f"{said}; {done.left} {'was' if one else 'were'} changed since and kept"
+    return said
 
 
 def edited(plan: Sequence[Planned], written: Written, dry_run: bool) -> str:
