@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 _TEXTS = 8
 _MOST_WORDS = 6  # the bank holds whole explanations, too
-_LOOKED_AT = 100
 _MOST_PARTS = 100
 
 
@@ -105,9 +104,7 @@ def describe(library: Library, sound: SoundRow, searcher: Searcher | None = None
     if searcher is None:
         return known
     whole = [
-        like
-        for like in searcher.likenesses(sound.id, _LOOKED_AT)
-        if len(like.text.split()) <= _MOST_WORDS
+        like for like in searcher.likenesses(sound.id) if len(like.text.split()) <= _MOST_WORDS
     ][:_TEXTS]
     return replace(known, likenesses=whole, parts=parts_of(searcher, sound.id))
 

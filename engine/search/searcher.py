@@ -168,9 +168,9 @@ class Searcher:
         with one_thread():
             return zero - np.asarray(self.familiar(torch.from_numpy(queries)), np.float32)
 
-    def likenesses(self, sound_id: int, count: int) -> tuple[TextLikeness, ...]:
-        """Return the texts that a sound is most like, best first; empty if it was not heard."""
-        return self.reference_texts().likenesses(self.index, sound_id, count)
+    def likenesses(self, sound_id: int) -> tuple[TextLikeness, ...]:
+        """Return the names that describe a sound, best first; empty if it was not heard."""
+        return self.reference_texts().likenesses(self.index, sound_id)
 
     @property
     def familiar(self) -> Familiar:

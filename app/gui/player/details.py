@@ -26,9 +26,8 @@ if TYPE_CHECKING:
     from engine.search.reference_texts import TextLikeness
 
 _SIMILAR = 8
-_LIKENESSES, _OFFERED = 60, 6  # looked at, and offered as tags
-_LEAST_SHARE = 0.01
-_TAG_WORDS = 3  # the bank holds whole explanations, too, which are no tags
+_OFFERED = 6  # as tags
+_TAG_WORDS = 3  # the bank of a foreign model may hold whole sentences, which are no tags
 
 
 @dataclass(frozen=True)
@@ -72,7 +71,7 @@ def find_details(
 
     with session.searching(control) as searcher:
         moments = explain(searcher, answer, sound_id) if answer is not None else ()
-        likenesses = searcher.likenesses(sound_id, _LIKENESSES)
+        likenesses = searcher.likenesses(sound_id)
         similar = None
         if len(searcher.index.rows_of(np.array([sound_id]))):
             similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)
@@ -80,8 +79,6 @@ def find_details(
     offered = [
         likeness
         for likeness in likenesses
-        if likeness.text.lower() not in judged
-        and len(likeness.text.split()) <= _TAG_WORDS
-        and likeness.share >= _LEAST_SHARE
+        if likeness.text.lower() not in judged and len(likeness.text.split()) <= _TAG_WORDS
     ]
     return replace(known, moments=moments, likenesses=tuple(offered[:_OFFERED]), similar=similar)

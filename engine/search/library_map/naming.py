@@ -26,14 +26,14 @@ _SEED = 1
 
 
 class Texts(Protocol):
-    """Texts by which sounds are described (:class:`engine.search.reference_texts`)."""
+    """Names by which sounds are described (:class:`engine.search.reference_texts`)."""
 
     @property
-    def texts(self) -> Sequence[str]:
-        """Return the texts."""
+    def names(self) -> Sequence[str]:
+        """Return the names."""
 
     def shares(self, heard: Floats) -> Floats:
-        """Return the share (n, texts) of each text in windows (n, rank)."""
+        """Return the share (n, names) of each name in windows (n, rank)."""
 
 
 def name_regions(
@@ -47,7 +47,7 @@ def name_regions(
     :param rows: of the sounds (m,) that are listened to, ``heard`` (m, rank) a window of each.
     :raises Cancelled: the user asked to stop.
     """
-    short = np.array([_is_name(text) for text in texts.texts], bool)
+    short = np.array([_is_name(name) for name in texts.names], bool)
     levels = [k for k in _LEVELS if len(rows) >= k * _LEAST_SOUNDS]
     if not levels or not short.any():
         return ()
@@ -62,7 +62,7 @@ def name_regions(
     each = len(places) / len(rows)
     found: list[MapRegion] = []
     for level, (region, total) in enumerate(zip(assigned, sums, strict=True)):
-        names, worth = _worth(total, texts.texts, short, level < _FAMILIES)
+        names, worth = _worth(total, texts.names, short, level < _FAMILIES)
         found += _named(level, places[rows], region, names, worth, each)
     return tuple(found)
 

@@ -42,9 +42,8 @@ def test_a_sound_is_described_with_its_tags_and_collections(session):
     assert told["collections"] == ["a", "B"]
     assert [(tag["label"], tag["state"]) for tag in told["tags"]] == [("wet", "accepted")]
     assert (told["rate_hz"], told["channels"], told["state"]) == (32000, 1, "present")
-    assert len(told["sounds_like"]) == 8
     shares = [one["share"] for one in told["sounds_like"]]
-    assert shares == sorted(shares, reverse=True)
+    assert shares == sorted(shares, reverse=True) and min(shares, default=1) >= 0.1
     (part,) = told["parts"]
     assert part["start_s"] == 0 and part["end_s"] == pytest.approx(0.5, abs=0.01)
 

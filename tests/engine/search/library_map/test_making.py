@@ -226,9 +226,9 @@ def test_the_vectors_cache_lives_beside_the_map(library):
 
 
 class Words:
-    """Texts whose shares are known beforehand."""
+    """Names whose shares are known beforehand."""
 
-    texts = ("doors wood", "water drip", "an explanation of many words. Really.", "doors misc")
+    names = ("doors wood", "water drip", "an explanation of many words. Really.", "doors misc")
 
     def shares(self, heard: np.ndarray) -> np.ndarray:
         shares = np.full((len(heard), 4), 0.05)
