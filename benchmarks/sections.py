@@ -89,6 +89,14 @@ _FINDING = (
         "share of either kind on the right side of the divider.",
     ),
     _section(
+        "Are searches for what nothing sounds like refused, and others not?",
+        "soundless soundless_*",
+        "soundless --model NAME",
+        "*Data.* 488 texts of what nothing sounds like in 32 topics; each is asked with a probe of "
+        "texts that never saw its topic. Beside them the labels of the library's own sounds. "
+        "The models have heard train and train2; the divider was chosen on `valid`.",
+    ),
+    _section(
         "Do sound and words together find more than either alone?",
         "hybrid hybrid_wrong",
         "hybrid; hybrid --wrong 0.2",

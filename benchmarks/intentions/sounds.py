@@ -25,8 +25,8 @@ class Sound:
     telling: bool
 
 
-def read_sounds(data: Path) -> list[Sound]:
-    """Return the sounds that are searched, in the manifest's order.
+def read_sounds(data: Path, splits: Sequence[str] = SPLITS) -> list[Sound]:
+    """Return the sounds of some splits, in the manifest's order.
 
     A telling name is the one that the sound came with, in the folder of its source; any other
     is that of a recorder, ``ZOOM01234.ogg``.  The choice hangs on the sound alone, so that it
@@ -34,7 +34,7 @@ def read_sounds(data: Path) -> list[Sound]:
     """
     sounds, taken = [], set()
     for row in csv_rows(data / "sounds" / "manifest.csv"):
-        if row["split"] not in SPLITS:
+        if row["split"] not in splits:
             continue
         file = Path(row["path"])
         number, _, name = file.stem.partition("-")

@@ -7,7 +7,7 @@ them as much as the texts of what nothing sounds like.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -88,13 +88,17 @@ def fit_audible(folder: Path, data: Path, control: Control) -> FittedAudible:
     """
     encoder, spec = load_text_encoder(folder), read_spec(folder)
     told = audible_texts(data, spec.bank)
-    features = _features(encoder, told.texts, control)
+    features = features_of(encoder, told.texts, control)
     figures = held_out(features, told)
     probe = fitted(features, told.heard, weights_of(told))
-    numbers = (*probe.weights.tolist(), probe.zero)
-    audible = tuple(float(f"{number:.{_DIGITS}g}") for number in numbers)
-    write_spec(replace(spec, audible=audible), folder)
+    write_spec(replace(spec, audible=numbers_of(probe)), folder)
     return figures
+
+
+def numbers_of(probe: Audible) -> tuple[float, ...]:
+    """Return what a model's ``audible`` says of a probe."""
+    numbers = (*probe.weights.tolist(), probe.zero)
+    return tuple(float(f"{number:.{_DIGITS}g}") for number in numbers)
 
 
 def weights_of(told: AudibleTexts) -> Tensor:
@@ -134,18 +138,25 @@ def fitted(features: Tensor, heard: Tensor, weights: Tensor) -> Audible:
         return Audible(scaled, float(zero - scaled @ mean))
 
 
-def held_out(features: Tensor, told: AudibleTexts) -> FittedAudible:
-    """Return how well texts are told apart by probes that never saw their topic."""
+def held_out_probes(features: Tensor, told: AudibleTexts) -> Iterator[tuple[Tensor, Audible]]:
+    """Give texts (n,) whose topics are held out, with a probe that never saw these, in turn."""
     dice = np.random.default_rng(0)
     topics = int(told.kinds.max()) + 1
     fold_of_topic = torch.from_numpy(dice.permutation(topics) % _FOLDS)
     one_by_one = torch.from_numpy(dice.permutation(len(told.texts)) % _FOLDS)
     fold = torch.where(told.heard, one_by_one, fold_of_topic[told.kinds])
-    weights, found = weights_of(told), torch.zeros(len(told.texts))
+    weights = weights_of(told)
     for number in range(_FOLDS):
         own = fold == number
         rest = weights[~own] / weights[~own].sum()
-        found[own] = fitted(features[~own], told.heard[~own], rest)(features[own])
+        yield own, fitted(features[~own], told.heard[~own], rest)
+
+
+def held_out(features: Tensor, told: AudibleTexts) -> FittedAudible:
+    """Return how well texts are told apart by probes that never saw their topic."""
+    found = torch.zeros(len(told.texts))
+    for own, probe in held_out_probes(features, told):
+        found[own] = probe(features[own])
     heard, soundless = found[told.heard], found[~told.heard]
     return FittedAudible(
         auroc=float((heard[:, None] > soundless[None, :]).double().mean()),
@@ -166,7 +177,7 @@ def _some(texts: Sequence[str]) -> list[str]:
     return [texts[int(step * place)] for place in range(min(_OF_A_KIND, len(texts)))]
 
 
-def _features(encoder: TextEncoder, texts: Sequence[str], control: Control) -> Tensor:
+def features_of(encoder: TextEncoder, texts: Sequence[str], control: Control) -> Tensor:
     """Return pooled features (texts, width) of texts as a search would word them."""
     told, parts = [telling_part(text) for text in texts], []
     order = sorted(range(len(told)), key=lambda place: len(told[place]))  # little is padded
