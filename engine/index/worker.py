@@ -153,6 +153,7 @@ class _Worker:
         """Listen to one batch; return whether there was one."""
         worker = self._lease.worker()
         claims.bury(self._library)
+        claims.let_go(self._library, worker)  # what it had when the server was away
         self._give_up()
         terms = claims.terms(self._library)
         waiting = claims.claim(self._library, worker, self._count, self._place())
@@ -166,7 +167,7 @@ class _Worker:
                 self._embed(worker, terms, here)
         finally:
             if waiting:
-                with suppress(LibraryError):  # then the lease runs out
+                with suppress(LibraryError):  # the next batch begins with it
                     claims.let_go(self._library, worker, [sound.id for _, sound in waiting])
         return bool(waiting)
 

@@ -179,8 +179,8 @@ def claim(library: Library, worker: int, count: int, place: Place) -> list[tuple
         return found or _claimed(connection, worker, suspect.where(*here))
 
 
-def let_go(library: Library, worker: int, ids: Collection[int]) -> None:
-    """Free a worker's claims on sounds that it will not hear."""
+def let_go(library: Library, worker: int, ids: Collection[int] | None = None) -> None:
+    """Free a worker's claims on sounds that it will not hear, on all without ``ids``."""
     with _beside(library) as connection:
         if _own(connection, worker):
             _free(connection, worker, ids)

@@ -272,6 +272,30 @@ def test_a_server_that_is_away_is_waited_for(place, sounds, model_folder, monkey
         assert told == ["the server is gone; trying again"]
 
 
+@pytest.mark.parametrize("lost", ["claim", "put_heard"])
+def test_what_a_worker_had_while_the_server_was_away_is_heard(
+    lost, place, sounds, model_folder, monkeypatch
+):
+    real, free = getattr(claims, lost), claims.let_go
+
+    def away(*given, **more):
+        monkeypatch.setattr(claims, lost, real)
+        if lost == "claim":
+            real(*given, **more)  # the server did it, and could not say so
+        monkeypatch.setattr(claims, "let_go", gone)
+        raise AwayError("the server is gone")
+
+    def gone(*given):
+        monkeypatch.setattr(claims, "let_go", free)
+        raise AwayError("the server is gone")
+
+    with Library(place) as library:
+        wait_for_workers(library, model_folder, sounds)
+        monkeypatch.setattr(claims, lost, away)
+        assert work(library, model_folder, Control(), ONCE).files == 12
+        assert library.statistics().embedded == 12
+
+
 def test_the_command_works_once_and_status_tells_who_works(place, sounds, model_folder, capsys):
     with Library(place) as library:
         wait_for_workers(library, model_folder, sounds)
