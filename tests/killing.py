@@ -19,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import Engine, event
 
+_SURE = 0.75  # share of the points of one run that every other has
 _GONE_S = 10.0  # in which the system takes killed processes away
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC
 WATCHED = ("os.", "open", "shutil.", "sqlite3.connect")
@@ -62,6 +63,8 @@ def apart(work: Callable[[], object]) -> tuple[int, Any]:
     child = os.fork()
     if not child:
         os.fsync = no_flush  # type: ignore[assignment]
+        if torch := sys.modules.get("torch"):  # two threads that need a new pool at once get none
+            torch.set_num_threads(torch.get_num_threads())
         try:
             os.write(writing, json.dumps(work()).encode())
             os._exit(0)
@@ -158,6 +161,7 @@ def killed_everywhere(
     for deadly in range(count) if most is None else evenly(count, most):
         prepare()
         status, said = apart(partial(dying, deadly))
-        assert os.WIFSIGNALED(status), (deadly, said)
+        is_over = status == 0 and deadly >= _SURE * count  # a faster run has fewer commits
+        assert os.WIFSIGNALED(status) or is_over, (deadly, said)
         found.append(apart(seen)[1])
     return [*found, whole]

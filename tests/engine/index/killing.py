@@ -81,7 +81,7 @@ class Scene:
             if not np.isclose(mine.hours, theirs.hours):
                 said += f"; {mine.hours} hours and {theirs.hours}"
             if replace(mine, hours=0.0) != replace(theirs, hours=0.0):
-                said += f"; {mine} and {theirs}"
+                said += f"; {mine} and {theirs}; skipped {killed.skipped()}"
         return said
 
 
