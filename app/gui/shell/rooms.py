@@ -186,7 +186,9 @@ class Rooms:
         self.welcome.demo_wanted.connect(self.indexing.make_demo)
         self.others.changed.connect(self.library_controller.refresh)
         self.others.changed.connect(self.player_controller.look_again)
-        self.changing_model.changed.connect(self.library_controller.refresh)
+        self.changing_model.changed.connect(
+            lambda: self.library_controller.refresh(by_user=True)  # strengths are other ones now
+        )
         self.changing_model.must_listen.connect(lambda: self.indexing.index([]))
 
     def hide_families(self, hidden: frozenset[str]) -> None:

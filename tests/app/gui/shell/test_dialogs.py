@@ -220,6 +220,33 @@ def test_models_are_listed_and_another_is_used(window, make_model, qtbot, own_ho
     assert window.context.session.model_name == "other"
 
 
+def test_results_follow_another_model_under_whoever_listens(window, make_model, qtbot, own_home):
+    folder = own_home / "models" / "closer"
+    shutil.copytree(make_model("closer"), folder)
+
+    def closer(tensors):
+        tensors["metric.factor"] = tensors["metric.factor"] * 0.5
+
+    change_weights(folder, closer)
+    results = window.results.results
+    window.bar.set_text("a tone")
+    qtbot.waitUntil(lambda: results.found.answer is not None)
+
+    def strengths() -> list[float]:
+        answer = results.found.answer
+        return [] if answer is None else [match.strength for match in answer.matches]
+
+    before = strengths()
+    window.results.choose(1)
+    qtbot.waitUntil(lambda: window.following.is_somebody_there)
+    dialog = opened(window, "models")
+    names = [dialog.table.item(row, 0).text() for row in range(dialog.table.rowCount())]
+    dialog.table.selectRow(names.index("closer"))
+    dialog.use.click()
+    qtbot.waitUntil(lambda: "now uses closer" in dialog.says.text())
+    qtbot.waitUntil(lambda: strengths() not in ([], before))
+
+
 @pytest.fixture
 def broken_model(make_model, own_home):
     """Install a model whose weights are no numbers."""
