@@ -1,12 +1,20 @@
-"""What does training on a library gain, what does it forget, and does the guard see that?
+r"""What does training on a library gain, what does it forget, and does the guard see that?
 
-``python -m benchmarks.personal forgetting``: libraries narrow and wide, trained gently and hard,
-with rehearsal and without, all the way and part of it: what the guard says beside what was truly
-forgotten (zero-shot R@1 on esc50_dev among all 50 names and on kitchen20_dev, R@1 on valid).
+``python -m benchmarks.personal forgetting --model FOLDER``: libraries narrow and wide, trained
+gently and hard, with rehearsal and without, all the way and part of it: what the guard says beside
+what was truly forgotten (zero-shot R@1 on esc50_dev among all 50 names and on kitchen20_dev, R@1 on
+valid).
 
-``python -m benchmarks.personal gains --names NAMES``: the split train2, of which the shipped model
-heard nothing, as a library under its labels, or some of them wrong, or its files' own names; each
-loss, three seeds.  Reported are sounds that neither training nor choosing saw, by true names.
+``python -m benchmarks.personal gains --model FOLDER --names NAMES``: the split train2 as a library
+under its labels, or some of them wrong, or its files' own names; each loss, three seeds.  Reported
+are sounds that neither training nor choosing saw, by true names.
+
+The models that ship have heard train2; the one that is asked about must not have:
+
+    soundsift train spectra runs/alone --split train
+    soundsift train match runs/match-alone --spectra runs/alone --splits train --steps 1200 \
+       --tower-steps 0
+    soundsift train export runs/train-alone --match runs/match-alone --spectra runs/alone
 
 ``--heard FILE`` keeps what was heard for the next time.
 """
@@ -225,9 +233,11 @@ def _heard(folder: Path, kept: Path | None) -> Clips:
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("question", choices=("forgetting", "gains"))
-    parser.add_argument("--model", default="default")
+    parser.add_argument("--model", required=True)
     parser.add_argument("--heard", type=Path)
     parser.add_argument("--names", choices=(*_WRONG, _NAMES), default=_NAMES)
     parser.add_argument("--seeds", type=int, default=3)

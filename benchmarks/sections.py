@@ -345,18 +345,19 @@ _TRAINING = (
     _section(
         "Does the guard of personal training see what is forgotten?",
         "personal_forgetting",
-        "personal forgetting",
-        "*Data.* Libraries of train2, with the first shipped model, which had heard none of "
-        "it; the present one has, so that a run of today gives other figures ([decision "
-        "8](decisions/0008-personal-training.md)). Shown is what was trained all the way.",
+        "personal forgetting --model runs/train-alone",
+        "*Data.* Libraries of train2, with a model whose heads and metric learned on train alone, "
+        "on the features of `default-mn04`; `python -m benchmarks.personal --help` says how it is "
+        "made ([decision 8](decisions/0008-personal-training.md)). Shown is what was trained all "
+        "the way.",
         shows=lambda row: row["way"] in (0, 1),
     ),
     _section(
         "What does training on a library gain?",
         "personal_gains_*",
-        "personal gains --names NAMES",
+        "personal gains --model runs/train-alone --names NAMES",
         "*Data.* train2 as a library under its labels, some of them wrong, or its files' own "
-        "names.",
+        "names; the same model. Three seeds, which part the library, too.",
     ),
 )
 
