@@ -17,8 +17,9 @@ from engine.errors import InputError
 from engine.index.embed import content_hash
 from engine.log import logger
 from engine.metadata.journal import Change, Journal, clean_up, write_record
+from engine.metadata.moves import moves_in, note_moves
 from engine.metadata.read import read_header
-from engine.metadata.renaming import is_damaged, is_returning, moves_in, note_moves, take_back
+from engine.metadata.renaming import take_back
 from engine.paths import is_own_folder
 from engine.progress import Control, Progress
 from engine.store import Library
@@ -26,7 +27,7 @@ from engine.store.places import paths_of_content, rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.tags.noted import noted_change, of_known_sounds, read_change
 from engine.tags.review import TagChange
-from engine.tags.run_folders import RunFolder
+from engine.tags.run_folders import RunFolder, is_unsettled
 
 _log = logger(__name__)
 Refused = list[tuple[str, str]]  # paths, and why they were not restored
@@ -111,9 +112,7 @@ class Restoring:
     def settle(self) -> None:
         """Put a run in order that was killed."""
         clean_up(self._run.path)
-        if not os.path.lexists(self._run.names) or is_damaged(self._run.names):
-            return  # who takes the run back is told
-        if not self._library.setting(self._run.followed) or is_returning(self._run.names):
+        if is_unsettled(self._library, self._run):
             self.restore_names([], [])
 
     def _restore_named(self, refused: Refused, kept: Refused) -> int:

@@ -17,7 +17,8 @@ from filelock import Timeout
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.log import logger
 from engine.metadata.journal import Journal, write_record
-from engine.metadata.renaming import Move, Rename, carry_out, moves_in, take_back
+from engine.metadata.moves import Move, moves_in
+from engine.metadata.renaming import Rename, carry_out, take_back
 from engine.metadata.write import SoundTags, write_tags
 from engine.progress import Control, Progress
 from engine.store import Library
@@ -31,6 +32,7 @@ from engine.tags.review import TagChange
 from engine.tags.run_folders import (
     RunFolder,
     forget_undone,
+    is_unsettled,
     run_folders,
     runs_of,
     undone_runs_of,
@@ -82,7 +84,8 @@ class TagRun:
         home, lock = run.folder.parent, run._run.lock()
         with writable(home):
             for old in run_folders(home)[:-_KEPT]:
-                old.forget()
+                if not is_unsettled(library, old):
+                    old.forget()
             run._run.make()
             lock.acquire()
         try:

@@ -24,7 +24,8 @@ from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import counted, number
 from app.gui.tagging.tagging import Tagging
-from engine.metadata.renaming import UCS_PATTERN, Move, Rename
+from engine.metadata.moves import Move
+from engine.metadata.renaming import UCS_PATTERN, Rename
 
 _MOST_SHOWN = 2000
 _WAIT_MS = 200
