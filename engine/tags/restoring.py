@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import durable
-from engine.errors import InputError
+from engine.errors import AudioError, InputError
 from engine.index.embed import content_hash
 from engine.log import logger
 from engine.metadata.journal import Change, Journal, clean_up, write_record
@@ -176,7 +176,7 @@ def recognise(library: Library, paths: Collection[str]) -> None:
     """Tell the library what files are now, so that they are not heard again."""
     rows = []
     for path in paths:
-        with suppress(FileNotFoundError):  # taken away since: the next look at its folder sees it
+        with suppress(OSError, AudioError):  # taken away since: the next look at its folder sees it
             state = Path(path).stat()
             header, digest = read_header(Path(path)), content_hash(Path(path))
             rows.append(Rewritten(path, state.st_size, state.st_mtime_ns, digest, header))

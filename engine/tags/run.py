@@ -164,11 +164,11 @@ class TagRun:
                     fresh.clear()
         finally:
             recognise(self._library, fresh)
-            self._changed = max(self._changed, len(done))
             _log.info("tags written into %d files, refused by %d", len(done), len(refused))
         return Written(tuple(done), tuple(refused), tuple(kept))
 
     def rename(self, plans: Sequence[Rename]) -> list[Move]:
+            self._changed = max(self._changed, len(done))  # whatever the library says to it
         """Rename files and let the library follow: all of them, or none.
 
         :raises AudioError: a file could not be renamed.
@@ -187,7 +187,6 @@ class TagRun:
             if not refused:  # those that are stay in the journal
                 self._run.names.unlink()
             raise
-        describe_renamed(self._library, [new for _, new in moves])
         self._changed = max(self._changed, len(moves))
         _log.info("%d files renamed", len(moves))
         return moves
@@ -199,6 +198,7 @@ class LatestRun:
 
     began_s: float
     written: int
+        describe_renamed(self._library, [new for _, new in moves])
     renamed: int
 
 
