@@ -81,25 +81,28 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
     """Rename files; return (old, new) of each.  All are renamed, or none.
 
     :param journal: a file that remembers what was done, for :func:`take_back`.
-    :raises AudioError: a file could not be renamed; those before it have their names again.
+    :raises AudioError: a file could not be renamed, or the journal not be written; those before it
+        have their names again.
     """
     moves = [(plan.old, plan.new) for plan in plans if plan.new is not None]
     missing = [old for old, _ in moves if not os.path.lexists(old)]
     if missing:
         raise AudioError(f"{Path(missing[0]).name} no longer exists: nothing was renamed")
     record = Moves(tuple(moves), secrets.token_hex(6))
-    durable.make_folder(journal.parent)
-    record.write(journal)
     between = record.between()
     done: list[Move] = []
     try:
+        durable.make_folder(journal.parent)
+        record.write(journal)
         for (old, _), middle in zip(moves, between, strict=True):
             done.append(_renamed(old, middle))
         replace(record, phase=ARRIVING).write(journal)
         for (_, new), middle in zip(moves, between, strict=True):
             done.append(_renamed(middle, new))
     except OSError as error:
-        why = f"{Path(str(error.filename)).name}: {error.strerror}"
+        why = f"the record cannot be saved ({error.strerror})"
+        if error.filename in {*between, *(path for move in moves for path in move)}:
+            why = f"{Path(error.filename).name}: {error.strerror}"
         left = 0
         for source, target in reversed(done):
             try:
@@ -110,7 +113,8 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
             raise AudioError(
                 f"renaming was stopped: {why}; some files do not have their old names back yet"
             ) from None
-        journal.unlink(missing_ok=True)
+        with suppress(OSError):
+            journal.unlink()
         raise AudioError(f"nothing was renamed: {why}") from None
     _sync(moves)
     return moves

@@ -122,9 +122,13 @@ class TagRun:
             lock.release()
 
     def note(self, change: TagChange) -> None:
-        """Remember what changed in the library's tags."""
+        """Remember what changed in the library's tags.
+
+        :raises LibraryError: that cannot be saved.
+        """
         if change.before or change.after:
-            write_record(self._run.tags, noted_change(change))
+            with writable(self.folder):
+                write_record(self._run.tags, noted_change(change))
 
     def write(
         self,
@@ -138,9 +142,11 @@ class TagRun:
         :param tell: is told of every file that was changed.
         :raises Cancelled: the user asked to stop; what was written is known to the library.
         :raises RefusedError: the library may not be told, so no file was touched.
+        :raises LibraryError: what files were cannot be saved, or the library not be told.
         """
         check_may_follow(self._library)
-        journal = Journal(self._run.files)
+        with writable(self.folder):
+            journal = Journal(self._run.files)
         done: list[str] = []
         refused: list[tuple[str, str]] = []
         kept: list[tuple[str, str]] = []
@@ -163,15 +169,16 @@ class TagRun:
                     recognise(self._library, fresh)
                     fresh.clear()
         finally:
+            self._changed = max(self._changed, len(done))  # whatever the library says to it
             recognise(self._library, fresh)
             _log.info("tags written into %d files, refused by %d", len(done), len(refused))
         return Written(tuple(done), tuple(refused), tuple(kept))
 
     def rename(self, plans: Sequence[Rename]) -> list[Move]:
-            self._changed = max(self._changed, len(done))  # whatever the library says to it
         """Rename files and let the library follow: all of them, or none.
 
-        :raises AudioError: a file could not be renamed.
+        :raises AudioError: a file could not be renamed, or how it was called not be saved.
+        :raises LibraryError: the library cannot follow; files have their names again.
         """
         if not any(plan.new for plan in plans):
             return []
@@ -181,13 +188,17 @@ class TagRun:
             rename_sounds(self._library, moves, {self._run.followed: b"1"})
         except LibraryError:
             refused: list[tuple[str, str]] = []
-            take_back(
-                self._run.names, lambda path: True, lambda path, why: refused.append((path, why))
-            )
-            if not refused:  # those that are stay in the journal
-                self._run.names.unlink()
+            with writable(self.folder):
+                take_back(
+                    self._run.names,
+                    lambda path: True,
+                    lambda path, why: refused.append((path, why)),
+                )
+                if not refused:  # those that are stay in the journal
+                    self._run.names.unlink()
             raise
         self._changed = max(self._changed, len(moves))
+        describe_renamed(self._library, [new for _, new in moves])
         _log.info("%d files renamed", len(moves))
         return moves
 
@@ -198,7 +209,6 @@ class LatestRun:
 
     began_s: float
     written: int
-        describe_renamed(self._library, [new for _, new in moves])
     renamed: int
 
 

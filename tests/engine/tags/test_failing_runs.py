@@ -5,13 +5,15 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from engine.errors import LibraryError
+from engine.errors import AudioError, LibraryError
 from engine.index.build import index_folders
 from engine.metadata.renaming import Rename
 from engine.metadata.write import SoundTags
 from engine.progress import Control
 from engine.search import search_names
 from engine.store.history import steps
+from engine.store.tags import TagRow
+from engine.tags.review import TagChange
 from engine.tags.run import TagRun
 from engine.tags.undoing import undo_now
 from tests.conftest import tone
@@ -79,3 +81,25 @@ def test_a_file_that_cannot_be_looked_at_after_it_was_written_keeps_nothing_from
     found = search_names(library, "wet").matches
     assert {match.sound.path for match in found} == set(wanted) - {str(one)}
     assert undo_now(library, Control()).refused == ()
+
+
+def test_a_record_that_cannot_be_saved_is_told_and_nothing_changes(library, folder, monkeypatch):
+    before = contents(folder)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    path = folder / "a.wav"
+    with TagRun.begin(library, "write", 1) as run, monkeypatch.context() as patch:
+        patch.setattr("engine.durable.write_file", full)
+        patch.setattr("engine.tags.run.Journal", full)
+        with pytest.raises(LibraryError, match=r"cannot be saved: .*: No space left on device"):
+            run.write({str(path): SoundTags(keywords=("wet",))}, Control())
+        with pytest.raises(LibraryError, match=r"cannot be saved: .*: No space left on device"):
+            run.note(TagChange((), (TagRow(1, "wet", "accepted", "m", 0.9),)))
+        with pytest.raises(AudioError) as told:
+            run.rename([Rename(str(path), str(folder / "new.wav"))])
+    assert str(told.value) == (
+        "nothing was renamed: the record cannot be saved (No space left on device)"
+    )
+    assert contents(folder) == before and not steps(library)
