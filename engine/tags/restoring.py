@@ -23,6 +23,7 @@ from engine.metadata.renaming import take_back
 from engine.paths import is_own_folder
 from engine.progress import Control, Progress
 from engine.store import Library
+from engine.store.history import Outcome
 from engine.store.places import paths_of_content, rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.tags.noted import noted_change, of_known_sounds, read_change
@@ -35,12 +36,16 @@ Refused = list[tuple[str, str]]  # paths, and why they were not restored
 
 @dataclass(frozen=True)
 class Undone:
-    """How many tags, files and names were restored, and which files were not, and why."""
+    """How many tags, files and names were restored, and which files were not, and why.
+
+    ``outcome`` tells those of which nothing could be restored: its step stays, or is passed over.
+    """
 
     tags: int
     files: int
     names: int
     refused: tuple[tuple[str, str], ...]
+    outcome: Outcome = "done"
 
 
 class Restoring:
@@ -57,6 +62,7 @@ class Restoring:
 
         :raises Cancelled: the user asked to stop; the rest can be taken back later.
         """
+        control.report(Progress("taking back", 0, None))
         refused: Refused = []
         kept: Refused = []
         names = 0
@@ -75,7 +81,8 @@ class Restoring:
             "taken back: %d tags, %d files, %d names; %d refused",
             *(tags, files, names, len(refused)),
         )
-        return Undone(tags, files, names, (*refused, *kept))
+        outcome: Outcome = "stays" if refused and not (tags or files or names) else "done"
+        return Undone(tags, files, names, (*refused, *kept), outcome)
 
     def restore_names(self, refused: Refused, kept: Refused) -> int:
         """Let files and the library have their old names; return how many have.

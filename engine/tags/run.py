@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import Timeout
@@ -230,7 +230,7 @@ def undo_last(library: Library, control: Control) -> Undone:
     latest = _latest(library)
     if latest is None:
         raise InputError("there is nothing to undo: no run has changed anything")
-    return _undone(library, latest, control)
+    return _taken_back(library, latest, control)
 
 
 def redo_last(library: Library, control: Control) -> Undone:
@@ -243,25 +243,23 @@ def redo_last(library: Library, control: Control) -> Undone:
     fresh = [run for run in undone if not run.tried]
     if not undone:
         raise InputError("there is nothing to redo: no run was undone, or another one followed")
-    return _redone(library, (fresh or undone)[0], control)
+    return _taken_back(library, (fresh or undone)[0], control)
 
 
-def undo_run(library: Library, name: str, control: Control) -> Undone | None:
-    """Take one run back by the name of its folder; None if it is not kept any more."""
+def restore_run(library: Library, name: str, forth: bool, control: Control) -> Undone | None:
+    """Take one run back by the name of its folder, or do it again; None if it is not kept.
+
+    One of which nothing can be restored stays the first time, and is passed over the second.
+    """
     settle(library)
-    run = RunFolder(runs_of(library) / name)
+    homes = runs_of(library), undone_runs_of(library)
+    run, other = (RunFolder(home / name) for home in (homes[::-1] if forth else homes))
     if run in run_folders(run.path.parent):
-        return _undone(library, run, control)
-    return _turned(library, RunFolder(undone_runs_of(library) / name), undone=True)
-
-
-def redo_run(library: Library, name: str, control: Control) -> Undone | None:
-    """Do one run again by the name of its folder; None if that is not kept any more."""
-    settle(library)
-    run = RunFolder(undone_runs_of(library) / name)
-    if run in run_folders(run.path.parent):
-        return _redone(library, run, control)
-    return _turned(library, RunFolder(runs_of(library) / name), undone=False)
+        return _taken_back(library, run, control, passes=run.tried)
+    if other in run_folders(other.path.parent):
+        turn_run(library, name, undone=not forth)  # a process did it that was killed before
+        return Undone(0, 0, 0, ())
+    return None
 
 
 def settle(library: Library) -> None:
@@ -274,24 +272,18 @@ def settle(library: Library) -> None:
                 Restoring(library, run, RunFolder(other / run.path.name)).settle()
 
 
-def _undone(library: Library, run: RunFolder, control: Control) -> Undone:
-    undone = _restored(library, run, undone_runs_of(library), control)
-    turn_run(library, run.path.name, undone=True)
-    return undone
+def _taken_back(library: Library, run: RunFolder, control: Control, passes: bool = False) -> Undone:
+    """Take back what a run, or its undo, recorded; if any of it could be, its step turns.
 
-
-def _redone(library: Library, run: RunFolder, control: Control) -> Undone:
-    redone = _restored(library, run, runs_of(library), control)
-    turn_run(library, run.path.name, undone=False)
-    return redone
-
-
-def _turned(library: Library, other: RunFolder, undone: bool) -> Undone | None:
-    """Record what a process did that was killed before it could; None if ``other`` is not kept."""
-    if other not in run_folders(other.path.parent):
-        return None
-    turn_run(library, other.path.name, undone)
-    return Undone(0, 0, 0, ())
+    :param passes: let its step turn also if nothing could be, so that others can follow.
+    """
+    others = runs_of(library) if run.was_undone else undone_runs_of(library)
+    restored = _restored(library, run, others, control)
+    if restored.outcome == "stays" and passes:
+        restored = replace(restored, outcome="passed")
+    if restored.outcome != "stays":
+        turn_run(library, run.path.name, undone=not run.was_undone)
+    return restored
 
 
 def _restored(library: Library, run: RunFolder, others: Path, control: Control) -> Undone:

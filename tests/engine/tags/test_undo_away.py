@@ -11,12 +11,15 @@ import pytest
 from engine.metadata.journal import TEMPORARY
 from engine.metadata.renaming import Rename
 from engine.progress import Control
-from engine.store import FileFacts, Header
+from engine.store import FileFacts, Header, Library
+from engine.store.history import steps
+from engine.store.marks import set_stars
 from engine.store.places import sound_at
 from engine.store.tags import TagRow
 from engine.tags.review import record
 from engine.tags.run import TagRun, redo_last, settle, undo_last
 from engine.tags.run_folders import runs_of, undone_runs_of
+from engine.tags.undoing import redo_now, undo_now
 
 NAMES = ("a.wav", "b.wav")
 AWAY = "cannot be renamed: its folder is not there; connect its drive"
@@ -210,3 +213,67 @@ def test_a_drive_that_goes_while_names_are_undone_brings_them_back_with_it(
     settle(library)
     assert names_in(library, *drives) == set(NAMES)
     assert not list(runs_of(library).glob("*/names.json")) and undone_runs_of(library).is_dir()
+
+
+# Steps
+
+
+def starred_and_renamed(library, *folders: Path) -> None:
+    set_stars(library, [1], 4)
+    rename(library, *folders)
+
+
+def kinds(library) -> list[str]:
+    return [step.kind for step in steps(library)]
+
+
+def test_an_undo_that_restores_nothing_is_none_and_takes_nothing_older_back(library, drives):
+    starred_and_renamed(library, *drives)
+    with unplugged(*drives):
+        found = undo_now(library, Control())
+        assert (found.outcome, found.left) == ("stays", 4)
+        assert found.refused[0] == f"new a.wav {AWAY}"
+        assert kinds(library) == ["rename", "stars"]
+    assert undo_now(library, Control()).outcome == "done"
+    assert names_in(library, *drives) == set(NAMES) and kinds(library) == ["stars"]
+    with unplugged(*drives):
+        assert redo_now(library, Control()).outcome == "stays"
+        assert kinds(library) == ["stars"]
+    assert redo_now(library, Control()).outcome == "done"
+    assert names_in(library, *drives) == NEW and kinds(library) == ["rename", "stars"]
+
+
+def test_a_step_that_cannot_be_undone_is_passed_over_the_second_time(library, drives):
+    starred_and_renamed(library, *drives)
+    with unplugged(*drives):
+        undo_last(library, Control())
+        undo_last(library, Control())  # asks for this run and no other
+        assert kinds(library) == ["rename", "stars"]
+        found = undo_now(library, Control())
+        assert (found.outcome, found.refused[0]) == ("passed", f"new a.wav {AWAY}")
+        assert undo_now(library, Control()).step.kind == "stars"
+    assert undo_last(library, Control()).names == 4  # it can still be undone
+
+
+def test_a_step_of_which_one_drive_is_there_is_undone(library, drives):
+    starred_and_renamed(library, *drives)
+    with unplugged(drives[1]):
+        found = undo_now(library, Control())
+        assert (found.outcome, len(found.refused)) == ("done", 2) and kinds(library) == ["stars"]
+
+
+def test_a_step_whose_files_have_no_record_here_is_told_before_anything_older_is_undone(
+    library, drives, tmp_path
+):
+    starred_and_renamed(library, *drives)
+    library.database.engine.dispose()
+    moved = library.path.rename(tmp_path / "moved.db")
+    with Library(moved) as other:
+        found = undo_now(other, Control())
+        assert (found.step.kind, found.step.count, found.outcome) == ("rename", 4, "passed")
+        assert found.refused == (
+            "its record is gone, or lies on another computer or where the library was before",
+        )
+        assert kinds(other) == ["stars"]
+        assert undo_now(other, Control()).step.kind == "stars"
+    assert {path.name for path in drives[0].iterdir()} == NEW
