@@ -182,6 +182,18 @@ def spelled_out(path: Path) -> str:
     return os.path.abspath(path)  # noqa: PTH100 - Path.resolve would follow the links
 
 
+def is_away(root: str) -> bool:
+    """Return whether a folder or file is not there, or an empty place of a drive."""
+    path = Path(root)
+    try:
+        if not path.is_dir():
+            return not path.exists()
+        with os.scandir(path) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return True
+
+
 def is_unicode(text: str) -> bool:
     """Return whether a path (or any text) is Unicode; other names no library can keep."""
     try:

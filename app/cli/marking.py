@@ -100,6 +100,8 @@ def redo(invocation: Invocation) -> None:
 
 
 def _tell(invocation: Invocation, done: Restored, how: str) -> None:
+    if done.outcome != "done":
+        raise report.not_restored(done, how)
     step = done.step
     document = {"kind": step.kind, "name": step.name, "sounds": step.count, "left": done.left}
     invocation.answer({how.replace(" ", "_"): document}, report.restored(done, how))

@@ -409,10 +409,7 @@ def marks_written(written: Written) -> str:
 
 def restored(done: Restored, how: str) -> str:
     """Return what was undone, or done again."""
-    step = done.step
-    count = f" of {counted(step.count, 'sound')}" if step.count else ""
-    name = f" ({one_line(step.name)})" if step.name else ""
-    said = f"{how}: {step.kind}{count}{name}"
+    said = f"{how}: {_step(done)}"
     one = done.left == 1
     if done.refused:
         left = f"{done.left} {'stays as it is' if one else 'stay as they are'}"
@@ -420,6 +417,19 @@ def restored(done: Restored, how: str) -> str:
     if done.left:
         return f"{said}; {done.left} {'was' if one else 'were'} changed since and kept"
     return said
+
+
+def not_restored(done: Restored, how: str) -> InputError:
+    """Return the error of a step of which nothing could be undone, or done again."""
+    said = "passed over" if done.outcome == "passed" else f"not {how}"
+    count = f"{len(done.refused)} stay as they are, such as: " if len(done.refused) > 1 else ""
+    return InputError(f"{said}: {_step(done)}: {count}{done.refused[0]}")
+
+
+def _step(done: Restored) -> str:
+    step = done.step
+    count = f" of {counted(step.count, 'sound')}" if step.count else ""
+    return f"{step.kind}{count}{f' ({one_line(step.name)})' if step.name else ''}"
 
 
 def edited(plan: Sequence[Planned], written: Written, dry_run: bool) -> str:

@@ -13,7 +13,7 @@ from logging import DEBUG, INFO
 from pathlib import Path
 
 from engine.errors import AudioError, InputError, LibraryError
-from engine.index.drives import is_away, note_drives, refuse_vanished
+from engine.index.drives import note_drives, refuse_vanished
 from engine.index.embedder import Embedder
 from engine.index.headers import read_headers
 from engine.index.loudness import measure_waiting
@@ -23,7 +23,7 @@ from engine.index.scan import Difference, FoundFile, Scan, difference, roots_of,
 from engine.index.waiting import Embedded, embed_waiting, waiting_sounds
 from engine.index.worker import Manner, work
 from engine.log import logger, named
-from engine.paths import is_under, spelled_out
+from engine.paths import is_away, is_under, spelled_out
 from engine.progress import Control, Progress
 from engine.store import FileFacts, Header, Known, Library, Skipped
 from engine.store.claims import announce

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from engine.errors import InputError, LibraryError
-from engine.paths import is_under, refuse_odd_name, spelled_out
+from engine.paths import is_away, is_under, refuse_odd_name, spelled_out
 from engine.roots import mounted
 from engine.store import Library
 from engine.store.places import (
@@ -20,18 +19,6 @@ from engine.store.places import (
 )
 from engine.store.roots import list_roots
 from engine.store.tables import MISSING, OFFLINE, PRESENT
-
-
-def is_away(root: str) -> bool:
-    """Return whether an indexed folder or file is not there, or an empty place of a drive."""
-    path = Path(root)
-    try:
-        if not path.is_dir():
-            return not path.exists()
-        with os.scandir(path) as entries:
-            return next(entries, None) is None
-    except OSError:
-        return True
 
 
 def note_drives(library: Library) -> list[str]:

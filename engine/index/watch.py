@@ -11,8 +11,8 @@ from watchfiles import DefaultFilter, watch
 from engine.audio.decode import EXTENSIONS
 from engine.errors import BusyError, InputError, LibraryError
 from engine.index.build import IndexReport, index_folders
-from engine.index.drives import is_away, note_drives
-from engine.paths import is_under, spelled_out
+from engine.index.drives import note_drives
+from engine.paths import is_away, is_under, spelled_out
 from engine.progress import Control
 from engine.store import Library
 from engine.torch_setup import AUTO

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import AwayError, BusyError, InputError, LibraryError
-from engine.index.drives import is_away
 from engine.index.ears import load_ear
 from engine.index.embed import EmbeddedFile
 from engine.index.embedder import Heard, Outcome, Work
@@ -25,6 +24,7 @@ from engine.index.waiting import Embedded, Threads, embed_waiting
 from engine.log import logger, named
 from engine.models.spec import read_spec
 from engine.models.trial import ensure_tried
+from engine.paths import is_away
 from engine.progress import Cancelled, Control, Progress
 from engine.roots import mounted, not_mounted, place_of_root
 from engine.store import EmbeddedPart, Known, Library, Skipped, claims

@@ -26,7 +26,7 @@ from engine.metadata.copying import copy_bytes
 from engine.metadata.records import a_time, is_digest, is_path, read_record, whole
 from engine.metadata.seen import Seen
 from engine.metadata.seen import digest_of as _digest
-from engine.paths import is_own_folder, why_no_file
+from engine.paths import is_away, is_own_folder, why_no_file
 
 _BLOCK = 1 << 20
 TEMPORARY = ".soundsift-"
@@ -233,11 +233,15 @@ class Journal:
             yield path
         finally:
             path.unlink(missing_ok=True)
-            announced.unlink()
+            if not is_away(str(path.parent)):  # else it may be there when its drive is
+                announced.unlink()
 
 
 def clean_up(folder: Path) -> int:
-    """Remove temporary files that killed processes left, of all journals below ``folder``."""
+    """Remove temporary files that killed processes left, of all journals below ``folder``.
+
+    One whose folder is away stays announced, and goes when that is back.
+    """
     removed = 0
     for announced in folder.rglob("*.pending"):
         if not _PENDING_NAME.fullmatch(announced.name) or why_no_file(announced, follow=False):
@@ -245,6 +249,8 @@ def clean_up(folder: Path) -> int:
         with suppress(OSError, ValueError):  # a damaged announcement names nothing
             path = Path(announced.read_text(encoding="utf-8"))
             own = announced.name == f"{path.name}.pending"
+            if own and is_away(str(path.parent)):
+                continue
             if own and path.is_file() and not path.is_symlink():
                 path.unlink()
                 removed += 1

@@ -11,35 +11,24 @@ import os
 import re
 import secrets
 import string
-from collections.abc import Callable, Mapping, Sequence, Sized
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import cast
 
 from engine import durable
 from engine.errors import AudioError, InputError
-from engine.metadata.journal import TEMPORARY, write_record
-from engine.metadata.records import is_path, list_of, one_of, read_record, whole
-from engine.paths import why_no_file
+from engine.metadata.moves import ARRIVING, RETURNING, TURNING, Move, Moves, read_moves
+from engine.paths import is_away, why_no_file
 
 UCS_PATTERN = "{catid}_{fxname}_{creator}_{source}[_{user}]"
 FIELDS = ("catid", "fxname", "creator", "source", "user", "name")
 _FORBIDDEN = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')  # on Windows; everywhere, files travel
 _PORTS = {f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10)}
-_LEAVING, _ARRIVING, _TURNING, _RETURNING = _PHASES = (1, 2, 3, 4)
 _RESERVED = frozenset({"con", "prn", "aux", "nul"} | _PORTS)
 _LONGEST_BYTES = 255  # of a name, where the file system does not say
-_FIELDS = {
-    "moves": list_of(lambda move: list_of(is_path)(move) and len(cast(Sized, move)) == 2),
-    "token": lambda token: isinstance(token, str) and bool(re.fullmatch("[0-9a-f]{12}", token)),
-    "phase": one_of(*_PHASES),
-    "taken": list_of(whole()),
-}
 _OPTIONAL = re.compile(r"\[([^\[\]]*)\]")
 _HELPS = {"fxname": ": accept a tag of it, or write one"}
-
-Move = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -92,25 +81,28 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
     """Rename files; return (old, new) of each.  All are renamed, or none.
 
     :param journal: a file that remembers what was done, for :func:`take_back`.
-    :raises AudioError: a file could not be renamed; those before it have their names again.
+    :raises AudioError: a file could not be renamed, or the journal not be written; those before it
+        have their names again.
     """
     moves = [(plan.old, plan.new) for plan in plans if plan.new is not None]
     missing = [old for old, _ in moves if not os.path.lexists(old)]
     if missing:
         raise AudioError(f"{Path(missing[0]).name} no longer exists: nothing was renamed")
-    record = _Record(tuple(moves), secrets.token_hex(6))
-    durable.make_folder(journal.parent)
-    record.write(journal)
+    record = Moves(tuple(moves), secrets.token_hex(6))
     between = record.between()
     done: list[Move] = []
     try:
+        durable.make_folder(journal.parent)
+        record.write(journal)
         for (old, _), middle in zip(moves, between, strict=True):
             done.append(_renamed(old, middle))
-        replace(record, phase=_ARRIVING).write(journal)
+        replace(record, phase=ARRIVING).write(journal)
         for (_, new), middle in zip(moves, between, strict=True):
             done.append(_renamed(middle, new))
     except OSError as error:
-        why = f"{Path(str(error.filename)).name}: {error.strerror}"
+        why = f"the record cannot be saved ({error.strerror})"
+        if error.filename in {*between, *(path for move in moves for path in move)}:
+            why = f"{Path(error.filename).name}: {error.strerror}"
         left = 0
         for source, target in reversed(done):
             try:
@@ -121,7 +113,8 @@ def carry_out(plans: Sequence[Rename], journal: Path) -> list[Move]:
             raise AudioError(
                 f"renaming was stopped: {why}; some files do not have their old names back yet"
             ) from None
-        journal.unlink(missing_ok=True)
+        with suppress(OSError):
+            journal.unlink()
         raise AudioError(f"nothing was renamed: {why}") from None
     _sync(moves)
     return moves
@@ -135,8 +128,9 @@ def take_back(
     """Give files the names that they had before, also after a run that was killed half-way.
 
     Return (new, old) of each that has its old name again; a file that was moved since stays.  The
-    journal stays, too, for whoever has to follow; this may be done again until it is removed.  A
-    damaged one is set aside: its name ends with ``.damaged`` then.
+    journal stays, too, for whoever has to follow; this may be done again until it is removed.  For
+    files whose folder is away it goes on to say how far they were.  A damaged one is set aside: its
+    name ends with ``.damaged`` then.
 
     :param is_known: whether the library knows a path; other files are left alone.
     :param tell: is told (path, sentence) of each file that could not be renamed, and so keeps its
@@ -144,26 +138,54 @@ def take_back(
     :raises InputError: the journal is damaged.
     """
     try:
-        record = _read_record(journal)
+        record = read_moves(journal)
     except ValueError:
         durable.replace(journal, journal.with_suffix(".damaged"))
         raise InputError("the record of a renaming is damaged, and was set aside") from None
-    between = record.between()
-    stuck = False
-    if record.phase == _ARRIVING:
-        record = replace(record, phase=_TURNING)
+    begun, stuck = record.phase, False
+    away = at_first = _away(record)
+    if record.phase == ARRIVING:
+        record = replace(record, phase=TURNING)
         record.write(journal)
-    if record.phase == _TURNING:
-        stuck = not _turned(record, is_known, tell)
-    if record.phase != _RETURNING:
-        there = [n for n, middle in enumerate(between) if os.path.lexists(middle)]
-        back = _returning(record.moves, there)
-        record = replace(record, phase=_RETURNING, taken=tuple(sorted({*record.taken, *back})))
+    if record.phase == TURNING:
+        stuck = not _turned(record, away, is_known, tell)
+    if record.phase != RETURNING:
+        there = {n for n, middle in enumerate(record.between()) if os.path.lexists(middle)}
+        away = away | _away(record)
+        back = _returning(record.moves, sorted(there - away))
+        taken = tuple(sorted({*record.taken, *back}))
+        record = replace(record, phase=record.phase if away else RETURNING, taken=taken)
         record.write(journal)
-    hidden = False
-    returned = set(record.taken)
-    for n, ((old, new), middle) in enumerate(zip(record.moves, between, strict=True)):
-        if not os.path.lexists(middle):
+    staying, hidden = _put_back(record, away, tell)
+    away = away | _away(record)
+    for n in sorted(away):
+        new = record.moves[n][1]
+        tell(new, f"{Path(new).name} cannot be renamed: its folder is not there; connect its drive")
+    hidden = hidden or away != at_first  # those whose drive has just gone may be on their way
+    if not hidden and (begun == ARRIVING if away else stuck):
+        # those that stayed are where the run brought them
+        replace(record, phase=ARRIVING).write(journal)
+    _sync(record.moves)
+    return [record.moves[n][::-1] for n in record.taken if n not in staying | away]
+
+
+def _away(record: Moves) -> set[int]:
+    """Return which moves are in folders that are not there now."""
+    folders = [str(Path(old).parent) for old, _ in record.moves]
+    away = {folder for folder in set(folders) if is_away(folder)}
+    return {n for n, folder in enumerate(folders) if folder in away}
+
+
+def _put_back(
+    record: Moves, away: Collection[int], tell: Callable[[str, str], None]
+) -> tuple[set[int], bool]:
+    """Give the names back that files on their way get.
+
+    Return which do not have their old ones, and whether any could not be renamed at all.
+    """
+    staying, hidden = set(), False
+    for n, ((old, new), middle) in enumerate(zip(record.moves, record.between(), strict=True)):
+        if n in away or not os.path.lexists(middle):
             continue
         places = (old, new) if n in record.taken else (new, old)
         place = next((p for p in places if not os.path.lexists(p)), _beside(new))
@@ -171,32 +193,35 @@ def take_back(
             os.rename(middle, place)  # noqa: PTH104
         except OSError as error:
             hidden = True
-            returned.discard(n)
+            staying.add(n)
             tell(new, f"{Path(new).name} is now named {Path(middle).name}: {error.strerror}")
             continue
         if place != old:
-            returned.discard(n)
+            staying.add(n)
             if place != new:
                 tell(
                     new,
                     f"both its names have been taken meanwhile: it is now named {Path(place).name}",
                 )
-    if stuck and not hidden:  # those that stayed are where the run brought them
-        replace(record, phase=_ARRIVING).write(journal)
-    _sync(record.moves)
-    return [(record.moves[n][1], record.moves[n][0]) for n in sorted(returned)]
+    return staying, hidden
 
 
 def _turned(
-    record: _Record, is_known: Callable[[str], bool], tell: Callable[[str, str], None]
+    record: Moves,
+    away: Collection[int],
+    is_known: Callable[[str], bool],
+    tell: Callable[[str, str], None],
 ) -> bool:
     """Take files from their new names; return whether all could be that are to come back."""
     wholly = True
     between = record.between()
+    others = {record.moves[n][0] for n in record.taken}  # what has such a name came back before
     for n in reversed(range(len(between))):
         (old, new), middle = record.moves[n], between[n]
         known = n not in record.taken and (is_known(old) or is_known(new))
-        if not known or not os.path.lexists(new) or os.path.lexists(middle):
+        if n in away or not known or new in others:
+            continue
+        if not os.path.lexists(new) or os.path.lexists(middle):
             continue
         try:
             _refuse_no_file(new)
@@ -219,38 +244,6 @@ def _returning(moves: Sequence[Move], there: Sequence[int]) -> list[int]:
     return list(back)
 
 
-def note_moves(moves: Sequence[Move], journal: Path) -> None:
-    """Remember that files were renamed (old, new), for :func:`take_back`."""
-    _Record(tuple(moves), secrets.token_hex(6), _ARRIVING).write(journal)
-
-
-def is_returning(journal: Path) -> bool:
-    """Return whether files were on their way back when a process was killed."""
-    try:
-        return _read_record(journal).phase in (_TURNING, _RETURNING)
-    except (OSError, ValueError):
-        return False
-
-
-def moves_in(journal: Path) -> tuple[Move, ...]:
-    """Return what a journal names; nothing if it is not there or cannot be understood."""
-    try:
-        return _read_record(journal).moves
-    except (OSError, ValueError):
-        return ()
-
-
-def is_damaged(journal: Path) -> bool:
-    """Return whether a journal cannot be understood."""
-    try:
-        _read_record(journal)
-    except ValueError:
-        return True
-    except OSError:
-        return False
-    return False
-
-
 def _refuse_no_file(path: str) -> None:
     """Refuse to rename what cannot be the file that was renamed; a link may have been one."""
     other = why_no_file(Path(path), follow=False)
@@ -267,50 +260,6 @@ def _beside(path: str) -> str:
         if not os.path.lexists(other):
             return other
         number += 1
-
-
-@dataclass(frozen=True)
-class _Record:
-    """What a journal says: names, and how far it is; ``taken`` are those on their way back.
-
-    Files go by way of short names that nobody has, so that they can trade places.
-    """
-
-    moves: tuple[Move, ...]
-    token: str
-    phase: int = _LEAVING
-    taken: tuple[int, ...] = ()
-
-    def between(self) -> list[str]:
-        """Return the names between the old and the new ones."""
-        return [
-            str(Path(old).with_name(f"{TEMPORARY}{self.token}-{number}.renaming"))
-            for number, (old, _) in enumerate(self.moves)
-        ]
-
-    def write(self, journal: Path) -> None:
-        write_record(journal, asdict(self))
-
-
-def _read_record(journal: Path) -> _Record:
-    """Return what a journal says.
-
-    :raises ValueError: a file would leave its folder, or what is there is no journal.
-    :raises OSError: it cannot be read.
-    """
-    document = read_record(journal, _FIELDS)
-    moves = tuple((old, new) for old, new in document["moves"])
-    taken = tuple(document["taken"])
-    record = _Record(moves, document["token"], document["phase"], taken)
-    olds, news = ({move[side] for move in moves} for side in (0, 1))
-    if not moves or not len(olds) == len(news) == len(moves):
-        raise ValueError("it is no journal")
-    if not set(taken) <= set(range(len(moves))):
-        raise ValueError("it names files that do not exist")
-    for old, new in moves:
-        if not Path(old).is_absolute() or Path(old).parent != Path(new).parent:
-            raise ValueError("a file would leave its folder")
-    return record
 
 
 def _renamed(source: str, target: str) -> Move:

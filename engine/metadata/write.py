@@ -107,11 +107,11 @@ def write_tags(path: Path, tags: SoundTags, journal: Journal, keep_time: bool = 
         if tags.notes:
             return Result(False, tags.notes)
         raise InputError("there is nothing to write: give a description, a category or keywords")
-    if path.is_symlink():
-        raise InputError(f"{path.name} is a link: write into the file that it points to")
     if path.suffix.lower() not in WRITABLE:
         raise InputError(f"{path.name} is of a format into which tags cannot be written")
     try:
+        if path.is_symlink():
+            raise InputError(f"{path.name} is a link: write into the file that it points to")
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"{path.name} is not a file that can be written into")
         if not os.access(path, os.W_OK):

@@ -63,6 +63,7 @@ Kind = Literal[
 ]
 RunKind = Literal["edit", "write", "rename"]  # texts, tags and names of files
 RUNS = frozenset(get_args(RunKind))  # have journals of their own, which know how to undo them
+Outcome = Literal["done", "stays", "passed"]  # a step stays to be tried again, or is passed over
 Row = tuple[Any, ...]
 Rows = Mapping[str, Sequence[Row]]  # by table
 _STEPS = 200  # that are kept
@@ -110,13 +111,15 @@ class Restored:
     """A step that was taken back or done again, and the sounds that it was on.
 
     ``left`` counts rows that stay as they are, because they were changed since; ``refused`` are
-    sentences on files that could not be restored.
+    sentences on files that could not be restored.  Where none could, ``outcome`` says whether the
+    step stays the one to restore next.
     """
 
     step: Step
     sounds: tuple[int, ...]
     left: int = 0
     refused: tuple[str, ...] = ()
+    outcome: Outcome = "done"
 
 
 @contextmanager

@@ -13,20 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from engine import durable
-from engine.errors import InputError
+from engine.errors import AudioError, InputError
 from engine.index.embed import content_hash
 from engine.log import logger
 from engine.metadata.journal import Change, Journal, clean_up, write_record
+from engine.metadata.moves import moves_in, note_moves
 from engine.metadata.read import read_header
-from engine.metadata.renaming import is_damaged, is_returning, moves_in, note_moves, take_back
+from engine.metadata.renaming import take_back
 from engine.paths import is_own_folder
 from engine.progress import Control, Progress
 from engine.store import Library
+from engine.store.history import Outcome
 from engine.store.places import paths_of_content, rename_sounds, sound_at
 from engine.store.rewritten import Rewritten, put_headers_of, put_rewritten
 from engine.tags.noted import noted_change, of_known_sounds, read_change
 from engine.tags.review import TagChange
-from engine.tags.run_folders import RunFolder
+from engine.tags.run_folders import RunFolder, is_unsettled
 
 _log = logger(__name__)
 Refused = list[tuple[str, str]]  # paths, and why they were not restored
@@ -34,12 +36,16 @@ Refused = list[tuple[str, str]]  # paths, and why they were not restored
 
 @dataclass(frozen=True)
 class Undone:
-    """How many tags, files and names were restored, and which files were not, and why."""
+    """How many tags, files and names were restored, and which files were not, and why.
+
+    ``outcome`` tells those of which nothing could be restored: its step stays, or is passed over.
+    """
 
     tags: int
     files: int
     names: int
     refused: tuple[tuple[str, str], ...]
+    outcome: Outcome = "done"
 
 
 class Restoring:
@@ -56,6 +62,7 @@ class Restoring:
 
         :raises Cancelled: the user asked to stop; the rest can be taken back later.
         """
+        control.report(Progress("taking back", 0, None))
         refused: Refused = []
         kept: Refused = []
         names = 0
@@ -74,7 +81,8 @@ class Restoring:
             "taken back: %d tags, %d files, %d names; %d refused",
             *(tags, files, names, len(refused)),
         )
-        return Undone(tags, files, names, (*refused, *kept))
+        outcome: Outcome = "stays" if refused and not (tags or files or names) else "done"
+        return Undone(tags, files, names, (*refused, *kept), outcome)
 
     def restore_names(self, refused: Refused, kept: Refused) -> int:
         """Let files and the library have their old names; return how many have.
@@ -111,9 +119,7 @@ class Restoring:
     def settle(self) -> None:
         """Put a run in order that was killed."""
         clean_up(self._run.path)
-        if not os.path.lexists(self._run.names) or is_damaged(self._run.names):
-            return  # who takes the run back is told
-        if not self._library.setting(self._run.followed) or is_returning(self._run.names):
+        if is_unsettled(self._library, self._run):
             self.restore_names([], [])
 
     def _restore_named(self, refused: Refused, kept: Refused) -> int:
@@ -177,7 +183,7 @@ def recognise(library: Library, paths: Collection[str]) -> None:
     """Tell the library what files are now, so that they are not heard again."""
     rows = []
     for path in paths:
-        with suppress(FileNotFoundError):  # taken away since: the next look at its folder sees it
+        with suppress(OSError, AudioError):  # taken away since: the next look at its folder sees it
             state = Path(path).stat()
             header, digest = read_header(Path(path)), content_hash(Path(path))
             rows.append(Rewritten(path, state.st_size, state.st_mtime_ns, digest, header))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import Timeout
@@ -17,7 +17,8 @@ from filelock import Timeout
 from engine.errors import InputError, LibraryError, SoundsiftError
 from engine.log import logger
 from engine.metadata.journal import Journal, write_record
-from engine.metadata.renaming import Move, Rename, carry_out, moves_in, take_back
+from engine.metadata.moves import Move, moves_in
+from engine.metadata.renaming import Rename, carry_out, take_back
 from engine.metadata.write import SoundTags, write_tags
 from engine.progress import Control, Progress
 from engine.store import Library
@@ -31,6 +32,7 @@ from engine.tags.review import TagChange
 from engine.tags.run_folders import (
     RunFolder,
     forget_undone,
+    is_unsettled,
     run_folders,
     runs_of,
     undone_runs_of,
@@ -82,7 +84,8 @@ class TagRun:
         home, lock = run.folder.parent, run._run.lock()
         with writable(home):
             for old in run_folders(home)[:-_KEPT]:
-                old.forget()
+                if not is_unsettled(library, old):
+                    old.forget()
             run._run.make()
             lock.acquire()
         try:
@@ -119,9 +122,13 @@ class TagRun:
             lock.release()
 
     def note(self, change: TagChange) -> None:
-        """Remember what changed in the library's tags."""
+        """Remember what changed in the library's tags.
+
+        :raises LibraryError: that cannot be saved.
+        """
         if change.before or change.after:
-            write_record(self._run.tags, noted_change(change))
+            with writable(self.folder):
+                write_record(self._run.tags, noted_change(change))
 
     def write(
         self,
@@ -135,9 +142,11 @@ class TagRun:
         :param tell: is told of every file that was changed.
         :raises Cancelled: the user asked to stop; what was written is known to the library.
         :raises RefusedError: the library may not be told, so no file was touched.
+        :raises LibraryError: what files were cannot be saved, or the library not be told.
         """
         check_may_follow(self._library)
-        journal = Journal(self._run.files)
+        with writable(self.folder):
+            journal = Journal(self._run.files)
         done: list[str] = []
         refused: list[tuple[str, str]] = []
         kept: list[tuple[str, str]] = []
@@ -160,15 +169,16 @@ class TagRun:
                     recognise(self._library, fresh)
                     fresh.clear()
         finally:
+            self._changed = max(self._changed, len(done))  # whatever the library says to it
             recognise(self._library, fresh)
-            self._changed = max(self._changed, len(done))
             _log.info("tags written into %d files, refused by %d", len(done), len(refused))
         return Written(tuple(done), tuple(refused), tuple(kept))
 
     def rename(self, plans: Sequence[Rename]) -> list[Move]:
         """Rename files and let the library follow: all of them, or none.
 
-        :raises AudioError: a file could not be renamed.
+        :raises AudioError: a file could not be renamed, or how it was called not be saved.
+        :raises LibraryError: the library cannot follow; files have their names again.
         """
         if not any(plan.new for plan in plans):
             return []
@@ -178,14 +188,17 @@ class TagRun:
             rename_sounds(self._library, moves, {self._run.followed: b"1"})
         except LibraryError:
             refused: list[tuple[str, str]] = []
-            take_back(
-                self._run.names, lambda path: True, lambda path, why: refused.append((path, why))
-            )
-            if not refused:  # those that are stay in the journal
-                self._run.names.unlink()
+            with writable(self.folder):
+                take_back(
+                    self._run.names,
+                    lambda path: True,
+                    lambda path, why: refused.append((path, why)),
+                )
+                if not refused:  # those that are stay in the journal
+                    self._run.names.unlink()
             raise
-        describe_renamed(self._library, [new for _, new in moves])
         self._changed = max(self._changed, len(moves))
+        describe_renamed(self._library, [new for _, new in moves])
         _log.info("%d files renamed", len(moves))
         return moves
 
@@ -217,7 +230,7 @@ def undo_last(library: Library, control: Control) -> Undone:
     latest = _latest(library)
     if latest is None:
         raise InputError("there is nothing to undo: no run has changed anything")
-    return _undone(library, latest, control)
+    return _taken_back(library, latest, control)
 
 
 def redo_last(library: Library, control: Control) -> Undone:
@@ -230,25 +243,23 @@ def redo_last(library: Library, control: Control) -> Undone:
     fresh = [run for run in undone if not run.tried]
     if not undone:
         raise InputError("there is nothing to redo: no run was undone, or another one followed")
-    return _redone(library, (fresh or undone)[0], control)
+    return _taken_back(library, (fresh or undone)[0], control)
 
 
-def undo_run(library: Library, name: str, control: Control) -> Undone | None:
-    """Take one run back by the name of its folder; None if it is not kept any more."""
+def restore_run(library: Library, name: str, forth: bool, control: Control) -> Undone | None:
+    """Take one run back by the name of its folder, or do it again; None if it is not kept.
+
+    One of which nothing can be restored stays the first time, and is passed over the second.
+    """
     settle(library)
-    run = RunFolder(runs_of(library) / name)
+    homes = runs_of(library), undone_runs_of(library)
+    run, other = (RunFolder(home / name) for home in (homes[::-1] if forth else homes))
     if run in run_folders(run.path.parent):
-        return _undone(library, run, control)
-    return _turned(library, RunFolder(undone_runs_of(library) / name), undone=True)
-
-
-def redo_run(library: Library, name: str, control: Control) -> Undone | None:
-    """Do one run again by the name of its folder; None if that is not kept any more."""
-    settle(library)
-    run = RunFolder(undone_runs_of(library) / name)
-    if run in run_folders(run.path.parent):
-        return _redone(library, run, control)
-    return _turned(library, RunFolder(runs_of(library) / name), undone=False)
+        return _taken_back(library, run, control, passes=run.tried)
+    if other in run_folders(other.path.parent):
+        turn_run(library, name, undone=not forth)  # a process did it that was killed before
+        return Undone(0, 0, 0, ())
+    return None
 
 
 def settle(library: Library) -> None:
@@ -261,24 +272,18 @@ def settle(library: Library) -> None:
                 Restoring(library, run, RunFolder(other / run.path.name)).settle()
 
 
-def _undone(library: Library, run: RunFolder, control: Control) -> Undone:
-    undone = _restored(library, run, undone_runs_of(library), control)
-    turn_run(library, run.path.name, undone=True)
-    return undone
+def _taken_back(library: Library, run: RunFolder, control: Control, passes: bool = False) -> Undone:
+    """Take back what a run, or its undo, recorded; if any of it could be, its step turns.
 
-
-def _redone(library: Library, run: RunFolder, control: Control) -> Undone:
-    redone = _restored(library, run, runs_of(library), control)
-    turn_run(library, run.path.name, undone=False)
-    return redone
-
-
-def _turned(library: Library, other: RunFolder, undone: bool) -> Undone | None:
-    """Record what a process did that was killed before it could; None if ``other`` is not kept."""
-    if other not in run_folders(other.path.parent):
-        return None
-    turn_run(library, other.path.name, undone)
-    return Undone(0, 0, 0, ())
+    :param passes: let its step turn also if nothing could be, so that others can follow.
+    """
+    others = runs_of(library) if run.was_undone else undone_runs_of(library)
+    restored = _restored(library, run, others, control)
+    if restored.outcome == "stays" and passes:
+        restored = replace(restored, outcome="passed")
+    if restored.outcome != "stays":
+        turn_run(library, run.path.name, undone=not run.was_undone)
+    return restored
 
 
 def _restored(library: Library, run: RunFolder, others: Path, control: Control) -> Undone:

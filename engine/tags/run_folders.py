@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from filelock import FileLock, Timeout
 
 from engine.errors import LibraryError
 from engine.metadata.journal import FILES
+from engine.metadata.moves import is_damaged, is_returning
 from engine.paths import data_folder, is_own_folder, remove_own_folder
 from engine.store import Library
 
@@ -102,9 +104,21 @@ def run_folders(home: Path) -> list[RunFolder]:
     return [RunFolder(path) for path in sorted(found)]
 
 
+def is_unsettled(library: Library, run: RunFolder) -> bool:
+    """Return whether files of a run are on their way to other names: it must not be forgotten.
+
+    Of one whose record is damaged nothing is known; who takes it back is told.
+    """
+    if not os.path.lexists(run.names) or is_damaged(run.names):
+        return False
+    return not library.setting(run.followed) or is_returning(run.names)
+
+
 def forget_undone(library: Library) -> None:
     """Forget what was taken back: something else was done since."""
     for run in run_folders(undone_runs_of(library)):
+        if is_unsettled(library, run):
+            continue
         with suppress(Timeout, OSError):  # somebody is just doing it again
             with run.lock():
                 pass

@@ -69,3 +69,14 @@ def test_what_makes_no_sense_is_one_sentence(run):
     )
     shown = json.loads(run("edit", run.folder, "--set", "fxname=x", "--json").stdout)
     assert len(shown["written"]) == 2 and shown["refused"][0]["reason"] == "it is no longer there"
+
+
+def test_an_undo_that_restores_nothing_is_a_problem_and_the_next_goes_past_it(run):
+    run("mark", run.folder, "--stars", 2)
+    first = run.folder / "door 0.wav"
+    run("edit", first, "--set", "description=A heavy door")
+    first.write_bytes(first.read_bytes() + b"\0\0")
+    why = "edit of 1 sound: door 0.wav has been changed since, so it is left as it is"
+    assert_problem(run("mark", "undo"), f"not undone: {why}")
+    assert_problem(run("mark", "undo"), f"passed over: {why}")
+    assert "undone: stars of 3 sounds" in run("mark", "undo").stdout

@@ -39,6 +39,7 @@ class Job:
     failed: Callable[[str], None] | None
     key: str | None
     stopped: Callable[[], None] | None = None
+    quiet: bool = False  # until it reports progress
     progress: Progress | None = None
     future: Future[None] | None = None
     began: float = field(default_factory=time.monotonic)
@@ -109,6 +110,7 @@ class Jobs(QObject):
         title: str | None = None,
         newest: str | None = None,
         stopped: Callable[[], None] | None = None,
+        quiet: bool = False,
     ) -> Job:
         """Run ``work`` in a thread, then ``done`` or ``failed`` in the window's own.
 
@@ -119,8 +121,9 @@ class Jobs(QObject):
         :param title: shown with progress and a way to cancel.
         :param newest: cancel the job that was started last under this name.
         :param stopped: called when it has ended because it was cancelled.
+        :param quiet: show the title only once there is progress: it may be over at once.
         """
-        job = Job(title, done, failed, newest, stopped)
+        job = Job(title, done, failed, newest, stopped, quiet)
         if self._closed:  # a timer of a window that is closing: nobody waits for the answer
             job.cancel()
             return job
@@ -137,8 +140,9 @@ class Jobs(QObject):
         return job
 
     def shown(self) -> list[Job]:
-        """Return the running jobs that have a title."""
-        return [job for job in self._running if job.title is not None]
+        """Return the running jobs that have a title to show."""
+        titled = [job for job in self._running if job.title is not None]
+        return [job for job in titled if job.progress is not None or not job.quiet]
 
     def is_running(self, newest: str) -> bool:
         """Return whether a job that was started under a name goes on."""
@@ -193,7 +197,7 @@ class Jobs(QObject):
             self.crashed.emit(error)
 
     def _poll(self) -> None:
-        if not self.shown():
+        if all(job.title is None for job in self._running):
             self._timer.stop()
         self.changed.emit()
 

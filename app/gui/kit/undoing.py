@@ -10,8 +10,7 @@ from app.gui.kit.context import Context
 from app.gui.kit.text import counted, tr
 from engine.plain_text import one_line
 from engine.progress import Control
-from engine.store import Library
-from engine.store.history import RUNS, Restored, Step, redo, undo
+from engine.store.history import Restored, Step
 
 
 class Undoing(QObject):
@@ -25,68 +24,31 @@ class Undoing(QObject):
 
     def undo(self, done: Callable[[Restored], None] = lambda _: None) -> None:
         """Take the latest step back."""
-        self._go(undo, tr("Undone: {}"), tr("There is nothing to undo"), done)
+        self._go(False, tr("Undoing"), tr("There is nothing to undo"), done)
 
     def redo(self) -> None:
         """Do again what was taken back last."""
-        self._go(redo, tr("Done again: {}"), tr("There is nothing to redo"), lambda _: None)
+        self._go(True, tr("Redoing"), tr("There is nothing to redo"), lambda _: None)
 
-    def _go(
-        self,
-        act: Callable[[Library], Restored | None],
-        said: str,
-        nothing: str,
-        done: Callable[[Restored], None],
-    ) -> None:
+    def _go(self, forth: bool, title: str, nothing: str, done: Callable[[Restored], None]) -> None:
         library = self._context.opened.library
 
         def work(control: Control) -> Restored | None:
-            return act(library)
+            from engine.tags.undoing import redo_now, undo_now
+
+            return (redo_now if forth else undo_now)(library, control)
 
         def told(found: Restored | None) -> None:
             if found is None:
                 self._context.say(nothing)
-            elif found.step.kind in RUNS:
-                self._restore_files(found, act is redo, said, done)
-            else:
-                self._tell(said, found, done)
+                return
+            said = tr(_OUTCOMES[found.outcome][forth]).format(described(found.step))
+            self._context.say(said + _left(found), bool(found.refused))
+            self.restored.emit(found)
+            done(found)
 
-        self._context.jobs.start("write", work, told)
-
-    def _restore_files(
-        self, run: Restored, forth: bool, said: str, done: Callable[[Restored], None]
-    ) -> None:
-        """Restore files, which may take long; a run that is not kept any more is passed over."""
-        library = self._context.opened.library
-
-        def work(control: Control) -> Restored | None:
-            from engine.tags.undoing import restore_files
-
-            return restore_files(library, run, forth, control)
-
-        def told(found: Restored | None) -> None:
-            if found is not None:
-                self._tell(said, found, done)
-            elif forth:
-                self.redo()
-            else:
-                self.undo(done)
-
-        title = tr("Redoing") if forth else tr("Undoing")
-        self._context.jobs.start("write", work, told, title=title)
-
-    def _tell(self, said: str, found: Restored, done: Callable[[Restored], None]) -> None:
-        text = said.format(described(found.step))
-        if found.left:
-            one, many = (
-                tr("one thing changed since, and stays"),
-                tr("{} changed since, and stay"),
-            )
-            left = found.refused[0] if found.left == len(found.refused) == 1 else None
-            text += f" ({left or counted(found.left, one, many)})"
-        self._context.say(text, bool(found.refused))
-        self.restored.emit(found)
-        done(found)
+        # files may take long, all else is done before a title could be read
+        self._context.jobs.start("write", work, told, title=title, quiet=True)
 
 
 def described(step: Step) -> str:
@@ -99,11 +61,27 @@ def described(step: Step) -> str:
     return what
 
 
+def _left(found: Restored) -> str:
+    """Return what stays, and why, in brackets; nothing if all was restored."""
+    if found.refused:
+        first, many = found.refused[0], tr("{} stay as they are, such as: {}")
+        return f" ({counted(len(found.refused), '{}', many, first)})"
+    if found.left:
+        one, many = tr("one thing changed since, and stays"), tr("{} changed since, and stay")
+        return f" ({counted(found.left, one, many)})"
+    return ""
+
+
 def QT_TR_NOOP(text: str) -> str:
     """Mark a text for lupdate, which knows this name; it is translated when it is shown."""
     return text
 
 
+_OUTCOMES = {  # of undo, of redo
+    "done": (QT_TR_NOOP("Undone: {}"), QT_TR_NOOP("Done again: {}")),
+    "stays": (QT_TR_NOOP("Not undone: {}"), QT_TR_NOOP("Not done again: {}")),
+    "passed": (QT_TR_NOOP("Passed over: {}"), QT_TR_NOOP("Passed over: {}")),
+}
 _SAID = {  # of one sound, of several; % is the name
     "tags": (QT_TR_NOOP("tags of one sound"), QT_TR_NOOP("tags of {} sounds")),
     "stars": (QT_TR_NOOP("stars of one sound"), QT_TR_NOOP("stars of {} sounds")),
@@ -135,7 +113,7 @@ _SAID = {  # of one sound, of several; % is the name
     "rename search": (QT_TR_NOOP("search renamed to %"), QT_TR_NOOP("search renamed to %")),
     "drop search": (QT_TR_NOOP("search % deleted"), QT_TR_NOOP("search % deleted")),
     "share": (QT_TR_NOOP("% shared"), QT_TR_NOOP("% shared")),
-    "keep": (QT_TR_NOOP("% kept to oneself"), QT_TR_NOOP("% kept to oneself")),
+    "keep": (QT_TR_NOOP("% made private"), QT_TR_NOOP("% made private")),
     "add region": (QT_TR_NOOP("new region %"), QT_TR_NOOP("new region %")),
     "rename region": (
         QT_TR_NOOP("region renamed to %"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from app.gui.library.sharing import Owners
 from engine.errors import SoundsiftError
-from engine.index.drives import is_away
+from engine.paths import is_away
 from engine.progress import Cancelled, Control
 from engine.roots import mounted
 from engine.search.grammar import parse

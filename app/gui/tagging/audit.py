@@ -17,7 +17,8 @@ from app.gui.kit.preview import PlayPart
 from app.gui.kit.tables import TextTable
 from app.gui.kit.text import counted, number
 from app.gui.tagging.tagging import Tagging, describe_undone
-from engine.metadata.renaming import Move, Rename
+from engine.metadata.moves import Move
+from engine.metadata.renaming import Rename
 from engine.progress import Control
 from engine.store import SoundRow
 from engine.store.places import sound_at

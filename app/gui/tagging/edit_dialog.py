@@ -172,8 +172,8 @@ class EditSounds(QDialog):
         self._show_rows()
         done = counted(len(written.done), tr("One file written."), tr("{} files written."))
         one, many = (
-            self.tr("One was left as it is, or not all of it was written:"),
-            self.tr("{} were left as they are, or not all of them was written:"),
+            self.tr("One was left unchanged or written only in part:"),
+            self.tr("{} were left unchanged or written only in part:"),
         )
         self.says.setText(f"{done} {counted(len(stuck), one, many)}")
 

@@ -57,7 +57,7 @@ class Editing(QObject):
                 refuse(why)
                 return
             said = tr("Written into the file; Ctrl+Z undoes it")
-            self._context.say(why or (said if is_written else tr("The file says so already")))
+            self._context.say(why or (said if is_written else tr("The file already says that")))
 
         def refuse(why: str) -> None:
             self._context.say(why, True)

@@ -39,7 +39,8 @@ def ask_for_removal(before: QWidget, tagging: Tagging, ids: Sequence[int]) -> No
             tagging.say(tr("these sounds have no tags"))
             return
         shown = {f"{one_line(label)}  ({number(n)})": label for label, n in known.items()}
-        title = tr("Remove a tag from {} sounds").format(number(len(ids)))
+        one, many = tr("Remove a tag from one sound"), tr("Remove a tag from {} sounds")
+        title = counted(len(ids), one, many)
         chosen, given = QInputDialog.getItem(before, title, tr("Tag:"), list(shown), 0, False)
         if given:
             tagging.remove(shown[chosen], ids)
@@ -74,7 +75,7 @@ def ask_to_write_marks(prompts: Prompts, tagging: Tagging, ids: Sequence[int]) -
         asked = counted(len(wanted), one, many)
         more = tr(
             "Stars and notes that the files have give way. Every file is checked before it is "
-            "replaced, and Undo writing among the tags restores it byte for byte.\n\n"
+            "replaced, and “Undo the last run” in the tag review restores it byte for byte.\n\n"
             "Colours stay in the library: there is no field for them that programs share."
         )
         if prompts.confirm(f"{asked}\n\n{more}", tr("Write")):

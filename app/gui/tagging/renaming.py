@@ -22,9 +22,10 @@ from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import counted, number
+from app.gui.kit.text import counted
 from app.gui.tagging.tagging import Tagging
-from engine.metadata.renaming import UCS_PATTERN, Move, Rename
+from engine.metadata.moves import Move
+from engine.metadata.renaming import UCS_PATTERN, Rename
 
 _MOST_SHOWN = 2000
 _WAIT_MS = 200
@@ -101,10 +102,15 @@ class RenameFiles(QDialog):
         rows = [(Path(p.old).name, Path(p.new).name) for p in moved if p.new is not None]
         rows += [(Path(p.old).name, f"– {(p.problem or '').split(': ', 1)[-1]}") for p in stuck]
         self.table.fill(rows[:_MOST_SHOWN])
-        said = self.tr(
-            "{} files will be renamed, {} already have the right name, {} cannot be renamed."
-        )
-        self.says.setText(said.format(number(len(moved)), number(same), number(len(stuck))))
+        one, many = self.tr("One file will be renamed"), self.tr("{} files will be renamed")
+        parts = [counted(len(moved), one, many) if moved else self.tr("No file will be renamed")]
+        if same:
+            one, many = self.tr("one has its name already"), self.tr("{} have their names already")
+            parts.append(counted(same, one, many))
+        if stuck:
+            one, many = self.tr("one cannot be renamed"), self.tr("{} cannot be renamed")
+            parts.append(counted(len(stuck), one, many))
+        self.says.setText(", ".join(parts) + ".")
         self.rename.setEnabled(bool(moved))
 
     def _refused(self, said: str) -> None:

@@ -23,7 +23,8 @@ from engine.store.history import Restored
 from engine.store.tags import TagRow, sounds_tagged, tag_rows, tags_among
 
 if TYPE_CHECKING:
-    from engine.metadata.renaming import Move, Rename
+    from engine.metadata.moves import Move
+    from engine.metadata.renaming import Rename
     from engine.metadata.write import SoundTags
     from engine.tags.audit import Audit
     from engine.tags.restoring import Undone

@@ -19,7 +19,7 @@ from app.gui.kit.dialogs import fit
 from app.gui.kit.jobs import belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.tables import TextTable
-from app.gui.kit.text import counted, number
+from app.gui.kit.text import counted
 from app.gui.tagging.tagging import Tagging
 from engine.metadata.write import SoundTags
 from engine.tags.run import Written
@@ -66,10 +66,17 @@ class WriteTags(QDialog):
             ]
         )
         self.says.setText(
-            self.tr(
-                "The accepted tags will be written into {} files; their audio is not "
-                "touched, and the run can be undone."
-            ).format(number(len(wanted)))
+            counted(
+                len(wanted),
+                self.tr(
+                    "The accepted tags will be written into one file; its audio is not "
+                    "touched, and the run can be undone."
+                ),
+                self.tr(
+                    "The accepted tags will be written into {} files; their audio is not "
+                    "touched, and the run can be undone."
+                ),
+            )
             if wanted
             else self.tr("None of these sounds has an accepted tag: accept some first.")
         )
@@ -89,13 +96,17 @@ class WriteTags(QDialog):
         told = (*written.refused, *written.kept)
         self.table.fill([(Path(path).name, reason) for path, reason in told])
         refused, partly = len(written.refused), len({path for path, _ in written.kept})
-        one, many = self.tr("One was left as it is,"), self.tr("{} were left as they are,")
-        left = counted(refused, one, many)
-        one, many = (
-            self.tr("one was written only in part:"),
-            self.tr("{} were written only in part:"),
-        )
-        self.says.setText(f"{done} {left} {counted(partly, one, many)}")
+        parts = [done]
+        if refused:
+            one, many = self.tr("One was left unchanged."), self.tr("{} were left unchanged.")
+            parts.append(counted(refused, one, many))
+        if partly:
+            one, many = (
+                self.tr("One was written only in part."),
+                self.tr("{} were written only in part."),
+            )
+            parts.append(counted(partly, one, many))
+        self.says.setText(" ".join(parts))
 
     def _failed(self, said: str) -> None:
         self.says.setText(said)

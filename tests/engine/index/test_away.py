@@ -10,10 +10,11 @@ from filelock import FileLock
 from engine.errors import AudioError, BusyError, InputError, LibraryError
 from engine.index import build
 from engine.index.build import IndexReport
-from engine.index.drives import is_away, note_drives, refuse_vanished, relink
+from engine.index.drives import note_drives, refuse_vanished, relink
 from engine.index.embed import content_hash
 from engine.index.moves import follow_moves
 from engine.index.scan import FoundFile, Scan, difference, roots_of, scan
+from engine.paths import is_away
 from engine.progress import Cancelled, Control
 from engine.store import FileFacts, Header, Known, Library, Skipped
 from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT

@@ -563,3 +563,22 @@ def test_what_killed_processes_left_is_removed_below_a_folder(tmp_path):
     assert clean_up(tmp_path / "j") == 4
     assert not any(copy.exists() for copy in left) and mine.exists() and link.is_symlink()
     assert not list(tmp_path.rglob("*.pending")) and clean_up(tmp_path / "j") == 0
+
+
+def test_a_copy_on_a_drive_that_is_away_is_removed_when_it_is_back(tmp_path, journal):
+    drive, unplugged = tmp_path / "drive", tmp_path / "unplugged"
+    drive.mkdir()
+    path = drive / "a.wav"
+    path.write_bytes(b"old")
+
+    def write(out) -> None:
+        drive.rename(unplugged)
+        raise OSError("Input/output error")
+
+    with pytest.raises(OSError, match="Input/output error"):
+        journal.replace(path, write, keep_time=False)
+    assert clean_up(journal.folder) == 0  # nor is it forgotten at the next start
+    unplugged.rename(drive)
+    assert len(list(drive.iterdir())) == 2
+    assert clean_up(journal.folder) == 1
+    assert list(drive.iterdir()) == [path] and not list(journal.folder.glob("*.pending"))

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from engine.errors import AudioError, InputError
 from engine.index.build import index_folders
+from engine.metadata.moves import is_returning
 from engine.metadata.renaming import (
     UCS_PATTERN,
     Rename,
     carry_out,
-    is_returning,
     needed_fields,
     plan_renames,
     take_back,

@@ -141,3 +141,22 @@ def test_closing_stops_everything(qapp):
     seen.wait(5)
     jobs.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("index")]
+
+
+def test_a_quiet_job_is_shown_once_it_reports_progress(jobs, qtbot):
+    """And the timer that looks at progress goes on until then."""
+    go_on, shown = threading.Event(), []
+    jobs.changed.connect(lambda: shown.append(jobs.shown()))
+
+    def work(control):
+        while not go_on.is_set() and not control.cancel():
+            go_on.wait(0.01)
+        control.report(Progress("taking back", 1))
+        while not control.cancel():
+            go_on.wait(0.01)
+
+    job = jobs.start("write", work, title="Undoing", quiet=True)
+    qtbot.waitUntil(lambda: len(shown) > 2)
+    assert not any(shown)
+    go_on.set()
+    qtbot.waitUntil(lambda: [job] in shown)

@@ -14,6 +14,7 @@ from app.gui.tagging.writing import WriteTags
 from engine.metadata.read import read_header
 from engine.metadata.renaming import Rename
 from engine.store.tags import TagRow, accepted_tags, put_tags, tag_rows
+from engine.tags.run import Written
 
 
 @pytest.fixture
@@ -254,6 +255,15 @@ def test_suggesting_that_was_stopped_can_begin_again(review, window, qtbot):
     qtbot.waitUntil(lambda: "have a suggestion" in review.says.text())
 
 
+def test_what_was_not_written_is_counted_and_what_is_none_left_out(window, qtbot):
+    dialog = dialog_of(WriteTags, window, qtbot)
+    qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    dialog._written(Written(("/a.wav",), (("/b.wav", "why"),)))
+    assert dialog.says.text() == "One file written. One was left unchanged."
+    dialog._written(Written(("/a.wav",), (), (("/a.wav", "why"), ("/b.wav", "why"))))
+    assert dialog.says.text() == "One file written. 2 were written only in part."
+
+
 def test_nothing_accepted_is_nothing_to_write(window, qtbot):
     qtbot.waitUntil(lambda: len(window.results.results.ids) == 12)
     dialog = WriteTags(window, window.context, window.tagging, [1, 2])
@@ -265,11 +275,12 @@ def test_nothing_accepted_is_nothing_to_write(window, qtbot):
 
 def test_new_names_are_shown_as_the_pattern_is_typed(window, qtbot):
     dialog = dialog_of(RenameFiles, window, qtbot)
-    qtbot.waitUntil(lambda: "12 cannot be renamed" in dialog.says.text())
+    said = "No file will be renamed, 12 cannot be renamed."
+    qtbot.waitUntil(lambda: dialog.says.text() == said)
     assert "it has no creator" in dialog.table.item(0, 1).text() and not dialog.rename.isEnabled()
     dialog.creator.setText("ABC")
     dialog.source.setText("Lib")
-    qtbot.waitUntil(lambda: "12 files will be renamed" in dialog.says.text())
+    qtbot.waitUntil(lambda: dialog.says.text() == "12 files will be renamed.")
     shown = {dialog.table.item(row, 1).text() for row in range(12)}
     assert "DOORWood_Sound 03_ABC_Lib.wav" in shown
     dialog.pattern.setText("{what}")
