@@ -28,7 +28,7 @@ from engine.handover.files import WRITERS, Source
 from engine.handover.forms import SUFFIXES
 from engine.handover.naming import name_of
 from engine.handover.order import Order
-from engine.handover.room import opened_room
+from engine.handover.room import Room, opened_room
 from engine.progress import Control, Progress
 
 Stamp = tuple[int, int]
@@ -61,12 +61,28 @@ class Prepared:
 def hand_over(order: Order, folder: Path, control: Control | None = None) -> Path:
     """Make a lasting file of an order in a folder, which is made if it is not there; return it.
 
-    :raises AudioError: the source cannot be read, or the file not be written.
+    :raises AudioError: the source cannot be read or is being changed, or the file not be written.
     :raises InputError: the order makes no sense, or nothing can be saved there.
     :raises Cancelled: the user asked to stop; nothing is left behind.
     """
     with opened_room(folder) as room:
-        return keep(prepare(order, folder, room.place, control or Control())).file
+        return hand_over_from(room, order, control or Control())[0]
+
+
+def hand_over_from(room: Room, order: Order, control: Control) -> tuple[Path, bool]:
+    """Make a lasting file of an order in a room's folder; return it, and whether it was there.
+
+    :raises AudioError: the source cannot be read or is being changed, or the file not be written.
+    :raises InputError: the order makes no sense.
+    :raises Cancelled: the user asked to stop; nothing is left behind.
+    """
+    try:
+        prepared = prepare(order, room.target, room.place, control)
+        return keep(prepared).file, prepared.is_kept
+    except FileNotFoundError:
+        raise AudioError(
+            f"{order.path.name} was changed by another program meanwhile: try again"
+        ) from None
 
 
 def prepare(order: Order, folder: Path, room: Path, control: Control) -> Prepared:

@@ -124,6 +124,23 @@ def test_what_changed_is_prepared_again(make, source):
         keep(part)
 
 
+@pytest.mark.parametrize("form", ["original", "wav"])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_source_that_changes_while_it_is_handed_over_is_a_sentence(
+    source, tmp_path, form, is_gone
+):
+    def change(*_: object) -> None:
+        if is_gone:
+            source.unlink(missing_ok=True)
+        else:
+            os.utime(source, ns=(10**18, 10**18))
+
+    order = Order(source, form=parse_form(form))
+    with pytest.raises(AudioError, match=r"^Door creak\.wav was changed by another .*: try again$"):
+        hand_over(order, tmp_path / "out", Control(update=change))
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(make, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100, 90, 10))
