@@ -103,7 +103,7 @@ def prepare(order: Order, folder: Path, room: Path, control: Control) -> Prepare
         wanted = folder / (name_of(order, {}) + suffix)
         made = room / f"{secrets.token_hex(8)}.part"
         with _writing(made, before[0], folder) as out:
-            _copy(source, out, control)
+            _copy(source, before[0], out, control)
         _keep_times(source, made)
     else:
         with Clip(source) as clip:
@@ -218,14 +218,25 @@ def _refuse_full_disk(place: Path, folder: Path, size: int) -> None:
         )
 
 
-def _copy(source: Path, out: BinaryIO, control: Control) -> None:
-    whole = source.stat().st_size
+def _copy(source: Path, size: int, out: BinaryIO, control: Control) -> None:
     done = 0
-    with source.open("rb") as file:
-        while block := file.read(_BLOCK):
-            out.write(block)
-            done += len(block)
-            control.report(Progress("copying", done, whole))
+    for block in _blocks(source):
+        out.write(block)
+        done += len(block)
+        control.report(Progress("copying", done, size))
+
+
+def _blocks(source: Path) -> Iterator[bytes]:
+    """Yield what a file holds.
+
+    :raises AudioError: it cannot be read.
+    """
+    try:
+        with source.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise AudioError(f"{source.name} cannot be read: {reason(error)}") from None
 
 
 def _keep_times(source: Path, made: Path) -> None:

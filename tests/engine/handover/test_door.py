@@ -1,6 +1,7 @@
 """Sounds as lasting files: complete or absent, once for the same order, and nothing overwritten."""
 
 import errno
+import io
 import os
 import shutil
 import stat
@@ -138,6 +139,26 @@ def test_a_source_that_changes_while_it_is_handed_over_is_a_sentence(
     order = Order(source, form=parse_form(form))
     with pytest.raises(AudioError, match=r"^Door creak\.wav was changed by another .*: try again$"):
         hand_over(order, tmp_path / "out", Control(update=change))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_that_cannot_be_read_to_its_end_is_not_told_as_a_disk_that_cannot_be_written(
+    source, tmp_path, monkeypatch
+):
+    real = Path.open
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size == 1:  # a look whether it is empty
+                return b"R"
+            raise OSError(errno.EIO, "Input/output error")
+
+    def opened(path: Path, mode: str = "r", **more: object):
+        return Failing() if path == source else real(path, mode, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(AudioError, match=r"^Door creak\.wav cannot be read: Input/output error$"):
+        hand_over(Order(source), tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
