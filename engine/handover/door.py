@@ -133,22 +133,42 @@ def keep(prepared: Prepared) -> Prepared:
     wanted = prepared.wanted
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        for place in _names(wanted):
-            if _moved(prepared.file, place):
-                with suppress(OSError):
-                    durable.sync_folder(place.parent)
-                return replace(prepared, file=place)
-            if _is_same(prepared.file, place):  # kept by somebody else meanwhile
-                prepared.file.unlink()
-                return replace(prepared, file=place, stamps=(prepared.stamps[0], _stamp(place)))
+        try:
+            return _put(prepared)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return _put_across(prepared)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise AudioError(
             f"{wanted.name} cannot be saved in {wanted.parent} ({reason(error)}): choose another "
-            "folder in Preferences"
+            "folder"
         ) from None
+
+
+def _put(prepared: Prepared) -> Prepared:
+    for place in _names(prepared.wanted):
+        if _moved(prepared.file, place):
+            with suppress(OSError):  # it is there, whatever its disk says
+                durable.sync_folder(place.parent)
+            return replace(prepared, file=place)
+        if _is_same(prepared.file, place):  # kept by somebody else meanwhile
+            prepared.file.unlink()
+            return replace(prepared, file=place, stamps=(prepared.stamps[0], _stamp(place)))
     raise AssertionError("numbers do not end")
+
+
+def _put_across(prepared: Prepared) -> Prepared:
+    """Put a file into a folder on another disk, which a pattern led to by a link or a mount."""
+    with opened_room(prepared.wanted.parent) as room:
+        made = room.place / prepared.file.name
+        shutil.copy2(prepared.file, made)
+        durable.sync_file(made)
+        kept = _put(replace(prepared, file=made, stamps=(prepared.stamps[0], _stamp(made))))
+    prepared.file.unlink()
+    return kept
 
 
 def _found_again(prepared: Prepared) -> Prepared:
@@ -270,7 +290,11 @@ def _moved(file: Path, place: Path) -> bool:
             place.open("xb").close()
         except FileExistsError:
             return False
-        file.replace(place)
+        try:
+            file.replace(place)
+        except OSError:
+            place.unlink()
+            raise
     else:
         file.unlink()
     return True

@@ -192,8 +192,53 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(make, monkeypatch):
 
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(AudioError, match="choose another folder in Preferences"):
+    with pytest.raises(AudioError, match=r"choose another folder$"):
         keep(part)
+
+
+def test_where_neither_links_nor_moves_are_possible_no_empty_file_stays(make, monkeypatch):
+    part = make()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "a scanner holds it")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(AudioError, match=r"cannot be saved in .* \(a scanner holds it\)"):
+        keep(part)
+    assert names(part.wanted.parent) == []
+
+
+def test_a_folder_on_another_disk_that_a_pattern_leads_to_gets_whole_files(
+    source, tmp_path, monkeypatch
+):
+    other, link, move = tmp_path / "other disk", os.link, Path.replace
+    for folder in (other, tmp_path / "out"):
+        folder.mkdir()
+    (tmp_path / "out" / "DOORWood").symlink_to(other)
+
+    def refuse_across(file: Path, place: Path) -> None:
+        if file.resolve().is_relative_to(other) != place.resolve().is_relative_to(other):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def linked(file: Path, place: Path) -> None:
+        refuse_across(file, place)
+        link(file, place)
+
+    def moved(file: Path, place: Path) -> Path:
+        refuse_across(file, place)
+        return move(file, place)
+
+    monkeypatch.setattr(os, "link", linked)
+    monkeypatch.setattr(Path, "replace", moved)
+    order = Order(source, pattern="{catid}/{name}", fields={"catid": "DOORWood"})
+    made = hand_over(order, tmp_path / "out")
+    assert made == tmp_path / "out" / "DOORWood" / "Door creak.wav"
+    assert made.read_bytes() == source.read_bytes()
+    assert made.stat().st_mtime_ns == source.stat().st_mtime_ns
+    assert hand_over(order, tmp_path / "out") == made
+    assert [path.name for path in other.iterdir()] == ["Door creak.wav"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["DOORWood"]
 
 
 def test_the_source_stays_as_it_was(make, source):
