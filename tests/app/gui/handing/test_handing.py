@@ -1,6 +1,7 @@
 """Sounds leaving the window: as they are heard, sent to sessions, copied for projects."""
 
 import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -273,6 +274,17 @@ def test_what_was_sent_before_a_source_changed_is_marked_as_used(
     qtbot.waitUntil(lambda: window.status.message.text() == said)
     qtbot.waitUntil(lambda: bool(uses(window, sounds[0])))
     assert len(studio.given) == 1 and not uses(window, sounds[1])
+
+
+def test_closing_while_sounds_are_sent_asks(window, looked_at, qtbot, studio, monkeypatch):
+    answers, asked = threading.Event(), []
+    monkeypatch.setattr(studio, "spot", lambda file, place: answers.wait())
+    monkeypatch.setattr(window.prompts, "confirm", lambda *said: bool(asked.append(said)))
+    press(window, qtbot, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: any(job.lasts for job in window.jobs.shown()))
+    window.actions_by_name["quit"].trigger()
+    assert "this stops: Sending to REAPER" in asked[0][0] and window.isVisible()
+    answers.set()
 
 
 def test_what_was_not_taken_is_not_marked(window, looked_at, qtbot, studio):
