@@ -5,11 +5,18 @@ A name is on the disk when its folder was synchronised, its contents when the fi
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
+
+_CANNOT = {  # what file systems answer that let nobody wait for a folder: VirtualBox's, CIFS, FUSE
+    *(errno.EACCES, errno.EBADF, errno.EINVAL, errno.ENOSYS),
+    *(errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM),
+}
 
 
 def write_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
@@ -22,12 +29,13 @@ def write_file(path: Path, write: Callable[[BinaryIO], None]) -> None:
 def put_file(path: Path, data: bytes) -> None:
     """Write a file at once or not at all, its name on the disk when this returns.
 
-    :raises OSError: it cannot be written.
+    :raises OSError: it cannot be written, or its name not be brought to the disk.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         write_file(partial, lambda out: _write_all(out, data))
-        replace(partial, path)
+        os.replace(partial, path)  # noqa: PTH105 - what is recorded in tests of power losses
+        sync_folder(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -40,9 +48,13 @@ def sweep(folder: Path) -> None:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Rename a file over another one, both in one folder, for good when this returns."""
+    """Rename a file over another one, both in one folder, for good unless the disk fails.
+
+    :raises OSError: it was not replaced.
+    """
     os.replace(source, target)  # noqa: PTH105 - what is recorded in tests of power losses
-    sync_folder(target.parent)
+    with suppress(OSError):  # an error would say that nothing was replaced
+        sync_folder(target.parent)
 
 
 def make_folder(path: Path) -> None:
@@ -60,9 +72,19 @@ def flush(file: BinaryIO) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on the disk; Windows does that by itself."""
-    if os.name == "posix":
+    """Wait until the names in a folder are on the disk, where its file system lets one wait.
+
+    Windows does that by itself.
+
+    :raises OSError: the disk fails.
+    """
+    if os.name != "posix":
+        return
+    try:
         sync_file(folder)
+    except OSError as error:
+        if error.errno not in _CANNOT:
+            raise
 
 
 def sync_file(path: Path) -> None:

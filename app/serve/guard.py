@@ -96,7 +96,9 @@ class Guard:
         heads = _heads(scope)
         hosts = heads.get(b"host", [])
         if len(hosts) != 1 or hosts[0].lower() not in self._hosts:
-            raise Refusal(421, "this server answers to its own address only: see Host")
+            raise Refusal(
+                421, "the Host header must be 127.0.0.1 or localhost with this server's port"
+            )
         if b"origin" in heads:
             raise Refusal(403, "web pages may not use this server")
         given = heads.get(b"authorization", [b""])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.errors import AudioError, InputError
+from engine.errors import InputError
 from engine.handover import door
 from engine.handover.order import Order
 from engine.paths import refuse_no_file
@@ -25,10 +25,7 @@ def hand_over(sound: SoundRow, span_s: tuple[float | None, float | None], folder
     span = None
     if start_s is not None or end_s is not None:
         span = (start_s or 0.0, sound.duration_s if end_s is None else end_s)
-    try:
-        return door.hand_over(Order(source, span), folder)
-    except FileNotFoundError:
-        raise AudioError(f"{source.name} changed while it was copied: try again") from None
+    return door.hand_over(Order(source, span), folder)
 
 
 def refuse_no_folder(folder: Path) -> None:

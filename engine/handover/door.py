@@ -28,7 +28,7 @@ from engine.handover.files import WRITERS, Source
 from engine.handover.forms import SUFFIXES
 from engine.handover.naming import name_of
 from engine.handover.order import Order
-from engine.handover.room import opened_room
+from engine.handover.room import Room, opened_room
 from engine.progress import Control, Progress
 
 Stamp = tuple[int, int]
@@ -61,12 +61,28 @@ class Prepared:
 def hand_over(order: Order, folder: Path, control: Control | None = None) -> Path:
     """Make a lasting file of an order in a folder, which is made if it is not there; return it.
 
-    :raises AudioError: the source cannot be read, or the file not be written.
+    :raises AudioError: the source cannot be read or is being changed, or the file not be written.
     :raises InputError: the order makes no sense, or nothing can be saved there.
     :raises Cancelled: the user asked to stop; nothing is left behind.
     """
     with opened_room(folder) as room:
-        return keep(prepare(order, folder, room.place, control or Control())).file
+        return hand_over_from(room, order, control or Control())[0]
+
+
+def hand_over_from(room: Room, order: Order, control: Control) -> tuple[Path, bool]:
+    """Make a lasting file of an order in a room's folder; return it, and whether it was there.
+
+    :raises AudioError: the source cannot be read or is being changed, or the file not be written.
+    :raises InputError: the order makes no sense.
+    :raises Cancelled: the user asked to stop; nothing is left behind.
+    """
+    try:
+        prepared = prepare(order, room.target, room.place, control)
+        return keep(prepared).file, prepared.is_kept
+    except FileNotFoundError:
+        raise AudioError(
+            f"{order.path.name} was changed by another program meanwhile: try again"
+        ) from None
 
 
 def prepare(order: Order, folder: Path, room: Path, control: Control) -> Prepared:
@@ -87,7 +103,7 @@ def prepare(order: Order, folder: Path, room: Path, control: Control) -> Prepare
         wanted = folder / (name_of(order, {}) + suffix)
         made = room / f"{secrets.token_hex(8)}.part"
         with _writing(made, before[0], folder) as out:
-            _copy(source, out, control)
+            _copy(source, before[0], out, control)
         _keep_times(source, made)
     else:
         with Clip(source) as clip:
@@ -117,22 +133,42 @@ def keep(prepared: Prepared) -> Prepared:
     wanted = prepared.wanted
     try:
         wanted.parent.mkdir(parents=True, exist_ok=True)
-        for place in _names(wanted):
-            if _moved(prepared.file, place):
-                with suppress(OSError):
-                    durable.sync_folder(place.parent)
-                return replace(prepared, file=place)
-            if _is_same(prepared.file, place):  # kept by somebody else meanwhile
-                prepared.file.unlink()
-                return replace(prepared, file=place, stamps=(prepared.stamps[0], _stamp(place)))
+        try:
+            return _put(prepared)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            return _put_across(prepared)
     except FileNotFoundError:
         raise
     except OSError as error:
         raise AudioError(
             f"{wanted.name} cannot be saved in {wanted.parent} ({reason(error)}): choose another "
-            "folder in Preferences"
+            "folder"
         ) from None
+
+
+def _put(prepared: Prepared) -> Prepared:
+    for place in _names(prepared.wanted):
+        if _moved(prepared.file, place):
+            with suppress(OSError):  # it is there, whatever its disk says
+                durable.sync_folder(place.parent)
+            return replace(prepared, file=place)
+        if _is_same(prepared.file, place):  # kept by somebody else meanwhile
+            prepared.file.unlink()
+            return replace(prepared, file=place, stamps=(prepared.stamps[0], _stamp(place)))
     raise AssertionError("numbers do not end")
+
+
+def _put_across(prepared: Prepared) -> Prepared:
+    """Put a file into a folder on another disk, which a pattern led to by a link or a mount."""
+    with opened_room(prepared.wanted.parent) as room:
+        made = room.place / prepared.file.name
+        shutil.copy2(prepared.file, made)
+        durable.sync_file(made)
+        kept = _put(replace(prepared, file=made, stamps=(prepared.stamps[0], _stamp(made))))
+    prepared.file.unlink()
+    return kept
 
 
 def _found_again(prepared: Prepared) -> Prepared:
@@ -202,14 +238,25 @@ def _refuse_full_disk(place: Path, folder: Path, size: int) -> None:
         )
 
 
-def _copy(source: Path, out: BinaryIO, control: Control) -> None:
-    whole = source.stat().st_size
+def _copy(source: Path, size: int, out: BinaryIO, control: Control) -> None:
     done = 0
-    with source.open("rb") as file:
-        while block := file.read(_BLOCK):
-            out.write(block)
-            done += len(block)
-            control.report(Progress("copying", done, whole))
+    for block in _blocks(source):
+        out.write(block)
+        done += len(block)
+        control.report(Progress("copying", done, size))
+
+
+def _blocks(source: Path) -> Iterator[bytes]:
+    """Yield what a file holds.
+
+    :raises AudioError: it cannot be read.
+    """
+    try:
+        with source.open("rb") as file:
+            while block := file.read(_BLOCK):
+                yield block
+    except OSError as error:
+        raise AudioError(f"{source.name} cannot be read: {reason(error)}") from None
 
 
 def _keep_times(source: Path, made: Path) -> None:
@@ -243,7 +290,11 @@ def _moved(file: Path, place: Path) -> bool:
             place.open("xb").close()
         except FileExistsError:
             return False
-        file.replace(place)
+        try:
+            file.replace(place)
+        except OSError:
+            place.unlink()
+            raise
     else:
         file.unlink()
     return True

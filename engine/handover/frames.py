@@ -17,6 +17,7 @@ from engine.handover.order import Order, Rendering
 from engine.handover.rates import at_rate
 
 SLOWEST, FASTEST = 0.05, 20.0
+_MOST_GAIN_DB = 120
 _FADE_S = 0.005  # at a cut
 _BLOCK = 1 << 17  # frames
 
@@ -58,16 +59,24 @@ class Cut:
 def check_rendering(rendering: Rendering) -> None:
     """Refuse what cannot be rendered of any sound.
 
-    :raises InputError: its speed is no speed.
+    :raises InputError: its speed or its gain is not possible.
     """
     if not SLOWEST <= rendering.speed <= FASTEST:
-        raise InputError(f"{rendering.speed:g} is no speed: choose one from 0.05 to 20")
+        raise InputError(
+            f"the speed {rendering.speed:g} is not possible: choose one from 0.05 to 20"
+        )
+    if not -_MOST_GAIN_DB <= rendering.gain_db <= _MOST_GAIN_DB:  # nor what is no number
+        raise InputError(
+            f"the gain {rendering.gain_db:g} dB is not possible: choose one from "
+            f"-{_MOST_GAIN_DB} to {_MOST_GAIN_DB}"
+        )
 
 
 def cut_of(clip: Clip, order: Order) -> Cut:
     """Return what of an open file an order uses.
 
-    :raises InputError: there is no such part, or no such channel, or its speed is no speed.
+    :raises InputError: there is no such part, or no such channel, or its speed or gain is not
+        possible.
     """
     rendering = order.rendering
     check_rendering(rendering)

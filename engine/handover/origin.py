@@ -25,6 +25,7 @@ from engine.metadata.ucs_names import categories
 
 _BEXT_BYTES = 602
 _ORIGINATOR, _DATE, _TIME, _REFERENCE, _UMID, _LOUDNESS = 256, 320, 330, 338, 348, 412
+_MOST_DIGITS = 20  # of a number of 64 bits; it has 32
 _UNSET_LOUDNESS = struct.pack("<h", 0x7FFF) * 5
 _PROGRAM = "Soundsift"
 _MODES = {1: "mono", 2: "stereo"}
@@ -185,7 +186,7 @@ def info_of(old: bytes | None, texts: Mapping[str, str]) -> bytes | None:
 def _number(part: IXml, key: str) -> int | None:
     held = part.get(key)
     text = (held.text or "").strip() if held is not None else ""
-    return int(text) if text.isdecimal() else None
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
 
 
 def _uid(old: str, origin: Origin) -> str:

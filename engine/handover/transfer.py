@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from engine.errors import AudioError, InputError
-from engine.handover.door import FullDiskError, keep, prepare
+from engine.handover.door import FullDiskError, hand_over_from
 from engine.handover.forms import ORIGINAL, Form
 from engine.handover.frames import check_rendering
 from engine.handover.known import fields_of
 from engine.handover.naming import check_pattern, name_of
 from engine.handover.order import AS_IT_IS, PATTERN, Order, Rendering
-from engine.handover.room import Room, opened_room
+from engine.handover.room import opened_room
 from engine.paths import data_folder
 from engine.progress import Control, Progress
 from engine.roots import not_mounted
@@ -89,7 +89,7 @@ def transfer(
                 continue
             try:
                 refuse_away(sound)
-                file, was_there = _copied(order, wanted.folder, room, control)
+                file, was_there = hand_over_from(room, order, Control(cancel=control.cancel))
             except FullDiskError as error:
                 raise AudioError(
                     f"{len(files)} of {len(ids)} sounds were transferred, then {error}: make room "
@@ -138,18 +138,6 @@ def refuse_away(sound: SoundRow) -> None:
         raise AudioError(f"{name} is offline: connect its drive")
     if sound.missing and not Path(sound.path).exists():
         raise AudioError(f"{name} is no longer there: look for changes in its folder")
-
-
-def _copied(order: Order, folder: Path, room: Room, control: Control) -> tuple[Path, bool]:
-    """Return the copy of a sound, and whether it was there already."""
-    silent = Control(cancel=control.cancel)
-    prepared = prepare(order, folder, room.place, silent)
-    try:
-        return keep(prepared).file, prepared.is_kept
-    except FileNotFoundError:
-        raise AudioError(
-            f"{order.path.name} was changed by another program meanwhile: transfer it again"
-        ) from None
 
 
 class _Record:

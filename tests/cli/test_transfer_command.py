@@ -77,7 +77,17 @@ def test_channels_that_a_sound_does_not_have_are_told(library, tmp_path):
         (("door", "--as", "mp3"), 1, "mp3 is no format: write original, wav, bwf"),
         (("door", "--name", "{nmae}"), 1, "does not know nmae"),
         (("in:tones", "--channels", "0,x"), 1, "0,x are no channels: write their numbers"),
-        (("in:tones", "--speed", "0"), 1, "0 is no speed: choose one from 0.05 to 20"),
+        (
+            ("in:tones", "--speed", "0"),
+            1,
+            "the speed 0 is not possible: choose one from 0.05 to 20",
+        ),
+        (
+            ("in:tones", "--gain", "1e9"),
+            1,
+            "the gain 1e+09 dB is not possible: choose one from -120",
+        ),
+        (("in:tones", "--gain", "nan", "--as", "wav"), 1, "the gain nan dB is not possible"),
         ((), 2, "Say what to copy: a search, or --collection NAME."),
     ],
 )

@@ -73,7 +73,7 @@ class Sessions(QDialog):
         form = self._form = QFormLayout()
         form.addRow(self.tr("Files leave"), self.as_heard)
         form.addRow(self.tr("Format"), self.form)
-        sides = PlainLabel(self.tr("more on both sides of a range"))
+        sides = PlainLabel(self.tr("extra sound before and after a range"))
         handles = _row(self.handles, sides)
         form.addRow(self.tr("Handles"), handles)
         form.addRow(self.tr("Names"), self.pattern)

@@ -89,7 +89,9 @@ class Spotting(QObject):
             self._context.say(said, True, True)
 
         sending = self.tr("Sending to {}").format(title)
-        self._context.jobs.start("read", work, done, failed, title=sending, stopped=note)
+        self._context.jobs.start(
+            "read", work, done, failed, title=sending, stopped=note, lasts=True
+        )
 
 
 def _project(name: str, address: Address) -> str:

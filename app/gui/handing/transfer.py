@@ -203,6 +203,7 @@ class TransferSounds(QDialog):
             then(self._on_failed),
             title=self.tr("Transferring"),
             stopped=then(self._on_stopped),
+            lasts=True,
         )
         self._timer.start()
 

@@ -28,18 +28,26 @@ _log = logger(__name__)
 _POLL_MS = 100
 _READERS = 3
 _PATIENCE_S = 10.0  # for jobs to notice that the window closes
+_PATIENCE_TO_KEEP_S = 60.0  # for decisions that wait until a file is written
 
 
 @dataclass(eq=False)
 class Job:
-    """One piece of work; ``title`` is None where its progress is not worth showing."""
+    """One piece of work; ``title`` is None where its progress is not worth showing.
+
+    ``quiet``: its title is not shown until it reports progress.
+    ``lasts``: what it makes stays, so that its user is asked before it is stopped.
+    ``decides``: it writes at once what its user decided, which a window that closes waits for.
+    """
 
     title: str | None
     done: Callable[[Any], None]
     failed: Callable[[str], None] | None
     key: str | None
     stopped: Callable[[], None] | None = None
-    quiet: bool = False  # until it reports progress
+    quiet: bool = False
+    lasts: bool = False
+    decides: bool = False
     progress: Progress | None = None
     future: Future[None] | None = None
     began: float = field(default_factory=time.monotonic)
@@ -111,6 +119,7 @@ class Jobs(QObject):
         newest: str | None = None,
         stopped: Callable[[], None] | None = None,
         quiet: bool = False,
+        lasts: bool = False,
     ) -> Job:
         """Run ``work`` in a thread, then ``done`` or ``failed`` in the window's own.
 
@@ -120,10 +129,14 @@ class Jobs(QObject):
         :param failed: takes the sentence of a :class:`SoundsiftError`; ``told`` does if None.
         :param title: shown with progress and a way to cancel.
         :param newest: cancel the job that was started last under this name.
-        :param stopped: called when it has ended because it was cancelled.
+        :param stopped: called when it has ended because it was cancelled.  Short writing without
+            it is a decision of the user's, which is kept when the window closes.
         :param quiet: show the title only once there is progress: it may be over at once.
+        :param lasts: what it makes stays; so does what is long and does not only read.
         """
-        job = Job(title, done, failed, newest, stopped, quiet)
+        lasts = lasts or (title is not None and lane != "read")
+        decides = lane == "write" and (title is None or quiet) and stopped is None
+        job = Job(title, done, failed, newest, stopped, quiet, lasts, decides)
         if self._closed:  # a timer of a window that is closing: nobody waits for the answer
             job.cancel()
             return job
@@ -149,15 +162,23 @@ class Jobs(QObject):
         return newest in self._newest
 
     def close(self) -> None:
-        """Cancel everything and wait until the threads have ended."""
+        """Cancel everything but decisions, and wait until the threads have ended."""
         self._closed = True
         self._timer.stop()
+        kept: list[Future[None]] = []
+        begun: list[Future[None]] = []
         for job in self._running:
+            assert job.future is not None
+            if job.decides and not job.cancelled and job not in self.shown():
+                kept.append(job.future)
+                continue
             job.cancel()
+            if not job.future.cancel():  # one that was taken from the queue would never be done
+                begun.append(job.future)
         for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
-        begun = [job.future for job in self._running if job.future and not job.future.cancelled()]
-        wait(begun, _PATIENCE_S)  # one that was taken from the queue would never be done
+            lane.shutdown(wait=False)
+        wait(kept, _PATIENCE_TO_KEEP_S)
+        wait(begun, _PATIENCE_S)
         self._running.clear()
 
     def _run(self, job: Job, work: Callable[[Control], Any]) -> None:

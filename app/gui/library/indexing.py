@@ -51,6 +51,10 @@ class Indexing(QObject):
         """Return whether folders are being indexed."""
         return self._indexing is not None and not self._indexing.cancelled
 
+    def does(self, job: Job) -> bool:
+        """Return whether a job is the indexing."""
+        return job is self._indexing
+
     @property
     def watches(self) -> bool:
         """Return whether it keeps up with changes."""

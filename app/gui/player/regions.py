@@ -102,7 +102,7 @@ class Regions(QObject):
             said = one.format(folder) if count == 1 else many.format(count, folder)
             self._context.say(said)
 
-        self._context.jobs.start("read", work, done, title=tr("Writing regions"))
+        self._context.jobs.start("read", work, done, title=tr("Writing regions"), lasts=True)
 
     def _show_menu(self, region: Region, place: QPoint) -> None:
         menu = QMenu(self._waveform)

@@ -27,4 +27,6 @@ def export_list(before: QWidget, context: Context, ids: Sequence[int]) -> None:
 
         export(library, ids, path, format_of(path), control)
 
-    context.jobs.start("read", write, lambda _: context.say(said, False), title=tr("Exporting"))
+    context.jobs.start(
+        "read", write, lambda _: context.say(said, False), title=tr("Exporting"), lasts=True
+    )

@@ -32,8 +32,11 @@ class Leaving(QObject):
         asked = self._question()
         if not asked:
             return True
-        choices = (self.tr("Go on in the background"), self.tr("Stop"))
-        chosen = self._rooms.prompts.choose(asked, choices)
+        prompts, stop = self._rooms.prompts, self.tr("Stop")
+        if not self._about_listening():
+            self._goes_on = False
+            return prompts.confirm(asked, stop)
+        chosen = prompts.choose(asked, (self.tr("Go on in the background"), stop))
         self._goes_on = chosen == 0
         return chosen is not None
 
@@ -83,6 +86,9 @@ class Leaving(QObject):
         return dialog if dialog is not None and dialog.is_running else None  # type: ignore[attr-defined, return-value]
 
     def _question(self) -> str:
+        return "\n\n".join(part for part in (self._about_listening(), self._about_rest()) if part)
+
+    def _about_listening(self) -> str:
         indexing, training = self._rooms.indexing.is_on, self._training is not None
         if not (indexing or training):
             return ""
@@ -96,6 +102,16 @@ class Leaving(QObject):
             "Soundsift again. In the background, it goes on meanwhile."
         )
         return f"{what}\n\n{kept}"
+
+    def _about_rest(self) -> str:
+        """Return what to say of work that cannot go on without the window."""
+        does = self._rooms.indexing.does
+        running = [job for job in self._rooms.jobs.shown() if job.lasts and not does(job)]
+        titles = [job.title for job in running if job.title and not job.cancelled]
+        if not titles or self._rooms.context.session is None:  # then it is being opened
+            return ""
+        said = self.tr("If you close Soundsift, this stops: {}. Files that are finished stay.")
+        return said.format(", ".join(titles))
 
     def _order_now(self) -> Order:
         context, indexing, training = self._rooms.context, self._rooms.indexing, self._training

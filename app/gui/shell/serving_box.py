@@ -25,7 +25,7 @@ class ServingBox(QWidget):
         self.address.setWordWrap(True)
         self.address.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.copy = push_button(self.tr("Copy the token"), self._copy, "copy")
-        self.copy.setToolTip(self.tr("Programs show it to be let in: keep it to yourself"))
+        self.copy.setToolTip(self.tr("Programs need this token to connect; keep it secret"))
         below = QHBoxLayout()
         below.addWidget(self.address, 1)
         below.addWidget(self.copy)
@@ -40,7 +40,7 @@ class ServingBox(QWidget):
         serving = self._serving
         self.switch.setEnabled(bool(serving.is_possible))
         if serving.is_possible is False:
-            said = self.tr("Install soundsift[serve] for that")
+            said = self.tr("To use this, install soundsift[serve]")
         elif serving.served is not None:
             said = serving.served.address
         elif serving.problem:

@@ -294,6 +294,7 @@ class MainWindow(QMainWindow):
         self.leaving.end()
         self.indexing.leave()
         self.hide()
+        self.inspector.clear()  # what is typed there is kept
         self.commands.dialogs.close_all()
         self.recording.finish(search=False)
         self.player.close()

@@ -6,16 +6,15 @@ Untested against Pro Tools itself.
 from __future__ import annotations
 
 import socket
-import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 from engine.errors import reason
+from engine.handover.targets.patience import PATIENCE_S, within
 from engine.handover.targets.target import Address, Place, Project, TargetError
 
 Result = TypeVar("Result")
-PATIENCE_S = 20.0  # a long file is copied into the session
 _COMPANY, _PROGRAM = "The Soundsift developers", "Soundsift"
 _AUDIO_FILES = "Audio Files"  # in a session's folder
 
@@ -58,7 +57,7 @@ class ProTools:
             raise TargetError(
                 f"Pro Tools does not answer at {where} ({reason(error)}): open a session in it"
             ) from None
-        return _within(PATIENCE_S, lambda: self._asked(where, request))
+        return within(PATIENCE_S, "Pro Tools", lambda: self._asked(where, request))
 
     def _asked(self, where: str, request: Callable[[Any], Result]) -> Result:
         import grpc
@@ -79,27 +78,3 @@ class ProTools:
                 f"Pro Tools cannot be understood at {where} ({said}): its version must be 2023.3 "
                 "or later"
             ) from None
-
-
-def _within(seconds: float, ask: Callable[[], Result]) -> Result:
-    """Return what a function gives; py-ptsl itself would wait for ever.
-
-    :raises TargetError: it takes too long.
-    """
-    results: list[Result] = []
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            results.append(ask())
-        except BaseException as error:  # raised again by who waits
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name="ptsl", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if errors:
-        raise errors[0]
-    if not results:
-        raise TargetError("Pro Tools took too long to answer: is a dialog open in it?")
-    return results[0]

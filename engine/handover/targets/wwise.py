@@ -5,14 +5,16 @@ Untested against Wwise itself.  Source: Audiokinetic's reference of ``ak.wwise.c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from engine.errors import reason
+from engine.handover.targets.patience import PATIENCE_S, within
 from engine.handover.targets.target import Address, Place, Project, TargetError
 
+Result = TypeVar("Result")
 _DEFAULT_PARENT = "\\Actor-Mixer Hierarchy\\Default Work Unit"
 
 
@@ -24,22 +26,21 @@ class Wwise:
 
     def test(self) -> str:
         """Return its version."""
-        with self._open() as client:
-            info = _call(client, "ak.wwise.core.getInfo", {})
+        info = self._ask(lambda client: _call(client, "ak.wwise.core.getInfo", {}))
         version = info.get("version", {})
         return f"Wwise {version.get('displayName', '') if isinstance(version, dict) else ''}"
 
     def project(self) -> Project | None:
         """Return the project; Wwise copies what it imports into its own folder."""
         query = {"from": {"ofType": ["Project"]}}
-        with self._open() as client:
-            found = _call(client, "ak.wwise.core.object.get", query, ["name"])
+        found = self._ask(lambda client: _call(client, "ak.wwise.core.object.get", query, ["name"]))
         rows = found.get("return") or [{}]
         return Project(str(rows[0].get("name", "")), None)
 
     def spot(self, file: Path, place: Place) -> None:
         """Import a file: into the default work unit, below what is selected, or in its place."""
-        with self._open() as client:
+
+        def put(client: Any) -> None:
             selected = self._selected(client) if place != "cursor" else _DEFAULT_PARENT
             name = file.stem.replace("\\", "-").replace("<", "-")
             below = f"{selected}\\<Sound SFX>{name}"
@@ -56,12 +57,23 @@ class Wwise:
             }
             _call(client, "ak.wwise.core.audio.import", order)
 
+        self._ask(put)
+
     def _selected(self, client: Any) -> str:
         found = _call(client, "ak.wwise.ui.getSelectedObjects", {}, ["path"])
         objects = found.get("objects") or []
         if not objects:
             raise TargetError("nothing is selected in Wwise: select an object there first")
         return str(objects[0].get("path", ""))
+
+    def _ask(self, request: Callable[[Any], Result]) -> Result:
+        """Return the answer of a connection that is opened for one request."""
+
+        def ask() -> Result:
+            with self._open() as client:
+                return request(client)
+
+        return within(PATIENCE_S, "Wwise", ask)
 
     @contextmanager
     def _open(self) -> Iterator[Any]:

@@ -153,6 +153,14 @@ def test_copies_go_into_no_other_folder(server: Served, tmp_path: Path):
     assert not list(tmp_path.iterdir()) and not (server.copies / "new").exists()
 
 
+def test_places_beyond_any_sound_are_refused(server: Served):
+    sound = server.ask("search", text="sound_03", names=True)["results"][0]["id"]
+    for part in ({"start_s": 1e308}, {"end_s": 1e308}, {"start_s": 1e7}):
+        asked = {"sound": sound, **part}
+        assert server.refusal("hand-over", **asked)[0] == 400
+        assert server.refusal("similar", sounds=[asked])[0] == 400
+
+
 def test_a_huge_body_is_refused_before_it_is_read(server: Served):
     heads = f"Authorization: Bearer {server.token}\r\nContent-Type: application/json\r\n"
     start = f"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n{heads}"

@@ -1,6 +1,7 @@
 """Sounds as lasting files: complete or absent, once for the same order, and nothing overwritten."""
 
 import errno
+import io
 import os
 import shutil
 import stat
@@ -124,6 +125,43 @@ def test_what_changed_is_prepared_again(make, source):
         keep(part)
 
 
+@pytest.mark.parametrize("form", ["original", "wav"])
+@pytest.mark.parametrize("is_gone", [True, False])
+def test_a_source_that_changes_while_it_is_handed_over_is_a_sentence(
+    source, tmp_path, form, is_gone
+):
+    def change(*_: object) -> None:
+        if is_gone:
+            source.unlink(missing_ok=True)
+        else:
+            os.utime(source, ns=(10**18, 10**18))
+
+    order = Order(source, form=parse_form(form))
+    with pytest.raises(AudioError, match=r"^Door creak\.wav was changed by another .*: try again$"):
+        hand_over(order, tmp_path / "out", Control(update=change))
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_source_that_cannot_be_read_to_its_end_is_not_told_as_a_disk_that_cannot_be_written(
+    source, tmp_path, monkeypatch
+):
+    real = Path.open
+
+    class Failing(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            if size == 1:  # a look whether it is empty
+                return b"R"
+            raise OSError(errno.EIO, "Input/output error")
+
+    def opened(path: Path, mode: str = "r", **more: object):
+        return Failing() if path == source else real(path, mode, **more)
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(AudioError, match=r"^Door creak\.wav cannot be read: Input/output error$"):
+        hand_over(Order(source), tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_full_disk_is_a_sentence_and_leaves_nothing(make, tmp_path, monkeypatch):
     usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(100, 90, 10))
@@ -154,8 +192,53 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(make, monkeypatch):
 
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(Path, "open", refuse)
-    with pytest.raises(AudioError, match="choose another folder in Preferences"):
+    with pytest.raises(AudioError, match=r"choose another folder$"):
         keep(part)
+
+
+def test_where_neither_links_nor_moves_are_possible_no_empty_file_stays(make, monkeypatch):
+    part = make()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "a scanner holds it")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(AudioError, match=r"cannot be saved in .* \(a scanner holds it\)"):
+        keep(part)
+    assert names(part.wanted.parent) == []
+
+
+def test_a_folder_on_another_disk_that_a_pattern_leads_to_gets_whole_files(
+    source, tmp_path, monkeypatch
+):
+    other, link, move = tmp_path / "other disk", os.link, Path.replace
+    for folder in (other, tmp_path / "out"):
+        folder.mkdir()
+    (tmp_path / "out" / "DOORWood").symlink_to(other)
+
+    def refuse_across(file: Path, place: Path) -> None:
+        if file.resolve().is_relative_to(other) != place.resolve().is_relative_to(other):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    def linked(file: Path, place: Path) -> None:
+        refuse_across(file, place)
+        link(file, place)
+
+    def moved(file: Path, place: Path) -> Path:
+        refuse_across(file, place)
+        return move(file, place)
+
+    monkeypatch.setattr(os, "link", linked)
+    monkeypatch.setattr(Path, "replace", moved)
+    order = Order(source, pattern="{catid}/{name}", fields={"catid": "DOORWood"})
+    made = hand_over(order, tmp_path / "out")
+    assert made == tmp_path / "out" / "DOORWood" / "Door creak.wav"
+    assert made.read_bytes() == source.read_bytes()
+    assert made.stat().st_mtime_ns == source.stat().st_mtime_ns
+    assert hand_over(order, tmp_path / "out") == made
+    assert [path.name for path in other.iterdir()] == ["Door creak.wav"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["DOORWood"]
 
 
 def test_the_source_stays_as_it_was(make, source):

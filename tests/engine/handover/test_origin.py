@@ -155,3 +155,16 @@ def test_another_reader_finds_the_same(source, tmp_path):
     read = wavinfo.WavInfoReader(str(handed(source, tmp_path, (1.0, 2.0))))
     assert read.bext.description == "old door" and read.bext.time_reference == 480_000 + RATE
     assert read.ixml is not None and read.info.artist == "Anna"
+
+
+@pytest.mark.parametrize("digits", [400, 5000])
+def test_a_strange_number_in_ixml_is_left_as_it_is(source, tmp_path, digits):
+    strange = b"9" * digits
+    text = IXML.replace(b">480000<", b">" + strange + b"<")
+    plain = tmp_path / "plain.wav"
+    soundfile.write(plain, np.zeros(RATE), RATE, "PCM_24")
+    data = plain.read_bytes() + b"iXML" + struct.pack("<I", len(text)) + text
+    data += b"\0" * (len(text) % 2)
+    plain.write_bytes(data[:4] + struct.pack("<I", len(data) - 8) + data[8:])
+    held = chunks(handed(plain, tmp_path, (0.1, 0.5)))
+    assert b"MIDNIGHT_LO>" + strange + b"<" in held[b"iXML"]

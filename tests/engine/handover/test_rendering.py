@@ -155,6 +155,20 @@ def test_chosen_channels_leave_in_their_order(ramp, rendered):
         rendered(ramp, channels=(2,))
 
 
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"speed": 30.0}, "the speed 30 is not possible: choose one from 0.05 to 20"),
+        ({"speed": float("nan")}, "the speed nan is not possible"),
+        ({"gain_db": 1e9}, r"the gain 1e\+09 dB is not possible: choose one from -120 to 120"),
+        ({"gain_db": float("nan")}, "the gain nan dB is not possible"),
+    ],
+)
+def test_what_cannot_be_rendered_of_any_sound_is_refused(ramp, rendered, wrong, said):
+    with pytest.raises(InputError, match=said):
+        rendered(ramp, **wrong)
+
+
 def test_handles_reach_as_far_as_the_file_does(ramp, rendered):
     assert len(rendered(ramp, (1.0, 2.0), before_s=0.5, after_s=0.25)[0]) == 1.75 * RATE
     assert len(rendered(ramp, (1.0, 2.0), before_s=5.0, after_s=5.0)[0]) == 3 * RATE

@@ -28,7 +28,7 @@ def made(monkeypatch):
         orders.append(order)
         return prepare(order, *more)
 
-    monkeypatch.setattr(transfer, "prepare", watched)
+    monkeypatch.setattr(door, "prepare", watched)
     return orders
 
 

@@ -1,5 +1,6 @@
 """What is written into files: read back by others, the audio and foreign chunks untouched."""
 
+import errno
 import os
 import struct
 from pathlib import Path
@@ -255,3 +256,21 @@ def test_a_file_that_was_changed_since_is_not_taken_back(tmp_path):
     path.write_bytes(path.read_bytes() + b"more")
     ((_, error),) = journal.undo(bool)
     assert "has been changed since" in error and path.read_bytes().endswith(b"more")
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_a_folder_that_nobody_can_wait_for_does_not_make_a_written_file_an_unchanged_one(
+    tmp_path, monkeypatch, number
+):
+    path, journal = made(tmp_path, "wav"), Journal(tmp_path / "journal")
+    before, fsync = path.read_bytes(), os.fsync
+
+    def fail(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), tmp_path.stat()):
+            raise OSError(number, os.strerror(number))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    assert write_tags(path, TAGS, journal).changed and path.read_bytes() != before
+    assert list(journal.undo(bool)) == [(str(path), None)]
+    assert path.read_bytes() == before

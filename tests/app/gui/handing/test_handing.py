@@ -1,5 +1,7 @@
 """Sounds leaving the window: as they are heard, sent to sessions, copied for projects."""
 
+import os
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from app.gui.handing import spotting as spotting_module
 from app.gui.handing.addresses import address_of, with_address
 from app.gui.handing.fields import FormBox, PatternEdit
 from app.gui.kit.files import SOUNDS_MIME
+from engine.handover import door
+from engine.handover.order import Order
 from engine.handover.targets.target import Address, Project, TargetError
 from engine.search.export import sounds_of
 from engine.search.grammar import parse
@@ -248,6 +252,39 @@ def test_what_was_sent_is_marked_as_used_for_what_is_open(window, looked_at, qtb
     row = window.results.results.row_at
     qtbot.waitUntil(lambda: row(0).sound is not None and row(0).sound.marks.project == "Reel 3")
     assert not steps(window.context.session.library)  # undo is for decisions
+
+
+def test_what_was_sent_before_a_source_changed_is_marked_as_used(
+    window, looked_at, qtbot, studio, monkeypatch
+):
+    sounds = [window.results.results.row_at(row).sound for row in range(2)]
+    changed, prepare = Path(sounds[1].path), door.prepare
+
+    def prepared(order, *more):
+        made = prepare(order, *more)
+        if order.path == changed:  # by another program
+            os.utime(changed, ns=(10**18, 10**18))
+        return made
+
+    monkeypatch.setattr(door, "prepare", prepared)
+    orders = [Order(Path(sound.path), (0.1, 0.2)) for sound in sounds]
+    spotting = window.findChild(spotting_module.Spotting)
+    spotting.send(orders, [sound.id for sound in sounds], "cursor")
+    said = f"{changed.name} was changed by another program meanwhile: try again"
+    qtbot.waitUntil(lambda: window.status.message.text() == said)
+    qtbot.waitUntil(lambda: bool(uses(window, sounds[0])))
+    assert len(studio.given) == 1 and not uses(window, sounds[1])
+
+
+def test_closing_while_sounds_are_sent_asks(window, looked_at, qtbot, studio, monkeypatch):
+    answers, asked = threading.Event(), []
+    monkeypatch.setattr(studio, "spot", lambda file, place: answers.wait())
+    monkeypatch.setattr(window.prompts, "confirm", lambda *said: bool(asked.append(said)))
+    press(window, qtbot, Qt.Key.Key_P)
+    qtbot.waitUntil(lambda: any(job.lasts for job in window.jobs.shown()))
+    window.actions_by_name["quit"].trigger()
+    assert "this stops: Sending to REAPER" in asked[0][0] and window.isVisible()
+    answers.set()
 
 
 def test_what_was_not_taken_is_not_marked(window, looked_at, qtbot, studio):

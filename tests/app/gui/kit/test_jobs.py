@@ -60,10 +60,30 @@ def test_closing_waits_for_no_job_that_never_began(jobs, qtbot, monkeypatch):
         jobs_module, "wait", lambda futures, patience: waited.append(wait(futures, 20))
     )
     for _ in range(3):  # one at a time
-        jobs.start("write", work)
+        jobs.start("write", work, title="Writing")
     began.wait(5)
     jobs.close()
-    assert len(waited[0].done) == 1 and not waited[0].not_done
+    assert [len(done.done) for done in waited] == [0, 1] and not waited[1].not_done
+
+
+def test_decisions_that_wait_behind_a_long_writing_are_kept_when_the_window_closes(jobs):
+    kept, began = [], threading.Event()
+
+    def work(control):
+        began.set()
+        while True:
+            control.report(Progress("writing", 0, 1))
+            threading.Event().wait(0.002)
+
+    jobs.start("write", work, title="Writing texts")
+    began.wait(5)
+    jobs.start("write", lambda control: kept.append("stars"))
+    jobs.start("write", lambda control: kept.append("never begun"), title="Writing texts")
+    jobs.start("write", lambda control: control.report(Progress("tags", 0)) or kept.append("tags"))
+    jobs.start("write", lambda control: kept.append("replaced"), newest="note")
+    jobs.start("write", lambda control: kept.append("note"), newest="note")
+    jobs.close()
+    assert kept == ["stars", "tags", "note"]
 
 
 def test_a_sentence_is_told_and_a_defect_is_passed_on(jobs, qtbot):

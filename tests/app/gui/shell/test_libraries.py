@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from app.gui.kit.style.apply import apply_theme
 from app.gui.shell.libraries import library_to_open
 from app.gui.shell.running import make_settings, take_down
 from app.gui.shell.window import MainWindow
+from engine.metadata.read import read_header, said_in
 from engine.paths import default_library
-from engine.progress import Control
+from engine.progress import Control, Progress
 from engine.store import Library
 from tests.app.gui.shell.test_following import write
 
@@ -187,6 +189,63 @@ def test_it_stops_and_goes_on_when_the_window_opens_again(busy, monkeypatch, qtb
     assert waiting(path)
     again = open_window(path)
     qtbot.waitUntil(lambda: again.library_controller.overview.statistics.embedded == 72)
+
+
+@pytest.fixture
+def writing(window, qtbot):
+    """Return a window that writes into files until it is stopped."""
+    began = threading.Event()
+
+    def work(control):
+        while True:
+            began.set()
+            control.report(Progress("writing", 1, 500))
+            threading.Event().wait(0.002)
+
+    window.jobs.start("write", work, title="Writing texts")
+    window.jobs.start("read", work, title="Drawing")  # of which nothing stays
+    began.wait(5)
+    return window
+
+
+def test_closing_while_files_are_written_asks_and_may_be_thought_better_of(writing, monkeypatch):
+    asked = []
+    monkeypatch.setattr(writing.prompts, "confirm", lambda *said: bool(asked.append(said)))
+    writing.actions_by_name["quit"].trigger()
+    said = "If you close Soundsift, this stops: Writing texts. Files that are finished stay."
+    assert asked == [(said, "Stop")] and writing.isVisible()
+
+
+def test_what_was_decided_while_files_are_written_is_kept_when_they_are_stopped(
+    writing, library_path, monkeypatch
+):
+    monkeypatch.setattr(writing.prompts, "confirm", lambda *said: True)
+    writing.marking.set_stars([1], 4)
+    writing.actions_by_name["quit"].trigger()
+    assert not writing.isVisible()
+    with Library(library_path) as library:
+        assert library.sounds([1])[1].marks.stars == 4
+
+
+def test_what_is_typed_is_kept_when_the_window_closes(window, library_path, qtbot):
+    window.results.choose(0)
+    qtbot.waitUntil(lambda: window.inspector.details is not None)
+    sound = window.inspector.details.sound
+    qtbot.keyClicks(window.inspector.marks.note, "too loud")  # which has not the focus any more
+    window.close()
+    with Library(library_path) as library:
+        assert library.sounds([sound.id])[sound.id].marks.note == "too loud"
+
+
+def test_a_text_that_is_typed_is_written_when_the_window_closes(window, qtbot):
+    window.results.choose(0)
+    qtbot.waitUntil(lambda: window.inspector.details is not None)
+    path = Path(window.inspector.details.sound.path)
+    field = window.inspector.texts.fields["description"]
+    field.begin()
+    qtbot.keyClicks(field.editor, "A heavy door")
+    window.close()
+    assert said_in(read_header(path))["description"] == "A heavy door"
 
 
 def test_a_training_that_runs_outlives_its_dialog(window, qtbot):
