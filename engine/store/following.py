@@ -159,6 +159,10 @@ class Following:
         """Keep other index runs away."""
         return self._reached().alone()
 
+    def patiently(self, control: Control) -> AbstractContextManager[None]:
+        """Let writing wait long for others who write."""
+        return self._reached().patiently(control)
+
     def close(self) -> None:
         """Close every connection."""
         if self._listener is not None:
