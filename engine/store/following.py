@@ -28,7 +28,7 @@ from engine.store.portable import mapped_by
 from engine.store.records import Behind
 from engine.store.replica import Replica
 from engine.store.roles import Membership
-from engine.store.server import Server, other_schema, own_place
+from engine.store.server import Server, asks_as, other_schema, own_place
 
 _FRESH_S = 2.0  # for so long the copy is read without asking the server, if nobody listens
 _SHORTLY_S = 0.05  # until another process that lets the copy follow is asked again
@@ -63,7 +63,7 @@ class Following:
         self._looked_s = self._noted_s = float("-inf")
         self._pause_s, self._away_until_s = 0.0, float("-inf")
         self._why = ""
-        self._replica = Replica(self.path)
+        self._replica = Replica(self.path, asks_as(address))
         try:
             self._begin(control)
         except BaseException:
@@ -77,6 +77,11 @@ class Following:
         except AwayError as error:
             if state is None or not state.is_whole:
                 raise
+            if state.moment.member != self._replica.member:
+                raise LibraryError(
+                    f"the copy of {self.name} on this computer is another member's, and the server "
+                    "cannot be asked now: try again when it answers"
+                ) from None
             self._note_away(error)
 
     @property

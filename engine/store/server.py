@@ -382,8 +382,23 @@ def parts(address: str) -> dict[str, Any]:
     return given
 
 
+def asks_as(address: str) -> str:
+    """Return as whom libpq asks at an address; nothing where it cannot tell.
+
+    An address, a service, the environment or the account may say it: libpq itself is asked, with
+    nobody to connect to.
+    """
+    conninfo, pq = import_module("psycopg.conninfo"), import_module("psycopg.pq")
+    nowhere = conninfo.make_conninfo(address, host="/nowhere", hostaddr="", port="")
+    begun = pq.PGconn.connect_start(nowhere.encode())
+    try:
+        return str(begun.user.decode(errors="replace"))
+    finally:
+        begun.finish()
+
+
 def own_place(address: str) -> Path:
-    """Return where this computer keeps what belongs to a library: vectors, and the copy of it."""
+    """Return where this computer keeps what belongs to a library: vectors, and copies of it."""
     given = parts(address)
     where = "\n".join(f"{key}={given.get(key, '')}" for key in _WHERE)
     digest = hashlib.sha256(where.encode()).hexdigest()[:16]
