@@ -62,7 +62,7 @@ class Following:
         self._listener: _Listener | None = None
         self._looked_s = self._noted_s = float("-inf")
         self._pause_s, self._away_until_s = 0.0, float("-inf")
-        self._why = ""
+        self._trouble: LibraryError | None = None  # why the copy does not follow
         self._replica = Replica(self.path, asks_as(address))
         try:
             self._begin(control)
@@ -147,16 +147,18 @@ class Following:
 
     def behind(self) -> Behind | None:
         """Return why the copy does not follow, None where it does."""
-        if not self._why:
+        trouble = self._trouble
+        if trouble is None:
             return None
         with self.sentences():
             state = self._replica.state()
-        return Behind(self._why, state.at_s if state is not None else 0.0)
+        at_s = state.at_s if state is not None else 0.0
+        return Behind(str(trouble), at_s, isinstance(trouble, AwayError))
 
     def membership(self) -> Membership:
         """Return as whom one works, and what one may.
 
-        :raises AwayError: the server is away.
+        :raises LibraryError: the server is away, or refuses.
         """
         return self._reached().membership()
 
@@ -181,10 +183,11 @@ class Following:
     def _reached(self) -> Server:
         """Return the server; it is not tried again while it was away a moment ago.
 
-        :raises AwayError: it is away.
+        :raises LibraryError: it is away, or refuses.
         """
-        if time.monotonic() < self._away_until_s:
-            raise AwayError(self._why)
+        trouble = self._trouble
+        if trouble is not None and time.monotonic() < self._away_until_s:
+            raise type(trouble)(str(trouble))
         with self._connecting:
             if self._server is None:
                 try:
@@ -243,9 +246,9 @@ class Following:
         return others
 
     def _note_reached(self) -> None:
-        if self._why:
+        if self._trouble is not None:
             _log.info("the server of a library is there again")
-        self._why, self._pause_s = "", 0.0
+        self._trouble, self._pause_s = None, 0.0
         self._looked_s = time.monotonic()
         self._away_until_s = float("-inf")
         if self._looked_s >= self._noted_s + _NOTED_S:
@@ -255,9 +258,9 @@ class Following:
     def _note_away(self, error: LibraryError) -> None:
         if time.monotonic() < self._away_until_s:
             return  # refused without a try
-        if not self._why:
+        if self._trouble is None:
             _log.info("the server of a library is away")
-        self._why = str(error)
+        self._trouble = error
         self._pause_s = min(_MOST_PAUSE_S, max(_LEAST_PAUSE_S, 2 * self._pause_s))
         self._away_until_s = time.monotonic() + self._pause_s
 

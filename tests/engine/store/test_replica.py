@@ -438,6 +438,25 @@ def test_what_was_copied_is_read_while_the_server_is_away(client, url, server):
     assert_same(url, library, later)
 
 
+def test_why_the_copy_does_not_follow_is_told_as_it_is(client, url, server):
+    library = client()
+    with away(server, url):
+        library.sounds()
+        assert library.database.behind().is_away
+    library.sounds()
+    assert library.database.behind() is None
+    schema = text("UPDATE alembic_version SET version_num = :name")
+    with connected(url) as connection:
+        connection.execute(schema, {"name": "9999"})
+    library.sounds()
+    behind = library.database.behind()
+    assert not behind.is_away and "update Soundsift" in behind.why
+    with connected(url) as connection:
+        connection.execute(schema, {"name": REVISION})
+    library.sounds()
+    assert library.database.behind() is None
+
+
 def test_who_listens_is_there_again_by_itself(client, url, server):
     library = client()
     library.database.others_wrote()
