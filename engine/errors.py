@@ -7,7 +7,8 @@
     ├── LibraryError    a library that cannot be opened, read or written
     │   ├── AwayError     one whose server cannot be reached now
     │   ├── BusyError     one that another index run is working on
-    │   └── RefusedError  what a role does not allow
+    │   ├── RefusedError  what a role does not allow
+    │   └── TransientError  what the server cannot do just now, and may do a little later
     ├── ModelError      a model folder that is missing, damaged or too new
     └── InputError      a request that makes no sense
 
@@ -39,6 +40,10 @@ class RefusedError(LibraryError):
 
 class AwayError(LibraryError):
     """The server of a library cannot be reached now."""
+
+
+class TransientError(LibraryError):
+    """The server of a library cannot do that now; asked again a little later, it may."""
 
 
 class ModelError(SoundsiftError):

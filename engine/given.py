@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from engine.paths import Place, default_library, is_server
+from engine.paths import Place, default_library, is_server, refuse_other_scheme
 
 Paths = str | Path | Iterable[str | Path]  # in texts ~ is the user's home
 Sounds = str | Path | Iterable[str | Path | int]  # paths, or ids of sounds in the library
@@ -24,9 +24,14 @@ def paths_of(given: Paths) -> list[Path]:
 
 
 def given_place(given: str | Path | None) -> Place:
-    """Return where a library is, by default this user's: a file, or a server's address."""
+    """Return where a library is, by default this user's: a file, or a server's address.
+
+    :raises InputError: it is the address of something else.
+    """
     if given is None or is_server(given):
         return given or default_library()
+    if isinstance(given, str):
+        refuse_other_scheme(given)
     return path_of(given)
 
 

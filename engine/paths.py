@@ -53,9 +53,24 @@ def log_folder() -> Path:
     )
 
 
+_SCHEME = re.compile(r"[A-Za-z][\w+.-]+://")  # longer than the letter of a drive
+
+
 def is_server(place: Place) -> TypeGuard[str]:
     """Return whether a library lies on a server, of which this is the address."""
     return isinstance(place, str) and place.startswith(("postgresql://", "postgres://"))
+
+
+def refuse_other_scheme(text: str) -> None:
+    """Refuse the address of something else, which would be taken for the name of a file.
+
+    :raises InputError: it is one; as it may hold a password, it is not repeated.
+    """
+    if _SCHEME.match(text) and not is_server(text):
+        raise InputError(
+            "the address of the library cannot be used: write it as "
+            "postgresql://USER@SERVER/DATABASE, without a password"
+        )
 
 
 def place_of(text: str) -> Place:

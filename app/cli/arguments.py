@@ -14,7 +14,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from app.cli.invocation import Invocation
-from engine.paths import is_server
+from engine.errors import InputError
+from engine.paths import is_server, refuse_other_scheme
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 HELP = {"help_option_names": ["-h", "--help"]}
@@ -215,7 +216,13 @@ class LibraryPlace(FilePath):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path, or the address as it stands."""
-        return value if is_server(value) else super().convert(value, param, ctx)
+        if is_server(value):
+            return value
+        try:
+            refuse_other_scheme(str(value))
+        except InputError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class NamedOrFile(TextType):

@@ -91,7 +91,7 @@ def index_folders(
     :raises Cancelled: the user asked to stop; what was done is kept.
     """
     began = time.monotonic()
-    with library.database.alone():
+    with library.database.alone(), library.database.patiently(control):
         roots = _present_roots(library, paths)
         adopt_model(library, model_folder, control)
         found = scan(roots, control, spelling(library))
@@ -164,7 +164,7 @@ def use_model(library: Library, model_folder: Path, control: Control) -> bool:
 
     :raises LibraryError: an index run is working on the library.
     """
-    with library.database.alone():
+    with library.database.alone(), library.database.patiently(control):
         adopt_model(library, model_folder, control)
         refresh_bank(library, model_folder, control)
     counts = library.statistics()

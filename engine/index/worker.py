@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import AwayError, BusyError, InputError, LibraryError
+from engine.errors import AwayError, BusyError, InputError, LibraryError, TransientError
 from engine.index.ears import load_ear
 from engine.index.embed import EmbeddedFile
 from engine.index.embedder import Heard, Outcome, Work
@@ -44,7 +44,7 @@ _BATCH_S = 10.0  # about how long they shall take
 _LOOK_S = 5.0  # after which an idle worker looks again, though nothing was announced
 _POLL_S = 0.25
 _LACKING_S = 60.0  # after which files that were not here are looked for again
-_PATIENCE_S = 600.0  # with a server that is away
+_PATIENCE_S = 600.0  # with a server that is away, of who shall end some time
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def work(
 
     :param told: takes sentences about what goes on.
     :raises InputError: the library is a file, or has another model.
-    :raises LibraryError: the server was away for too long.
+    :raises LibraryError: the server refuses something, or was away for long while it shall end.
     :raises Cancelled: the user asked to stop; what was done is kept, and claims are free.
     """
     claims.refuse_file(library)
@@ -99,7 +99,7 @@ def work(
     ensure_tried(model_folder, control)
     manner = manner or Manner()
     name = manner.name or socket.gethostname()
-    with Lease(library, name, manner.lease_s) as lease:
+    with library.database.patiently(control), Lease(library, name, manner.lease_s) as lease:
         worker = _Worker(library, model_folder, control, manner, lease, told)
         try:
             worker.run()
@@ -140,14 +140,18 @@ class _Worker:
                 return
             except ClaimsLostError as error:
                 self._told(f"{error}: they are heard again")
-            except AwayError as error:
+            except (AwayError, TransientError) as error:
                 now = time.monotonic()
                 if lost_since is None:
                     self._told(f"{error}; trying again")
                 lost_since = lost_since or now
-                if now - lost_since > _PATIENCE_S:
+                if self._shall_end and now - lost_since > _PATIENCE_S:
                     raise
                 self._wait(1.0)
+
+    @property
+    def _shall_end(self) -> bool:
+        return self._manner.once or self._manner.roots is not None
 
     def _listen(self) -> bool:
         """Listen to one batch; return whether there was one."""

@@ -100,7 +100,7 @@ def _new(target: Path | str) -> Iterator[Database]:
         new = File(_unfinished(Path(target)))
     try:
         with new.sentences():
-            _claim(new, str(target))
+            _claim(new, str(target), begun=not is_server(target))
         with new.alone():
             yield new
     finally:
@@ -111,16 +111,17 @@ def _unfinished(target: Path) -> Path:
     return target.with_name(target.name + _ENDING)
 
 
-def _claim(new: Database, name: str) -> None:
+def _claim(new: Database, name: str, begun: bool) -> None:
     """Mark a database as one that is copied into.
 
+    :param begun: it has our ending: a copy, which may have been killed when its mark was gone.
     :raises InputError: it is a library, and no unfinished copy.
     """
     s = tables.settings.c
     with new.writing() as connection:
         if connection.scalar(select(s.value).where(s.name == COPYING)) is not None:
             return
-        for table in _TABLES:
+        for table in _TABLES if not begun else ():
             if connection.execute(select(table).limit(1)).first() is not None:
                 raise InputError(f"there is already a library at {name}: copy into an empty one")
         connection.execute(insert(tables.settings).values(name=COPYING, value=b"1"))
@@ -272,9 +273,12 @@ def _count_on(connection: Connection, table: Table, highest: int) -> None:
 def _put_in_place(target: Path, control: Control) -> None:
     """Give a file that is whole and on the disk its name."""
     made = _unfinished(target)
+    checking = Progress("checking the copy", 0)
     try:
+        control.report(checking)
         if damage_of(made, control):
             raise LibraryError(f"the copy in {made} is damaged: check its disk")
+        control.report(checking)  # who was stopped has not checked it
         durable.sync_file(made)
         durable.replace(made, target)
         Path(f"{made}.lock").unlink(missing_ok=True)

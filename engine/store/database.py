@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +11,7 @@ from filelock import FileLock, Timeout
 from sqlalchemy import Connection, Engine
 
 from engine.errors import LibraryError
+from engine.progress import Control
 from engine.store.connection import (
     busy,
     no_library,
@@ -72,6 +73,9 @@ class Database(Protocol):
         :raises BusyError: there is one.
         """
 
+    def patiently(self, control: Control) -> AbstractContextManager[None]:
+        """Within it, writing waits long for others who write, and tells that it waits."""
+
 
 class File:
     """A file of SQLite's."""
@@ -107,6 +111,10 @@ class File:
             if self._others is not None:
                 committed.enter_context(self._others.own_commit())  # is left when it is
             yield connection
+
+    def patiently(self, control: Control) -> AbstractContextManager[None]:
+        """Change nothing: who writes into a file is done soon."""
+        return nullcontext()
 
     def others_wrote(self) -> bool:
         """Return whether another process has written since this was asked last, at first False."""

@@ -28,7 +28,7 @@ from engine.store.portable import mapped_by
 from engine.store.records import Behind
 from engine.store.replica import Replica
 from engine.store.roles import Membership
-from engine.store.server import Server, other_schema, own_place
+from engine.store.server import Server, asks_as, other_schema, own_place
 
 _FRESH_S = 2.0  # for so long the copy is read without asking the server, if nobody listens
 _SHORTLY_S = 0.05  # until another process that lets the copy follow is asked again
@@ -62,8 +62,8 @@ class Following:
         self._listener: _Listener | None = None
         self._looked_s = self._noted_s = float("-inf")
         self._pause_s, self._away_until_s = 0.0, float("-inf")
-        self._why = ""
-        self._replica = Replica(self.path)
+        self._trouble: LibraryError | None = None  # why the copy does not follow
+        self._replica = Replica(self.path, asks_as(address))
         try:
             self._begin(control)
         except BaseException:
@@ -77,6 +77,11 @@ class Following:
         except AwayError as error:
             if state is None or not state.is_whole:
                 raise
+            if state.moment.member != self._replica.member:
+                raise LibraryError(
+                    f"the copy of {self.name} on this computer is another member's, and the server "
+                    "cannot be asked now: try again when it answers"
+                ) from None
             self._note_away(error)
 
     @property
@@ -142,22 +147,28 @@ class Following:
 
     def behind(self) -> Behind | None:
         """Return why the copy does not follow, None where it does."""
-        if not self._why:
+        trouble = self._trouble
+        if trouble is None:
             return None
         with self.sentences():
             state = self._replica.state()
-        return Behind(self._why, state.at_s if state is not None else 0.0)
+        at_s = state.at_s if state is not None else 0.0
+        return Behind(str(trouble), at_s, isinstance(trouble, AwayError))
 
     def membership(self) -> Membership:
         """Return as whom one works, and what one may.
 
-        :raises AwayError: the server is away.
+        :raises LibraryError: the server is away, or refuses.
         """
         return self._reached().membership()
 
     def alone(self) -> AbstractContextManager[None]:
         """Keep other index runs away."""
         return self._reached().alone()
+
+    def patiently(self, control: Control) -> AbstractContextManager[None]:
+        """Let writing wait long for others who write."""
+        return self._reached().patiently(control)
 
     def close(self) -> None:
         """Close every connection."""
@@ -172,10 +183,11 @@ class Following:
     def _reached(self) -> Server:
         """Return the server; it is not tried again while it was away a moment ago.
 
-        :raises AwayError: it is away.
+        :raises LibraryError: it is away, or refuses.
         """
-        if time.monotonic() < self._away_until_s:
-            raise AwayError(self._why)
+        trouble = self._trouble
+        if trouble is not None and time.monotonic() < self._away_until_s:
+            raise type(trouble)(str(trouble))
         with self._connecting:
             if self._server is None:
                 try:
@@ -234,9 +246,9 @@ class Following:
         return others
 
     def _note_reached(self) -> None:
-        if self._why:
+        if self._trouble is not None:
             _log.info("the server of a library is there again")
-        self._why, self._pause_s = "", 0.0
+        self._trouble, self._pause_s = None, 0.0
         self._looked_s = time.monotonic()
         self._away_until_s = float("-inf")
         if self._looked_s >= self._noted_s + _NOTED_S:
@@ -246,9 +258,9 @@ class Following:
     def _note_away(self, error: LibraryError) -> None:
         if time.monotonic() < self._away_until_s:
             return  # refused without a try
-        if not self._why:
+        if self._trouble is None:
             _log.info("the server of a library is away")
-        self._why = str(error)
+        self._trouble = error
         self._pause_s = min(_MOST_PAUSE_S, max(_LEAST_PAUSE_S, 2 * self._pause_s))
         self._away_until_s = time.monotonic() + self._pause_s
 

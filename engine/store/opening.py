@@ -7,7 +7,7 @@ from pathlib import Path
 from sqlalchemy import select
 
 from engine.errors import LibraryError
-from engine.paths import is_server
+from engine.paths import is_server, refuse_other_scheme
 from engine.progress import Control
 from engine.store.database import Database, File
 from engine.store.tables import FOLLOWING, settings
@@ -19,6 +19,7 @@ def database_at(place: Path | str, make: bool = True, following: Control | None 
     :param make: create the library if there is none.
     :param following: read a server's library from a copy near its user, which follows it; this is
         told how far the first copying is.
+    :raises InputError: it is the address of something else than a library.
     :raises LibraryError: it cannot be opened, is no library, or another Soundsift made it.
     :raises Cancelled: the user asked to stop.
     """
@@ -30,6 +31,7 @@ def database_at(place: Path | str, make: bool = True, following: Control | None 
         from engine.store.server import Server
 
         return Server(str(place), make)
+    refuse_other_scheme(str(place))
     file = File(Path(place), make)
     try:
         _refuse_copy(file)
@@ -42,12 +44,14 @@ def database_at(place: Path | str, make: bool = True, following: Control | None 
 def is_library(place: Path | str) -> bool:
     """Return whether there is a library.
 
+    :raises InputError: it is the address of something else.
     :raises LibraryError: its server cannot be asked.
     """
     if is_server(place):
         from engine.store.server import has_library
 
         return has_library(str(place))
+    refuse_other_scheme(str(place))
     return Path(place).is_file()
 
 

@@ -248,11 +248,13 @@ class MarkCounts:
 class Behind:
     """Why a copy near its user does not follow its server, and since when.
 
-    ``at_s`` is when it showed what the server holds, in seconds since 1970.
+    ``at_s`` is when it showed what the server holds, in seconds since 1970; ``is_away`` whether the
+    server does not answer, and not that it refuses something, or that this computer's disk is full.
     """
 
     why: str
     at_s: float
+    is_away: bool
 
     def __str__(self) -> str:
         """Return that as a sentence."""

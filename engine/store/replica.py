@@ -1,13 +1,14 @@
 """A copy of a server's library near its user: a file of SQLite's, in which searches are answered.
 
 It holds the server's rows with their ids, all but features of windows and what belongs to workers,
-as one of the server's snapshots sees them.  First all rows are copied, some at a time: killed, it
-goes on behind the last.  Then what has changed since is fetched, and put in place in one
-transaction.  Several processes may share a copy; one at a time lets it follow.
+as one of the server's snapshots sees them, for one member of its team.  First all rows are copied,
+some at a time: killed, it goes on behind the last.  Then what has changed since is fetched, and put
+in place in one transaction.  Several processes may share a copy; one at a time lets it follow.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import time
@@ -79,22 +80,26 @@ class State:
 class Replica:
     """The copy, in a file that no other version of the schema has."""
 
-    def __init__(self, beside: Path) -> None:
+    def __init__(self, beside: Path, member: str) -> None:
         """Open the copy, or make an empty one, also where it is damaged.
 
         :param beside: where this computer keeps what belongs to the library.
+        :param member: who reads it; another one may see other rows, and has another copy.
         :raises LibraryError: it cannot be opened.
         """
-        self.path = beside.with_name(f"{beside.name}.copy-{REVISION}.db")
+        self.member = member
+        kind = f"{REVISION}-{hashlib.sha256(member.encode()).hexdigest()[:16]}"
+        self.path = beside.with_name(f"{beside.name}.copy-{kind}.db")
         try:
             self.file = self._opened()
         except LibraryError as error:
             if str(error) != damaged(self.path):
                 raise
             _log.warning("the copy of a library on a server was damaged, and is made anew")
-            remove_own(beside.parent, _files(beside, REVISION))
+            remove_own(beside.parent, _files(beside, kind))
             self.file = self._opened()
-        remove_own(beside.parent, _files(beside, rf"(?!{REVISION})\w+"))  # of older Soundsifts
+        # Of older Soundsifts, which had other schemas, or one copy for all members.
+        remove_own(beside.parent, _files(beside, rf"(?!{REVISION}-)\w+(-\w+)?"))
 
     def _opened(self) -> File:
         making: AbstractContextManager[object] = nullcontext()
@@ -210,9 +215,9 @@ _HAS_TRIGGER = text("SELECT 1 FROM sqlite_master WHERE name = 'sound_gone'")
 _FORGET_TRIGGER = text("DROP TRIGGER IF EXISTS sound_gone")
 
 
-def _files(beside: Path, revision: str) -> re.Pattern[str]:
+def _files(beside: Path, kind: str) -> re.Pattern[str]:
     """Return what the files of a copy are called."""
-    return re.compile(rf"{re.escape(beside.name)}\.copy-{revision}\.db(-wal|-shm|-journal|\.lock)?")
+    return re.compile(rf"{re.escape(beside.name)}\.copy-{kind}\.db(-wal|-shm|-journal|\.lock)?")
 
 
 def _setting(connection: Connection, name: str) -> bytes | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import cache
@@ -15,21 +16,24 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, text
+from sqlalchemy.exc import DBAPIError
 
-from engine.errors import AwayError, LibraryError, RefusedError
+from engine.errors import LibraryError
 from engine.log import logger
 from engine.paths import data_folder
 from engine.plain_text import one_line
+from engine.progress import Control, Progress
 from engine.store import roles
 from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
 from engine.store.records import Behind
 from engine.store.roles import Membership
+from engine.store.server_errors import HELD, told
 from engine.store.tables import COPYING
 
 _OLDEST = 15  # version of the server
 _LOCK_S, _CONNECT_S = 10, 10
+_PATIENCE_S = 600.0  # of long work with others who write
 _KEEPALIVE = {  # so that a cable that was pulled is noticed within half a minute
     "keepalives_idle": 10,
     "keepalives_interval": 5,
@@ -38,35 +42,12 @@ _KEEPALIVE = {  # so that a cable that was pulled is noticed within half a minut
 }
 _WRITING, _INDEXING, _SCHEMA = 1_936_683_875, 1_936_683_876, 1_936_683_877  # of advisory locks
 _WHERE = ("host", "hostaddr", "port", "dbname", "service", "options")  # make it another library
-_SECRET = ("password", "sslpassword")
+_SECRET = (
+    *("password", "sslpassword"),
+    *("oauth_client_secret", "scram_client_key", "scram_server_key"),
+)
 _HOLDS_PASSWORD = re.compile(r"\w+://[^@?]*:[^?]*@")
 _PORTS = re.compile(r"[\d,]*")
-_AWAY = ("08", "57")  # classes of SQLSTATE
-_SENTENCES = {  # by SQLSTATE, or the class of it
-    "28": "the server lets nobody in as you are named in {name}: check the user, and the password "
-    "in ~/.pgpass or PGPASSWORD",
-    "3D000": "there is no database at {name}: ask for one to be made (`createdb`)",
-    "3F000": "there is no schema for the library {name}: check its address",
-    "CONNECT": "you have no role in the library {name}: ask who looks after it to run "
-    "`soundsift team add`",
-    "HBA": "the server of {name} lets nobody in from this computer like that: add "
-    "?sslmode=require, or ask who looks after its pg_hba.conf",
-    "TLS": "the certificate of the server of {name} cannot be verified: name the one of who signed "
-    "it with sslrootcert=FILE, or ask who looks after the server",
-    "25006": "the library {name} cannot be written: its server is read-only",
-    "42501": "you are not allowed to do that in the library {name}: ask who looks after the server",
-    "42P01": "{name} is not a Soundsift library, or it is damaged: restore a backup of the server",
-    "53100": "the disk of the server of {name} is full: free some space and start again",
-    "53300": "the server of {name} has no room for another connection: try again later",
-    "55P03": "the library {name} is in use by another program: try again when it has finished",
-    "57": "the server of {name} has ended the connection: try again",
-}
-_REFUSED = "42501"
-_ON_CONNECTING = {  # what libpq says, where it gives no SQLSTATE
-    "permission denied for database": "CONNECT",
-    "pg_hba.conf": "HBA",
-    "certificate": "TLS",
-}
 _log = logger(__name__)
 
 
@@ -77,6 +58,8 @@ class Server:
 
     def __init__(self, address: str, make: bool = True, for_copying: bool = False) -> None:
         self.name = one_line(address)
+        self._address = address
+        self._patient: Control | None = None  # who waits long for others who write
         self.engine = _engine(address)
         self.path = own_place(address)
         self._reader = self.engine.execution_options(
@@ -103,7 +86,7 @@ class Server:
         try:
             yield
         except DBAPIError as error:
-            raise _told(self.name, error, self.engine) from None
+            raise told(self._address, error, self.engine) from None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -126,9 +109,33 @@ class Server:
 
         Steps of history and ids of windows rely on that, as they do on SQLite's lock.
         """
-        with self.engine.connect() as connection, connection.begin():
-            _lock(connection, _WRITING)
+        with self.engine.connect() as connection, self._turn(connection):
             yield connection
+
+    def _turn(self, connection: Connection) -> RootTransaction:
+        """Begin a transaction in which nobody else writes."""
+        until = time.monotonic() + _PATIENCE_S
+        while True:
+            transaction = connection.begin()
+            try:
+                _lock(connection, _WRITING)
+            except DBAPIError as error:
+                transaction.rollback()
+                is_held = getattr(error.orig, "sqlstate", None) == HELD
+                if self._patient is None or not is_held or time.monotonic() > until:
+                    raise
+                self._patient.report(Progress("waiting for others who write", 0))
+            else:
+                return transaction
+
+    @contextmanager
+    def patiently(self, control: Control) -> Iterator[None]:
+        """Within it, writing waits long for others who write, and tells that it waits."""
+        before, self._patient = self._patient, control
+        try:
+            yield
+        finally:
+            self._patient = before
 
     def others_wrote(self) -> bool:
         """Return False: who wants to know it follows the server (:mod:`engine.store.following`)."""
@@ -186,7 +193,7 @@ def connected(address: str) -> Iterator[Connection]:
         with engine.connect() as connection, connection.begin():
             yield connection
     except DBAPIError as error:
-        raise _told(one_line(address), error, engine) from None
+        raise told(address, error, engine) from None
     finally:
         engine.dispose()
 
@@ -375,66 +382,25 @@ def parts(address: str) -> dict[str, Any]:
     return given
 
 
+def asks_as(address: str) -> str:
+    """Return as whom libpq asks at an address; nothing where it cannot tell.
+
+    An address, a service, the environment or the account may say it: libpq itself is asked, with
+    nobody to connect to.
+    """
+    conninfo, pq = import_module("psycopg.conninfo"), import_module("psycopg.pq")
+    nowhere = conninfo.make_conninfo(address, host="/nowhere", hostaddr="", port="")
+    begun = pq.PGconn.connect_start(nowhere.encode())
+    try:
+        return str(begun.user.decode(errors="replace"))
+    finally:
+        begun.finish()
+
+
 def own_place(address: str) -> Path:
-    """Return where this computer keeps what belongs to a library: vectors, and the copy of it."""
+    """Return where this computer keeps what belongs to a library: vectors, and copies of it."""
     given = parts(address)
     where = "\n".join(f"{key}={given.get(key, '')}" for key in _WHERE)
     digest = hashlib.sha256(where.encode()).hexdigest()[:16]
     said = re.sub(r"[^\w.-]+", "-", f"{given.get('host', '')}-{given.get('dbname', '')}")
     return data_folder() / "servers" / f"{said.strip('-')[:60] or 'library'}-{digest}"
-
-
-def _told(name: str, error: DBAPIError, engine: Engine) -> LibraryError:
-    """Return an error in a sentence; who is refused something is told which role it takes."""
-    diagnosis = getattr(error.orig, "diag", None)
-    if getattr(error.orig, "sqlstate", None) != _REFUSED or diagnosis is None:
-        kind = AwayError if _is_away(error) else LibraryError
-        return kind(_sentence(name, error))
-    if diagnosis.constraint_name == "soundsift_owner":
-        author = one_line(str(diagnosis.message_detail))
-        return RefusedError(roles.belongs(name, str(diagnosis.table_name), author))
-    try:
-        with engine.connect() as connection:
-            own = roles.standing(connection)
-    except DBAPIError:
-        own = roles.Standing("", ())
-    said = str(diagnosis.message_primary)
-    return RefusedError(roles.refusal(name, said, str(error.statement or ""), own))
-
-
-def _is_away(error: DBAPIError) -> bool:
-    """Return whether the server, or the way to it, is gone, which it may not be for long."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    lost = not state and isinstance(error, OperationalError | InterfaceError)
-    lost = lost and not _why_not_in(str(error.orig))
-    return error.connection_invalidated or lost or state[:2] in _AWAY
-
-
-def _why_not_in(said: str) -> str:
-    """Return the kind of refusal that libpq tells of without an SQLSTATE; nothing if it is none."""
-    if "does not exist" in said and "database" in said:
-        return "3D000"
-    for words, known in _ON_CONNECTING.items():
-        if words in said:
-            return known
-    return "28" if any(words in said for words in ("authentication", "no password", "role")) else ""
-
-
-def _sentence(name: str, error: DBAPIError) -> str:
-    """Return what to do; the server's own words only where they hold no values."""
-    state = str(getattr(error.orig, "sqlstate", None) or "")
-    for known in (state, state[:2]):
-        if known in _SENTENCES:
-            return _SENTENCES[known].format(name=name)
-    if not state and not isinstance(error, OperationalError | InterfaceError):
-        return f"the library {name} cannot be used: {type(error.orig).__name__}"
-    if not state:
-        refused = _why_not_in(str(error.orig))
-        if refused:
-            return _SENTENCES[refused].format(name=name)
-        return (
-            f"the server of the library {name} cannot be reached: check its address, the network, "
-            "and that it runs"
-        )
-    diagnosis = getattr(getattr(error.orig, "diag", None), "message_primary", None)
-    return f"the library {name} cannot be used: {one_line(str(diagnosis or state))}"

@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Row, text
 
 from engine.errors import InputError, LibraryError, RefusedError
 from engine.log import logger
-from engine.paths import is_server
+from engine.paths import is_server, refuse_other_scheme
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.roles import ADMIN, READER, ROLES, Membership, run
@@ -203,6 +203,7 @@ def check_address(address: str) -> None:
 
     :raises InputError: it is none.
     """
+    refuse_other_scheme(address)
     if not is_server(address):
         raise InputError(
             f"{one_line(address)} is no address of a server: a team's library is at "

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from app.cli import main
-from engine.store import Library
+from engine.errors import InputError
+from engine.given import given_place
+from engine.paths import refuse_other_scheme
+from engine.session import open_library
+from engine.store import Library, is_library
+from engine.store.team import check_address
 from tests.postgres import Postgres
 
 
@@ -88,6 +93,31 @@ def test_no_window_opens_with_a_password_in_its_address(arguments, capsys, monke
     assert main(["--library", "postgresql://mia:secret@db/sounds", *arguments]) == 1
     told = capsys.readouterr().err
     assert "holds a password" in told and "secret" not in told
+
+
+@pytest.mark.parametrize("scheme", ["postgresql+psycopg", "POSTGRESQL", "postgressql", "mysql"])
+@pytest.mark.parametrize(
+    "arguments", [("--library", "{}", "status"), ("library", "copy", "{}", "x.db")]
+)
+def test_the_address_of_something_else_is_no_file_and_not_repeated(
+    scheme, arguments, capsys, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    address = f"{scheme}://mia:secret@studio.example/sounds"
+    assert main([one.format(address) for one in arguments]) == 2
+    told = capsys.readouterr().err
+    assert "postgresql://USER@SERVER/DATABASE" in told and "secret" not in told
+    for ask in (Library, is_library, open_library, check_address):
+        with pytest.raises(InputError, match="cannot be used: write it as") as caught:
+            ask(address)
+        assert "secret" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["C:/sounds.db", "C://sounds.db", "root:/SFX", "a/b://c", "x.db"])
+def test_what_is_called_a_little_like_an_address_is_a_file(name):
+    assert given_place(name) == Path(name)
+    refuse_other_scheme(name)
 
 
 def test_saved_searches_say_whose_they_are_and_are_shared(ask, address, capsys):

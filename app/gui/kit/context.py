@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
 from app.gui.kit.jobs import Jobs
@@ -11,6 +10,7 @@ from app.gui.kit.settings import SettingsFile
 from app.gui.kit.style.palette import Colours
 from engine.paths import Place
 from engine.session import Session
+from engine.store.records import Behind
 from engine.store.roles import OWNER, READER, Membership
 
 
@@ -32,7 +32,7 @@ class Context:
     say: Say
     session: Session | None = None
     membership: Membership = OWNER
-    offline: datetime | None = None  # since when the library's server does not answer
+    offline: Behind | None = None  # why its server cannot be followed, since when
 
     @property
     def opened(self) -> Session:

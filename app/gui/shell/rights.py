@@ -45,8 +45,11 @@ class Rights(QObject):
             }[spec.name]
         if self._context.may(spec.takes):
             return ""
-        if self._context.offline is not None:
+        behind = self._context.offline
+        if behind is not None and behind.is_away:
             return self.tr("The server does not answer: nothing can be changed until it does")
+        if behind is not None:
+            return self.tr("Nothing can be changed: {}").format(behind.why)
         return self.tr("This takes the role {}; here you are {}").format(
             role_name(spec.takes), role_name(self._context.membership.role)
         )

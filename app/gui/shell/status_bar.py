@@ -109,12 +109,12 @@ class StatusBar(QFrame):
     def show_team(self, name: str) -> None:
         """Show the name of a team's library."""
         self.team.setText(menu_text(name))
-        self.team.show_state(offline=False)
+        self.team.show_state("")
         self.team.show()
 
-    def show_offline(self, offline: bool) -> None:
-        """Show whether its server does not answer."""
-        self.team.show_state(offline)
+    def show_trouble(self, text: str) -> None:
+        """Show why it cannot be followed; an empty text: it can."""
+        self.team.show_state(text)
 
     def _stop(self) -> None:
         jobs = self._jobs.shown()
@@ -146,7 +146,7 @@ class StatusBar(QFrame):
 
 
 class _TeamButton(IconButton):
-    """The name of a team's library behind a dot, which is hollow while its server is away."""
+    """The name of a team's library behind a dot, which is hollow while it cannot be followed."""
 
     def __init__(self, colours: Colours) -> None:
         self._offline = False
@@ -154,12 +154,10 @@ class _TeamButton(IconButton):
         self.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
         self.setAutoRaise(False)
 
-    def show_state(self, offline: bool) -> None:
-        """Show whether the server does not answer."""
-        self._offline = offline
-        said = self.tr("Connected to the team's library; click to see who is here")
-        if offline:
-            said = self.tr("The server of the team's library does not answer")
+    def show_state(self, trouble: str) -> None:
+        """Show why the library cannot be followed, or that it is."""
+        self._offline = bool(trouble)
+        said = trouble or self.tr("Connected to the team's library; click to see who is here")
         self.setToolTip(tip(said))
         self.setAccessibleName(said)
         self._paint()

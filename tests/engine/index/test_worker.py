@@ -6,6 +6,7 @@ import json
 import signal
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from engine.index.embedder import LeftToWorkers
 from engine.index.worker import Manner, work
 from engine.progress import Cancelled, Control
 from engine.store import Library, claims
+from engine.store import server as server_module
 from engine.store.tables import BROKEN
 from engine.store.windows import window_rows
 from tests import warm
@@ -294,6 +296,72 @@ def test_what_a_worker_had_while_the_server_was_away_is_heard(
         monkeypatch.setattr(claims, lost, away)
         assert work(library, model_folder, Control(), ONCE).files == 12
         assert library.statistics().embedded == 12
+
+
+@pytest.mark.parametrize("once", [True, False])
+def test_who_works_until_it_is_stopped_waits_for_a_server_however_long(
+    place, sounds, model_folder, monkeypatch, once
+):
+    monkeypatch.setattr(module, "_PATIENCE_S", 0.0)
+    real, tries = claims.claim, iter(range(2))
+    with Library(place) as library:
+        wait_for_workers(library, model_folder, sounds)
+
+        def claim(*given):
+            if next(tries, None) is not None:
+                raise AwayError("the server is gone")
+            return real(*given)
+
+        monkeypatch.setattr(claims, "claim", claim)
+        control = Control(cancel=lambda: library.statistics().embedded == 12)
+        with pytest.raises(AwayError if once else Cancelled):
+            work(library, model_folder, control, Manner(1, "cpu", once))
+        assert library.statistics().embedded == (0 if once else 12)
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let nobody wait long for another's lock."""
+    monkeypatch.setattr(server_module, "_LOCK_S", 0.05)
+
+
+def test_a_worker_goes_on_when_another_one_kept_the_lock_for_too_long(
+    place, sounds, model_folder, monkeypatch, hurried
+):
+    said: list[str] = []
+    with Library(place) as library, Library(place) as other, ExitStack() as held:
+        wait_for_workers(library, model_folder, sounds)
+        monkeypatch.setattr(server_module, "_PATIENCE_S", 0.0)
+        held.enter_context(other.writing())
+
+        def told(sentence: str) -> None:
+            said.append(sentence)
+            held.close()
+
+        assert work(library, model_folder, Control(), ONCE, told).files == 12
+        assert len(said) == 1 and said[0].endswith("; trying again") and "is in use" in said[0]
+
+
+@pytest.mark.parametrize("is_worker", [True, False])
+def test_who_listens_waits_for_others_who_write_and_says_so(
+    place, sounds, model_folder, hurried, is_worker
+):
+    stages: list[str] = []
+    with Library(place) as library, Library(place) as other, ExitStack() as held:
+        if is_worker:
+            wait_for_workers(library, model_folder, sounds)
+        held.enter_context(other.writing())
+
+        def tell(progress) -> None:
+            if progress.stage == "waiting for others who write":
+                stages.append(progress.stage)
+                held.close()
+
+        if is_worker:
+            work(library, model_folder, Control(tell), ONCE)
+        else:
+            index_folders(library, model_folder, [sounds], Control(tell), device="cpu")
+        assert stages and library.statistics().embedded == 12
 
 
 def test_the_command_works_once_and_status_tells_who_works(place, sounds, model_folder, capsys):

@@ -244,6 +244,42 @@ def test_only_a_sound_library_is_copied(filled, places, tmp_path):
         copy_library(filled.path, places.new("server"), CONTROL)
 
 
+def test_a_file_that_was_whole_and_had_no_name_yet_is_gone_on_with(filled, places, monkeypatch):
+    place = places.new("file")
+
+    def killed(target: Path, control: Control) -> None:
+        raise KeyboardInterrupt  # as good as: nothing of ours runs in between
+
+    with monkeypatch.context() as patched:
+        patched.setattr(copying, "_put_in_place", killed)
+        with pytest.raises(KeyboardInterrupt):
+            copy_library(filled.path, place, CONTROL)
+    with Library(filled.path) as library:
+        set_stars(library, [3], 2)
+        expected = content(library)
+    assert not place.exists()
+    copy_library(filled.path, place, CONTROL)
+    with Library(place) as library:
+        assert content(library) == expected
+
+
+def test_a_copy_is_not_put_in_place_while_its_last_check_is_stopped(filled, places, monkeypatch):
+    place, stopped = places.new("file"), []
+
+    def check(path: Path, control: Control) -> str:
+        if path != filled.path:
+            stopped.append(path)
+        return ""  # as who is interrupted finds nothing
+
+    monkeypatch.setattr(copying, "damage_of", check)
+    with pytest.raises(Cancelled):
+        copy_library(filled.path, place, Control(cancel=lambda: bool(stopped)))
+    assert stopped and not place.exists()
+    monkeypatch.undo()
+    copy_library(filled.path, place, CONTROL)
+    assert place.exists()
+
+
 def test_two_do_not_copy_into_one_place(filled, places):
     with ExitStack() as opened:
         place = places.new("server")

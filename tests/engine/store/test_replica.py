@@ -1,6 +1,7 @@
 """Copies near their users follow a library on a server: nothing is missed, lost or made up."""
 
 import random
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -8,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from app.cli import main
 from engine.errors import AwayError, InputError, LibraryError, RefusedError
@@ -33,7 +34,7 @@ from engine.store.marks import set_note, set_stars
 from engine.store.regions import add_region
 from engine.store.roots import add_root
 from engine.store.saved_searches import save_search
-from engine.store.server import connected
+from engine.store.server import asks_as, connected
 from engine.store.tables import FOLLOWING, MEMBER
 from engine.store.tags import PERSON, TagRow, decide_on_tags, tag_rows
 from engine.store.team import add, init
@@ -377,13 +378,17 @@ def test_a_damaged_copy_is_made_anew_and_those_of_older_schemas_go(client, url):
     library = client()
     copy = library.database._replica.path
     library.close()
-    older = copy.with_name(copy.name.replace(f"-{REVISION}.", "-0010."))
-    for path in (copy, older):
+    of_all = copy.with_name(re.sub(rf"-{REVISION}-\w+", f"-{REVISION}", copy.name))
+    older = [Path(str(path).replace(f"-{REVISION}", "-0010")) for path in (copy, of_all)]
+    another = copy.with_name(re.sub(rf"-{REVISION}-\w+", f"-{REVISION}-1a2b", copy.name))
+    for path in (copy, of_all, another, *older):
         path.write_bytes(b"no database" * 1000)
     foreign = copy.with_name("mine.db")
     foreign.touch()
     assert_same(url, client())
-    assert foreign.exists() and not older.exists()
+    assert foreign.exists() and another.exists()
+    assert len({copy, of_all, another, *older}) == 5
+    assert not [path for path in (of_all, *older) if path.exists()]
 
 
 def test_another_database_at_the_same_address_is_copied_anew(client, url, server):
@@ -431,6 +436,25 @@ def test_what_was_copied_is_read_while_the_server_is_away(client, url, server):
         assert one.sounds()[1].marks.stars == 5 and one.database.behind() is None
         set_stars(one, [2], 2)
     assert_same(url, library, later)
+
+
+def test_why_the_copy_does_not_follow_is_told_as_it_is(client, url, server):
+    library = client()
+    with away(server, url):
+        library.sounds()
+        assert library.database.behind().is_away
+    library.sounds()
+    assert library.database.behind() is None
+    schema = text("UPDATE alembic_version SET version_num = :name")
+    with connected(url) as connection:
+        connection.execute(schema, {"name": "9999"})
+    library.sounds()
+    behind = library.database.behind()
+    assert not behind.is_away and "update Soundsift" in behind.why
+    with connected(url) as connection:
+        connection.execute(schema, {"name": REVISION})
+    library.sounds()
+    assert library.database.behind() is None
 
 
 def test_who_listens_is_there_again_by_itself(client, url, server):
@@ -500,6 +524,48 @@ def test_a_reader_follows_and_may_still_write_nothing(client, url, people):
         with pytest.raises(LibraryError), connected(people["rita"]) as connection:
             connection.execute(text("INSERT INTO changes VALUES (1, 'a', 'b')"))
             connection.execute(text(statement))
+
+
+def test_nobody_reads_the_copy_of_another_member(client, url, server, people, monkeypatch):
+    """They share a computer's account; also while the server, which tells who asks, is away."""
+    for name in ("mia", "olga"):
+        collect(client(address=people[name]), f"of {name}", [1])
+    made = []
+    monkeypatch.setattr(replica.Replica, "_make_anew", lambda *given: made.append(given))
+    both = {name: client(address=people[name]) for name in ("mia", "olga")}
+    for name, library in both.items():
+        set_stars(library, [1], 2)
+        assert set(collections(library)) == {f"of {name}"}
+        assert_same(people[name], library)
+    assert not made
+    with away(server, url):
+        for name in ("mia", "olga"):
+            assert set(collections(client(address=people[name]))) == {f"of {name}"}
+        with pytest.raises(AwayError):
+            client(address=people["rita"])  # who has none
+
+
+def test_a_copy_that_is_marked_as_somebody_elses_is_not_read(client, url, server):
+    library = client()
+    with library.database._replica.file.writing() as connection:
+        connection.execute(
+            update(tables.settings).where(tables.settings.c.name == MEMBER).values(value=b"mia")
+        )
+    with away(server, url), pytest.raises(LibraryError, match="is another member's") as caught:
+        client()
+    assert not isinstance(caught.value, AwayError)
+    assert_same(url, client())
+
+
+def test_who_asks_is_who_libpq_says(monkeypatch, tmp_path):
+    services = tmp_path / "services"
+    services.write_text("[studio]\nhost=sounds.invalid\nuser=olga\n")
+    monkeypatch.setenv("PGSERVICEFILE", str(services))
+    monkeypatch.setenv("PGUSER", "rita")
+    assert asks_as("postgresql://mia@sounds.invalid,other.invalid:5433/sounds") == "mia"
+    assert asks_as("postgresql:///sounds?service=studio&user=mia") == "mia"
+    assert asks_as("postgresql:///sounds?service=studio") == "olga"
+    assert asks_as("postgresql://sounds.invalid/sounds") == "rita"
 
 
 def test_of_two_decisions_on_one_tag_the_later_shows_and_both_are_kept(client, url, people):

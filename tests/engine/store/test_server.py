@@ -180,6 +180,9 @@ SECRET = "geheim"
         f"postgresql://localhost/db?password={SECRET}",
         f"postgresql://localhost/db?sslpassword={SECRET}",
         f"postgresql://localhost/db?passwort={SECRET}",
+        f"postgresql://localhost/db?scram_client_key={SECRET}",
+        f"postgresql://localhost/db?scram_server_key={SECRET}",
+        f"postgresql://localhost/db?oauth_issuer=i&oauth_client_secret={SECRET}",
     ],
 )
 @pytest.mark.parametrize("ask", [Library, is_library, upgrade])

@@ -9,6 +9,7 @@ from PySide6.QtGui import QAction, QHelpEvent, QStandardItem
 from PySide6.QtWidgets import QApplication, QMenu, QPushButton, QToolTip
 
 from app.gui.kit.style.apply import apply_theme
+from app.gui.library import others
 from app.gui.library.sources_model import COLLECTION
 from app.gui.library.sources_panel import SEARCH
 from app.gui.shell.libraries import library_to_open
@@ -22,6 +23,7 @@ from engine.store.collections import collections
 from engine.store.saved_searches import saved_searches
 from engine.store.server import connected
 from engine.store.tags import accepted_tags
+from engine.store.team import add
 from tests.app.gui.shell.team_stage import Stage, team
 from tests.postgres import running
 
@@ -240,20 +242,63 @@ def test_a_server_that_goes_is_told_of_nothing_is_changed_and_it_goes_on_when_it
     open_team, team, qtbot
 ):
     window = open_team("editor")
-    person = team.people["editor"]
-    team.server.run(f"ALTER ROLE {person} NOLOGIN")
-    team.server.run(
-        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{person}'"
-    )
+    team.server.run(f"ALTER DATABASE {team.database} ALLOW_CONNECTIONS false")
+    end_connections(team, "editor")
     window.others.look()
     qtbot.waitUntil(lambda: window.context.offline is not None)
     assert window.notice.isVisible() and window.notice.says.text().startswith("Offline since ")
     assert not window.actions_by_name["stars_3"].isEnabled()
     assert "does not answer" in window.actions_by_name["stars_3"].toolTip()
-    team.server.run(f"ALTER ROLE {person} LOGIN")
+    assert "does not answer" in window.status.team.toolTip()
+    team.server.run(f"ALTER DATABASE {team.database} ALLOW_CONNECTIONS true")
     window.notice.button.click()
     qtbot.waitUntil(lambda: window.context.offline is None)
     assert not window.notice.isVisible() and window.actions_by_name["stars_3"].isEnabled()
+    assert "Connected" in window.status.team.toolTip()
+
+
+def end_connections(team: Stage, name: str) -> None:
+    team.server.run(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+        f"WHERE usename = '{team.people[name]}'"
+    )
+
+
+@pytest.mark.parametrize("upgraded", [True, False])
+def test_a_server_that_answers_and_refuses_is_not_called_offline(open_team, team, qtbot, upgraded):
+    window = open_team("editor")
+    schema = "UPDATE alembic_version SET version_num = '{}'"
+    with connected(team.url) as connection:
+        before = connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar()
+        if upgraded:
+            connection.exec_driver_sql(schema.format("9999"))
+    if not upgraded:
+        team.server.run(f"ALTER ROLE {team.people['editor']} NOLOGIN")
+        end_connections(team, "editor")
+    why = "newer Soundsift (its schema is 9999): update Soundsift" if upgraded else "lets nobody in"
+    qtbot.waitUntil(lambda: why in window.notice.says.text())
+    assert window.notice.says.text().startswith("Nothing can be changed, and you see")
+    stars = window.actions_by_name["stars_3"]
+    assert not stars.isEnabled() and why in stars.toolTip()
+    assert "does not answer" not in stars.toolTip() and why in window.status.team.toolTip()
+    team.server.run(f"ALTER ROLE {team.people['editor']} LOGIN")
+    with connected(team.url) as connection:
+        connection.exec_driver_sql(schema.format(before))
+    qtbot.waitUntil(stars.isEnabled)
+
+
+def test_a_role_that_is_changed_counts_in_an_open_window(open_team, team, qtbot, monkeypatch):
+    monkeypatch.setattr(others, "_ROLE_S", 0.0)
+    window = open_team("editor")
+    actions, person = window.actions_by_name, team.people["editor"]
+    assert actions["stars_3"].isEnabled() and not actions["add"].isEnabled()
+    add(team.url, person, "curator")
+    qtbot.waitUntil(actions["add"].isEnabled)
+    assert window.welcome.add.isEnabled()
+    add(team.url, person, "reader")
+    qtbot.waitUntil(lambda: not actions["stars_3"].isEnabled())
+    assert actions["stars_3"].toolTip() == "This takes the role editor; here you are reader"
+    assert not actions["add"].isEnabled() and not window.welcome.add.isEnabled()
 
 
 def test_a_window_whose_server_is_stopped_lives_on_and_closes(
