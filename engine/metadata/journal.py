@@ -232,8 +232,12 @@ class Journal:
         try:
             yield path
         finally:
-            path.unlink(missing_ok=True)
-            if not is_away(str(path.parent)):  # else it may be there when its drive is
+            try:
+                path.unlink()
+                is_gone = True
+            except FileNotFoundError:  # where its drive is away, it may be there with it
+                is_gone = not is_away(str(path.parent))
+            if is_gone:
                 announced.unlink()
 
 
