@@ -49,7 +49,7 @@ _CURATES: Mapping[str, Verbs] = {
     "workers": _ALL,
     "claims": _ALL,
 }
-TABLES = (*dict.fromkeys((*_EDITS, *_CURATES)), "changes", "alembic_version")
+TABLES = (*dict.fromkeys((*_EDITS, *_CURATES)), "changes", "removed", "alembic_version")
 MAY: Mapping[str, Mapping[str, Verbs]] = {
     READER: dict.fromkeys(TABLES, ("SELECT",)),
     EDITOR: _EDITS,
@@ -57,14 +57,16 @@ MAY: Mapping[str, Mapping[str, Verbs]] = {
 }
 _FUNCTIONS = (
     *("soundsift_author", "soundsift_owner", "soundsift_private", "soundsift_prune"),
-    "soundsift_shared",
+    *("soundsift_removed", "soundsift_put_back", "soundsift_shared"),
     *(f"soundsift_changed_{key}" for key in dict.fromkeys(changes.KEYS.values())),
 )
+_RETURNING = ("removed", "put_back")
 _TRIGGERS = {
     *((table, "author") for table in ("tags", "history", "collections", "saved_searches")),
     *((table, "owner") for table in ("history", "collections", "saved_searches", "collected")),
     *((table, "private") for table in ("collections", "saved_searches")),
     ("collections", "follow_shared"),
+    *((table, name) for table in ("collections", "saved_searches") for name in _RETURNING),
     *(
         (table, f"follow_{verb}")
         for table in changes.KEYS
@@ -94,6 +96,7 @@ _NOUNS = {
     "workers": "workers",
     "claims": "claims of workers",
     "changes": "notes of what changed",
+    "removed": "notes of what was removed",
     "alembic_version": "the schema",
 }
 _DOES = {"INSERT": "add", "UPDATE": "change", "DELETE": "remove", "SELECT": "see"}

@@ -116,8 +116,8 @@ def decide(library: Library, sound_id: int, label: str, state: Any) -> None:
 
 
 def test_every_table_that_clients_read_is_followed():
-    of_workers = {"workers", "claims", "changes"}
-    assert set(KEYS) == {*tables.metadata.tables, "words"} - of_workers
+    of_the_server = {"workers", "claims", "changes", "removed"}
+    assert set(KEYS) == {*tables.metadata.tables, "words"} - of_the_server
 
 
 def test_a_copy_holds_what_the_server_does(client, url):

@@ -1,0 +1,105 @@
+"""What is another person's stays theirs, whoever puts it back or changes it.
+
+On a server, triggers note what somebody removed of another person's, so that it comes back as it
+was, and an author never changes.
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0015"
+down_revision = "0014"
+WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
+TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+
+
+def upgrade() -> None:
+    """Add the table, which stays empty in a file, and on a server what fills it and guards."""
+    op.create_table(
+        "removed",
+        sa.Column("table_name", TEXT, primary_key=True),
+        sa.Column("row_id", WHOLE, primary_key=True),
+        sa.Column("author", TEXT, nullable=False),
+        sa.Column("shared", WHOLE, nullable=False),
+        sa.Column("remover", TEXT, nullable=False),
+    )
+    if op.get_bind().dialect.name != "postgresql":
+        return
+    schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
+    op.execute(_KEEP)
+    for function in (_REMOVED, _PUT_BACK):
+        op.execute(function.replace("SCHEMA", str(schema)))
+    for table in ("collections", "saved_searches"):
+        for name, when in (("removed", "AFTER DELETE"), ("put_back", "BEFORE INSERT")):
+            op.execute(
+                f"CREATE TRIGGER {name} {when} ON {table} "
+                f"FOR EACH ROW EXECUTE FUNCTION soundsift_{name}()"
+            )
+
+
+def downgrade() -> None:
+    """Take nothing back: the library was copied before it was migrated."""
+    raise NotImplementedError("use the copy that was made before the migration")
+
+
+_KEEP = """
+CREATE OR REPLACE FUNCTION soundsift_owner() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    looks_after boolean := pg_has_role(
+        session_user, (SELECT relowner FROM pg_class WHERE oid = TG_RELID), 'USAGE');
+    theirs text;
+    may boolean := looks_after;
+BEGIN
+    IF TG_TABLE_NAME = 'collected' THEN
+        EXECUTE format('SELECT author FROM %I.collections WHERE id = $1', TG_TABLE_SCHEMA)
+            INTO theirs
+            USING CASE WHEN TG_OP = 'INSERT' THEN NEW.collection_id ELSE OLD.collection_id END;
+    ELSE
+        theirs := OLD.author;
+    END IF;
+    IF TG_TABLE_NAME <> 'history' THEN
+        may := has_table_privilege(session_user, format('%I.sounds', TG_TABLE_SCHEMA), 'UPDATE');
+    END IF;
+    IF theirs <> session_user AND NOT may THEN  -- null: the collection is gone, and this with it
+        RAISE EXCEPTION USING ERRCODE = '42501', MESSAGE = 'not yours', DETAIL = theirs,
+            TABLE = TG_TABLE_NAME, CONSTRAINT = 'soundsift_owner';
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'UPDATE' AND TG_TABLE_NAME <> 'collected' AND NOT looks_after THEN
+        NEW.author := OLD.author;
+    END IF;
+    RETURN NEW;
+END $$
+"""
+_REMOVED = """
+CREATE FUNCTION soundsift_removed() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = SCHEMA, pg_temp AS $$
+BEGIN
+    IF OLD.author <> session_user
+            AND NOT EXISTS (SELECT FROM settings WHERE name = 'copying') THEN
+        INSERT INTO removed VALUES (TG_TABLE_NAME, OLD.id, OLD.author, OLD.shared, session_user)
+            ON CONFLICT (table_name, row_id) DO UPDATE SET author = excluded.author,
+                shared = excluded.shared, remover = excluded.remover;
+    END IF;
+    RETURN NULL;
+END $$
+"""
+_PUT_BACK = """
+CREATE FUNCTION soundsift_put_back() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = SCHEMA, pg_temp AS $$
+DECLARE
+    was record;
+BEGIN
+    DELETE FROM removed
+        WHERE table_name = TG_TABLE_NAME AND row_id = NEW.id AND remover = session_user
+        RETURNING author, shared INTO was;
+    IF FOUND THEN
+        NEW.author := was.author;
+        NEW.shared := was.shared;
+    END IF;
+    RETURN NEW;
+END $$
+"""
