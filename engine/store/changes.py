@@ -3,6 +3,9 @@
 A moment is a snapshot of the server's: which transactions it sees.  What one snapshot sees and an
 earlier one does not is what was committed between them, whatever the order in which transactions
 began, took numbers and ended; see docs/decisions/0034.
+
+Notes on what a collection holds, ``COLLECTION/SOUND``, are seen by who sees the collection.  That
+it is shared, kept or removed is noted of the collection itself: all that it holds goes with it.
 """
 
 from __future__ import annotations
@@ -112,7 +115,9 @@ _IS_KNOWN = text(
     "< CAST(CAST(pg_snapshot_xmin(CAST(:then AS pg_snapshot)) AS text) AS bigint) AS is_known"
 )
 _SINCE = text(
-    "SELECT transaction_id, table_name, row_key FROM changes "
+    "SELECT transaction_id, table_name, "
+    "CASE table_name WHEN 'collected' THEN split_part(row_key, '/', 2) ELSE row_key END AS row_key "
+    "FROM changes "
     "WHERE transaction_id >= "
     "greatest(1, CAST(CAST(pg_snapshot_xmin(CAST(:then AS pg_snapshot)) AS text) AS bigint)) "
     "AND NOT pg_visible_in_snapshot("

@@ -57,7 +57,7 @@ MAY: Mapping[str, Mapping[str, Verbs]] = {
 }
 _FUNCTIONS = (
     *("soundsift_author", "soundsift_owner", "soundsift_private", "soundsift_prune"),
-    *("soundsift_removed", "soundsift_put_back", "soundsift_shared"),
+    *("soundsift_removed", "soundsift_put_back", "soundsift_changed_collected"),
     *(f"soundsift_changed_{key}" for key in dict.fromkeys(changes.KEYS.values())),
 )
 _RETURNING = ("removed", "put_back")
@@ -65,7 +65,6 @@ _TRIGGERS = {
     *((table, "author") for table in ("tags", "history", "collections", "saved_searches")),
     *((table, "owner") for table in ("history", "collections", "saved_searches", "collected")),
     *((table, "private") for table in ("collections", "saved_searches")),
-    ("collections", "follow_shared"),
     *((table, name) for table in ("collections", "saved_searches") for name in _RETURNING),
     *(
         (table, f"follow_{verb}")
@@ -73,7 +72,7 @@ _TRIGGERS = {
         for verb in ("insert", "update", "delete", "truncate")
     ),
 }
-_HIDING = {"collections", "saved_searches", "collected", "history"}  # rows that are private
+_HIDING = {"collections", "saved_searches", "collected", "history", "changes"}  # private rows
 _LONGEST = 63  # bytes of a name; the server cuts what is longer, and two would become one
 _NOUNS = {
     "tags": "tags",

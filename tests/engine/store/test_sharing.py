@@ -77,6 +77,42 @@ def test_a_copy_shows_a_member_nothing_that_another_one_kept(team, mine):
         assert collections(own) == {"Doors": 1}
 
 
+def test_who_follows_is_not_told_what_a_private_collection_holds(team, mine):
+    notes = "table_name = 'collected'"
+    assert rows(team, "editor", "changes", notes) > 0
+    with team.library("other") as theirs:
+        collect(theirs, "Others", [2])
+    for name in ("reader", "curator"):
+        assert rows(team, name, "changes", notes) == 0
+        assert rows(team, name, "changes", "table_name = 'collections'") > 0
+    share(mine, "collections", "Doors", True)
+    assert rows(team, "reader", "changes", notes) == 1
+    share(mine, "collections", "Doors", False)
+    assert rows(team, "reader", "changes", notes) == 0
+
+
+def test_copies_follow_what_is_put_into_what_others_share(team, mine, monkeypatch):
+    monkeypatch.setattr(following, "_FRESH_S", 0.0)
+    with Library(team.address("other"), make=False, following=Control()) as theirs:
+        collect(theirs, "Others", [1])
+        collect(mine, "Doors", [2])
+        assert collections(theirs) == {"Others": 1}
+        share(mine, "collections", "Doors", True)
+        assert collections(theirs) == {"Others": 1, "Doors": 2}
+        take_out(mine, "Doors", [1])
+        assert found(theirs, "coll:doors") == {2} and found(theirs, "coll:others") == {1}
+        collect(mine, "Doors", [1])
+        assert found(theirs, "coll:doors") == {1, 2}
+        drop_collection(mine, "Doors")
+        undo(mine)
+        assert collections(theirs) == {"Others": 1, "Doors": 2}
+        take_out(mine, "Doors", [1])
+        share(mine, "collections", "Doors", False)
+        with theirs.reading() as copy:
+            held = copy.exec_driver_sql("SELECT sound_id FROM collected").scalars()
+            assert list(held) == [1]
+
+
 @pytest.mark.parametrize("name", ["reader", "other", "curator"])
 def test_what_is_private_is_read_by_nobody_else_with_any_program(team, mine, name):
     for table in PRIVATE:

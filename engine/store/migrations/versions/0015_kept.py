@@ -1,7 +1,7 @@
-"""What is another person's stays theirs, whoever puts it back or changes it.
+"""What is another person's stays theirs: whoever puts it back, changes it, or reads what changed.
 
 On a server, triggers note what somebody removed of another person's, so that it comes back as it
-was, and an author never changes.
+was; an author never changes; and notes on what a collection holds are seen by who sees it.
 """
 
 import sqlalchemy as sa
@@ -11,6 +11,7 @@ revision = "0015"
 down_revision = "0014"
 WHOLE = sa.Integer().with_variant(sa.BigInteger(), "postgresql")
 TEXT = sa.String().with_variant(sa.String(collation="C"), "postgresql")
+KEPT = 500_000  # notes, about 60 MB
 
 
 def upgrade() -> None:
@@ -27,7 +28,7 @@ def upgrade() -> None:
         return
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     op.execute(_KEEP)
-    for function in (_REMOVED, _PUT_BACK):
+    for function in (_REMOVED, _PUT_BACK, _NOTE_COLLECTED.format(kept=KEPT)):
         op.execute(function.replace("SCHEMA", str(schema)))
     for table in ("collections", "saved_searches"):
         for name, when in (("removed", "AFTER DELETE"), ("put_back", "BEFORE INSERT")):
@@ -35,6 +36,17 @@ def upgrade() -> None:
                 f"CREATE TRIGGER {name} {when} ON {table} "
                 f"FOR EACH ROW EXECUTE FUNCTION soundsift_{name}()"
             )
+    op.execute("DROP TRIGGER follow_shared ON collections")
+    op.execute("DROP FUNCTION soundsift_shared()")
+    for when, seen in _SEEN.items():
+        op.execute(f"DROP TRIGGER follow_{when.lower()} ON collected")
+        op.execute(
+            f"CREATE TRIGGER follow_{when.lower()} AFTER {when} ON collected {seen} "
+            "FOR EACH STATEMENT EXECUTE FUNCTION soundsift_changed_collected()"
+        )
+    op.execute("DELETE FROM changes")  # whoever follows begins anew, as the schema is another
+    op.execute("ALTER TABLE changes ENABLE ROW LEVEL SECURITY")
+    op.execute(f"CREATE POLICY private ON changes USING ({_NOTE_IS_SEEN})")
 
 
 def downgrade() -> None:
@@ -42,6 +54,16 @@ def downgrade() -> None:
     raise NotImplementedError("use the copy that was made before the migration")
 
 
+_SEEN = {
+    "INSERT": "REFERENCING NEW TABLE AS changed",
+    "UPDATE": "REFERENCING NEW TABLE AS changed OLD TABLE AS was",
+    "DELETE": "REFERENCING OLD TABLE AS changed",
+    "TRUNCATE": "",
+}
+_NOTE_IS_SEEN = (
+    "CASE WHEN table_name = 'collected' AND row_key <> '' "
+    "THEN split_part(row_key, '/', 1)::bigint IN (SELECT id FROM collections) ELSE true END"
+)
 _KEEP = """
 CREATE OR REPLACE FUNCTION soundsift_owner() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
@@ -101,5 +123,32 @@ BEGIN
         NEW.shared := was.shared;
     END IF;
     RETURN NEW;
+END $$
+"""
+_NOTE_COLLECTED = """
+CREATE FUNCTION soundsift_changed_collected() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = SCHEMA, pg_temp AS $$
+DECLARE
+    mine bigint := pg_current_xact_id()::text::bigint;
+BEGIN
+    IF TG_OP = 'TRUNCATE' THEN
+        INSERT INTO changes VALUES (mine, TG_TABLE_NAME, '') ON CONFLICT DO NOTHING;
+    ELSIF TG_OP = 'UPDATE' THEN
+        INSERT INTO changes
+            SELECT mine, TG_TABLE_NAME, collection_id || '/' || sound_id FROM changed
+            UNION SELECT mine, TG_TABLE_NAME, collection_id || '/' || sound_id FROM was
+            ON CONFLICT DO NOTHING;
+    ELSE
+        INSERT INTO changes
+            SELECT mine, TG_TABLE_NAME, collection_id || '/' || sound_id FROM changed
+            ON CONFLICT DO NOTHING;
+    END IF;
+    IF FOUND THEN
+        PERFORM pg_notify('soundsift_changes', '');
+        IF random() < 0.0005 THEN
+            PERFORM soundsift_prune({kept});
+        END IF;
+    END IF;
+    RETURN NULL;
 END $$
 """
