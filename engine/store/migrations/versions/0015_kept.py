@@ -1,7 +1,8 @@
 """What is another person's stays theirs: whoever puts it back, changes it, or reads what changed.
 
 On a server, triggers note what somebody removed of another person's, so that it comes back as it
-was; an author never changes; and notes on what a collection holds are seen by who sees it.
+was; an author never changes; and notes on what a collection holds are seen by who sees it.  Notes
+of another server, of which this is a restored copy, are taken away with the oldest.
 """
 
 import sqlalchemy as sa
@@ -28,7 +29,7 @@ def upgrade() -> None:
         return
     schema = op.get_bind().scalar(sa.text("SELECT quote_ident(current_schema())"))
     op.execute(_KEEP)
-    for function in (_REMOVED, _PUT_BACK, _NOTE_COLLECTED.format(kept=KEPT)):
+    for function in (_REMOVED, _PUT_BACK, _PRUNE, _NOTE_COLLECTED.format(kept=KEPT)):
         op.execute(function.replace("SCHEMA", str(schema)))
     for table in ("collections", "saved_searches"):
         for name, when in (("removed", "AFTER DELETE"), ("put_back", "BEFORE INSERT")):
@@ -123,6 +124,26 @@ BEGIN
         NEW.shared := was.shared;
     END IF;
     RETURN NEW;
+END $$
+"""
+_PRUNE = """
+CREATE OR REPLACE FUNCTION soundsift_prune(kept bigint) RETURNS void
+LANGUAGE plpgsql SET search_path = SCHEMA, pg_temp AS $$
+DECLARE
+    mine bigint := pg_current_xact_id()::text::bigint;
+    last bigint;
+BEGIN
+    -- Nobody here has had these numbers: they are of the server that this was restored from.
+    DELETE FROM changes
+        WHERE pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+            <= CASE transaction_id WHEN 0 THEN row_key::bigint WHEN mine THEN 0
+                ELSE transaction_id END;
+    SELECT transaction_id INTO last FROM changes WHERE transaction_id > 0
+        ORDER BY transaction_id DESC OFFSET kept LIMIT 1;
+    IF last IS NOT NULL THEN
+        DELETE FROM changes WHERE transaction_id <= last;
+        INSERT INTO changes VALUES (0, '', last::text);
+    END IF;
 END $$
 """
 _NOTE_COLLECTED = """
