@@ -18,14 +18,8 @@ from engine.paths import is_server
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.roles import ADMIN, READER, ROLES, Membership, run
-from engine.store.server import (
-    Server,
-    connected,
-    lock_schema,
-    refuse_unfinished,
-    refuse_unlike,
-    revision_at,
-)
+from engine.store.schema import lock_schema, refuse_unfinished, refuse_unlike, revision_at
+from engine.store.server import Server, connected
 from engine.store.tables import PRESENT
 
 _LONGEST = 63  # bytes of a name
@@ -101,10 +95,16 @@ def init(address: str) -> list[str]:
     :raises RefusedError: it takes the database's owner, with the right to make roles.
     """
     check_address(address)
-    with connected(address) as connection:
-        _check_owner(connection, one_line(address))
-    Server(address).close()
-    with connected(address) as connection:
+    name = one_line(address)
+    with connected(address, is_guarded=True) as connection:
+        _check_owner(connection, name)
+        revision = revision_at(connection, name)
+        if revision is not None:
+            refuse_unlike(name, revision)
+            refuse_unfinished(connection, name)
+    if revision is None:
+        Server(address).close()
+    with connected(address, is_guarded=True) as connection:
         lock_schema(connection)
         made = roles.make(connection)
         named = roles.groups(connection)
@@ -113,7 +113,7 @@ def init(address: str) -> list[str]:
             run(connection, "GRANT {admin} TO {me}", admin=named[ADMIN], me=own.rolname)
         names = {
             "database": str(connection.scalar(text("SELECT current_database()"))),
-            "schema": str(connection.scalar(text("SELECT current_schema()"))),
+            "schema": roles.schema_of(connection),
             "reader": named[READER],
             "admin": named[ADMIN],
         }
@@ -137,13 +137,13 @@ def add(
     _check_name(name)
     if role not in ROLES:
         raise InputError(f"{role} is no role: choose one of {', '.join(ROLES)}")
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         before = _check_team(connection, one_line(address), name, role)
         there = connection.scalar(_EXISTS, {"name": name})
         if not there:
             _check_login(connection, name, login)
     password = "" if there or ask is None else ask()
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         lock_schema(connection)
         if not there:
             run(connection, "CREATE ROLE {name} LOGIN", name=name)
@@ -165,7 +165,7 @@ def remove(address: str, name: str) -> str:
     """
     check_address(address)
     _check_name(name)
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         lock_schema(connection)
         role = _check_team(connection, one_line(address), name, "")
         if not role:
@@ -177,7 +177,7 @@ def remove(address: str, name: str) -> str:
 def members(address: str) -> list[Member]:
     """Return who has a role, by name."""
     check_address(address)
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         _check_made(connection, one_line(address))
         return _members(connection)
 
