@@ -33,6 +33,19 @@ def lock_writing(connection: Connection) -> None:
     connection.execute(_TAKE_LOCK, {"kind": _WRITING})
 
 
+def begin_writing(connection: Connection, name: str, alone: bool) -> None:
+    """Let a transaction write, if the schema is still ours; it stays that until its end.
+
+    :param alone: while nobody else writes; otherwise only the schema is kept.
+    :raises LibraryError: somebody has upgraded it.
+    """
+    if alone:
+        lock_writing(connection)
+    else:
+        connection.execute(_SHARE_LOCK, {"kind": _SCHEMA})
+    refuse_unlike(name, str(connection.scalar(_REVISION)))
+
+
 def revision_at(connection: Connection, name: str) -> str | None:
     """Return the revision of the schema, None if there is no library.
 
@@ -129,6 +142,8 @@ _LOCKED = "(:kind, pg_catalog.hashtext(pg_catalog.current_setting('soundsift.sch
 TRY_LOCK = text(f"SELECT pg_catalog.pg_try_advisory_lock{_LOCKED}")
 UNLOCK = text(f"SELECT pg_catalog.pg_advisory_unlock{_LOCKED}")
 _TAKE_LOCK = text(f"SELECT pg_catalog.pg_advisory_xact_lock{_LOCKED}")
+_SHARE_LOCK = text(f"SELECT pg_catalog.pg_advisory_xact_lock_shared{_LOCKED}")
+_REVISION = text("SELECT version_num FROM alembic_version")
 _IS_TABLE = text(
     "SELECT c.relkind = 'r' FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
     "WHERE n.nspname = current_setting('soundsift.schema') AND c.relname = :name"

@@ -31,6 +31,7 @@ from engine.store.schema import (
     NO_LIBRARY,
     TRY_LOCK,
     UNLOCK,
+    begin_writing,
     lock_schema,
     lock_writing,
     other_schema,
@@ -135,9 +136,11 @@ class Server:
         """Give a connection in a write transaction, while nobody else has one.
 
         Steps of history and ids of windows rely on that, as they do on SQLite's lock.
+
+        :raises LibraryError: somebody has upgraded it since it was opened.
         """
         with self.engine.connect() as connection, connection.begin():
-            lock_writing(connection)
+            begin_writing(connection, self.name, alone=True)
             yield connection
 
     def others_wrote(self) -> bool:
@@ -213,7 +216,7 @@ def has_library(address: str) -> bool:
 
 
 def upgrade(address: str) -> bool:
-    """Bring the schema of a library up to date; return whether it was not.
+    """Bring the schema of a library up to date, while nobody writes; return whether it was not.
 
     :raises LibraryError: there is none, or a newer Soundsift made it.
     :raises RefusedError: who asks may do more on the server than its admins, whose work would run.
@@ -230,6 +233,7 @@ def upgrade(address: str) -> bool:
             )
     with connected(address) as connection:
         lock_schema(connection)
+        lock_writing(connection)
         is_older = _is_older(connection, name)
         if is_older:
             with_roles = roles.are_made(connection)
