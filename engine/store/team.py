@@ -231,6 +231,7 @@ _HERE = text(  # but for the connection that asks
 _EXISTS = text("SELECT true FROM pg_roles WHERE rolname = :name")
 _MEMBERS = text(
     "SELECT m.rolname AS name, g.rolname AS group, m.rolcanlogin AS can_login, "
+    "pg_get_userbyid(am.grantor) AS grantor, "
     "(SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = m.oid "
     "AND a.datname = current_database()) AS connections "
     "FROM pg_auth_members am JOIN pg_roles g ON g.oid = am.roleid "
@@ -250,7 +251,10 @@ def _members(connection: Connection) -> list[Member]:
 
 
 def _take_back(connection: Connection, name: str) -> None:
-    """Take every role of the library from somebody; what admins gave is taken as an admin."""
+    """Take every role of the library from somebody; what admins gave is taken as an admin.
+
+    :raises RefusedError: the server left them one (16 or later: who gave it has to take it).
+    """
     named = roles.groups(connection)
     has = connection.execute(_MEMBERS, {"groups": list(named.values())}).all()
     mine = {row.group for row in has if row.name == name}
@@ -263,6 +267,16 @@ def _take_back(connection: Connection, name: str) -> None:
         for group in others:
             run(connection, "REVOKE {group} FROM {name}", group=group, name=name)
         run(connection, "SET LOCAL ROLE {current}", current=current)
+    has = connection.execute(_MEMBERS, {"groups": list(named.values())}).all()
+    left = [(row.group, row.grantor) for row in has if row.name == name]
+    if left:
+        quoted = import_module("psycopg.sql").Identifier
+        group, grantor, whom = (quoted(one).as_string() for one in (*left[0], name))
+        raise RefusedError(
+            f"{one_line(name)} has a role that {one_line(left[0][1])} gave, and only they can take "
+            "back: let them, or a superuser of the server, run "
+            f"`REVOKE {group} FROM {whom} GRANTED BY {grantor}`"
+        )
 
 
 def _set_password(connection: Connection, name: str, password: str) -> None:

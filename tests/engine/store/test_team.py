@@ -1,6 +1,7 @@
 """Roles of a team's library: what each may, as the server itself sees it."""
 
 import io
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -26,7 +27,7 @@ from engine.store.loudness import put_loudness
 from engine.store.marks import set_note, set_stars
 from engine.store.records import MeasuredLoudness
 from engine.store.regions import add_region
-from engine.store.roles import MAY, ROLES, TABLES, group_names
+from engine.store.roles import MAY, ROLES, TABLES, group_names, run
 from engine.store.saved_searches import drop_search, save_search, saved_searches
 from engine.store.server import connected, upgrade
 from engine.store.sharing import share
@@ -339,6 +340,24 @@ def test_an_admin_makes_no_admin_and_no_login(team):
         add(team.address("admin"), "not there", "reader", login=True)
     with pytest.raises(InputError, match="--login"):
         add(team.address("admin"), "not there", "reader")
+
+
+def test_a_role_that_the_server_left_somebody_is_told_and_nothing_is_changed(team, monkeypatch):
+    """As from PostgreSQL 16 on, where another one gave it, and taking it is a warning."""
+    person = team.people["other"]
+
+    def taken(connection: Any, statement: str, **names: str) -> Any:
+        if not statement.startswith("REVOKE"):
+            return run(connection, statement, **names)
+        return None
+
+    monkeypatch.setattr("engine.store.team.run", taken)
+    group, giver = group_names(team.database)["editor"], group_names(team.database)["admin"]
+    told = f'`REVOKE "{group}" FROM "{person}" GRANTED BY "{giver}"`'
+    for change in (lambda: remove(team.url, person), lambda: add(team.url, person, "reader")):
+        with pytest.raises(RefusedError, match=re.escape(told)):
+            change()
+    assert {m.name: m.role for m in members(team.url)}[person] == "editor"
 
 
 _TRAPS = """
