@@ -15,7 +15,8 @@ from engine.errors import LibraryError
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.connection import REVISION
-from engine.store.server import connected, is_copying, other_schema, revision_at
+from engine.store.schema import is_copying, of_table, other_schema, revision_at
+from engine.store.server import connected
 from engine.store.team import check_address
 
 _MOST_S = 2.0  # that clocks may differ: which decision was later is told by them
@@ -43,7 +44,7 @@ def examine(address: str) -> list[Finding]:
     name = one_line(address)
     found: list[Finding] = []
     try:
-        with connected(address) as connection:
+        with connected(address, is_guarded=True) as connection:
             for look in _LOOKS:
                 found += look(connection, name)
     except LibraryError as error:
@@ -101,7 +102,7 @@ def _schema(connection: Connection, name: str) -> Iterator[Finding]:
     problem, _, todo = other_schema(name, revision).rpartition(": ")
     is_right = revision == REVISION
     yield _judged("schema", is_right, revision if is_right else problem, todo)
-    if is_copying(connection):
+    if is_copying(connection, name):
         todo = "run `soundsift library copy` again"
         yield Finding("copy", False, "a copy into this library was not finished", todo)
 
@@ -154,7 +155,7 @@ def _waiting(connection: Connection, name: str) -> Iterator[Finding]:
         said = f"{row.idle} transactions have been idle for ten minutes, and keep old rows"
         yield Finding("transactions", False, said, todo)
     if revision_at(connection, name) == REVISION:
-        unheard = connection.scalar(_UNHEARD)
+        unheard = of_table(connection, name, _UNHEARD, "sounds").scalar()
         yield Finding("sounds", True, f"{unheard:,} wait to be listened to")
 
 
@@ -195,7 +196,7 @@ _LOCKS = text(
     "(SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state "
     "LIKE 'idle in transaction%' AND state_change < now() - interval '10 minutes') AS idle"
 )
-_UNHEARD = text("SELECT count(*) FROM sounds WHERE state = 0 AND content_hash = ''")
+_UNHEARD = "SELECT count(*) FROM ONLY {} WHERE state = 0 AND content_hash = ''"
 
 
 def _judged(what: str, is_ok: bool, said: str, todo: str) -> Finding:

@@ -38,6 +38,7 @@ from engine.store.library import Library, write_skipped
 from engine.store.mounts import mounts_of
 from engine.store.portable import is_at, mapped_by
 from engine.store.records import EmbeddedPart, Known, Skipped, Worker
+from engine.store.schema import begin_writing
 from engine.store.tables import chosen
 from engine.store.windows import write_embedded
 
@@ -303,14 +304,17 @@ def _beside(library: Library) -> Iterator[Connection]:
     """Give a connection in a transaction that keeps no writer away: it touches workers' rows only.
 
     Each statement sees what was committed before it.
+
+    :raises LibraryError: the library was upgraded since it was opened.
     """
     refuse_file(library)
     with (
         library.database.sentences(),
         library.database.engine.begin() as connection,
-        mapped_by(mounts_of(connection)),
     ):
-        yield connection
+        begin_writing(connection, library.name, alone=False)
+        with mapped_by(mounts_of(connection)):
+            yield connection
 
 
 def _tell(connection: Connection) -> None:

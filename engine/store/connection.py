@@ -21,7 +21,7 @@ from engine.store.swap import finish
 if TYPE_CHECKING:
     from alembic.config import Config
 
-REVISION = "0014"
+REVISION = "0015"
 _log = logger(__name__)
 _BUSY_TIMEOUT_MS = 10_000
 _DAMAGED = ("not a database", "malformed", "no such table", "disk i/o error", "could not decode")

@@ -28,7 +28,8 @@ from engine.store.portable import mapped_by
 from engine.store.records import Behind
 from engine.store.replica import Replica
 from engine.store.roles import Membership
-from engine.store.server import Server, asks_as, other_schema, own_place
+from engine.store.schema import other_schema
+from engine.store.server import Server, asks_as, own_place
 
 _FRESH_S = 2.0  # for so long the copy is read without asking the server, if nobody listens
 _SHORTLY_S = 0.05  # until another process that lets the copy follow is asked again

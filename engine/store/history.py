@@ -8,21 +8,16 @@ share one, everybody goes back over their own.
 
 from __future__ import annotations
 
-import json
 import time
-import zlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from sqlalchemy import (
-    Column,
     ColumnElement,
     Connection,
-    Float,
-    Integer,
-    String,
+    Executable,
     bindparam,
     delete,
     func,
@@ -30,11 +25,14 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.exc import IntegrityError
 
 from engine.errors import InputError
+from engine.plain_text import one_line
 from engine.store import tables
-from engine.store.dialects import is_own
+from engine.store.dialects import SERVER, is_own
 from engine.store.library import Library
+from engine.store.step_rows import COLUMNS, KEYS, NAMED, Row, Rows, read, written
 from engine.store.words import index_words
 
 Kind = Literal[
@@ -64,37 +62,10 @@ Kind = Literal[
 RunKind = Literal["edit", "write", "rename"]  # texts, tags and names of files
 RUNS = frozenset(get_args(RunKind))  # have journals of their own, which know how to undo them
 Outcome = Literal["done", "stays", "passed"]  # a step stays to be tried again, or is passed over
-Row = tuple[Any, ...]
-Rows = Mapping[str, Sequence[Row]]  # by table
 _STEPS = 200  # that are kept
 _MOST_BYTES = 64 << 20  # of them all
-_KEYS: Mapping[str, tuple[str, ...]] = {  # parents before their children
-    "collections": ("id",),
-    "collected": ("sound_id", "collection_id"),
-    "saved_searches": ("id",),
-    "marks": ("sound_id",),
-    "uses": ("id",),
-    "tags": ("sound_id", "label"),
-    "regions": ("id",),
-}
 _SEARCHED = ("tags", "regions")  # whose rows are in the full text of their sounds
-_SQL_TYPES = {"text": String, "whole": Integer, "number": Float}
-_TYPES: Mapping[str, type | tuple[type, ...]] = {
-    "text": str,
-    "whole": int,
-    "number": (int, float),
-}
-_NAMED = ("collections", "saved_searches")  # whose rows have names that are unique to each author
-_LATER = {"collections": (0,), "saved_searches": (0,)}  # of steps from before the last columns
 _OWN = is_own(tables.history.c.author)
-_COLUMNS = {
-    name: tuple(
-        c.name
-        for c in tables.metadata.tables[name].columns
-        if c.name != "author" and (name, c.name) != ("tags", "id")
-    )
-    for name in _KEYS
-}
 
 
 @dataclass(frozen=True)
@@ -200,7 +171,7 @@ def _of_run(run: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _rows(connection: Connection, table: str, where: ColumnElement[bool]) -> list[Row]:
-    columns = [tables.metadata.tables[table].c[name] for name in _COLUMNS[table]]
+    columns = [tables.metadata.tables[table].c[name] for name in COLUMNS[table]]
     return [tuple(row) for row in connection.execute(select(*columns).where(where))]
 
 
@@ -230,14 +201,13 @@ def _insert(
 ) -> None:
     h = tables.history.c
     connection.execute(delete(tables.history).where(h.undone == 1, _OWN))
-    document = json.dumps(changed, ensure_ascii=False, separators=(",", ":"))
     values = {
         "done_ns": time.time_ns(),
         "undone": 0,
         "kind": kind,
         "name": name,
         "count": count,
-        "change": zlib.compress(document.encode("utf-8", "surrogatepass")),
+        "change": written(changed),
     }
     connection.execute(insert(tables.history).values(values))
     _forget_old(connection)
@@ -256,9 +226,9 @@ def _forget_old(connection: Connection) -> None:
 
 def _sounds_of(changed: Mapping[str, Sequence[Sequence[Row]]]) -> list[int]:
     found = {
-        row[_COLUMNS[table].index("sound_id")]
+        row[COLUMNS[table].index("sound_id")]
         for table, both in changed.items()
-        if "sound_id" in _COLUMNS[table]
+        if "sound_id" in COLUMNS[table]
         for rows in both
         for row in rows
     }
@@ -280,11 +250,12 @@ def _go(library: Library, forth: bool) -> Restored | None:
             return None
         if row.kind in RUNS:
             return Restored(Step(row.kind, row.sounds, row.name), ())
-        changed = _read(row.change)
+        changed = read(row.change)
         if changed is None:
             connection.execute(delete(tables.history).where(h.id == row.id))
         else:
-            changes = {t: both if forth else both[::-1] for t, both in changed.items()}
+            known = {t: _with_authors(connection, t, both) for t, both in changed.items()}
+            changes = {t: both if forth else both[::-1] for t, both in known.items()}
             left = sum(_take_away(connection, t, *changes[t]) for t in reversed(changes))
             left += sum(_put_back(connection, t, *changes[t]) for t in changes)
             connection.execute(
@@ -300,7 +271,7 @@ def _go(library: Library, forth: bool) -> Restored | None:
 
 def _take_away(connection: Connection, name: str, now: Sequence[Row], then: Sequence[Row]) -> int:
     """Delete rows that were not there then; return how many stay, as they were changed since."""
-    table, keys = tables.metadata.tables[name], _KEYS[name]
+    table, keys = tables.metadata.tables[name], KEYS[name]
     kept = _by_key(name, then)
     was = {key: row for key, row in _by_key(name, now).items() if key not in kept}
     held = _held(connection, name, was)
@@ -310,6 +281,26 @@ def _take_away(connection: Connection, name: str, now: Sequence[Row], then: Sequ
         rows = [{f"k{n}": part for n, part in enumerate(key)} for key in gone]
         connection.execute(delete(table).where(*clauses), rows)
     return len(was) - len(gone)
+
+
+def _with_authors(
+    connection: Connection, name: str, both: tuple[list[Row], list[Row]]
+) -> tuple[list[Row], list[Row]]:
+    """Return rows with their authors: older steps do not say whose they are, mostly one's own."""
+    if name not in NAMED:
+        return both
+    mine = ""
+    if connection.dialect.name == SERVER:
+        mine = str(connection.scalar(select(func.session_user())))
+    held = _held(connection, name, {row[:1] for rows in both for row in rows})
+    was, becomes = (
+        [
+            row if row[-1] is not None else (*row[:-1], held.get(row[:1], (mine,))[-1])
+            for row in rows
+        ]
+        for rows in both
+    )
+    return was, becomes
 
 
 def _put_back(connection: Connection, name: str, now: Sequence[Row], then: Sequence[Row]) -> int:
@@ -322,45 +313,68 @@ def _put_back(connection: Connection, name: str, now: Sequence[Row], then: Seque
     taken = _taken_names(connection, name, then)
     alive = _alive(connection, name, then)
     back = [
-        dict(zip(_COLUMNS[name], row, strict=True))
+        dict(zip(COLUMNS[name], row, strict=True))
         for key, row in wanted.items()
         if held.get(key) == was.get(key) and key in alive and key not in taken
     ]
     if back:
-        table, keys = tables.metadata.tables[name], _KEYS[name]
-        others = [column for column in _COLUMNS[name] if column not in keys]
+        table, keys = tables.metadata.tables[name], KEYS[name]
+        others = [column for column in COLUMNS[name] if column not in (*keys, "author")]
         statement = tables.replacing(table, keys, others) if others else insert(table)
-        connection.execute(statement, back)
+        if name in NAMED:
+            _put_back_named(connection, name, statement, back)
+        else:
+            connection.execute(statement, back)
     return len(wanted) - len(back)
 
 
+def _put_back_named(
+    connection: Connection, name: str, statement: Executable, back: Sequence[Mapping[str, Any]]
+) -> None:
+    """Put back what is somebody's, one by one, as theirs.
+
+    :raises InputError: it would become one's own, or they have one of that name, perhaps hidden.
+    """
+    for row in back:
+        with suppress(IntegrityError):
+            connection.execute(statement, row)
+            key = (row["id"],)
+            if _held(connection, name, {key})[key][-1] == row["author"]:
+                continue
+        raise InputError(
+            f"{one_line(row['name'])} cannot be put back as {one_line(row['author'])}'s, whose it "
+            "was: ask them to make it again"
+        )
+
+
 def _by_key(name: str, rows: Sequence[Row]) -> dict[Row, Row]:
-    places = [_COLUMNS[name].index(key) for key in _KEYS[name]]
+    places = [COLUMNS[name].index(key) for key in KEYS[name]]
     return {tuple(row[place] for place in places): row for row in rows}
 
 
 def _held(connection: Connection, name: str, keys: Collection[Row]) -> dict[Row, Row]:
     """Return the rows that are there now under some keys, and perhaps others."""
-    first = tables.metadata.tables[name].c[_KEYS[name][0]]
+    first = tables.metadata.tables[name].c[KEYS[name][0]]
     return _by_key(
         name, _rows(connection, name, first.in_(tables.chosen({key[0] for key in keys})))
     )
 
 
 def _taken_names(connection: Connection, name: str, then: Sequence[Row]) -> set[Row]:
-    """Return the keys of rows whose names others have by now."""
-    if name not in _NAMED or not then:
+    """Return the keys of rows whose names others of the same author have by now."""
+    if name not in NAMED or not then:
         return set()
-    id_at, name_at = _COLUMNS[name].index("id"), _COLUMNS[name].index("name")
-    table = tables.metadata.tables[name]
-    own = select(table.c.id, table.c.name).where(is_own(table.c.author))
-    owners = {row.name: row.id for row in connection.execute(own)}
-    return {(r[id_at],) for r in then if owners.get(r[name_at], r[id_at]) != r[id_at]}
+    places = [COLUMNS[name].index(column) for column in ("id", "author", "name")]
+    c = tables.metadata.tables[name].c
+    rows = connection.execute(select(c.id, c.author, c.name))
+    owners = {(row.author, row.name): row.id for row in rows}
+    found = (tuple(row[place] for place in places) for row in then)
+    return {(at,) for at, *of in found if owners.get(tuple(of), at) != at}
 
 
 def _alive(connection: Connection, name: str, then: Sequence[Row]) -> set[Row]:
     """Return the keys of rows whose sounds and collections are there."""
-    keys, columns = _KEYS[name], _COLUMNS[name]
+    keys, columns = KEYS[name], COLUMNS[name]
     found = list(then)
     for column, parent in (("sound_id", tables.sounds), ("collection_id", tables.collections)):
         if column in columns and found:
@@ -369,45 +383,3 @@ def _alive(connection: Connection, name: str, then: Sequence[Row]) -> set[Row]:
             living = set(connection.scalars(select(parent.c.id).where(parent.c.id.in_(ids))))
             found = [row for row in found if row[place] in living]
     return {tuple(row[columns.index(key)] for key in keys) for row in found}
-
-
-# What is read is checked
-
-
-def _read(change: bytes) -> dict[str, tuple[list[Row], list[Row]]] | None:
-    """Return the rows of a step by table, parents first; None if its record is damaged."""
-    try:
-        document = json.loads(zlib.decompress(change))
-        if not isinstance(document, dict) or set(document) - set(_KEYS):
-            return None
-        found = {}
-        for table in _KEYS:
-            if table in document:
-                was, becomes = ([_grown(table, row) for row in rows] for rows in document[table])
-                if not all(_fits(table, row) for row in (*was, *becomes)):
-                    return None
-                found[table] = (was, becomes)
-    except (zlib.error, ValueError, TypeError):
-        return None
-    return found
-
-
-def _grown(table: str, row: Sequence[Any]) -> Row:
-    """Return a row of a step, with what columns hold that were added since."""
-    later: Row = _LATER.get(table, ())
-    short = len(row) == len(_COLUMNS[table]) - len(later)
-    return (*row, *later) if short else tuple(row)
-
-
-def _fits(table: str, row: Row) -> bool:
-    columns = tables.metadata.tables[table].columns
-    if len(row) != len(_COLUMNS[table]):
-        return False
-    return all(
-        columns[name].nullable if value is None else isinstance(value, _TYPES[_kind(columns[name])])
-        for name, value in zip(_COLUMNS[table], row, strict=True)
-    )
-
-
-def _kind(column: Column[Any]) -> str:
-    return next(kind for kind, of in _SQL_TYPES.items() if isinstance(column.type, of))

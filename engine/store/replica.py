@@ -272,18 +272,20 @@ def _copy(table: TableClause, source: Connection, control: Control, writing: Wri
 
 def _apply(connection: Connection, source: Connection, changes: Changes, control: Control) -> None:
     """Replace the rows that changed: all go before any comes, as unique values may change hands."""
-    for name, keys in changes.rows.items():
-        table = _HELD[name]
-        for some in _portions(table, keys):
+    replaced = [(_HELD[name], KEYS[name], keys) for name, keys in changes.rows.items()]
+    if "collections" in changes.rows:  # what they hold is seen, or hidden, with them
+        replaced.append((tables.collected, "collection_id", changes.rows["collections"]))
+    for table, key, keys in replaced:
+        for some in _portions(table.c[key], keys):
             gone = _but_own(delete(table), table)
-            connection.execute(gone if some is None else gone.where(_is_one_of(table, some)))
-    for name, keys in changes.rows.items():
-        table, done = _HELD[name], 0
-        for some in _portions(table, keys):
-            control.report(Progress(f"fetching {name}", done, len(keys or ())))
+            gone = gone if some is None else gone.where(_is_one_of(table.c[key], some))
+            connection.execute(gone)
+    for table, key, keys in replaced:
+        field, done = table.c[key], 0
+        for some in _portions(field, keys):
+            control.report(Progress(f"fetching {table.name}", done, len(keys or ())))
             wanted = select(*_columns(table)).execution_options(yield_per=_AT_ONCE)
             if some is not None:
-                field = table.c[KEYS[name]]
                 kind = BigInteger() if isinstance(some[0], int) else String()
                 wanted = wanted.where(field == any_(bindparam("k", some, ARRAY(kind))))
             with source.execute(wanted) as result:
@@ -292,21 +294,21 @@ def _apply(connection: Connection, source: Connection, changes: Changes, control
             done += len(some or ())
 
 
-def _portions(table: TableClause, keys: Collection[str] | None) -> Iterator[Sequence[Any] | None]:
-    """Give keys some at a time, or None for all rows."""
+def _portions(field: Any, keys: Collection[str] | None) -> Iterator[Sequence[Any] | None]:
+    """Give keys of a column some at a time, or None for all rows."""
     if keys is None:
         yield None
         return
-    is_number = KEYS[table.name] in ("id", "sound_id", "rowid")
+    is_number = field.name in ("id", "sound_id", "collection_id", "rowid")
     listed: list[Any] = sorted(int(key) for key in keys) if is_number else sorted(keys)
     for start in range(0, len(listed), _KEYS_AT_ONCE):
         yield listed[start : start + _KEYS_AT_ONCE]
 
 
-def _is_one_of(table: TableClause, keys: Sequence[Any]) -> Any:
-    """Return the condition, in a file, that a row has one of some keys, as one parameter."""
+def _is_one_of(field: Any, keys: Sequence[Any]) -> Any:
+    """Return the condition, in a file, that a column is one of some keys, as one parameter."""
     values = func.json_each(json.dumps(list(keys))).table_valued("value")
-    return table.c[KEYS[table.name]].in_(select(values.c.value))
+    return field.in_(select(values.c.value))
 
 
 def _insert(connection: Connection, table: TableClause, rows: Sequence[Any]) -> None:

@@ -49,7 +49,7 @@ _CURATES: Mapping[str, Verbs] = {
     "workers": _ALL,
     "claims": _ALL,
 }
-TABLES = (*dict.fromkeys((*_EDITS, *_CURATES)), "changes", "alembic_version")
+TABLES = (*dict.fromkeys((*_EDITS, *_CURATES)), "changes", "removed", "alembic_version")
 MAY: Mapping[str, Mapping[str, Verbs]] = {
     READER: dict.fromkeys(TABLES, ("SELECT",)),
     EDITOR: _EDITS,
@@ -57,21 +57,22 @@ MAY: Mapping[str, Mapping[str, Verbs]] = {
 }
 _FUNCTIONS = (
     *("soundsift_author", "soundsift_owner", "soundsift_private", "soundsift_prune"),
-    "soundsift_shared",
+    *("soundsift_removed", "soundsift_put_back", "soundsift_changed_collected"),
     *(f"soundsift_changed_{key}" for key in dict.fromkeys(changes.KEYS.values())),
 )
+_RETURNING = ("removed", "put_back")
 _TRIGGERS = {
     *((table, "author") for table in ("tags", "history", "collections", "saved_searches")),
     *((table, "owner") for table in ("history", "collections", "saved_searches", "collected")),
     *((table, "private") for table in ("collections", "saved_searches")),
-    ("collections", "follow_shared"),
+    *((table, name) for table in ("collections", "saved_searches") for name in _RETURNING),
     *(
         (table, f"follow_{verb}")
         for table in changes.KEYS
         for verb in ("insert", "update", "delete", "truncate")
     ),
 }
-_HIDING = {"collections", "saved_searches", "collected", "history"}  # rows that are private
+_HIDING = {"collections", "saved_searches", "collected", "history", "changes"}  # private rows
 _LONGEST = 63  # bytes of a name; the server cuts what is longer, and two would become one
 _NOUNS = {
     "tags": "tags",
@@ -94,6 +95,7 @@ _NOUNS = {
     "workers": "workers",
     "claims": "claims of workers",
     "changes": "notes of what changed",
+    "removed": "notes of what was removed",
     "alembic_version": "the schema",
 }
 _DOES = {"INSERT": "add", "UPDATE": "change", "DELETE": "remove", "SELECT": "see"}
@@ -124,8 +126,10 @@ class Standing:
 
 def groups(connection: Connection) -> dict[str, str]:
     """Return the names of the library's group roles, by role."""
-    row = connection.execute(text("SELECT current_database() AS d, current_schema() AS s")).one()
-    base = row.d if row.s in ("public", None) else f"{row.d}.{row.s}"
+    row = connection.execute(
+        text("SELECT current_database() AS d, current_setting('soundsift.schema') AS s")
+    ).one()
+    base = row.d if row.s in ("public", "") else f"{row.d}.{row.s}"
     return group_names(base)
 
 
@@ -143,6 +147,11 @@ def are_made(connection: Connection) -> bool:
     wanted = list(groups(connection).values())
     found = connection.scalar(_COUNT_ROLES, {"names": wanted})
     return bool(found == len(wanted))
+
+
+def schema_of(connection: Connection) -> str:
+    """Return the name of the schema that a library lies in."""
+    return str(connection.scalar(_SCHEMA))
 
 
 def run(connection: Connection, statement: str, **names: str) -> None:
@@ -181,7 +190,7 @@ def make(connection: Connection) -> list[str]:
 def settle(connection: Connection) -> None:
     """Let owners and grants be what this module says, within a transaction; others are revoked."""
     named = groups(connection)
-    schema = str(connection.scalar(text("SELECT current_schema()")))
+    schema = schema_of(connection)
     for table in TABLES:
         run(
             connection,
@@ -244,6 +253,13 @@ def standing(connection: Connection) -> Standing:
     return Standing(role, tuple(admins))
 
 
+def who_would_gain(connection: Connection) -> tuple[str, ...]:
+    """Return the admins whose work who asks had better not run: those that may do less."""
+    if not are_made(connection) or not connection.scalar(_IS_POWERFUL):
+        return ()
+    return tuple(name for name in standing(connection).admins if name != connection.scalar(_ME))
+
+
 def membership(connection: Connection) -> Membership:
     """Return as whom one is known, and the highest role whose rights one has.
 
@@ -296,6 +312,7 @@ def belongs(library: str, table: str, author: str) -> str:
 
 
 _PUBLIC = ""  # as whom everybody is granted something
+_SCHEMA = text("SELECT current_setting('soundsift.schema')")
 _COUNT_ROLES = text("SELECT count(*) FROM pg_roles WHERE rolname = ANY(:names)")
 _GRANTED = text(
     "SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END AS kind, "
@@ -303,14 +320,16 @@ _GRANTED = text(
     "FROM pg_class c "
     "CROSS JOIN LATERAL aclexplode(c.relacl) a "
     "LEFT JOIN pg_roles r ON r.oid = a.grantee "
-    "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'S') "
+    "WHERE c.relnamespace = "
+    "to_regnamespace(quote_ident(current_setting('soundsift.schema'))) AND c.relkind IN ('r', 'S') "
     "AND a.grantee <> c.relowner AND pg_get_userbyid(c.relowner) = :admin "
     "UNION SELECT 'TABLE', c.relname || '.' || t.attname, coalesce(r.rolname, ''), "
     "a.privilege_type "
     "FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid "
     "CROSS JOIN LATERAL aclexplode(t.attacl) a "
     "LEFT JOIN pg_roles r ON r.oid = a.grantee "
-    "WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r' "
+    "WHERE c.relnamespace = "
+    "to_regnamespace(quote_ident(current_setting('soundsift.schema'))) AND c.relkind = 'r' "
     "AND a.grantee <> c.relowner AND pg_get_userbyid(c.relowner) = :admin"
 )
 _SEQUENCES = text(
@@ -318,11 +337,13 @@ _SEQUENCES = text(
     "JOIN pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i') "
     "AND d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_class'::regclass "
     "JOIN pg_class t ON t.oid = d.refobjid "
-    "WHERE s.relkind = 'S' AND s.relnamespace = current_schema()::regnamespace"
+    "WHERE s.relkind = 'S' AND s.relnamespace = "
+    "to_regnamespace(quote_ident(current_setting('soundsift.schema')))"
 )
 _OWNERS = text(
     "SELECT relname, pg_get_userbyid(relowner) AS owner FROM pg_class "
-    "WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'S') "
+    "WHERE relnamespace = "
+    "to_regnamespace(quote_ident(current_setting('soundsift.schema'))) AND relkind IN ('r', 'S') "
     "ORDER BY relname"
 )
 _MEMBERSHIPS = text(
@@ -331,11 +352,14 @@ _MEMBERSHIPS = text(
 _ENABLED = text(
     "SELECT c.relname AS table, t.tgname AS name FROM pg_trigger t "
     "JOIN pg_class c ON c.oid = t.tgrelid "
-    "WHERE c.relnamespace = current_schema()::regnamespace AND t.tgenabled IN ('O', 'A')"
+    "WHERE c.relnamespace = "
+    "to_regnamespace(quote_ident(current_setting('soundsift.schema'))) "
+    "AND t.tgenabled IN ('O', 'A')"
 )
 _POLICIES = text(
     "SELECT c.relname FROM pg_policy p JOIN pg_class c ON c.oid = p.polrelid "
-    "WHERE c.relnamespace = current_schema()::regnamespace AND c.relrowsecurity "
+    "WHERE c.relnamespace = "
+    "to_regnamespace(quote_ident(current_setting('soundsift.schema'))) AND c.relrowsecurity "
     "AND p.polname = 'private'"
 )
 _IS_OPEN = text("SELECT has_database_privilege('public', current_database(), 'CONNECT')")
@@ -349,6 +373,8 @@ _RIGHTS = text(
     "has_table_privilege(session_user, 'tags', 'INSERT') AS edits "
     "FROM pg_class WHERE oid = 'sounds'::regclass"
 )
+_ME = text("SELECT session_user")
+_IS_POWERFUL = text("SELECT rolsuper OR rolcreaterole FROM pg_roles WHERE rolname = session_user")
 _LOGINS_IN = text(
     "SELECT m.rolname FROM pg_auth_members a JOIN pg_roles g ON g.oid = a.roleid "
     "JOIN pg_roles m ON m.oid = a.member WHERE g.rolname = :name AND m.rolcanlogin "

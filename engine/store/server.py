@@ -16,10 +16,10 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RootTransaction, create_engine, event, text
+from sqlalchemy import Connection, Engine, RootTransaction, create_engine
 from sqlalchemy.exc import DBAPIError
 
-from engine.errors import LibraryError
+from engine.errors import LibraryError, RefusedError
 from engine.log import logger
 from engine.paths import data_folder
 from engine.plain_text import one_line
@@ -28,10 +28,21 @@ from engine.store import roles
 from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
 from engine.store.records import Behind
 from engine.store.roles import Membership
+from engine.store.schema import (
+    INDEXING,
+    TRY_LOCK,
+    UNLOCK,
+    begin_writing,
+    lock_schema,
+    lock_writing,
+    other_schema,
+    refuse_odd,
+    refuse_unfinished,
+    refuse_unlike,
+    revision_at,
+)
 from engine.store.server_errors import HELD, told
-from engine.store.tables import COPYING
 
-_OLDEST = 15  # version of the server
 _LOCK_S, _CONNECT_S = 10, 10
 _PATIENCE_S = 600.0  # of long work with others who write
 _KEEPALIVE = {  # so that a cable that was pulled is noticed within half a minute
@@ -40,7 +51,6 @@ _KEEPALIVE = {  # so that a cable that was pulled is noticed within half a minut
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
-_WRITING, _INDEXING, _SCHEMA = 1_936_683_875, 1_936_683_876, 1_936_683_877  # of advisory locks
 _WHERE = ("host", "hostaddr", "port", "dbname", "service", "options")  # make it another library
 _SECRET = (
     *("password", "sslpassword"),
@@ -108,6 +118,8 @@ class Server:
         """Give a connection in a write transaction, while nobody else has one.
 
         Steps of history and ids of windows rely on that, as they do on SQLite's lock.
+
+        :raises LibraryError: somebody has upgraded it since it was opened.
         """
         with self.engine.connect() as connection, self._turn(connection):
             yield connection
@@ -118,10 +130,10 @@ class Server:
         while True:
             transaction = connection.begin()
             try:
-                _lock(connection, _WRITING)
-            except DBAPIError as error:
+                begin_writing(connection, self.name, alone=True)
+            except BaseException as error:
                 transaction.rollback()
-                is_held = getattr(error.orig, "sqlstate", None) == HELD
+                is_held = getattr(getattr(error, "orig", None), "sqlstate", None) == HELD
                 if self._patient is None or not is_held or time.monotonic() > until:
                     raise
                 self._patient.report(Progress("waiting for others who write", 0))
@@ -156,13 +168,13 @@ class Server:
             connection = self.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
         try:
             with self.sentences():
-                free = connection.scalar(_TRY_LOCK, {"kind": _INDEXING})
+                free = connection.scalar(TRY_LOCK, {"kind": INDEXING})
             if not free:
                 raise busy(self.name)
             yield
         finally:
             with suppress(DBAPIError):  # the server is gone, and the lock with it
-                connection.scalar(_UNLOCK, {"kind": _INDEXING})
+                connection.scalar(UNLOCK, {"kind": INDEXING})
             connection.close()
 
     def _check(self, make: bool) -> None:
@@ -177,20 +189,22 @@ class Server:
         with self.engine.connect() as connection, connection.begin():
             lock_schema(connection)
             if revision_at(connection, self.name) is None:
-                _refuse_odd(connection, self.name)
+                refuse_odd(connection, self.name)
                 upgrade_schema(connection)
                 _log.info("a library of schema %s was made on a server", REVISION)
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Connection]:
+def connected(address: str, is_guarded: bool = False) -> Iterator[Connection]:
     """Give one connection, in a transaction, to a database that need not hold a library.
 
+    :param is_guarded: run nothing that admins of the library made; its tables are named in full.
     :raises LibraryError: the server cannot be asked, or refuses something.
     """
-    engine = _engine(address)
+    engine = _engine(address, is_guarded)
     try:
-        with engine.connect() as connection, connection.begin():
+        guarded = engine.execution_options(guarded=is_guarded)
+        with guarded.connect() as connection, connection.begin():
             yield connection
     except DBAPIError as error:
         raise told(address, error, engine) from None
@@ -208,136 +222,82 @@ def has_library(address: str) -> bool:
 
 
 def upgrade(address: str) -> bool:
-    """Bring the schema of a library up to date; return whether it was not.
+    """Bring the schema of a library up to date, while nobody writes; return whether it was not.
 
     :raises LibraryError: there is none, or a newer Soundsift made it.
+    :raises RefusedError: who asks may do more on the server than its admins, whose work would run.
     """
     name = one_line(address)
+    with connected(address, is_guarded=True) as connection:
+        if not _is_older(connection, name):
+            return False
+        others = roles.who_would_gain(connection)
+        if others:
+            raise RefusedError(
+                f"upgrading {name} may run what its admins made, with all that you may do on the "
+                f"server: {roles.whom_to_ask(others)}"
+            )
     with connected(address) as connection:
         lock_schema(connection)
-        revision = revision_at(connection, name)
-        if revision is None:
-            raise LibraryError(no_library(name))
-        if revision != REVISION:
-            if is_newer(revision):
-                raise LibraryError(other_schema(name, revision))
+        lock_writing(connection)
+        is_older = _is_older(connection, name)
+        if is_older:
             with_roles = roles.are_made(connection)
             if with_roles:  # what is made belongs to all admins, whoever made it
                 roles.become_admin(connection)
             upgrade_schema(connection)
             if with_roles:
                 roles.settle(connection)
+    return is_older
+
+
+def _is_older(connection: Connection, name: str) -> bool:
+    revision = revision_at(connection, name)
+    if revision is None:
+        raise LibraryError(no_library(name))
+    if is_newer(revision):
+        raise LibraryError(other_schema(name, revision))
     return revision != REVISION
 
 
-def lock_schema(connection: Connection) -> None:
-    """Keep others from changing the schema, or who may what, until the transaction ends."""
-    _lock(connection, _SCHEMA)
-
-
-_TRY_LOCK = text("SELECT pg_try_advisory_lock(:kind, hashtext(current_schema()))")
-_UNLOCK = text("SELECT pg_advisory_unlock(:kind, hashtext(current_schema()))")
-_TAKE_LOCK = text("SELECT pg_advisory_xact_lock(:kind, hashtext(current_schema()))")
-_HAS_REVISION = text("SELECT to_regclass('alembic_version') IS NOT NULL")
-_REVISION = text("SELECT version_num FROM alembic_version")
-_TABLES = text("SELECT count(*) FROM pg_tables WHERE schemaname = current_schema()")
-_IS_COPYING = text("SELECT 1 FROM settings WHERE name = :name")
-
-
-def _lock(connection: Connection, kind: int) -> None:
-    connection.execute(_TAKE_LOCK, {"kind": kind})
-
-
-def revision_at(connection: Connection, name: str) -> str | None:
-    """Return the revision of the schema, None if there is no library.
-
-    :raises LibraryError: the server is too old.
-    """
-    version = int((connection.dialect.server_version_info or (0,))[0])
-    if version < _OLDEST:
-        raise LibraryError(
-            f"the server of {name} is PostgreSQL {version}: a library needs {_OLDEST} or later"
-        )
-    if not connection.scalar(_HAS_REVISION):
-        return None
-    revision = connection.scalar(_REVISION)
-    return None if revision is None else str(revision)
-
-
-def refuse_unlike(name: str, revision: str) -> None:
-    """Refuse a library of another schema than ours.
-
-    :raises LibraryError: it is of another.
-    """
-    if revision != REVISION:
-        raise LibraryError(other_schema(name, revision))
-
-
-def refuse_unfinished(connection: Connection, name: str) -> None:
-    """Refuse what is still copied into.
-
-    :raises LibraryError: it is.
-    """
-    if is_copying(connection):
-        raise LibraryError(
-            f"{name} is a copy that was not finished: run `soundsift library copy` again"
-        )
-
-
-def is_copying(connection: Connection) -> bool:
-    """Return whether a copy into a library has not been finished."""
-    return connection.scalar(_IS_COPYING, {"name": COPYING}) is not None
-
-
-def _refuse_odd(connection: Connection, name: str) -> None:
-    """Refuse a database that is something else's, or cannot hold every text."""
-    if connection.scalar(_TABLES):
-        raise LibraryError(f"{name} is a database, but not a Soundsift library")
-    encoding = connection.scalar(text("SHOW server_encoding"))
-    if encoding != "UTF8":
-        raise LibraryError(
-            f"the database {name} is encoded as {encoding}: a library needs UTF8 (`createdb -E "
-            "UTF8 -T template0`)"
-        )
-
-
-def other_schema(name: str, revision: str) -> str:
-    """Return what to do about a library whose schema is another."""
-    if is_newer(revision):
-        return (
-            f"{name} was made by a newer Soundsift (its schema is {revision}): update Soundsift, "
-            "or choose another --library"
-        )
-    return (
-        f"{name} was made by an older Soundsift (its schema is {revision}): when all who use it "
-        f"have this one, run `soundsift library upgrade --library {name}`"
-    )
-
-
-def _engine(address: str) -> Engine:
+def _engine(address: str, is_guarded: bool = False) -> Engine:
     given = parts(address)
     driver = import_module("psycopg")
     more: dict[str, Any] = {"application_name": "soundsift", "connect_timeout": _CONNECT_S}
     more |= _KEEPALIVE
     more = {key: value for key, value in more.items() if key not in given}
     more |= {"client_encoding": "UTF8", "cursor_factory": _binary("Cursor")}
-    engine = create_engine(
+
+    def connect() -> Any:
+        connection = driver.connect(address, **more)
+        connection.server_cursor_factory = _binary("ServerCursor")
+        with connection.cursor() as cursor:
+            cursor.execute(_PREPARE, [f"{_LOCK_S}s"])
+            if is_guarded:
+                cursor.execute("SET search_path = pg_catalog, pg_temp")
+        connection.commit()
+        return connection
+
+    return create_engine(
         "postgresql+psycopg://",
-        creator=lambda: driver.connect(address, **more),
+        creator=connect,
         pool_pre_ping=True,
         pool_size=8,
         hide_parameters=True,
+        use_native_hstore=False,
     )
 
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, record: Any) -> None:
-        connection.server_cursor_factory = _binary("ServerCursor")
-        with connection.cursor() as cursor:  # compiling takes longer than our queries do
-            cursor.execute(f"SET lock_timeout = '{_LOCK_S}s'")
-            cursor.execute("SET jit = off")
-        connection.commit()
 
-    return engine
+# Compiling takes longer than our queries do.  The schema is where the library lies, or will.
+_PREPARE = """
+    SELECT pg_catalog.set_config('lock_timeout', %s, false),
+        pg_catalog.set_config('jit', 'off', false),
+        pg_catalog.set_config('soundsift.schema', CAST(coalesce(
+            (SELECT n.nspname FROM pg_catalog.pg_class c
+                JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.oid = CAST(pg_catalog.to_regclass('alembic_version') AS pg_catalog.oid)),
+            pg_catalog.current_schema()) AS pg_catalog.text), false)
+"""
 
 
 @cache

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from engine.errors import AwayError, LibraryError, RefusedError, TransientError
 from engine.plain_text import one_line
 from engine.store import roles
+from engine.store.schema import NO_LIBRARY
 
 HELD = "55P03"  # another one has the lock
 _PING_S = 2  # in which nothing else of ours runs, to a server that has just answered
@@ -34,7 +35,7 @@ _SENTENCES = {  # by SQLSTATE, or the class of it
     "25006": "the library {name} cannot be written: its server is read-only",
     "40": "the library {name} was just being changed by somebody else: try again",
     "42501": "you are not allowed to do that in the library {name}: ask who looks after the server",
-    "42P01": "{name} is not a Soundsift library, or it is damaged: restore a backup of the server",
+    "42P01": NO_LIBRARY,
     "53100": "the disk of the server of {name} is full: free some space and start again",
     "53300": "the server of {name} has no room for another connection: try again later",
     HELD: "the library {name} is in use by another program: try again when it has finished",

@@ -276,7 +276,17 @@ changes = Table(  # of a library on a server, by the transactions that made them
     metadata,
     Column("transaction_id", WHOLE, primary_key=True),  # 0: up to which these are gone (row_key)
     Column("table_name", TEXT, primary_key=True),
-    Column("row_key", TEXT, primary_key=True),  # of the table's key in changes.KEYS
+    Column("row_key", TEXT, primary_key=True),  # of the table's key, see changes.py
+)
+
+removed = Table(  # of what others made in a library on a server, so that it comes back as theirs
+    "removed",
+    metadata,
+    Column("table_name", TEXT, primary_key=True),
+    Column("row_id", WHOLE, primary_key=True),
+    Column("author", TEXT, nullable=False),
+    Column("shared", WHOLE, nullable=False),
+    Column("remover", TEXT, nullable=False),
 )
 
 words = table(  # of full text; on a server with a column ``vector``

@@ -18,14 +18,8 @@ from engine.paths import is_server, refuse_other_scheme
 from engine.plain_text import one_line
 from engine.store import roles
 from engine.store.roles import ADMIN, READER, ROLES, Membership, run
-from engine.store.server import (
-    Server,
-    connected,
-    lock_schema,
-    refuse_unfinished,
-    refuse_unlike,
-    revision_at,
-)
+from engine.store.schema import lock_schema, refuse_unfinished, refuse_unlike, revision_at
+from engine.store.server import Server, connected
 from engine.store.tables import PRESENT
 
 _LONGEST = 63  # bytes of a name
@@ -101,10 +95,16 @@ def init(address: str) -> list[str]:
     :raises RefusedError: it takes the database's owner, with the right to make roles.
     """
     check_address(address)
-    with connected(address) as connection:
-        _check_owner(connection, one_line(address))
-    Server(address).close()
-    with connected(address) as connection:
+    name = one_line(address)
+    with connected(address, is_guarded=True) as connection:
+        _check_owner(connection, name)
+        revision = revision_at(connection, name)
+        if revision is not None:
+            refuse_unlike(name, revision)
+            refuse_unfinished(connection, name)
+    if revision is None:
+        Server(address).close()
+    with connected(address, is_guarded=True) as connection:
         lock_schema(connection)
         made = roles.make(connection)
         named = roles.groups(connection)
@@ -113,7 +113,7 @@ def init(address: str) -> list[str]:
             run(connection, "GRANT {admin} TO {me}", admin=named[ADMIN], me=own.rolname)
         names = {
             "database": str(connection.scalar(text("SELECT current_database()"))),
-            "schema": str(connection.scalar(text("SELECT current_schema()"))),
+            "schema": roles.schema_of(connection),
             "reader": named[READER],
             "admin": named[ADMIN],
         }
@@ -137,13 +137,13 @@ def add(
     _check_name(name)
     if role not in ROLES:
         raise InputError(f"{role} is no role: choose one of {', '.join(ROLES)}")
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         before = _check_team(connection, one_line(address), name, role)
         there = connection.scalar(_EXISTS, {"name": name})
         if not there:
             _check_login(connection, name, login)
     password = "" if there or ask is None else ask()
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         lock_schema(connection)
         if not there:
             run(connection, "CREATE ROLE {name} LOGIN", name=name)
@@ -165,7 +165,7 @@ def remove(address: str, name: str) -> str:
     """
     check_address(address)
     _check_name(name)
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         lock_schema(connection)
         role = _check_team(connection, one_line(address), name, "")
         if not role:
@@ -177,7 +177,7 @@ def remove(address: str, name: str) -> str:
 def members(address: str) -> list[Member]:
     """Return who has a role, by name."""
     check_address(address)
-    with connected(address) as connection:
+    with connected(address, is_guarded=True) as connection:
         _check_made(connection, one_line(address))
         return _members(connection)
 
@@ -232,6 +232,7 @@ _HERE = text(  # but for the connection that asks
 _EXISTS = text("SELECT true FROM pg_roles WHERE rolname = :name")
 _MEMBERS = text(
     "SELECT m.rolname AS name, g.rolname AS group, m.rolcanlogin AS can_login, "
+    "pg_get_userbyid(am.grantor) AS grantor, "
     "(SELECT count(*) FROM pg_stat_activity a WHERE a.usesysid = m.oid "
     "AND a.datname = current_database()) AS connections "
     "FROM pg_auth_members am JOIN pg_roles g ON g.oid = am.roleid "
@@ -251,7 +252,10 @@ def _members(connection: Connection) -> list[Member]:
 
 
 def _take_back(connection: Connection, name: str) -> None:
-    """Take every role of the library from somebody; what admins gave is taken as an admin."""
+    """Take every role of the library from somebody; what admins gave is taken as an admin.
+
+    :raises RefusedError: the server left them one (16 or later: who gave it has to take it).
+    """
     named = roles.groups(connection)
     has = connection.execute(_MEMBERS, {"groups": list(named.values())}).all()
     mine = {row.group for row in has if row.name == name}
@@ -264,6 +268,16 @@ def _take_back(connection: Connection, name: str) -> None:
         for group in others:
             run(connection, "REVOKE {group} FROM {name}", group=group, name=name)
         run(connection, "SET LOCAL ROLE {current}", current=current)
+    has = connection.execute(_MEMBERS, {"groups": list(named.values())}).all()
+    left = [(row.group, row.grantor) for row in has if row.name == name]
+    if left:
+        quoted = import_module("psycopg.sql").Identifier
+        group, grantor, whom = (quoted(one).as_string() for one in (*left[0], name))
+        raise RefusedError(
+            f"{one_line(name)} has a role that {one_line(left[0][1])} gave, and only they can take "
+            "back: let them, or a superuser of the server, run "
+            f"`REVOKE {group} FROM {whom} GRANTED BY {grantor}`"
+        )
 
 
 def _set_password(connection: Connection, name: str, password: str) -> None:

@@ -64,6 +64,8 @@ def fill(library: Library) -> None:
     put_thumbnails(library, {1: b"\0\1\2"})
     with library.writing() as connection:
         connection.execute(insert(tables.roots).values(key="k", name="SFX"))
+        gone = {"table_name": "collections", "row_id": 1, "author": "mia", "shared": 1}
+        connection.execute(insert(tables.removed).values(**gone, remover="eve"))
 
 
 def content(library: Library) -> dict[str, list[tuple[object, ...]]]:

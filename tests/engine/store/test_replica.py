@@ -117,8 +117,8 @@ def decide(library: Library, sound_id: int, label: str, state: Any) -> None:
 
 
 def test_every_table_that_clients_read_is_followed():
-    of_workers = {"workers", "claims", "changes"}
-    assert set(KEYS) == {*tables.metadata.tables, "words"} - of_workers
+    of_the_server = {"workers", "claims", "changes", "removed"}
+    assert set(KEYS) == {*tables.metadata.tables, "words"} - of_the_server
 
 
 def test_a_copy_holds_what_the_server_does(client, url):
@@ -364,6 +364,59 @@ def test_a_copy_that_is_too_far_behind_is_made_anew(client, url):
     assert_same(url, library)
     set_stars(library, [2], 2)  # and follows from there
     assert_same(url, library)
+
+
+@pytest.fixture
+def made_anew(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Return what is filled by every copy that is made anew."""
+    found: list[Any] = []
+    make = replica.Replica._make_anew
+    monkeypatch.setattr(
+        replica.Replica, "_make_anew", lambda *given: (found.append(given), make(*given))
+    )
+    return found
+
+
+def test_a_forgotten_transaction_makes_nobody_copy_everything_anew(client, url, made_anew):
+    with Library(url) as direct, direct.database.engine.connect() as forgotten:
+        forgotten.begin()
+        forgotten.execute(text("INSERT INTO interest VALUES ('forgotten', 1)"))
+        library = client()
+        for stars in range(1, 6):
+            set_stars(direct, [1], stars)
+            with connected(url) as connection:
+                connection.execute(text("SELECT soundsift_prune(2)"))
+            assert library.sounds()[1].marks.stars == stars
+        assert not made_anew
+        forgotten.commit()
+    assert_same(url, library)
+    made_anew.clear()
+    set_stars(library, [1], 1)
+    assert_same(url, library)
+    assert not made_anew
+
+
+def test_notes_of_the_server_that_this_was_restored_from_mean_nothing(client, url, made_anew):
+    library = client()
+    with connected(url) as connection:
+        connection.execute(
+            text(
+                "INSERT INTO changes SELECT 9000000000 + n, 'sounds', '1' "
+                "FROM generate_series(1, 20) AS n UNION ALL SELECT 0, '', '9000000000'"
+            )
+        )
+    for stars in (1, 2):
+        with Library(url) as direct:
+            set_stars(direct, [1], stars)
+        assert library.sounds()[1].marks.stars == stars
+        with connected(url) as connection:
+            connection.execute(text("SELECT soundsift_prune(10)"))
+            stale = "row_key = '9000000000' OR transaction_id > 9000000000"
+            stale = f"SELECT count(*) FROM changes WHERE {stale}"
+            assert connection.scalar(text(stale)) == 0
+            assert connection.scalar(text("SELECT count(*) FROM changes")) > 0
+    assert_same(url, library)
+    assert not made_anew
 
 
 def test_notes_of_changes_do_not_grow_without_bound(url):

@@ -17,11 +17,12 @@ from app.diagnostics import gather
 from engine.errors import BusyError, LibraryError
 from engine.index.drives import note_drives, refuse_vanished
 from engine.log import log_file, start_log
-from engine.store import FileFacts, Header, Library, StoredWindow, is_library, tables
+from engine.store import FileFacts, Header, Library, StoredWindow, claims, is_library, tables
 from engine.store import server as module
 from engine.store.conditions import Words, sounds_where
+from engine.store.connection import REVISION
 from engine.store.keywords import find_words
-from engine.store.server import upgrade
+from engine.store.server import connected, upgrade
 from engine.store.spelling import held_words, near_word, split_word
 from tests.conftest import accept_tags
 from tests.postgres import Postgres
@@ -297,6 +298,47 @@ def test_an_older_library_is_brought_up_to_date_when_that_is_asked(server, monke
     assert upgrade(address) is False
     with Library(address) as library, library.reading() as connection:
         assert connection.execute(text("SELECT id, name FROM collections")).all() == [(1, "Doors")]
+
+
+def test_a_program_that_was_open_while_the_library_was_upgraded_writes_no_more(server):
+    with server.library() as address, Library(address) as library:
+        worker = claims.enlist(library, "here", 60.0)
+        with connected(address) as connection:
+            connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+        for write in (
+            lambda: library.add_folder("/a"),
+            lambda: claims.enlist(library, "there", 60.0),
+            lambda: claims.renew(library, worker, 60.0),
+            lambda: claims.put_heard(library, worker, (), ()),
+        ):
+            with pytest.raises(LibraryError, match="made by a newer Soundsift"):
+                write()
+        with connected(address) as connection:
+            assert not connection.execute(text("SELECT * FROM folders")).all()
+            assert connection.execute(text("SELECT name FROM workers")).scalars().all() == ["here"]
+
+
+@pytest.mark.parametrize("writing", [Library.writing, claims._beside])
+def test_an_upgrade_waits_for_who_writes_and_lets_no_other_begin(server, monkeypatch, writing):
+    def made_by(connection: Connection) -> None:
+        connection.execute(text(f"UPDATE alembic_version SET version_num = '{REVISION}'"))
+
+    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with server.library() as address, Library(address) as library:
+        monkeypatch.setattr("engine.store.server.upgrade_schema", made_by)
+        upgrading = threading.Thread(target=upgrade, args=(address,))
+        with writing(library) as connection:
+            with connected(address) as other:
+                other.execute(text("UPDATE alembic_version SET version_num = '0014'"))
+            upgrading.start()
+            while upgrading.is_alive() and not connection.scalar(waits):
+                pass
+            assert upgrading.is_alive()
+            connection.execute(text("INSERT INTO workers VALUES (1, 'a', 0, 0, 0, 0, 0)"))
+        upgrading.join()
+        with connected(address) as other:
+            revision = other.scalar(text("SELECT version_num FROM alembic_version"))
+            assert (revision, other.scalar(text("SELECT count(*) FROM workers"))) == (REVISION, 1)
 
 
 def test_databases_of_others_and_of_other_encodings_are_refused(server):

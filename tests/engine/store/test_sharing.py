@@ -77,6 +77,42 @@ def test_a_copy_shows_a_member_nothing_that_another_one_kept(team, mine):
         assert collections(own) == {"Doors": 1}
 
 
+def test_who_follows_is_not_told_what_a_private_collection_holds(team, mine):
+    notes = "table_name = 'collected'"
+    assert rows(team, "editor", "changes", notes) > 0
+    with team.library("other") as theirs:
+        collect(theirs, "Others", [2])
+    for name in ("reader", "curator"):
+        assert rows(team, name, "changes", notes) == 0
+        assert rows(team, name, "changes", "table_name = 'collections'") > 0
+    share(mine, "collections", "Doors", True)
+    assert rows(team, "reader", "changes", notes) == 1
+    share(mine, "collections", "Doors", False)
+    assert rows(team, "reader", "changes", notes) == 0
+
+
+def test_copies_follow_what_is_put_into_what_others_share(team, mine, monkeypatch):
+    monkeypatch.setattr(following, "_FRESH_S", 0.0)
+    with Library(team.address("other"), make=False, following=Control()) as theirs:
+        collect(theirs, "Others", [1])
+        collect(mine, "Doors", [2])
+        assert collections(theirs) == {"Others": 1}
+        share(mine, "collections", "Doors", True)
+        assert collections(theirs) == {"Others": 1, "Doors": 2}
+        take_out(mine, "Doors", [1])
+        assert found(theirs, "coll:doors") == {2} and found(theirs, "coll:others") == {1}
+        collect(mine, "Doors", [1])
+        assert found(theirs, "coll:doors") == {1, 2}
+        drop_collection(mine, "Doors")
+        undo(mine)
+        assert collections(theirs) == {"Others": 1, "Doors": 2}
+        take_out(mine, "Doors", [1])
+        share(mine, "collections", "Doors", False)
+        with theirs.reading() as copy:
+            held = copy.exec_driver_sql("SELECT sound_id FROM collected").scalars()
+            assert list(held) == [1]
+
+
 @pytest.mark.parametrize("name", ["reader", "other", "curator"])
 def test_what_is_private_is_read_by_nobody_else_with_any_program(team, mine, name):
     for table in PRIVATE:
@@ -137,6 +173,112 @@ def test_nobody_shares_what_is_anothers_or_takes_it_from_the_team(team, mine, na
         with pytest.raises(RefusedError, match="ask them"):
             share(theirs, "collections", "Doors", False)
     assert whose(mine, "collections")["Doors"].is_shared
+
+
+def test_what_a_curator_removed_of_anothers_comes_back_as_theirs(team, mine):
+    """Also where the curator has some of that name; all others keep what they had."""
+    person = team.people["editor"]
+    for what, name in (("collections", "Doors"), ("saved_searches", "Short")):
+        share(mine, what, name, True)
+    with team.library("curator") as theirs:
+        collect(theirs, "Doors", [])  # one of their own
+        collect(theirs, "Doors", [2])
+        save_search(theirs, "Short", "dur:<2s")
+        drop_collection(theirs, f"Doors ({person})")
+        drop_search(theirs, f"Short ({person})")
+        assert not collections(mine) and not saved_searches(mine)
+        for _ in range(2):
+            assert (undo(theirs).left, undo(theirs).left) == (0, 0)
+            assert collections(mine) == {"Doors": 1} and saved_searches(mine) == {
+                "Short": "dur:<1s"
+            }
+            assert whose(mine, "collections")["Doors"] == Whose(person, True, True)
+            assert whose(theirs, "saved_searches")[f"Short ({person})"] == Whose(
+                person, False, True
+            )
+            assert collections(theirs) == {"Doors": 1, f"Doors ({person})": 1}
+            assert (redo(theirs).left, redo(theirs).left) == (0, 0)
+            assert not collections(mine)
+        undo(theirs)
+    assert saved_searches(mine) == {"Short": "dur:<1s"}
+
+
+def test_what_cannot_come_back_as_theirs_is_refused_and_can_still_be_undone(team, mine):
+    share(mine, "collections", "Doors", True)
+    with team.library("curator") as theirs:
+        drop_collection(theirs, "Doors")
+        collect(mine, "Doors", [2])  # a private one, which the curator does not see
+        for _ in range(2):
+            with pytest.raises(InputError, match=f"as {team.people['editor']}'s, whose it was"):
+                undo(theirs)
+        drop_collection(mine, "Doors")
+        with connected(team.url) as open_one:
+            open_one.exec_driver_sql("DELETE FROM removed")
+        with pytest.raises(InputError, match="ask them to make it again"):
+            undo(theirs)
+        assert not collections(theirs) and not collections(mine)
+        assert steps(theirs)[0].kind == "drop collection"
+
+
+def test_who_put_nothing_away_puts_nothing_back_as_anothers(team, mine):
+    """What a client says counts neither, nor what somebody else removed."""
+    share(mine, "collections", "Doors", True)
+    with import_module("psycopg").connect(team.address("curator")) as open_one:
+        removed = "DELETE FROM collections WHERE name = 'Doors' RETURNING id"
+        (at,) = open_one.execute(removed).fetchone()
+    again = f"INSERT INTO collections (id, name, author, shared) VALUES ({at}, 'Doors', '{{}}', 0)"
+    for name in ("other", "curator"):
+        with import_module("psycopg").connect(team.address(name)) as open_one:
+            forged = again.format(team.people["editor"]) + " RETURNING author, shared"
+            whose_it_is = {"other": ("other", 0), "curator": ("editor", 1)}[name]
+            found = open_one.execute(forged).fetchone()
+            assert found == (team.people[whose_it_is[0]], whose_it_is[1])
+            open_one.rollback()
+
+
+def test_nobody_makes_anothers_their_own(team, mine):
+    for what, name in (("collections", "Doors"), ("saved_searches", "Short")):
+        share(mine, what, name, True)
+        taken = f"UPDATE {what} SET author = session_user WHERE name = '{name}' RETURNING author"
+        with import_module("psycopg").connect(team.address("curator")) as open_one:
+            assert open_one.execute(taken).fetchone() == (team.people["editor"],)
+        assert is_refused(team.address("curator"), f"UPDATE {what} SET shared = 0")
+        with import_module("psycopg").connect(team.address("admin")) as open_one:
+            assert open_one.execute(taken).fetchone() == (team.people["admin"],)
+            open_one.rollback()
+
+
+def test_what_a_curator_removed_of_nobodys_is_nobodys_again(team, mine):
+    with connected(team.url) as open_one:
+        open_one.exec_driver_sql("INSERT INTO settings VALUES ('copying', '1')")
+        open_one.exec_driver_sql("INSERT INTO collections (name) VALUES ('From a file')")
+        open_one.exec_driver_sql("DELETE FROM settings WHERE name = 'copying'")
+    for name in ("curator", "admin"):
+        with team.library(name) as theirs:
+            drop_collection(theirs, "From a file")
+            undo(theirs)
+            assert whose(mine, "collections")["From a file"] == Whose("", False, False)
+
+
+def test_steps_of_older_programs_are_ones_own_unless_something_is_there(team, mine):
+    """Their rows say nothing of authors."""
+    share(mine, "collections", "Doors", True)
+    with team.library("curator") as theirs:
+        collect(theirs, "Windows", [])
+        rename_collection(theirs, "Doors", "Gates")
+        drop_collection(theirs, "Windows")
+        with theirs.writing() as open_one:
+            for at, change in open_one.exec_driver_sql("SELECT id, change FROM history").all():
+                changed = json.loads(zlib.decompress(change))
+                for rows_of in changed.get("collections", ()):
+                    rows_of[:] = [row[:-1] for row in rows_of]
+                old = zlib.compress(json.dumps(changed).encode())
+                open_one.exec_driver_sql(
+                    "UPDATE history SET change = %(c)s WHERE id = %(i)s", {"c": old, "i": at}
+                )
+        assert undo(theirs).left == 0 and whose(theirs, "collections")["Windows"].is_mine
+        assert undo(theirs).left == 0 and collections(mine) == {"Doors": 1}
+        assert whose(mine, "collections")["Doors"].is_mine
 
 
 def test_nothing_is_put_into_what_one_does_not_see(team, mine):

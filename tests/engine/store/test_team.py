@@ -1,6 +1,7 @@
 """Roles of a team's library: what each may, as the server itself sees it."""
 
 import io
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -26,7 +27,7 @@ from engine.store.loudness import put_loudness
 from engine.store.marks import set_note, set_stars
 from engine.store.records import MeasuredLoudness
 from engine.store.regions import add_region
-from engine.store.roles import MAY, ROLES, TABLES, group_names
+from engine.store.roles import MAY, ROLES, TABLES, group_names, run
 from engine.store.saved_searches import drop_search, save_search, saved_searches
 from engine.store.server import connected, upgrade
 from engine.store.sharing import share
@@ -65,6 +66,11 @@ class Team:
                 facts = FileFacts(f"/a/{n}.wav", 1, 1, f"{n}", 1.0, 48000, 1, 16, "wav")
                 library.put_sounds([(facts, [])])
 
+    def drop(self) -> None:
+        self.server.run(f"DROP DATABASE {self.database} WITH (FORCE)")
+        self.server.run(*(f"DROP ROLE {person}" for person in self.people.values()))
+        self.server.run(*(f'DROP ROLE "{name}"' for name in group_names(self.database).values()))
+
     def address(self, role: str) -> str:
         return self.server.address(self.database, self.people[role])
 
@@ -81,9 +87,7 @@ def there(server: Postgres) -> None:
 def team(server: Postgres) -> Iterator[Team]:
     made = Team(server)
     yield made
-    server.run(f"DROP DATABASE {made.database} WITH (FORCE)")
-    server.run(*(f"DROP ROLE {person}" for person in made.people.values()))
-    server.run(*(f'DROP ROLE "{name}"' for name in group_names(made.database).values()))
+    made.drop()
 
 
 def psycopg() -> Any:
@@ -336,6 +340,94 @@ def test_an_admin_makes_no_admin_and_no_login(team):
         add(team.address("admin"), "not there", "reader", login=True)
     with pytest.raises(InputError, match="--login"):
         add(team.address("admin"), "not there", "reader")
+
+
+def test_a_role_that_the_server_left_somebody_is_told_and_nothing_is_changed(team, monkeypatch):
+    """As from PostgreSQL 16 on, where another one gave it, and taking it is a warning."""
+    person = team.people["other"]
+
+    def taken(connection: Any, statement: str, **names: str) -> Any:
+        if not statement.startswith("REVOKE"):
+            return run(connection, statement, **names)
+        return None
+
+    monkeypatch.setattr("engine.store.team.run", taken)
+    group, giver = group_names(team.database)["editor"], group_names(team.database)["admin"]
+    told = f'`REVOKE "{group}" FROM "{person}" GRANTED BY "{giver}"`'
+    for change in (lambda: remove(team.url, person), lambda: add(team.url, person, "reader")):
+        with pytest.raises(RefusedError, match=re.escape(told)):
+            change()
+    assert {m.name: m.role for m in members(team.url)}[person] == "editor"
+
+
+_TRAPS = """
+DO $$
+DECLARE
+    kind text;
+    other text;
+    name text;
+BEGIN
+    FOREACH kind IN ARRAY ARRAY['name', 'varchar', 'oid', 'regnamespace', 'regclass', '"char"',
+            'name[]', 'varchar[]'] LOOP
+        FOREACH name IN ARRAY ARRAY['hashtext', 'to_regclass', 'to_regnamespace', 'quote_ident',
+                'current_setting', 'pg_get_userbyid', 'concat_ws', 'count', 'host'] LOOP
+            BEGIN
+                EXECUTE format('CREATE FUNCTION %I(x %s) RETURNS int LANGUAGE plpgsql AS '
+                    || '$f$BEGIN RAISE EXCEPTION %L; END$f$', name, kind, 'trap');
+            EXCEPTION WHEN duplicate_function THEN
+            END;
+        END LOOP;
+        FOREACH other IN ARRAY ARRAY['name', 'varchar', 'oid', 'regnamespace', 'regtype'] LOOP
+            EXECUTE format('CREATE FUNCTION trap(x %s, y %s) RETURNS boolean LANGUAGE plpgsql AS '
+                || '$f$BEGIN RAISE EXCEPTION %L; END$f$', kind, other, 'trap');
+            FOREACH name IN ARRAY ARRAY['=', '<>', '<='] LOOP
+                EXECUTE format('CREATE OPERATOR %s (FUNCTION = trap, LEFTARG = %s, RIGHTARG = %s)',
+                    name, kind, other);
+            END LOOP;
+        END LOOP;
+    END LOOP;
+END $$
+"""
+
+
+def test_nothing_that_an_admin_made_is_run_by_who_looks_after_the_server(server):
+    """They may do everything there; admins of a library may not."""
+    team = Team(server)
+    person = team.people["other"]
+    view = "CREATE VIEW {0} AS SELECT {1} FROM trap('a'::name, 'a'::name)"
+    columns = {
+        "alembic_version": f"'{REVISION}'::text AS version_num",
+        "settings": "''::text AS name",
+        "sounds": "0 AS state, ''::text AS content_hash",
+    }
+    with psycopg().connect(team.address("admin")) as connection:
+        connection.execute(f'SET ROLE "{group_names(team.database)["admin"]}"')
+        connection.execute(_TRAPS)
+        with pytest.raises(psycopg().errors.RaiseException), connection.transaction():
+            connection.execute("SELECT 'a'::name = 'a'::varchar")
+    assert init(team.url) == []
+    assert add(team.url, person, "reader").before == "editor"
+    assert remove(team.url, person) == "reader"
+    assert person not in {member.name for member in members(team.url)}
+    assert {one.what for one in examine(team.url) if not one.is_ok} == {"durability"}
+    with connected(team.url, is_guarded=True) as connection:
+        connection.execute(text("UPDATE public.alembic_version SET version_num = '0014'"))
+    with pytest.raises(RefusedError, match=f"ask {team.people['admin']}, who looks after"):
+        upgrade(team.url)
+    with connected(team.url, is_guarded=True) as connection:
+        connection.execute(text(f"UPDATE public.alembic_version SET version_num = '{REVISION}'"))
+    for table, shown in columns.items():
+        with psycopg().connect(team.address("admin")) as connection:
+            connection.execute(f"ALTER TABLE {table} RENAME TO hidden")
+            connection.execute(view.format(table, shown))
+        if table != "sounds":
+            with pytest.raises(LibraryError, match="is not a Soundsift library, or it is damaged"):
+                init(team.url)
+        assert [one for one in examine(team.url) if "is damaged" in one.said]
+        with psycopg().connect(team.address("admin")) as connection:
+            connection.execute(f"DROP VIEW {table}")
+            connection.execute(f"ALTER TABLE hidden RENAME TO {table}")
+    team.drop()
 
 
 @pytest.mark.parametrize("name", ["", " ", "a\nb", "ä" * 32, "pg_me", "public"])
