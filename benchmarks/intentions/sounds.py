@@ -6,6 +6,7 @@ import shutil
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 
 from trainer.data.manifest import csv_rows
@@ -42,6 +43,11 @@ def read_sounds(data: Path, splits: Sequence[str] = SPLITS) -> list[Sound]:
         path = f"{file.parts[1]}/{name}" if telling else f"unsorted/ZOOM{number}"
         if path in taken:
             path += f"-{number}"
+        wanted = path
+        for more in count(2):
+            if path not in taken:
+                break
+            path = f"{wanted}-{more}"
         taken.add(path)
         sounds.append(
             Sound(
