@@ -8,7 +8,16 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.serve.desk import NotAllowedError, UnknownSoundError
-from engine.errors import AudioError, BusyError, InputError, ModelError, SoundsiftError
+from engine.errors import (
+    AudioError,
+    AwayError,
+    BusyError,
+    InputError,
+    ModelError,
+    RefusedError,
+    SoundsiftError,
+    TransientError,
+)
 from engine.log import log_defect, logger
 from engine.plain_text import one_line, visible
 
@@ -19,7 +28,10 @@ _STATUS: tuple[tuple[type[SoundsiftError], int], ...] = (
     (NotAllowedError, 403),
     (InputError, 400),
     (AudioError, 422),
+    (RefusedError, 403),
     (BusyError, 503),
+    (AwayError, 503),
+    (TransientError, 503),
     (ModelError, 500),
 )
 

@@ -11,7 +11,9 @@ import pytest
 import soundfile
 
 from app.cli import main
+from app.serve.answers import problem
 from engine import open_library
+from engine.errors import AwayError, BusyError, LibraryError, RefusedError, TransientError
 from engine.progress import Control
 from engine.store.tags import PERSON, TagRow, put_tags, tag_rows
 from engine.tags.run import undo_last
@@ -195,6 +197,20 @@ def test_a_question_that_makes_no_sense_is_one_sentence(
 def test_what_is_no_question_is_one_sentence(server: Served, body):
     status, found = server.send("/v1/search", body)
     assert status == 400 and found["error"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (RefusedError, 403),
+        (BusyError, 503),
+        (AwayError, 503),
+        (TransientError, 503),
+        (LibraryError, 500),
+    ],
+)
+def test_a_program_is_told_whether_to_ask_again(kind, status):
+    assert problem(kind("the server is away")) == (status, "the server is away")
 
 
 def test_every_path_is_in_the_document(server: Served):
