@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,8 +15,9 @@ from app.gui.kit.jobs import Job
 from app.gui.kit.text import number, tr
 from app.gui.library.library_controller import LibraryController
 from engine.paths import is_server, is_under
-from engine.progress import Control
+from engine.progress import Cancelled, Control
 from engine.roots import mounted
+from engine.store import Library
 from engine.store.places import count_waiting
 from engine.store.roles import CURATOR
 
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _LOOK_MS = 4000  # between two looks at the library while it is being indexed
 _FIRST_LOOK_MS = 400  # until the first, which doubles from look to look
+_ENDS_S, _LOOK_AGAIN_S = 20.0, 0.2  # for who closed a window to end, and between two looks
 
 
 class Indexing(QObject):
@@ -106,10 +109,8 @@ class Indexing(QObject):
         by_itself = not halted and (not is_server(self._context.place) or bool(folders))
 
         def look(control: Control) -> tuple[list[str], int]:
-            from engine.index.build import is_being_indexed
-
             known = library.folders()
-            if is_being_indexed(library):  # by a command, say, which will finish it
+            if not _is_let_go(library, control):  # by a command, say, which will finish it
                 return [], 0
             begun = [f for f in folders if is_under(f, known)]
             waiting = count_waiting(library)
@@ -227,3 +228,20 @@ class Indexing(QObject):
         else:
             self._look.setInterval(min(2 * self._look.interval(), _LOOK_MS))
         self._library_controller.refresh()
+
+
+def _is_let_go(library: Library, control: Control) -> bool:
+    """Return whether nobody indexes a library: a window that closed just now may still end.
+
+    :raises Cancelled: this window closes, too.
+    """
+    from engine.index.build import is_being_indexed
+
+    until = time.monotonic() + _ENDS_S
+    while is_being_indexed(library):
+        if control.cancel():
+            raise Cancelled
+        if time.monotonic() > until:
+            return False
+        time.sleep(_LOOK_AGAIN_S)
+    return True

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from PySide6.QtWidgets import QInputDialog, QLabel, QToolButton
 
 from app.gui.kit.plain import PlainLabel
 from app.gui.search.columns import NAME
+from engine.index import build
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.search.query_sound import QuerySound
@@ -609,6 +611,28 @@ def test_indexing_goes_on_where_a_window_was_closed(open_window, library_path, s
     again.close()
     last = open_window(library_path)
     assert not last.indexing.is_on
+
+
+def test_indexing_goes_on_when_the_window_that_closed_has_ended(
+    open_window, library_path, sounds, qtbot, monkeypatch
+):
+    window = open_window(library_path)
+    shutil.copytree(sounds / "tones", sounds / "more")
+    window.indexing.index([sounds])
+    window.close()
+    looks, real = [], build.is_being_indexed
+    with Library(library_path) as other, ExitStack() as held:
+        held.enter_context(other.database.alone())
+
+        def look(library: Library) -> bool:
+            looks.append(real(library))
+            held.close()
+            return looks[-1]
+
+        monkeypatch.setattr(build, "is_being_indexed", look)
+        again = open_window(library_path)
+        qtbot.waitUntil(lambda: again.library_controller.overview.statistics.embedded == 18)
+        assert looks[0] and not looks[-1]
 
 
 def test_a_name_is_one_visible_line_everywhere(open_window, tmp_path, sounds, model_folder, qtbot):
