@@ -15,7 +15,8 @@ Entry = tuple[str, str, str]  # place in the bundle, source, kind: as PyInstalle
 OURS = ("app", "engine", "trainer")  # imported by name: commands, rooms, recipes
 WHOLE = (
     *("alembic", "mutagen", "snowballstemmer", "sqlalchemy.dialects.sqlite"),
-    *("psycopg", "psycopg_binary", "sqlalchemy.dialects.postgresql"),  # of a team's library
+    *("psycopg", "psycopg_binary", "sqlalchemy.dialects.postgresql"),  # of a team's library,
+    *("keyring", "jeepney", "secretstorage"),  # and its passwords
     *("ptsl", "waapi", "uvicorn"),  # of Pro Tools, of Wwise, of what serves scripts
 )
 EXTRAS = ("serve", "wwise", "team")  # nobody can install them into a bundle

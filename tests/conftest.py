@@ -70,11 +70,27 @@ def no_wait_for_the_disk() -> Iterator[None]:
 def own_home(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Path]:
-    """Keep every test away from the user's own libraries and models, and its disk from filling."""
+    """Keep tests away from the user's own libraries, models, passwords, and disks from filling."""
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("SOUNDSIFT_HOME", str(home))
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     yield home
     shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture
+def held_passwords(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return what the keyring holds, of which a dictionary takes the place: passwords by login."""
+    keyring = pytest.importorskip("keyring")
+    held: dict[str, str] = {}
+
+    def keep(service: str, login: str, password: str) -> None:
+        held[login] = password
+
+    monkeypatch.setattr(keyring, "get_password", lambda service, login: held.get(login))
+    monkeypatch.setattr(keyring, "set_password", keep)
+    monkeypatch.setattr(keyring, "delete_password", lambda service, login: held.pop(login))
+    return held
 
 
 @pytest.fixture(autouse=True)

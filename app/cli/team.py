@@ -94,6 +94,26 @@ def remove(invocation: Invocation, url: str, name: str) -> None:
     invocation.answer({"name": name, "role": role}, one_line(said))
 
 
+@team.command("password", cls=Command)
+@_ADDRESS
+@flag("--forget", "forget the password that is kept")
+@everywhere
+def password(invocation: Invocation, url: str, forget: bool) -> None:
+    """Keep your password in this computer's keyring; it is asked for, and not shown."""
+    from engine.store.team import log_in, log_out
+
+    if forget:
+        found = log_out(url)
+        said = "the password is forgotten" if found else "no password was kept"
+        invocation.answer({"forgotten": found}, said)
+        return
+    if not sys.stdin or not sys.stdin.isatty():
+        raise InputError("a password is typed at a terminal: scripts keep theirs in ~/.pgpass")
+    kept = log_in(url, getpass("password: "))
+    said = "the password is kept in the keyring" if kept else "the server asks for no password"
+    invocation.answer({"kept": kept}, said)
+
+
 @team.command("doctor", cls=Command)
 @_ADDRESS
 @everywhere

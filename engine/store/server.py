@@ -7,6 +7,7 @@ and ``~/.pgpass`` work as everywhere.  It may hold no password: then none of our
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ from engine.plain_text import one_line
 from engine.progress import Control, Progress
 from engine.store import roles
 from engine.store.connection import REVISION, busy, is_newer, no_library, upgrade_schema
+from engine.store.passwords import kept_password
 from engine.store.records import Behind
 from engine.store.roles import Membership
 from engine.store.schema import (
@@ -195,13 +197,16 @@ class Server:
 
 
 @contextmanager
-def connected(address: str, is_guarded: bool = False) -> Iterator[Connection]:
+def connected(
+    address: str, is_guarded: bool = False, password: str | None = None
+) -> Iterator[Connection]:
     """Give one connection, in a transaction, to a database that need not hold a library.
 
     :param is_guarded: run nothing that admins of the library made; its tables are named in full.
+    :param password: instead of what libpq or the keyring knows.
     :raises LibraryError: the server cannot be asked, or refuses something.
     """
-    engine = _engine(address, is_guarded)
+    engine = _engine(address, is_guarded, password)
     try:
         guarded = engine.execution_options(guarded=is_guarded)
         with guarded.connect() as connection, connection.begin():
@@ -260,7 +265,7 @@ def _is_older(connection: Connection, name: str) -> bool:
     return revision != REVISION
 
 
-def _engine(address: str, is_guarded: bool = False) -> Engine:
+def _engine(address: str, is_guarded: bool = False, password: str | None = None) -> Engine:
     given = parts(address)
     driver = import_module("psycopg")
     more: dict[str, Any] = {"application_name": "soundsift", "connect_timeout": _CONNECT_S}
@@ -268,8 +273,21 @@ def _engine(address: str, is_guarded: bool = False) -> Engine:
     more = {key: value for key, value in more.items() if key not in given}
     more |= {"client_encoding": "UTF8", "cursor_factory": _binary("Cursor")}
 
+    def log_in() -> Any:
+        nonlocal password
+        if password is None:
+            try:
+                return driver.connect(address, **more)
+            except driver.OperationalError as error:
+                if not (error.pgconn is not None and error.pgconn.needs_password):
+                    raise
+                password = kept_password(login_of(address))
+                if password is None:
+                    raise
+        return driver.connect(address, password=password, **more)
+
     def connect() -> Any:
-        connection = driver.connect(address, **more)
+        connection = log_in()
         connection.server_cursor_factory = _binary("ServerCursor")
         with connection.cursor() as cursor:
             cursor.execute(_PREPARE, [f"{_LOCK_S}s"])
@@ -336,8 +354,8 @@ def parts(address: str) -> dict[str, Any]:
         raise unreadable  # a part of a password with a slash or a question mark in it
     if any(given.get(key) for key in _SECRET) or _HOLDS_PASSWORD.match(address):
         raise LibraryError(
-            "the address of the library holds a password: leave it out, and keep it in ~/.pgpass "
-            "or in the variable PGPASSWORD"
+            "the address of the library holds a password: leave it out, and keep it in the "
+            "keyring (`soundsift team password`), in ~/.pgpass, or in the variable PGPASSWORD"
         )
     return given
 
@@ -355,6 +373,14 @@ def asks_as(address: str) -> str:
         return str(begun.user.decode(errors="replace"))
     finally:
         begun.finish()
+
+
+def login_of(address: str) -> str:
+    """Return the keyring's name for the password of an address: who, and on which server."""
+    given, said = parts(address), os.environ
+    where = given.get("host") or given.get("hostaddr") or given.get("service")
+    where = where or said.get("PGHOST") or said.get("PGSERVICE") or "localhost"
+    return f"{asks_as(address)}@{where}:{given.get('port') or said.get('PGPORT') or 5432}"
 
 
 def own_place(address: str) -> Path:

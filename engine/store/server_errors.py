@@ -22,7 +22,7 @@ _PING_S = 2  # in which nothing else of ours runs, to a server that has just ans
 _AWAY, _TRANSIENT = ("08", "57"), ("40", "53")  # classes of SQLSTATE
 _SENTENCES = {  # by SQLSTATE, or the class of it
     "28": "the server lets nobody in as you are named in {name}: check the user, and the password "
-    "in ~/.pgpass or PGPASSWORD",
+    "in the keyring (`soundsift team password`), ~/.pgpass or PGPASSWORD",
     "3D000": "there is no database at {name}: ask for one to be made (`createdb`)",
     "3F000": "there is no schema for the library {name}: check its address",
     "CONNECT": "you have no role in the library {name}: ask who looks after it to run "

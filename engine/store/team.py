@@ -17,9 +17,10 @@ from engine.log import logger
 from engine.paths import is_server, refuse_other_scheme
 from engine.plain_text import one_line
 from engine.store import roles
+from engine.store.passwords import forget_password, keep_password
 from engine.store.roles import ADMIN, READER, ROLES, Membership, run
 from engine.store.schema import lock_schema, refuse_unfinished, refuse_unlike, revision_at
-from engine.store.server import Server, connected
+from engine.store.server import Server, connected, login_of
 from engine.store.tables import PRESENT
 
 _LONGEST = 63  # bytes of a name
@@ -85,6 +86,32 @@ def try_address(address: str) -> Tried:
         refuse_unfinished(connection, name)
         sounds = int(connection.scalar(_SOUNDS, {"state": PRESENT}) or 0)
         return Tried(sounds, roles.membership(connection))
+
+
+def log_in(address: str, password: str) -> bool:
+    """Keep a password in this computer's keyring, once the server has taken it.
+
+    Return whether it was kept: not, if the server asks for none.
+
+    :raises InputError: it is no address of a server's.
+    :raises LibraryError: the server does not take it, or there is no keyring.
+    """
+    check_address(address)
+    with connected(address, password=password) as connection:
+        raw = connection.connection.driver_connection
+        is_asked_for = bool(raw is not None and raw.pgconn.used_password)
+        if is_asked_for:
+            keep_password(login_of(address), password)
+    return is_asked_for
+
+
+def log_out(address: str) -> bool:
+    """Forget the password that the keyring has for an address; return whether it had one.
+
+    :raises InputError: it is no address of a server's.
+    """
+    check_address(address)
+    return forget_password(login_of(address))
 
 
 def init(address: str) -> list[str]:

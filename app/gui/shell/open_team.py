@@ -26,7 +26,7 @@ from app.gui.kit.plain import PlainLabel
 from app.gui.kit.text import counted
 from engine.progress import Control
 from engine.store.roles import ADMIN, CURATOR, EDITOR, READER
-from engine.store.team import Tried, try_address
+from engine.store.team import Tried, log_in, try_address
 
 _WIDTH = 620
 _LINES = 4  # that an answer may take
@@ -50,10 +50,14 @@ class OpenTeam(QDialog):
         self.address.setPlaceholderText("postgresql://USER@SERVER/DATABASE")
         self.address.setCompleter(QCompleter(list(known), self))
         self.address.textEdited.connect(lambda _: self._forget())
+        self.password = QLineEdit()
+        self.password.setEchoMode(QLineEdit.EchoMode.Password)
+        self.password.setPlaceholderText(self.tr("only if the server asks for one"))
+        self.password.textEdited.connect(lambda _: self._forget())
         hint = BreakingLabel(
             self.tr(
-                "The address holds no password: it stays in {}, or in PGPASSWORD. Whoever looks "
-                "after the library can tell you the address."
+                "A password goes into this computer's keyring; {} and PGPASSWORD work, too. "
+                "Whoever looks after the library can tell you the address."
             ).format(_PASSWORDS)
         )
         hint.setProperty("role", "dim")
@@ -99,6 +103,9 @@ class OpenTeam(QDialog):
         label = PlainLabel(self.tr("Address"))
         label.setBuddy(self.address)
         form.addRow(label, self.address)
+        label = PlainLabel(self.tr("Password"))
+        label.setBuddy(self.password)
+        form.addRow(label, self.password)
         form.addRow("", hint)
         buttons = QHBoxLayout()
         buttons.addWidget(self.tries)
@@ -115,9 +122,11 @@ class OpenTeam(QDialog):
         column.addLayout(buttons)
 
     def _ask(self, done: Callable[[Tried], None]) -> None:
-        address = self.address.text().strip()
+        address, password = self.address.text().strip(), self.password.text()
 
         def work(control: Control) -> Tried:
+            if password:
+                log_in(address, password)
             return try_address(address)
 
         self._say(self.tr("Asking the server …"))

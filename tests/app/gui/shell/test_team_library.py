@@ -21,7 +21,7 @@ from engine.store import Library
 from engine.store.claims import enlist
 from engine.store.collections import collections
 from engine.store.saved_searches import saved_searches
-from engine.store.server import connected
+from engine.store.server import connected, login_of
 from engine.store.tags import accepted_tags
 from engine.store.team import add
 from tests.app.gui.shell.team_stage import Stage, team
@@ -100,6 +100,18 @@ def test_a_window_opens_on_a_server_as_on_a_file(open_team, qtbot, role):
 def test_the_test_says_what_answers(dialog, team, qtbot):
     said = answer(qtbot, dialog, team.address("editor"))
     assert said == "Connected: 12 sounds, you are an editor."
+
+
+def test_a_password_goes_into_the_keyring(dialog, team, qtbot, held_passwords):
+    team.server.run("DROP ROLE IF EXISTS secretive", "CREATE ROLE secretive LOGIN PASSWORD 'right'")
+    add(team.url, "secretive", "reader")
+    address = team.server.address(team.database, "secretive")
+    assert "lets nobody in" in answer(qtbot, dialog, address)
+    dialog.password.setText("right")
+    assert answer(qtbot, dialog, address) == "Connected: 12 sounds, you are a reader."
+    assert held_passwords == {login_of(address): "right"}
+    dialog.password.clear()
+    assert answer(qtbot, dialog, address) == "Connected: 12 sounds, you are a reader."
 
 
 def test_the_window_remembers_the_address_and_opens_it_again(dialog, window, team, qtbot):
