@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import QModelIndex, QPersistentModelIndex, Qt
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, Qt
 from PySide6.QtGui import QGuiApplication, QKeyEvent, QKeySequence, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -24,6 +24,14 @@ from engine.plain_text import one_line
 
 _ROW_HEIGHT = 24  # pixels
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+def choose_row(table: QTableView, row: int) -> None:
+    """Choose a row and no other, whatever keys are held down: with Ctrl, ``selectRow`` toggles."""
+    flag = QItemSelectionModel.SelectionFlag
+    table.selectionModel().setCurrentIndex(
+        table.model().index(row, 0), flag.ClearAndSelect | flag.Rows
+    )
 
 
 class RowDelegate(QStyledItemDelegate):

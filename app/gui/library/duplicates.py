@@ -18,7 +18,7 @@ from app.gui.kit.jobs import Job, belongs_to
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.preview import Preview
 from app.gui.kit.prompts import Prompts
-from app.gui.kit.tables import TextTable
+from app.gui.kit.tables import TextTable, choose_row
 from app.gui.kit.text import channels, counted, duration, short_folder, tr
 from app.gui.library.library_controller import LibraryController
 from app.gui.library.trash import Trashed, Unwanted, move_to_trash
@@ -108,7 +108,7 @@ class DuplicatesDialog(QDialog):
         place_s = self._preview.place_in(row.sound) or 0.0
         own = [i for i, other in enumerate(self.rows) if other.place == row.place]
         following = own[(own.index(self.table.currentRow()) + 1) % len(own)]
-        self.table.selectRow(following)
+        choose_row(self.table, following)
         sound = self.rows[following].sound
         self._preview.play(sound, min(place_s, sound.duration_s))
 

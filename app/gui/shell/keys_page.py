@@ -20,7 +20,7 @@ from app.gui.kit.buttons import push_button
 from app.gui.kit.keys import DIALOG_KEYS, Keys, key_name, portable_key
 from app.gui.kit.plain import PlainLabel
 from app.gui.kit.settings import SettingsFile
-from app.gui.kit.tables import TextTable
+from app.gui.kit.tables import TextTable, choose_row
 from app.gui.kit.text import tr
 from app.gui.shell.actions import ACTIONS
 from app.gui.shell.keys import (
@@ -113,7 +113,7 @@ class KeysPage(QWidget):
     def look_for(self, name: str) -> None:
         """Look at an action."""
         self.search.clear()
-        self.table.selectRow(self._names.index(name))
+        choose_row(self.table, self._names.index(name))
 
     def press(self, key: str) -> None:
         """Give the action this key, unless it is somebody's: then ask."""
@@ -168,7 +168,7 @@ class KeysPage(QWidget):
                 font = item.font()
                 font.setBold(True)  # another key than it comes with
                 item.setFont(font)
-        self.table.selectRow(self._names.index(chosen) if chosen in self._names else 0)
+        choose_row(self.table, self._names.index(chosen) if chosen in self._names else 0)
         same = [name for name in PRESETS if preset(name) == self._keys]
         self.presets.setCurrentIndex(self.presets.findData(same[0] if same else ""))
         self._on_chosen()

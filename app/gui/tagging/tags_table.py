@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QItemSelectionModel, QRect, Qt, Signal
+from PySide6.QtCore import QRect, Qt, Signal
 from PySide6.QtGui import QColor, QKeyEvent, QKeySequence, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -24,6 +24,7 @@ from app.gui.kit.keys import (
 )
 from app.gui.kit.painting import elided, paint_share
 from app.gui.kit.style.fonts import with_even_figures
+from app.gui.kit.tables import choose_row
 from app.gui.tagging.tags_model import TAG_ROLE, Index, ShownTag, TagColumn, TagsModel
 
 Pair = tuple[int, str]
@@ -87,7 +88,7 @@ class TagsTable(QTableView):
     def choose_first(self) -> None:
         """Look at the first row."""
         if self._tags.rows:
-            self.selectRow(0)
+            choose_row(self, 0)
             self.setFocus()
 
     def go_on(self) -> None:
@@ -95,10 +96,7 @@ class TagsTable(QTableView):
         chosen = {index.row() for index in self.selectionModel().selectedRows()}
         below = max(chosen, default=-1) + 1
         if below < self._tags.rowCount():
-            flag = QItemSelectionModel.SelectionFlag
-            self.selectionModel().setCurrentIndex(
-                self._tags.index(below, 0), flag.ClearAndSelect | flag.Rows
-            )
+            choose_row(self, below)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Decide on the chosen rows."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QInputDialog
+from PySide6.QtWidgets import QApplication, QInputDialog
 
+from app.gui.kit.tables import choose_row
 from app.gui.shell.keys import DEFAULTS, to_keep, with_key
 from app.gui.tagging.renaming import RenameFiles
 from app.gui.tagging.tags_model import TagColumn
@@ -68,15 +69,23 @@ def test_keys_that_decide_may_be_others_and_are_told(review, window, qtbot, sett
     review.look_at([1, 2, 3])
     assert review.keys.text().startswith("J accept · A reject · E replace · Space play")
     qtbot.waitUntil(lambda: {row.sound.id for row in review.model.rows} == {1, 2, 3})
-    review.table.selectRow(0)
+    choose_row(review.table, 0)
     press(review, qtbot, Qt.Key.Key_J)
     qtbot.waitUntil(lambda: row_of(review, 0).tag.state == "accepted")
     press(review, qtbot, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: row_of(review, 1).tag.state == "rejected")
 
 
+def test_a_key_that_is_held_down_does_not_unchoose_the_first_row(review, qtbot):
+    press(review, qtbot, Qt.Key.Key_Control, Qt.KeyboardModifier.ControlModifier)
+    assert QApplication.keyboardModifiers() & Qt.KeyboardModifier.ControlModifier
+    for _ in range(2):
+        review.table.choose_first()
+        assert len(review.table.chosen()) == 1
+
+
 def test_keys_decide_on_one_row_after_another(review, window, qtbot):
-    review.table.selectRow(0)
+    choose_row(review.table, 0)
     first, second, third = (row_of(review, n).tag for n in range(3))
     press(review, qtbot, Qt.Key.Key_A)
     qtbot.waitUntil(lambda: row_of(review, 0).tag.state == "accepted")
@@ -120,7 +129,7 @@ def test_all_sure_ones_are_accepted_at_once(review, window, qtbot):
 
 
 def test_space_plays_the_part_that_was_meant(review, window, qtbot):
-    review.table.selectRow(0)
+    choose_row(review.table, 0)
     press(review, qtbot, Qt.Key.Key_Space)
     assert window.player.playing
     assert window.player.loaded == Path(row_of(review, 0).sound.path)
@@ -328,7 +337,7 @@ def test_exchanged_names_are_put_right(window, qtbot, tmp_path):
         )
     )
     assert dialog.table.item(0, 3).text() == "Sound_03.wav"
-    dialog.table.selectRow(0)
+    choose_row(dialog.table, 0)
     dialog.hear()
     qtbot.waitUntil(lambda: window.player.loaded == one)
     dialog.swap.click()
