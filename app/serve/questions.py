@@ -10,18 +10,19 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from engine.search.query_sound import MOST_S
+
 MOST_RESULTS = 200
 MOST_SOUNDS = 100
 _MOST_TEXT = 2000
 _MOST_PATH = 4096
-_MOST_S = 1e7  # no sound lasts that long
 
 Text = Annotated[str, Field(max_length=_MOST_TEXT)]
 SoundName = Annotated[
     int | Annotated[str, Field(min_length=1, max_length=_MOST_PATH)],
     Field(description="A sound of the library: its id, or its path exactly as results give it."),
 ]
-Seconds = Annotated[float, Field(ge=0, le=_MOST_S, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_S, allow_inf_nan=False)]
 Limit = Annotated[
     int, Field(ge=1, le=MOST_RESULTS, description="How many results at most.", strict=True)
 ]

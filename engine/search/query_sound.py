@@ -17,7 +17,7 @@ from engine.errors import AudioError, InputError
 if TYPE_CHECKING:
     from engine.models.match_model import AudioEncoder
 
-_MOST_S = 1e7  # no sound lasts that long
+MOST_S = 1e7  # no sound lasts that long
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class QuerySound:
         :raises InputError: the part does not lie in it.
         """
         for second in (self.start_s, self.end_s):
-            if second is not None and not abs(second) <= _MOST_S:  # nor what is no number
+            if second is not None and not abs(second) <= MOST_S:  # nor what is no number
                 raise InputError(f"{second} is no place in {self.name}: give it in seconds")
         first = round((self.start_s or 0.0) * rate_hz)
         last = None if self.end_s is None else round(self.end_s * rate_hz)
