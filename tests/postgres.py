@@ -147,6 +147,12 @@ class Postgres:
     def address(self, database: str, user: str = "postgres") -> str:
         return f"postgresql://{user}@/{database}?host={self.folder}&port=5432"
 
+    def make_secretive(self, password: str) -> None:
+        """Make the login that must say its password."""
+        self.run(
+            "DROP ROLE IF EXISTS secretive", f"CREATE ROLE secretive LOGIN PASSWORD '{password}'"
+        )
+
     def run(self, *statements: str) -> None:
         """Run statements as who may do everything, outside any library."""
         connect: Any = import_module("psycopg").connect

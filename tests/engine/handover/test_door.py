@@ -184,12 +184,12 @@ def test_a_disk_that_fills_up_meanwhile_is_a_sentence_and_leaves_nothing(
     assert not list((tmp_path / "kept" / HIDDEN).iterdir())
 
 
+def refuse(*_: object) -> None:
+    raise PermissionError(errno.EACCES, "a scanner holds it")
+
+
 def test_a_folder_that_may_not_be_written_is_a_sentence(make, monkeypatch):
     part = make()
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(errno.EACCES, "Permission denied")
-
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(AudioError, match=r"choose another folder$"):
@@ -198,10 +198,6 @@ def test_a_folder_that_may_not_be_written_is_a_sentence(make, monkeypatch):
 
 def test_where_neither_links_nor_moves_are_possible_no_empty_file_stays(make, monkeypatch):
     part = make()
-
-    def refuse(*_: object) -> None:
-        raise PermissionError(errno.EACCES, "a scanner holds it")
-
     monkeypatch.setattr(os, "link", refuse)
     monkeypatch.setattr(Path, "replace", refuse)
     with pytest.raises(AudioError, match=r"cannot be saved in .* \(a scanner holds it\)"):

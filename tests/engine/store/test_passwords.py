@@ -20,7 +20,7 @@ SECRET = "xyzzy-right"
 @pytest.fixture
 def address(server: Postgres) -> str:
     """Return the address of who must say a password."""
-    server.run("DROP ROLE IF EXISTS secretive", f"CREATE ROLE secretive LOGIN PASSWORD '{SECRET}'")
+    server.make_secretive(SECRET)
     return server.address("postgres", "secretive")
 
 

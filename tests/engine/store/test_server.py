@@ -195,7 +195,7 @@ def test_a_password_in_an_address_is_refused_and_not_repeated(address, ask):
 
 
 def test_a_wrong_password_is_told_and_stands_nowhere(server, monkeypatch, own_home):
-    server.run("DROP ROLE IF EXISTS secretive", "CREATE ROLE secretive LOGIN PASSWORD 'right'")
+    server.make_secretive("right")
     monkeypatch.setenv("PGPASSWORD", SECRET)
     start_log(verbose=True)
     said = io.StringIO()
@@ -214,7 +214,7 @@ def test_a_wrong_password_is_told_and_stands_nowhere(server, monkeypatch, own_ho
 
 
 def test_diagnostics_tell_where_a_library_is_without_a_password(server, monkeypatch):
-    server.run("DROP ROLE IF EXISTS secretive", f"CREATE ROLE secretive LOGIN PASSWORD '{SECRET}'")
+    server.make_secretive(SECRET)
     with server.library() as address:
         Library(address).close()
         server.run("GRANT ALL ON DATABASE " + address.split("/")[3].split("?")[0] + " TO secretive")

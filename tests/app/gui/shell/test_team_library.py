@@ -103,7 +103,7 @@ def test_the_test_says_what_answers(dialog, team, qtbot):
 
 
 def test_a_password_goes_into_the_keyring(dialog, team, qtbot, held_passwords):
-    team.server.run("DROP ROLE IF EXISTS secretive", "CREATE ROLE secretive LOGIN PASSWORD 'right'")
+    team.server.make_secretive("right")
     add(team.url, "secretive", "reader")
     address = team.server.address(team.database, "secretive")
     assert "lets nobody in" in answer(qtbot, dialog, address)
