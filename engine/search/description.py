@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.search.searcher import Searcher
 
 _TEXTS = 8
-_MOST_WORDS = 6  # the bank holds whole explanations, too
+_MOST_WORDS = 6  # the bank of a foreign model may hold whole sentences
 _MOST_PARTS = 100
 
 
