@@ -9,6 +9,7 @@ to 10⁸ windows take is on paper: those bytes and that rate, as if it grew with
 from __future__ import annotations
 
 import argparse
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from benchmarks.synthetic import fill
 from benchmarks.team_sync import client
 from engine.models.catalog import find_model
 from engine.store import Library
+from tests.postgres import binaries
 
 SOUNDS = 10_000
 WINDOWS = (10**6, 10**7, 10**8)
@@ -42,7 +44,8 @@ _SIZES = text(
 class Measured:
     """Bytes for each window or sound, and windows that two cores hear in a second.
 
-    ``cache_bytes`` and ``wire_bytes`` are of a window in a client's cache, and on the way there.
+    ``cache_bytes`` and ``wire_bytes`` are of a window in a client's cache, and on the way there;
+    ``copy_bytes`` of a sound of one window in its copy.
     """
 
     window_bytes: float
@@ -50,6 +53,7 @@ class Measured:
     cache_bytes: float
     wire_bytes: float
     windows_a_second: float
+    copy_bytes: float
 
 
 def table_sizes(library: Library, sounds: int = 0) -> dict[str, tuple[int, int]]:
@@ -62,19 +66,36 @@ def table_sizes(library: Library, sounds: int = 0) -> dict[str, tuple[int, int]]
     return {row.name: (row.rows, row.indexes) for row in rows if row.count >= 0.9 * sounds - 1}
 
 
+def database_bytes(library: Library) -> int:
+    """Return what a library's database takes."""
+    with library.reading() as connection:
+        return int(connection.scalar(text("SELECT pg_database_size(current_database())")) or 0)
+
+
+def dump_bytes(place: str) -> int:
+    """Return how large a dump of a library is."""
+    programs = binaries()
+    assert programs is not None
+    done = subprocess.run([programs / "pg_dump", "-Fc", place], capture_output=True, check=True)
+    return len(done.stdout)
+
+
 def measured(sounds: int) -> tuple[list[dict[str, Any]], Measured]:
     """Fill a server, synchronise a client, and return what each table takes, and in all."""
     with studio() as server, server.library() as place, tempfile.TemporaryDirectory() as home:
         with Library(place) as library:
-            empty = table_sizes(library)
+            empty, bare = table_sizes(library), database_bytes(library)
             fill(library, find_model("default"), sounds)
             server.tidy(place)
             full = table_sizes(library, sounds)
+        dumped = dump_bytes(place)
         with wire(server) as way, client(home, way.to(place)) as synchronise:
             before = way.sent()[1]
             synchronise()
             sent = way.sent()[1] - before
-        cache = sum(path.stat().st_size for path in Path(home).rglob("*") if path.is_file())
+        held = [path for path in Path(home).rglob("*") if path.is_file()]
+        copy = sum(path.stat().st_size for path in held if ".copy-" in path.name)
+        cache = sum(path.stat().st_size for path in held) - copy
     grown = {
         name: [(now - then) / sounds for now, then in zip(full[name], empty[name], strict=True)]
         for name in full
@@ -87,11 +108,17 @@ def measured(sounds: int) -> tuple[list[dict[str, Any]], Measured]:
         sum(sizes) for name, sizes in grown.items() if name not in (_OF_WINDOWS, _BOUNDED)
     )
     rows += [
-        {"what": "a window in a client's cache", "bytes": cache / sounds, "its indexes": None},
-        {"what": "a window on its way there", "bytes": sent / sounds, "its indexes": None},
+        {"what": what, "bytes": count, "its indexes": None}
+        for what, count in (
+            ("a database without rows", bare),
+            ("a sound in a dump (pg_dump -Fc)", dumped / sounds),
+            ("a sound in a client's copy", copy / sounds),
+            ("a window in its cache of vectors", cache / sounds),
+            ("a window on its way there", sent / sounds),
+        )
     ]
     rate = read_result("indexing", RESULTS).only(what="400 wav files of 5 s, default")
-    each = (cache / sounds, sent / sounds, rate["audio s per s"] / _WINDOW_S)
+    each = (cache / sounds, sent / sounds, rate["audio s per s"] / _WINDOW_S, copy / sounds)
     return rows, Measured(sum(grown[_OF_WINDOWS]), of_sounds, *each)
 
 
@@ -104,6 +131,7 @@ def sized(windows: int, known: Measured) -> dict[str, Any]:
         "windows": windows,
         "server's disk (GB)": disk / 1e9,
         "client's cache (GB)": windows * known.cache_bytes / 1e9,
+        "client's copy (GB), at most": windows * known.copy_bytes / 1e9,  # a sound has several
         "first synchronisation (min)": windows * known.wire_bytes / NETWORK_BYTES_S / 60,
         **{
             f"listening (h), {machines} × {cores} cores": core_s / (machines * cores) / 3600

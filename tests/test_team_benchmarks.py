@@ -125,9 +125,10 @@ def test_a_way_to_a_server_counts_what_passes(server: Postgres) -> None:
 
 
 def test_what_is_on_paper_is_what_was_measured_times_windows() -> None:
-    row = sized(10**7, Measured(1000, 3000, 540, 1024, 20))
+    row = sized(10**7, Measured(1000, 3000, 540, 1024, 20, 1200))
     assert row["server's disk (GB)"] == pytest.approx(10 + 0.25 * (30 + 10))
     assert row["client's cache (GB)"] == pytest.approx(5.4)
+    assert row["client's copy (GB), at most"] == pytest.approx(12)
     assert row["first synchronisation (min)"] == pytest.approx(10240 / 117 / 60)
     assert row["core hours"] == pytest.approx(2 * 10**7 / 20 / 3600)
     assert row["listening (h), 10 × 16 cores"] == pytest.approx(row["core hours"] / 160)
