@@ -15,7 +15,7 @@ from engine.models.catalog import find_model, models
 from engine.models.efficientat import EfficientAt
 from engine.models.folder import write_model
 from engine.models.foreign import load_foreign_text_encoder
-from engine.models.match_model import TextEncoder
+from engine.models.match_model import TextEncoder, load_model, load_tokenizer
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.models.towers import COMPACT, MN04
 from engine.paths import data_folder, default_library, installed_models
@@ -60,6 +60,7 @@ from trainer.recipes.teacher import (
     make_pool,
 )
 from trainer.recipes.unheeded import check_heeded
+from trainer.recipes.wordings import learn_wordings, with_wordings
 
 _MATCH_BOUNDS = {
     "mass": MASS,
@@ -232,6 +233,28 @@ def tags(options: argparse.Namespace) -> None:
         )
 
 
+def wordings(options: argparse.Namespace) -> None:
+    """Teach a model's text projections other words, on the features of both towers."""
+    set_threads(options.threads)
+    base = load_model(options.base)
+    clips = labelled_clips(options.data, TRAIN)
+    spectra = [caches.load(path) for path in options.spectra]
+    pool = make_pool(spectra, clips, _teacher(options), load_student(options.base))
+    encoder = TextEncoder(base, load_tokenizer(options.base))
+    with options.watch() as control:
+        learn_wordings(options.folder, options.data, base, encoder, pool, control)
+
+
+def reword(options: argparse.Namespace) -> None:
+    """Make a calibrated model folder with the text projections of a wordings run."""
+    set_threads(options.threads)
+    model = with_wordings(load_model(options.base), options.wordings)
+    model.spec = replace(model.spec, name=options.model.name)
+    pool = clip_features(model.audio_tower, caches.load(options.spectra))
+    write_model(options.model, model, options.base / "tokenizer.json", pool)
+    _calibrate(options)
+
+
 def export(options: argparse.Namespace) -> None:
     """Make a calibrated model folder."""
     check_numbers(vars(options), {"tag_weight": POSITIVE, "start_share": SHARE})
@@ -260,6 +283,10 @@ def export(options: argparse.Namespace) -> None:
     model.audio_tower.load_state_dict(tower.state_dict())
     model.exemplars.copy_(centres(sounds, EXEMPLARS))
     write_model(options.model, model, texts / "tokenizer.json", pool)
+    _calibrate(options)
+
+
+def _calibrate(options: argparse.Namespace) -> None:
     valid = labelled_clips(options.data, "valid")
     with options.watch() as control:
         calibration = calibrate(options.model, valid, control)

@@ -34,6 +34,9 @@ class Tower(Weighted, Protocol):
     def train(self, mode: bool = True) -> Any:
         """Enter or leave training."""
 
+    def eval(self) -> Any:
+        """Leave training."""
+
     def to(self, *where: Any, **how: Any) -> Any:
         """Move to a device, or to another layout in memory."""
 

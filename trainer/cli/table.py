@@ -69,7 +69,7 @@ def commands() -> list[TrainerCommand]:
         argument("folder", "the run's folder; the model ends up in it"),
         path("--config", "options, as written by a run", metavar="FILE.toml"),
     ]
-    runs = [fit, _average(), _match(), _distil(), _tags()]
+    runs = [fit, _average(), _match(), _distil(), _tags(), _wordings()]
     return [*runs, _experiment(), *_of_models(), *_of_data()]
 
 
@@ -145,6 +145,17 @@ def _tags() -> TrainerCommand:
     )
 
 
+def _wordings() -> TrainerCommand:
+    return _command(
+        "wordings",
+        "teach the text side other words for labels, and what names sound like",
+        argument("folder", "the run's folder"),
+        path("--base", "a model with a second view", required=True),
+        paths("--spectra", "caches of the train splits", required=True),
+        _TEACHER,
+    )
+
+
 def _experiment() -> TrainerCommand:
     full = "for --scale full"
     return _command(
@@ -189,6 +200,14 @@ def _of_models() -> list[TrainerCommand]:
             option("--tag-weight", "w of the second view (0.5)", type=float, default=0.5),
             _TEXT_ENCODER,
             _TEACHER,
+        ),
+        _command(
+            "reword",
+            "make a model folder of another and a wordings run, calibrated on validation clips",
+            argument("model", "the model folder to write"),
+            path("--base", "the model that gives everything else", required=True),
+            path("--wordings", "folder of a wordings run", required=True),
+            path("--spectra", "cache of the train split", required=True),
         ),
         _command(
             "audible",

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.models.compact import Compact
 from engine.models.efficientat import EfficientAt
+from engine.models.encoders import AudioTower
 from engine.models.weights import fill, load_checkpoint, load_tensors
 from trainer.data.cache import Cache
 from trainer.data.manifest import LabelledClip
@@ -43,7 +44,7 @@ def load_student(path: Path) -> Compact:
 
 
 @torch.no_grad()
-def clip_features(tower: EfficientAt | Compact, cache: Cache) -> Tensor:
+def clip_features(tower: AudioTower, cache: Cache) -> Tensor:
     """Return pooled features (clips, 384) of the first ten seconds of every clip."""
     tower.eval()
     features = []
