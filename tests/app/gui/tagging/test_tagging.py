@@ -248,12 +248,15 @@ def test_a_copy_of_the_library_that_cannot_be_kept_is_told(window, qtbot, monkey
 def test_writing_that_was_stopped_says_so_and_can_go_on(window, qtbot):
     dialog = dialog_of(WriteTags, window, qtbot)
     qtbot.waitUntil(lambda: dialog.table.rowCount() == 12)
+    before = {path: Path(path).read_bytes() for path in dialog._wanted}
     dialog.write.click()
     window.jobs.shown()[0].cancel()
     qtbot.waitUntil(lambda: dialog.says.text().startswith("Stopped"))
     assert dialog.write.isEnabled()
     dialog.write.click()
-    qtbot.waitUntil(lambda: "12 files written" in window.status.message.text())
+    qtbot.waitUntil(lambda: "written." in window.status.message.text())  # but what was, before
+    assert len(before) == 12
+    assert not [path for path, old in before.items() if Path(path).read_bytes() == old]
 
 
 def test_suggesting_that_was_stopped_can_begin_again(review, window, qtbot):
