@@ -239,7 +239,7 @@ def wordings(options: argparse.Namespace) -> None:
     base = load_model(options.base)
     clips = labelled_clips(options.data, TRAIN)
     spectra = [caches.load(path) for path in options.spectra]
-    pool = make_pool(spectra, clips, _teacher(options), load_student(options.base))
+    pool = make_pool(spectra, clips, _teacher(options), base.audio_tower)
     encoder = TextEncoder(base, load_tokenizer(options.base))
     with options.watch() as control:
         learn_wordings(options.folder, options.data, base, encoder, pool, control)

@@ -136,10 +136,14 @@ def test_other_words_find_the_sounds_and_the_rest_stays(base, pool):
     other = {"rain": ("wet weather",), "door": ("creaking hinge",)}
     pairs = pairs_of(base, pool, LABELS, own_features(), other, features_of)
     captions = features_of(["a dog barks", "music plays", "people talk"])
-    kept = (kept_lesson(base, captions), kept_lesson(base, own_features()))
     lexicon = lexicon_lesson(base, LEXICON, TAGS, own_features(), features_of, QUICK)
+    lessons = (
+        (lexicon, QUICK.names),
+        (kept_lesson(base, captions), 6),
+        (kept_lesson(base, own_features()), 2),
+    )
     state = torch.get_rng_state()
-    head, again = (learned(base, pairs, lexicon, kept, QUICK, Control()) for _ in range(2))
+    head, again = (learned(base, pairs, lessons, QUICK, Control()) for _ in range(2))
     assert torch.equal(torch.get_rng_state(), state)
     asked = features_of(["wet weather", "creaking hinge"])
     assert torch.equal(head(asked), again(asked))
@@ -166,7 +170,7 @@ def test_a_stopped_run_leaves_no_trace(base, pool, tmp_path):
     lesson = Lesson(own_features(), base.text_head(own_features()), torch.ones(4))
     state = torch.get_rng_state()
     with pytest.raises(Cancelled):
-        learned(base, pairs, lesson, (lesson, lesson), QUICK, Control(stop))
+        learned(base, pairs, [(lesson, 4)], QUICK, Control(stop))
     assert torch.equal(torch.get_rng_state(), state)
 
 

@@ -22,6 +22,7 @@ from engine.progress import Control, Progress
 from engine.store import Library
 from engine.store.tags import accepted_tags
 from engine.store.windows import window_rows
+from trainer.data.means import group_means
 from trainer.data.pairs import ALL, Batch, source_digest
 from trainer.data.recordings import recordings_of
 
@@ -150,7 +151,7 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
     clip = torch.tensor([place[row.sound_id] for row in rows])
     paths = {sound.id: Path(sound.path) for sound in sounds}
     recordings = recordings_of(
-        [paths[sound_id] for sound_id in heard], _means(features, clip, len(heard)), control
+        [paths[sound_id] for sound_id in heard], group_means(features, clip, len(heard)), control
     )
     return CaptionedFeatures(
         features,
@@ -158,12 +159,6 @@ def read_pairs(library: Library, control: Control) -> CaptionedFeatures:
         tuple(captions[sound_id] for sound_id in heard),
         tuple(recordings.tolist()),
     )
-
-
-def _means(features: Tensor, clip: Tensor, clips: int) -> Tensor:
-    """Return every clip's mean features, (clips, width)."""
-    total = features.new_zeros(clips, features.shape[1]).index_add_(0, clip, features)
-    return total / torch.bincount(clip, minlength=clips)[:, None]
 
 
 def with_captions(pairs: CaptionedFeatures, captions: Sequence[str]) -> CaptionedFeatures:

@@ -132,6 +132,12 @@ def read_tagged_captions(folder: Path, split: str) -> list[TaggedCaption]:
     ]
 
 
+def read_descriptions(folder: Path) -> list[str]:
+    """Return what sound librarians wrote of the BBC's sound effects; some of it is empty."""
+    rows = csv_rows(folder / "text" / "BBCSoundEffects.csv", ("description",))
+    return [row["description"] for row in rows]
+
+
 class FeaturePairs:
     """Draws batches from a pool and from tagged captions matched to it.
 

@@ -30,6 +30,7 @@ from engine.transport import (
     scores,
 )
 from trainer.data.manifest import csv_rows
+from trainer.data.means import group_means
 from trainer.data.sets import Tell
 from trainer.evaluation.metrics import modality_gap, recall_and_map
 from trainer.evaluation.rankings import joint_plan, library_scores, owners
@@ -56,9 +57,7 @@ class Embedded:
 
     def means(self) -> Tensor:
         """Return each clip's mean of what the metric has not mapped, (clips, width)."""
-        total = self.unmapped.new_zeros(len(self.paths), self.unmapped.shape[1])
-        total.index_add_(0, self.clip, self.unmapped)
-        return total / torch.bincount(self.clip, minlength=len(self.paths))[:, None]
+        return group_means(self.unmapped, self.clip, len(self.paths))
 
 
 def read_manifest(path: Path, column: str) -> list[tuple[Path, str]]:

@@ -21,8 +21,8 @@ from engine.models.spec import read_spec, write_spec
 from engine.progress import Control, Progress
 from engine.search.wording import telling_part
 from engine.tags.taxonomy import SENTENCE, ucs
-from trainer.data.manifest import TRAIN, csv_rows, labelled_clips
-from trainer.data.pairs import read_tagged_captions
+from trainer.data.manifest import TRAIN, labelled_clips
+from trainer.data.pairs import read_descriptions, read_tagged_captions
 from trainer.recipes.soundless import SOUNDLESS_TOPICS
 
 _OF_A_KIND = 2000  # texts at most
@@ -65,13 +65,12 @@ def audible_texts(data: Path, bank: Sequence[str]) -> AudibleTexts:
 
     :raises InputError: the data folder lacks a manifest, captions or descriptions.
     """
-    described = csv_rows(data / "text" / "BBCSoundEffects.csv", ("description",))
     kinds = [
         [clip.label for clip in labelled_clips(data, TRAIN)],
         list(bank),
         [_bare(text) for label in ucs().labels for text in label.texts[1:]],  # names: in the bank
         [caption.text for caption in read_tagged_captions(data, "train")],
-        [row["description"] for row in described],
+        read_descriptions(data),
     ]
     chosen = [_some(sorted({text for text in kind if text})) for kind in kinds]
     groups = [*chosen, *map(list, SOUNDLESS_TOPICS.values())]

@@ -27,6 +27,7 @@ from engine.progress import Control, Progress
 from engine.tags.taxonomy import SENTENCE
 from trainer.data.pairs import Pool, read_tag_names, read_tagged_captions
 from trainer.loop.checkpoint import write_tensors
+from trainer.loop.descent import descend_one_cycle
 
 _FILE = "tags.safetensors"
 _LONGEST_DESCRIPTION = 200  # characters of the ontology's
@@ -199,17 +200,12 @@ def _learned(
         view = TagView(features.shape[1], config.hidden, len(scale), config.dropout)
         view.standardise(features)
         view.scale.copy_(scale)
-        optimiser = torch.optim.AdamW(
-            view.parameters(), config.rate, weight_decay=config.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, config.steps)
-        for step in range(config.steps):
-            rows = torch.multinomial(weights, config.batch, replacement=True)
-            optimiser.zero_grad()
-            loss(view, rows).backward()  # type: ignore[no-untyped-call]
-            optimiser.step()
-            schedule.step()
-            watch(step + 1)
+
+        def of_batch() -> Tensor:
+            return loss(view, torch.multinomial(weights, config.batch, replacement=True))
+
+        rates = (config.rate, config.weight_decay)
+        descend_one_cycle(view.parameters(), of_batch, config.steps, *rates, watch)
     return view.eval().requires_grad_(False)
 
 

@@ -58,7 +58,7 @@ def make_pool(
     caches: Sequence[Cache],
     clips: Sequence[LabelledClip],
     teacher: EfficientAt,
-    student: Compact | None = None,
+    student: AudioTower | None = None,
 ) -> Pool:
     """Return the pool of all cached sounds as the teacher (and the student, if any) hears them.
 

@@ -23,15 +23,16 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from engine.errors import ModelError
-from engine.models.match_model import MatchModel, TextEncoder
+from engine.models.match_model import MatchModel, TagView, TextEncoder
 from engine.models.weights import fill, load_tensors
 from engine.progress import Control, Progress
 from engine.search.wording import wordings
 from engine.transport import mahalanobis_cost
-from trainer.data.manifest import csv_rows
-from trainer.data.pairs import Pool, read_tag_names, read_tagged_captions
+from trainer.data.means import group_means
+from trainer.data.pairs import Pool, read_descriptions, read_tag_names, read_tagged_captions
 from trainer.data.texts import LexiconEntry, read_lexicon, read_wordings
 from trainer.loop.checkpoint import write_tensors
+from trainer.loop.descent import descend_one_cycle
 from trainer.objectives.losses import mltm_loss, target_plan
 from trainer.recipes.audible import features_of
 
@@ -41,6 +42,7 @@ _CAPTIONS, _DESCRIPTIONS = 12_000, 3_000  # texts that stay where they are
 _COMMON = 6  # clips: labels of more are drawn no more often than of so many
 _LABELS_KEPT = 0.25  # of what is kept in a batch
 _OF_PLAN = 0.15  # weight of the m-LTM loss beside the distances
+_STEEPEST = 1.0  # norm of a gradient
 _OF_TAGS = 0.5  # weight of the second view's distance beside the first one's
 
 Read = Callable[[Sequence[str]], Tensor]  # texts to features (n, width)
@@ -143,8 +145,13 @@ def learn_wordings(
     pairs = pairs_of(base, pool, labels, own, read_wordings(), read)
     lexicon = lexicon_lesson(base, read_lexicon(tag_names), tag_names, own, read, config)
     texts = texts_to_keep(data, config.seed)
-    captions, said = kept_lesson(base, read(texts)), kept_lesson(base, own)
-    head = learned(base, pairs, lexicon, (captions, said), config, control)
+    labels_kept = round(_LABELS_KEPT * config.kept)
+    lessons = (
+        (lexicon, config.names),
+        (kept_lesson(base, read(texts)), config.kept - labels_kept),
+        (kept_lesson(base, own), labels_kept),
+    )
+    head = learned(base, pairs, lessons, config, control)
     folder.mkdir(parents=True, exist_ok=True)
     state = {f"{_SIDE}{name}": tensor for name, tensor in head.state_dict().items()}
     write_tensors(folder / _FILE, state)
@@ -167,9 +174,8 @@ def texts_to_keep(data: Path, seed: int) -> list[str]:
     :raises InputError: the data folder lacks captions or descriptions.
     """
     dice = np.random.default_rng(seed)
-    described = csv_rows(data / "text" / "BBCSoundEffects.csv", ("description",))
     captions = [caption.text for caption in read_tagged_captions(data, "train")]
-    descriptions = sorted({row["description"] for row in described} - {""})
+    descriptions = sorted({*read_descriptions(data)} - {""})
     drawn = ((captions, _CAPTIONS), (descriptions, _DESCRIPTIONS))
     return [
         texts[place]
@@ -230,7 +236,7 @@ def lexicon_lesson(
 
     :param own: features of the two captions of each label.
     """
-    head, dimensions = base.text_head, base.text_head.dimensions
+    head = base.text_head
     names = [(name, row) for row, entry in enumerate(lexicon) for name in entry.names]
     entry_of = torch.tensor([row for _, row in names])
     features = read([caption for name, _ in names for caption in wordings(name)])
@@ -239,33 +245,44 @@ def lexicon_lesson(
 
     heard = torch.tensor([row for row, entry in enumerate(lexicon) for _ in entry.heard])
     said = head(read([text for entry in lexicon for text in entry.heard]))
-    there = _means(said, heard, len(lexicon))
-    sure = ((alike - config.same) / (1 - config.same)).clamp(min=0)
-    means = torch.zeros(len(lexicon), alike.shape[1])
-    means.scatter_reduce_(0, entry_of[:, None].expand_as(sure), sure, "amax")
-    known = means.max(1, keepdim=True).values
+    there = group_means(said, heard, len(lexicon))
     of_labels = head(own).unflatten(0, (-1, 2)).mean(1)
-    named = means / means.sum(1, keepdim=True).clamp(min=1e-9) @ of_labels
+    known, named = _means_label(alike, entry_of, len(lexicon), of_labels, config.same)
     there = known * named + (1 - known) * there
 
     closest = alike.max(1).values
     pull = config.pull * ((config.near - closest) / (config.near - config.far)).clamp(0, 1)
     now = head(features).unflatten(0, (-1, 2)).mean(1)
-    target = torch.lerp(now, there[entry_of], pull[:, None])
-    z, v = normalize(target[:, :dimensions], dim=1), normalize(target[:, dimensions:], dim=1)
+    target = head.between(torch.lerp(now, there[entry_of], pull[:, None])[:, None])
+    z, v = target[:, : head.dimensions], target[:, head.dimensions :]
     tags = _tags_of(base, lexicon, tag_names)[entry_of]
     both = torch.cat([z, normalize(torch.lerp(v, tags, config.tags), dim=1)], 1)
     often = 1.0 / torch.bincount(entry_of, minlength=len(lexicon))[entry_of].float()
     return Lesson(features, both.repeat_interleave(2, 0), often.repeat_interleave(2))
 
 
+def _means_label(
+    alike: Tensor, entry_of: Tensor, entries: int, of_labels: Tensor, same: float
+) -> tuple[Tensor, Tensor]:
+    """Return how sure each entry means a label (entries, 1), and where such labels are.
+
+    :param alike: cosines (names, labels); ``entry_of`` (names,) says whose names they are.
+    """
+    sure = ((alike - same) / (1 - same)).clamp(min=0)
+    means = torch.zeros(entries, alike.shape[1])
+    means.scatter_reduce_(0, entry_of[:, None].expand_as(sure), sure, "amax")
+    shares = means / means.sum(1, keepdim=True).clamp(min=1e-9)
+    return means.max(1, keepdim=True).values, shares @ of_labels
+
+
 def _centred(features: Tensor, middle: Tensor) -> Tensor:
     return normalize(features - middle, dim=1)
 
 
-def _means(values: Tensor, group: Tensor, count: int) -> Tensor:
-    total = values.new_zeros(count, values.shape[1]).index_add_(0, group, values)
-    return total / torch.bincount(group, minlength=count)[:, None]
+def _view_of(model: MatchModel) -> TagView:
+    view = model.text_head.tags
+    assert view is not None  # learn_wordings asks
+    return view
 
 
 def _tags_of(base: MatchModel, lexicon: Sequence[LexiconEntry], names: Sequence[str]) -> Tensor:
@@ -275,61 +292,46 @@ def _tags_of(base: MatchModel, lexicon: Sequence[LexiconEntry], names: Sequence[
     for row, entry in enumerate(lexicon):
         for rank, tag in enumerate(entry.tags):
             likely[row, place[tag]] = 0.5**rank
-    view = base.text_head.tags
-    assert view is not None  # learn_wordings asks
-    return normalize((likely / likely.sum(1, keepdim=True)).sqrt() * view.scale, dim=1)
+    roots = (likely / likely.sum(1, keepdim=True)).sqrt()
+    return normalize(roots * _view_of(base).scale, dim=1)
 
 
 def learned(
     base: MatchModel,
     pairs: Pairs,
-    lexicon: Lesson,
-    kept: tuple[Lesson, Lesson],
+    lessons: Sequence[tuple[Lesson, int]],
     config: WordingConfig,
     control: Control,
 ) -> nn.Module:
     """Return the text projections after all steps, in evaluation mode.
 
-    :param kept: captions, and labels, that are to stay.
+    :param lessons: each with how many of its texts a batch has.
     :raises Cancelled: the user asked to stop.
     """
     with torch.random.fork_rng():
         torch.manual_seed(config.seed)
         model = copy.deepcopy(base).requires_grad_(False)
         head = model.text_head.requires_grad_(True)
-        view, ranking = head.tags, base.spec.ranking
-        assert view is not None
-        for layer in (*head.layers, *view.layers):
+        for layer in (*head.layers, *_view_of(model).layers):
             layer.train()
             if isinstance(layer, nn.Dropout):
                 layer.p = config.dropout
-        optimiser = torch.optim.AdamW(
-            head.parameters(), config.rate, weight_decay=config.weight_decay
-        )
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, config.rate, config.steps)
-        labels = round(_LABELS_KEPT * config.kept)
-        for step in range(1, config.steps + 1):
+
+        def loss() -> Tensor:
             sounds, said, meaning = pairs.draw(config.pairs, config.other_words)
-            lessons = [
-                lexicon.draw(config.names),
-                kept[0].draw(config.kept - labels),
-                kept[1].draw(labels),
-            ]
-            texts = torch.cat([said, *(features for features, _ in lessons)])
-            placed = torch.cat([normalize(head.read(texts), dim=1), view(texts)], 1)
-            u = model.metric(placed[: config.pairs])
-            plan = mltm_loss(
-                mahalanobis_cost(sounds, u) / ranking.cost_scale,
-                target_plan(meaning),
-                ranking.epsilon,
-            )
-            apart = (placed[config.pairs :] - torch.cat([to for _, to in lessons])).square()
+            drawn = [lesson.draw(count) for lesson, count in lessons]
+            placed: Tensor = head(torch.cat([said, *(features for features, _ in drawn)]))
+            cost = mahalanobis_cost(sounds, model.metric(placed[: config.pairs]))
+            ranking = base.spec.ranking
+            plan = mltm_loss(cost / ranking.cost_scale, target_plan(meaning), ranking.epsilon)
+            apart = (placed[config.pairs :] - torch.cat([to for _, to in drawn])).square()
             first, second = apart[:, : head.dimensions], apart[:, head.dimensions :]
-            distance = first.sum(1).mean() + _OF_TAGS * second.sum(1).mean()
-            optimiser.zero_grad()
-            (_OF_PLAN * plan + distance).backward()  # type: ignore[no-untyped-call]
-            nn.utils.clip_grad_norm_(head.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
+            distance: Tensor = first.sum(1).mean() + _OF_TAGS * second.sum(1).mean()
+            return _OF_PLAN * plan + distance
+
+        def watch(step: int) -> None:
             control.report(Progress("learning wordings", step, config.steps))
+
+        rates = (config.rate, config.weight_decay)
+        descend_one_cycle(head.parameters(), loss, config.steps, *rates, watch, _STEEPEST)
     return head.eval().requires_grad_(False)
