@@ -63,18 +63,21 @@ def test_every_sound_gets_the_label_that_it_sounds_like(hearing, labels, library
         assert [found[i] for i in range(1, 7)] == [[word] for word in LABELS]
 
 
-def test_a_long_file_gets_labels_with_their_ranges(hearing, labels, library):
+def test_a_long_file_gets_labels_with_their_ranges(hearing, labels, library, monkeypatch):
+    # not what is fitted to the models of the day
+    monkeypatch.setattr(
+        "engine.tags.suggest.calibration_of", lambda _: Calibration(0.08, 1.0, 0.04, 0.12, -0.16)
+    )
     words = ["door"] * 3 + ["rain"] * 2 + ["bell"] * 5 + ["door"] * 2
     tagger = Tagger(library, hearing({"/long.wav": words}), labels)
-    least = 0.3  # between what is heard and what is not, whatever was fitted
-    rules = Rules(least=least, folder=False, words=False)
+    rules = Rules(least=0.5, folder=False, words=False)
     found = tagger.suggest(np.array([1]), rules, Control())[1]
     doors = [(s.start_s, s.end_s) for s in found if s.label.name == "door"]
     bells = [(s.start_s, s.end_s) for s in found if s.label.name == "bell"]
     assert {s.label.name for s in found} == {"door", "rain", "bell"}
     # Windows of 10 s every 5 s: the first three cover 0 to 20 s, the last two 50 to 65 s.
     assert doors == [(0.0, 20.0), (50.0, 65.0)] and bells == [(25.0, 55.0)]
-    assert all(least <= s.probability <= 1 for s in found)
+    assert all(0.5 <= s.probability <= 1 for s in found)
 
 
 def test_what_nothing_fits_gets_no_label(hearing, labels, library):
