@@ -181,6 +181,8 @@ BOUNDS: dict[str, dict[str, Rule]] = {
         "exemplars": Whole(0, 100_000),
         "tags": Whole(0, 1 << 13),
         "tag_hidden": Whole(0, 1 << 14),
+        "memory_texts": Whole(0, 100_000),
+        "memory_sounds": Whole(0, 100_000),
         "audible": Numbers((1 << 13) + 1, Number(-1e4, 1e4)),
     },
     "front_end": {

@@ -169,7 +169,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
     tower = entry.make(spec)
     fill(tower, entry.read(checkpoint), "", checkpoint)
     tensors = load_weights(shared, shared_spec)
-    unlike = (AUDIO_PREFIX, "exemplars")  # they belong to the other tower
+    unlike = (AUDIO_PREFIX, "exemplars", "memory.sounds")  # they belong to the other tower
     tensors = {n: t for n, t in tensors.items() if not n.startswith(unlike)}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))

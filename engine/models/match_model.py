@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -23,6 +24,7 @@ from engine.models.audible import Audible
 from engine.models.encoders import AudioTower, TextTower, audio_tower_entry
 from engine.models.files import read_file
 from engine.models.frontend import LogMel
+from engine.models.memory import Memory, Recollection
 from engine.models.room import Room, first_line, forget_cached_memory, is_out_of_memory
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import BertTower, CaptionTokenizer
@@ -120,8 +122,11 @@ class Projection(Head):
 
     def between(self, embeddings: Tensor) -> Tensor:
         """Return the mean direction (..., width), in each view, of embeddings (..., n, width)."""
-        mean = embeddings.mean(-2)
-        views = (mean[..., : self.dimensions], mean[..., self.dimensions :])
+        return self.unit(embeddings.mean(-2))
+
+    def unit(self, embeddings: Tensor) -> Tensor:
+        """Return embeddings (..., width), each view of length 1."""
+        views = (embeddings[..., : self.dimensions], embeddings[..., self.dimensions :])
         return torch.cat([nn.functional.normalize(view, dim=-1) for view in views], -1)
 
 
@@ -146,6 +151,7 @@ class MatchModel(nn.Module):
 
     audio_tower: AudioTower
     text_tower: TextTower
+    memory: Memory | None
     bank_vectors: Tensor
     bank_potentials: Tensor
     exemplars: Tensor
@@ -163,6 +169,11 @@ class MatchModel(nn.Module):
             self.text_tower = BertTower(spec.text_encoder)
             width = spec.text_encoder.width
             self.text_head = Projection(width, spec.hidden, spec.dimensions, tags)
+            self.memory = (
+                Memory(spec.memory_texts, spec.memory_sounds, width, spec.features)
+                if spec.memory_texts
+                else None
+            )
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
         self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
@@ -192,7 +203,10 @@ class MatchModel(nn.Module):
 
 @dataclass(frozen=True)
 class TextEncoder:
-    """The text side, ready to use: captions in, mapped vectors out."""
+    """The text side, ready to use: captions in, mapped vectors out.
+
+    What the model's memory recalls is kept: a model that is trained on needs a new one.
+    """
 
     model: MatchModel
     tokenizer: CaptionTokenizer
@@ -200,13 +214,14 @@ class TextEncoder:
     @torch.inference_mode()
     def __call__(self, captions: Sequence[str]) -> Tensor:
         """Return mapped vectors (captions, rank)."""
-        return self.model.map_text_features(self.features(captions))
+        u: Tensor = self.model.metric(self.embed(captions))
+        return u
 
     @torch.inference_mode()
     def embed(self, captions: Sequence[str]) -> Tensor:
         """Return embeddings (captions, dimensions and tags), before the metric."""
-        z: Tensor = self.model.text_head(self.features(captions))
-        return z
+        features = self.features(captions)
+        return self._recalled(features, self.model.text_head(features))
 
     @torch.inference_mode()
     def between(self, captions: Sequence[Sequence[str]]) -> Tensor:
@@ -222,8 +237,19 @@ class TextEncoder:
         features = self.features([caption for some in captions for caption in some])
         apart = features.view(len(captions), -1, features.shape[-1])
         head = self.model.text_head
-        u: Tensor = self.model.metric(head.between(head(apart)))
+        embeddings = self._recalled(apart[:, 0], head.between(head(apart)))
+        u: Tensor = self.model.metric(embeddings)
         return u, Audible.of(self.model.spec)(apart[:, 0])
+
+    @cached_property
+    def _recollection(self) -> Recollection | None:
+        memory, head = self.model.memory, self.model.audio_head
+        return None if memory is None else Recollection(memory, head, head.unit)
+
+    def _recalled(self, features: Tensor, embeddings: Tensor) -> Tensor:
+        """Return embeddings (n, dimensions and tags), moved by what texts of features recall."""
+        recollection = self._recollection
+        return embeddings if recollection is None else recollection(features, embeddings)
 
     @torch.no_grad()
     def features(self, captions: Sequence[str]) -> Tensor:
@@ -361,9 +387,12 @@ def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> Match
     spec = read_spec(folder)
     model = MatchModel(spec, sides)
     sided = [f"{side}_" for side in sides]
+    sided += ["memory."] if "text" in sides else []
     tensors = load_weights(folder, spec, ("metric.", "bank_", "audio_head.", "exemplars", *sided))
     tensors.setdefault("exemplars", model.exemplars)
     fill(model, tensors, "", folder / "weights.safetensors")
+    if "text" in sides and model.memory is not None and not model.memory.is_whole():
+        raise ModelError(f"{folder} is damaged: its memory speaks of sounds that are not there")
     return model.eval().requires_grad_(False)
 
 

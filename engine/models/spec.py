@@ -143,6 +143,8 @@ class ModelSpec:
     stand for the sounds it was made with.  ``tags`` is the width of the second view, what both
     sides say about tags (:class:`engine.models.match_model.TagView`); 0 is none.  ``audible`` holds
     a probe of text features (:class:`engine.models.audible.Audible`); empty is none.
+    ``memory_texts`` and ``memory_sounds`` count what its memory holds
+    (:class:`engine.models.memory.Memory`); 0 is none.
     """
 
     name: str
@@ -167,6 +169,8 @@ class ModelSpec:
     tags: int = 0
     tag_hidden: int = 0
     audible: tuple[float, ...] = ()
+    memory_texts: int = 0
+    memory_sounds: int = 0
 
     @property
     def embedding(self) -> int:
@@ -191,6 +195,8 @@ class ModelSpec:
         sizes = [self.features, self.hidden, self.dimensions, self.rank]
         if self.tags:
             sizes += [self.tags, self.tag_hidden]
+        if self.memory_texts:
+            sizes += [self.memory_texts, self.memory_sounds]
         scales = [self.ranking.cost_scale, self.ranking.epsilon]
         return [self.text_encoder.to_dict(), sizes, list(self.bank), *scales]
 
@@ -297,6 +303,9 @@ def _check_together(spec: ModelSpec) -> None:
         "hop_s is more than window_s, so some audio is skipped": spec.hop_s > spec.window_s,
         "rank is more than dimensions and tags together": spec.rank > spec.embedding,
         "tags without tag_hidden, or the reverse": bool(spec.tags) != bool(spec.tag_hidden),
+        "memory_texts without memory_sounds, or the reverse": (
+            bool(spec.memory_texts) != bool(spec.memory_sounds)
+        ),
         "audible does not hold a number for each text feature and one more": (
             len(spec.audible) not in (0, text.width + 1)
         ),

@@ -48,6 +48,8 @@ def refused(folder: Path, words: str) -> None:
         ("rank", 10**9),
         ("exemplars", -1),
         ("exemplars", 10**9),
+        ("memory_texts", -1),
+        ("memory_sounds", 10**9),
         ("window_s", 0),
         ("window_s", 1e9),
         ("window_s", NAN),
