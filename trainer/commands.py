@@ -28,6 +28,7 @@ from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import TRAIN, labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names, source_digest
+from trainer.data.texts import read_wordings
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.parallel import alike, training_device
@@ -49,12 +50,14 @@ from trainer.recipes.export import (
 from trainer.recipes.fit import fit_model
 from trainer.recipes.fit_config import FitConfig, read_config
 from trainer.recipes.match import beginning, matched, tagged_pairs
+from trainer.recipes.memory import with_memory
 from trainer.recipes.personal import PersonalConfig, train_personal
 from trainer.recipes.personal_model import write_personal
 from trainer.recipes.tags import joined, learn_views, read_views
 from trainer.recipes.teacher import (
     TEACHER,
     clip_features,
+    clip_labels,
     load_student,
     load_teacher,
     make_pool,
@@ -252,6 +255,20 @@ def reword(options: argparse.Namespace) -> None:
     model.spec = replace(model.spec, name=options.model.name)
     pool = clip_features(model.audio_tower, caches.load(options.spectra))
     write_model(options.model, model, options.base / "tokenizer.json", pool)
+    _calibrate(options)
+
+
+def remember(options: argparse.Namespace) -> None:
+    """Make a calibrated model folder that remembers the labelled sounds of a cache."""
+    set_threads(options.threads)
+    base, cache = load_model(options.base), caches.load(options.spectra)
+    encoder = TextEncoder(base, load_tokenizer(options.base))
+    features = clip_features(base.audio_tower, cache)
+    labels = clip_labels(cache, labelled_clips(options.data, TRAIN))
+    with options.watch() as control:
+        model = with_memory(base, encoder, labels, features, read_wordings(), control)
+    model.spec = replace(model.spec, name=options.model.name)
+    write_model(options.model, model, options.base / "tokenizer.json", features)
     _calibrate(options)
 
 

@@ -126,8 +126,8 @@ def make_program(
         epilog=(
             "Every command is resumable: start it again and it resumes where it stopped.  "
             "With --from-library the library's model is fitted to your own sounds, from "
-            "their stored features; match, distil, tags, wordings, export, reword, audible and "
-            "recipe make the models that ship."
+            "their stored features; match, distil, tags, wordings, export, reword, remember, "
+            "audible and recipe make the models that ship."
         ),
         params=of_all(),
         callback=alone,

@@ -210,6 +210,13 @@ def _of_models() -> list[TrainerCommand]:
             path("--spectra", "cache of the train split", required=True),
         ),
         _command(
+            "remember",
+            "make a model folder of another and what it was trained on, calibrated like the former",
+            argument("model", "the model folder to write"),
+            path("--base", "the model that gives everything else", required=True),
+            path("--spectra", "cache of the train split", required=True),
+        ),
+        _command(
             "audible",
             "fit which texts speak of a sound, for a model that is there",
             argument("model", "the model folder"),

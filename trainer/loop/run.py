@@ -329,4 +329,4 @@ def _digits(value: float) -> float:
 
 
 def _is_kept(name: str) -> bool:
-    return not name.startswith(("audio_tower.", "bank_", "exemplars", "metric."))
+    return not name.startswith(("audio_tower.", "bank_", "exemplars", "memory.", "metric."))

@@ -125,9 +125,10 @@ def write_recipe(folder: Path, model: Path, shared: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     spec = read_spec(model)
     write_spec(replace(spec, bank=(), audible=(), sha256={}, audio_sha256=""), folder)
-    own = load_tensors(model / "weights.safetensors", ("bank_potentials", "exemplars"))
+    names = ("bank_potentials", "exemplars", "memory.sounds")
+    own = load_tensors(model / "weights.safetensors", names)
     save_file(
-        {name: tensor.half() if name == "exemplars" else tensor for name, tensor in own.items()},
+        {n: tensor if n == "bank_potentials" else tensor.half() for n, tensor in own.items()},
         folder / "potentials.safetensors",
         metadata={"shared_id": read_spec(shared).id},
     )

@@ -26,7 +26,7 @@ from trainer.recipes.average import averaged
 from trainer.recipes.teacher import make_pool
 
 MATCHED = "matched.safetensors"
-_NOT_MATCHED = ("audio_tower.", "bank_", "exemplars")
+_NOT_MATCHED = ("audio_tower.", "bank_", "exemplars", "memory.")
 
 
 def tagged_pairs(

@@ -54,6 +54,12 @@ def clip_features(tower: AudioTower, cache: Cache) -> Tensor:
     return torch.stack(features)
 
 
+def clip_labels(cache: Cache, clips: Sequence[LabelledClip]) -> tuple[str, ...]:
+    """Return the label of every cached sound, "" of one that is not among ``clips``."""
+    labels = {str(clip.path): clip.label for clip in clips}
+    return tuple(labels.get(path, "") for path in cache.paths)
+
+
 def make_pool(
     caches: Sequence[Cache],
     clips: Sequence[LabelledClip],
@@ -66,9 +72,8 @@ def make_pool(
     With a student every clip stands in the pool twice, once in either tower's features, under
     the teacher's tags: projections then fit both towers.
     """
-    labels = {str(clip.path): clip.label for clip in clips}
     meaning = {clip.label: clip.merged for clip in clips}
-    names = tuple(labels.get(path, "") for cache in caches for path in cache.paths)
+    names = tuple(label for cache in caches for label in clip_labels(cache, clips))
     features = torch.cat([clip_features(teacher, cache) for cache in caches])
     tags = torch.sigmoid(teacher.logits(features))
     if student is None:
