@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -22,7 +23,8 @@ from tokenizers.pre_tokenizers import Whitespace
 from engine.log import stop_log
 from engine.models.compact import Compact
 from engine.models.folder import write_model
-from engine.models.match_model import MatchModel
+from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
+from engine.models.memory import Memory
 from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.models.trial import remember_tried
 from engine.store import Library
@@ -154,6 +156,21 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def model_folder(make_model: Callable[..., Path]) -> Path:
     return make_model()
+
+
+@pytest.fixture
+def remembering(model_folder: Path, tmp_path: Path) -> Path:
+    """Give the common model, with a memory that holds "rain" and "dog"."""
+    model = load_model(model_folder)
+    spec = replace(model.spec, name="remembering", memory_texts=2, memory_sounds=2)
+    model.memory = Memory(2, 2, spec.text_encoder.width, spec.features)
+    read = TextEncoder(load_model(model_folder), load_tokenizer(model_folder))
+    model.memory.texts.copy_(read.features(["rain", "dog"]))
+    model.memory.sound_of.copy_(torch.tensor([0, 1]))
+    model.memory.sounds.copy_(torch.randn(2, spec.features))
+    model.spec = spec
+    write_model(tmp_path / "remembering", model, model_folder / "tokenizer.json")
+    return tmp_path / "remembering"
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -189,6 +189,11 @@ class MatchModel(nn.Module):
             for layer in head.layers:
                 if isinstance(layer, nn.Dropout):
                     layer.p = share
+
+    def forget(self) -> None:
+        """Have no memory from now on: of towers that learn, it holds features of the past."""
+        self.memory = None
+        self.spec = replace(self.spec, memory_texts=0, memory_sounds=0)
 
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""

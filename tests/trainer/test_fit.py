@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import torch
 
-from engine.models.match_model import load_audio_encoder, load_text_encoder
+from engine.models.match_model import load_audio_encoder, load_model, load_text_encoder
 from engine.models.spec import read_spec, write_spec
 from tests import warm
 from tests.conftest import tone
@@ -48,9 +48,9 @@ def events(done: subprocess.CompletedProcess[str]) -> list[dict]:
 
 
 @pytest.fixture
-def probed(model_folder: Path, tmp_path: Path) -> Path:
-    """Return a model that knows which texts speak of a sound."""
-    folder = Path(shutil.copytree(model_folder, tmp_path / "probed"))
+def probed(remembering: Path, tmp_path: Path) -> Path:
+    """Return a model that knows which texts speak of a sound, and has a memory."""
+    folder = Path(shutil.copytree(remembering, tmp_path / "probed"))
     write_spec(replace(read_spec(folder), audible=tuple(17 * [0.5])), folder)
     return folder
 
@@ -70,9 +70,10 @@ def test_a_model_is_trained_end_to_end_with_pictures_and_broken_sounds_are_told(
     assert "nan.wav" in done.stderr
     assert "none of it could be read" in done.stderr
     spec = read_spec(run / "model")
-    assert (spec.name, spec.base) == ("run", read_spec(model_folder).id)
+    assert (spec.name, spec.base) == ("run", read_spec(probed).id)
     assert spec.audio_id != read_spec(model_folder).audio_id  # its tower has learnt
     assert spec.audible == ()  # and so has its text tower, which that was a probe of
+    assert (spec.memory_texts, spec.memory_sounds) == (0, 0)  # of towers as they were
     assert load_text_encoder(run / "model")(["a bell"]).isfinite().all()
     for name in ("curves.png", "space.png", "plan.png"):
         assert (run / name).read_bytes().startswith(b"\x89PNG")
@@ -132,7 +133,12 @@ def test_fewer_pairs_than_a_batch_are_a_smaller_batch(manifest, probed, tmp_path
     (manifest.parent / "nan.wav").unlink()
     arguments = ("--set", f"csv:{manifest}", "--base", probed, "--frozen", "--steps", 1)
     events(train("fit", run, *arguments))
-    assert read_spec(run / "model").audible == read_spec(probed).audible  # of the same text tower
+    spec, before = read_spec(run / "model"), read_spec(probed)
+    assert spec.audible == before.audible  # of the same text tower
+    assert (spec.memory_texts, spec.memory_sounds) == (2, 2)  # of the same towers
+    kept = [load_model(folder).memory for folder in (run / "model", probed)]
+    assert torch.equal(kept[0].texts, kept[1].texts)
+    assert torch.equal(kept[0].sounds, kept[1].sounds)
     assert json.loads((run / "config.json").read_text())["batch"] == 12
 
 

@@ -341,3 +341,12 @@ def test_threads_are_those_that_the_process_may_use(monkeypatch):
     assert set_threads() == 1
     assert set_threads(2) == 2
     torch.set_num_threads(before)
+
+
+def test_a_personal_model_remembers_what_its_base_does(remembering, pairs, tmp_path):
+    model, outcome = train_personal(remembering, pairs, tmp_path / "run", CONFIG, Control())
+    write_personal(tmp_path / "mine", remembering, model, outcome, pairs)
+    base, mine = load_model(remembering), load_model(tmp_path / "mine")
+    assert torch.equal(mine.memory.texts, base.memory.texts)
+    assert torch.equal(mine.memory.sounds, base.memory.sounds)
+    assert not torch.equal(mine.audio_head.layers[0].weight, base.audio_head.layers[0].weight)

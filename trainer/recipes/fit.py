@@ -222,11 +222,12 @@ def _start(name: str, config: FitConfig, processes: World, skipped: LeftOut) -> 
         folder = find_model(config.base)
         spec = read_spec(folder)
         model = load_model(folder)
-        learns = (
-            not config.frozen and config.text_rate > 0
-        )  # a text tower that the probe has not read
-        audible = () if learns else spec.audible
+        reads_anew = not config.frozen and config.text_rate > 0
+        hears_anew = not config.frozen and config.audio_rate > 0
+        audible = () if reads_anew else spec.audible  # the probe has not read that text tower
         model.spec = replace(spec, name=name, base=spec.id, audible=audible)
+        if reads_anew or hears_anew:
+            model.forget()
         return Start(sounds, exam, model.eval(), load_tokenizer(folder), folder / "tokenizer.json")
     spec = audio_spec(config.encoder, config.weights)
     text_folder = find_text_encoder(config.text_encoder)

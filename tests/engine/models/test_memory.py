@@ -1,14 +1,10 @@
 """A text is drawn towards the sounds that were called what it says (engine/models/memory.py)."""
 
-from dataclasses import replace
-from pathlib import Path
-
 import pytest
 import torch
 from torch.nn.functional import normalize
 
 from engine.errors import ModelError
-from engine.models.folder import write_model
 from engine.models.match_model import TextEncoder, load_model, load_text_encoder, load_tokenizer
 from engine.models.memory import FAR, NEAR, SHARE, TEMPERATURE, Memory, Recollection
 from engine.models.spec import read_spec, write_spec
@@ -76,21 +72,6 @@ def test_texts_are_moved_alone_as_in_a_crowd(memory):
     assert torch.allclose(together, torch.stack(alone), atol=1e-5)
 
 
-@pytest.fixture
-def remembering(model_folder, tmp_path) -> Path:
-    """A model folder whose memory holds "rain" and "dog"."""
-    model = load_model(model_folder)
-    encoder = TextEncoder(model, load_tokenizer(model_folder))
-    width = model.spec.text_encoder.width
-    model.memory = Memory(2, 2, width, 384)
-    model.memory.texts.copy_(encoder.features(["rain", "dog"]))
-    model.memory.sound_of.copy_(torch.tensor([0, 1]))
-    model.memory.sounds.copy_(torch.randn(2, 384))
-    model.spec = replace(model.spec, memory_texts=2, memory_sounds=2)
-    write_model(tmp_path / "remembering", model, model_folder / "tokenizer.json")
-    return tmp_path / "remembering"
-
-
 def test_a_model_keeps_its_memory_and_searches_with_it(model_folder, remembering):
     before, after = load_text_encoder(model_folder), load_text_encoder(remembering)
     assert after.model.spec.id != before.model.spec.id
@@ -130,3 +111,11 @@ def test_a_model_without_memory_has_none(model_folder):
     assert load_model(model_folder).memory is None
     names = load_tensors(model_folder / "weights.safetensors")
     assert not [name for name in names if name.startswith("memory.")]
+
+
+def test_who_forgets_is_as_if_there_had_been_no_memory(model_folder, remembering):
+    model, tokenizer = load_model(remembering), load_tokenizer(remembering)
+    model.forget()
+    assert (model.spec.memory_texts, model.spec.memory_sounds) == (0, 0)
+    expected = load_text_encoder(model_folder)(["rain", "dog"])
+    assert torch.allclose(TextEncoder(model, tokenizer)(["rain", "dog"]), expected, atol=1e-3)
