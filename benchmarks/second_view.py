@@ -35,7 +35,7 @@ from trainer.recipes.tags import joined, read_views
 from trainer.recipes.teacher import TEACHER, load_student, load_teacher
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
-_SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}  # and further names
+SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}  # and further names
 
 
 def figures(
@@ -43,7 +43,7 @@ def figures(
 ) -> dict[str, float]:
     """Return the figures of a model on all sets."""
     row: dict[str, float] = {}
-    for name, others in _SETS.items():
+    for name, others in SETS.items():
         labels = [clip.merged for clip in labelled_clips(datasets_folder(), name)]
         names = sorted({*labels, *others})
         texts = text_encoder.between([*map(wordings, names)])
@@ -91,7 +91,7 @@ def main() -> None:
                 Control(),
                 mapped=False,
             ).means()
-            for split in _SETS
+            for split in SETS
         }
         for weight in _WEIGHTS:
             both = joined(model, views, weight, captions)

@@ -72,6 +72,21 @@ _FINDING = (
         lambda row: row["queries"] in ("choose", "report") or row["search by"] == "both",
     ),
     _section(
+        "What is a model's memory of training captions worth, where it was not trained?",
+        "caption_memory caption_memory_default-mn04",
+        "caption_memory --model NAME",
+        "*Data.* Sets of which no sound is remembered, by distance, texts asked as searches ask "
+        "them; esc50_dev among the 50 names of ESC-50 ([decision 37](decisions/0037-memory.md)).",
+    ),
+    _section(
+        "And how much of it is that training sounds are recognised?",
+        "caption_memory_queries*",
+        "caption_memory --model NAME",
+        "*Data.* The queries of `benchmarks.intentions`, by sound alone and by distance, in "
+        "their library of train, train2 and valid. *The other half*: every sound is ranked by a "
+        "memory that lacks its recording, and with it half of all that would be remembered.",
+    ),
+    _section(
         "Is a match strength of p right in p of all cases?",
         "reliability reliability_*",
         "intentions.reliability --model NAME",
