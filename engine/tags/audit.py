@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 LIKELY = 0.5  # strength from which a name is reported
 # Log-odds = zero + gain · (cost that the swap saves) + doubt · −log(share of the own name);
 # fitted on the validation split by ``python -m benchmarks.tagging.audit``.
-GAIN, DOUBT, ZERO = 4.80, 0.33, -5.76
+GAIN, DOUBT, ZERO = 4.53, 0.28, -5.74
 _MOST_DOUBT = 20.0
 _AT_ONCE = 5_000  # sounds that are compared with each other; neighbours by path in large folders
 _FEWEST = 4

@@ -20,7 +20,9 @@ def clear_costs(names: list[str], sounds: list[str]) -> tuple[np.ndarray, list[s
     return cost, texts
 
 
-def test_two_exchanged_names_are_found_and_nothing_else():
+def test_two_exchanged_names_are_found_and_nothing_else(monkeypatch):
+    for name, value in (("GAIN", 4.8), ("DOUBT", 0.33), ("ZERO", -5.76)):  # whatever is fitted
+        monkeypatch.setattr(f"engine.tags.audit.{name}", value)
     sounds = [word for word in WORDS for _ in range(5)]
     names = list(sounds)
     names[3], names[12] = names[12], names[3]  # a door called bell, a bell called door
