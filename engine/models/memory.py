@@ -4,7 +4,7 @@ Projections of two layers cannot keep apart what thousands of captions were said
 its keys are the text features of training captions, its values the mean features of the sounds of
 each.  A text's embedding moves towards the embeddings of the sounds of the captions that are
 nearest to it, weighted by a softmax of cosines (Vinyals et al., *Matching Networks*, NeurIPS 2016;
-Zhang et al., *Tip-Adapter*, ECCV 2022, for a model of two towers).  Docs: decision 37.
+Zhang et al., *Tip-Adapter*, ECCV 2022, for a model of two towers); docs/decisions/0037 says why.
 """
 
 from __future__ import annotations
@@ -17,13 +17,10 @@ from torch.nn.functional import normalize
 
 SHARE = 0.3  # of what the sounds are like, where a caption is near
 TEMPERATURE = 0.06  # of the softmax over cosines
-FAR, NEAR = (
-    0.35,
-    0.55,
-)  # cosines of the nearest caption from which, and up to which, the share grows
+FAR, NEAR = 0.35, 0.55  # cosines of the nearest caption between which the share grows to that
 _AT_ONCE = 128  # texts
 
-Views = Callable[[Tensor], Tensor]  # to length 1, each view (engine.models.match_model.Projection)
+Map = Callable[[Tensor], Tensor]
 
 
 class Memory(nn.Module):
@@ -52,11 +49,11 @@ class Memory(nn.Module):
 class Recollection:
     """A memory ready to use: captions' directions, and the embeddings of what they were said of.
 
-    :param embed: the audio projection.
-    :param unit: brings each view of embeddings to length 1.
+    :param embed: the audio projection, features (m, width) to embeddings.
+    :param unit: brings each view of embeddings (n, width of both views) to length 1.
     """
 
-    def __init__(self, memory: Memory, embed: Views, unit: Views) -> None:
+    def __init__(self, memory: Memory, embed: Map, unit: Map) -> None:
         self._middle = memory.texts.mean(0)
         self._keys = normalize(memory.texts - self._middle, dim=1)
         self._owners = memory.sound_of
