@@ -1,4 +1,8 @@
-"""Weights on disk: safetensors only, half precision, checked against their hashes."""
+"""Weights on disk: safetensors only, half precision, checked against their hashes.
+
+A large vocabulary's embeddings, most of what a text tower weighs, take eight bits a number: codes,
+and a scale for each row beside them (docs/decisions/0038).
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,11 @@ from engine.models.files import check_file
 from engine.models.spec import FILES, ModelSpec, file_sha256
 
 AUDIO_PREFIX = "audio_tower."
+_WORDS = "text_tower.embeddings.word_embeddings.weight"
+_LARGE = 10_000  # words, from which on they take eight bits
+_SCALE = ".row_scale"
+_MOST = 127.0  # the largest code
+_LEAST_SCALE = 2.0**-14  # the least that float16 holds exactly
 
 
 class Weighted(Protocol):
@@ -31,8 +40,10 @@ class Weighted(Protocol):
 
 
 def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to ``path``, floating ones as float16, in the order of their names."""
+    """Write tensors to ``path``, floating ones as float16 (many words in eight bits), by name."""
     stored = {name: _stored(tensors[name]) for name in sorted(tensors)}
+    if _WORDS in stored and len(stored[_WORDS]) >= _LARGE:
+        stored[_WORDS], stored[_WORDS + _SCALE] = _in_eight_bits(tensors[_WORDS])
     save_file(stored, path)
 
 
@@ -74,7 +85,8 @@ def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Ten
             tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, RuntimeError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
-    return {n: t.float() if t.is_floating_point() else t for n, t in tensors.items()}
+    whole = _from_eight_bits(tensors)
+    return {n: t.float() if t.is_floating_point() else t for n, t in whole.items()}
 
 
 def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
@@ -85,8 +97,9 @@ def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
     check_file(path, at_home=False)
     try:
         with safe_open(path, "pt") as file:
-            names = file.keys()
-            return {name: tuple(file.get_slice(name).get_shape()) for name in names}
+            names = set(file.keys())
+            scales = {n for n in names if n.endswith(_SCALE) and n.removesuffix(_SCALE) in names}
+            return {name: tuple(file.get_slice(name).get_shape()) for name in names - scales}
     except (SafetensorError, OSError, RuntimeError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
 
@@ -153,3 +166,23 @@ def tensors_sha256(tensors: Mapping[str, Tensor], prefix: str = "") -> str:
 def _stored(tensor: Tensor) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def _in_eight_bits(rows: Tensor) -> tuple[Tensor, Tensor]:
+    """Return codes (n, width) in ±127, and the scale (n, 1) that each row's codes are times."""
+    rows = rows.detach().cpu().float()
+    scale = (rows.abs().amax(1, keepdim=True) / _MOST).clamp(min=_LEAST_SCALE).half()
+    codes = (rows / scale.float()).round().clamp(-_MOST, _MOST)
+    return codes.to(torch.int8), scale
+
+
+def _from_eight_bits(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors, in which codes that have a fitting scale beside them are numbers again."""
+    found = dict(tensors)
+    for name in [name for name in found if name.endswith(_SCALE)]:
+        coded = name.removesuffix(_SCALE)
+        codes, scale = found.get(coded), found[name]
+        if codes is None or codes.dtype != torch.int8 or scale.shape != (len(codes), 1):
+            continue  # whoever fills a model refuses it by name
+        found[coded] = codes * found.pop(name).float()
+    return found
