@@ -22,8 +22,8 @@ from torch import Tensor
 
 from benchmarks.intentions.relevance import BEST, Figures, figures_of, read_intentions
 from benchmarks.intentions.sounds import SPLITS, read_sounds
-from benchmarks.report import report
-from benchmarks.second_view import SETS, figures
+from benchmarks.report import report, result_name
+from benchmarks.second_view import SETS, figures, heard_by
 from engine.models.catalog import find_model
 from engine.models.match_model import (
     AudioEncoder,
@@ -39,7 +39,6 @@ from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost
 from trainer.data.manifest import TRAIN, LabelledClip, datasets_folder, labelled_clips
 from trainer.data.texts import read_wordings
-from trainer.evaluation.protocols import embed_sounds
 from trainer.recipes.memory import with_memory
 
 
@@ -48,12 +47,6 @@ def without_memory(model: MatchModel) -> MatchModel:
     made = copy.deepcopy(model)
     made.forget()
     return made
-
-
-def heard_by(encoder: AudioEncoder, clips: list[LabelledClip]) -> Tensor:
-    """Return the mean features (clips, width) of every clip."""
-    paths = [clip.path for clip in clips]
-    return embed_sounds(encoder, paths, Control(), mapped=False).means()
 
 
 def halves(clips: list[LabelledClip]) -> list[bool]:
@@ -129,12 +122,12 @@ def main() -> None:
         {"memory": name, **figures(one, TextEncoder(one, tokenizer), heard)}
         for name, one in (("none", bare), ("all", model))
     ]
-    ending = "" if folder.name == "default" else f"_{folder.name}"
     name = f"model {folder.name}"
-    report(f"caption_memory{ending}", f"sets that no memory holds, {name}", rows)
+    kept = result_name("caption_memory", folder.name)
+    report(kept, f"sets that no memory holds, {name}", rows)
     queries = Queries(bare, TextEncoder(bare, tokenizer), listener)
     title = f"queries over sounds that are remembered, by sound alone, {name}"
-    report(f"caption_memory_queries{ending}", title, queries.rows())
+    report(result_name("caption_memory_queries", folder.name), title, queries.rows())
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from benchmarks.report import read_result, table, told
+from benchmarks.report import read_result, result_name, table, told
 
 CARDS = ("default", "default-mn04")
 
@@ -18,8 +18,8 @@ def good(folder: Path) -> str:
         return _shares(quality.only(model=model, **wanted), columns)
 
     def kept(name: str, model: str, columns: str, **wanted: Any) -> str:
-        suffix = "" if model == "default" else f"_{model}"
-        return _shares(read_result(name + suffix, folder).only(**wanted), columns)
+        result = read_result(result_name(name, model), folder)
+        return _shares(result.only(**wanted), columns)
 
     rows = []
     for what, module, cell in (

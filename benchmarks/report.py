@@ -54,6 +54,11 @@ def machine() -> dict[str, Any]:
     return found
 
 
+def result_name(name: str, model: str) -> str:
+    """Return under which name results are kept; those of other models than `default` apart."""
+    return name if model == "default" else f"{name}_{model}"
+
+
 def report(name: str, question: str, rows: list[dict[str, Any]], keep: bool = True) -> None:
     """Print ``rows`` under the question.
 

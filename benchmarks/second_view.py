@@ -9,6 +9,7 @@ compact one: R@1 and R@5 on esc50_dev among the 50 names of ESC-50 and on kitche
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from torch import Tensor
@@ -22,7 +23,7 @@ from engine.progress import Control
 from engine.search.wording import wordings
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost
-from trainer.data.manifest import TRAIN, datasets_folder, labelled_clips
+from trainer.data.manifest import TRAIN, LabelledClip, datasets_folder, labelled_clips
 from trainer.data.pairs import read_tag_names
 from trainer.evaluation.metrics import recall_and_map
 from trainer.evaluation.protocols import embed_sounds
@@ -36,6 +37,12 @@ from trainer.recipes.teacher import TEACHER, load_student, load_teacher
 
 _WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0)
 SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}  # and further names
+
+
+def heard_by(encoder: AudioEncoder, clips: Sequence[LabelledClip]) -> Tensor:
+    """Return the mean features (clips, width) of every clip."""
+    paths = [clip.path for clip in clips]
+    return embed_sounds(encoder, paths, Control(), mapped=False).means()
 
 
 def figures(
@@ -84,15 +91,7 @@ def main() -> None:
     for name, tower in towers.items():
         audio_encoder = AudioEncoder(matched(*left).eval())
         audio_encoder.model.audio_tower = tower
-        heard = {
-            split: embed_sounds(
-                audio_encoder,
-                [c.path for c in labelled_clips(data, split)],
-                Control(),
-                mapped=False,
-            ).means()
-            for split in SETS
-        }
+        heard = {split: heard_by(audio_encoder, labelled_clips(data, split)) for split in SETS}
         for weight in _WEIGHTS:
             both = joined(model, views, weight, captions)
             found = figures(both, TextEncoder(both, tokenizer), heard)

@@ -21,7 +21,7 @@ import numpy as np
 
 from benchmarks.intentions.library import add_arguments, indexed
 from benchmarks.intentions.sounds import SPLITS, read_sounds
-from benchmarks.report import report
+from benchmarks.report import report, result_name
 from engine.models.catalog import find_model
 from engine.models.match_model import load_text_encoder
 from engine.models.spec import read_spec, write_spec
@@ -79,7 +79,7 @@ def main() -> None:
         row: dict[str, Any] = {"library": name, "sounds": len(sounds)}
         row |= {"soundless texts": len(refused), "refused": np.mean(refused)}
         rows.append(row | {"labels": len(labels), "answered": np.mean(kept)})
-    name = "soundless" if model.name == "default" else f"soundless_{model.name}"
+    name = result_name("soundless", model.name)
     report(name, f"searches for what nothing sounds like, model {model.name}", rows)
 
 

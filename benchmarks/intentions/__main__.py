@@ -21,7 +21,7 @@ import numpy as np
 from benchmarks.intentions.library import add_arguments, indexed
 from benchmarks.intentions.relevance import BEST, KINDS, Figures, figures_of, read_intentions
 from benchmarks.intentions.sounds import read_sounds
-from benchmarks.report import report
+from benchmarks.report import report, result_name
 from engine.models.catalog import find_model
 from engine.search import Searcher
 from engine.search.grammar import parse
@@ -98,7 +98,7 @@ def main() -> None:
         for by, figures in found.items():
             some = [one for one, is_in in zip(figures, chosen, strict=True) if is_in]
             rows.append(row_of(group, by, some))
-    name = "intentions" if model.name == "default" else f"intentions_{model.name}"
+    name = result_name("intentions", model.name)
     asked = f"{len(intentions)} queries in {len(sounds)} sounds, half of them named"
     report(name, f"{asked}, model {model.name}", rows)
 

@@ -21,7 +21,7 @@ from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.intentions.library import add_arguments, indexed
 from benchmarks.intentions.relevance import Intention, read_intentions
 from benchmarks.intentions.sounds import read_sounds
-from benchmarks.report import report
+from benchmarks.report import report, result_name
 from engine.arrays import Booleans, Floats
 from engine.models.catalog import find_model
 from engine.search import Searcher
@@ -114,7 +114,7 @@ def main() -> None:
             error = expected_calibration_error(strengths, results.right)
             print(f"{part}: calibration error of {how} {error:.3f}")
             rows += deciles(how, strengths, results) if part == "report" else []
-    name = "reliability" if model.name == "default" else f"reliability_{model.name}"
+    name = result_name("reliability", model.name)
     asked = f"the {BEST} best results of the queries that are only reported"
     report(name, f"{asked}, model {model.name}", rows)
 

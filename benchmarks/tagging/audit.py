@@ -14,8 +14,8 @@ import random
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.report import report
-from benchmarks.tagging.stage import load_split, result_name, stage
+from benchmarks.report import report, result_name
+from benchmarks.tagging.stage import load_split, stage
 from engine.tags.audit import audit_features, doubts_of
 from engine.tags.taxonomy import SENTENCE
 

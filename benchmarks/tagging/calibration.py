@@ -16,12 +16,11 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.calibration_error import expected_calibration_error
-from benchmarks.report import report
+from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import (
     Split,
     load_split,
     mapped_clips,
-    result_name,
     stage,
 )
 from engine.tags.calibration import (

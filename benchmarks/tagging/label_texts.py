@@ -15,8 +15,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from benchmarks.report import report
-from benchmarks.tagging.stage import Stage, load_split, mapped_clips, result_name, stage
+from benchmarks.report import report, result_name
+from benchmarks.tagging.stage import Stage, load_split, mapped_clips, stage
 from engine.metadata.ucs_names import categories, plain_name
 from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
 from engine.tags.taxonomy import SENTENCE, Label, Taxonomy, ucs

@@ -83,11 +83,6 @@ def stage(split: Split, names: Sequence[str] | None = None) -> Iterator[Stage]:
         yield Stage(library, Searcher(library, split.model))
 
 
-def result_name(name: str, model: str) -> str:
-    """Return under which name results are kept; those of other models than `default` apart."""
-    return name if model == "default" else f"{name}_{model}"
-
-
 def ucs_of_labels() -> dict[str, frozenset[str]]:
     """Return the CatIDs that labels of ``valid`` were mapped to by hand, from their texts alone."""
     with MAPPING.open(encoding="utf-8", newline="") as file:

@@ -15,8 +15,8 @@ import random
 
 import numpy as np
 
-from benchmarks.report import report
-from benchmarks.tagging.stage import Split, load_split, mapped_clips, result_name, stage
+from benchmarks.report import report, result_name
+from benchmarks.tagging.stage import Split, load_split, mapped_clips, stage
 from engine.progress import Control
 from engine.tags.evidence import WordEvidence
 from engine.tags.suggest import Rules, Tagger
