@@ -15,7 +15,7 @@ from engine.models.catalog import find_model, models
 from engine.models.efficientat import EfficientAt
 from engine.models.folder import write_model
 from engine.models.foreign import load_foreign_text_encoder
-from engine.models.match_model import TextEncoder, load_model, load_tokenizer
+from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
 from engine.models.spec import FrontEnd, ModelSpec, read_spec
 from engine.models.towers import COMPACT, MN04
 from engine.paths import data_folder, default_library, installed_models
@@ -252,10 +252,8 @@ def reword(options: argparse.Namespace) -> None:
     """Make a calibrated model folder with the text projections of a wordings run."""
     set_threads(options.threads)
     model = with_wordings(load_model(options.base), options.wordings)
-    model.spec = replace(model.spec, name=options.model.name)
-    pool = clip_features(model.audio_tower, caches.load(options.spectra))
-    write_model(options.model, model, options.base / "tokenizer.json", pool)
-    _calibrate(options)
+    features = clip_features(model.audio_tower, caches.load(options.spectra))
+    _write_and_calibrate(options, model, features)
 
 
 def remember(options: argparse.Namespace) -> None:
@@ -267,6 +265,12 @@ def remember(options: argparse.Namespace) -> None:
     labels = clip_labels(cache, labelled_clips(options.data, TRAIN))
     with options.watch() as control:
         model = with_memory(base, encoder, labels, features, read_wordings(), control)
+    _write_and_calibrate(options, model, features)
+
+
+def _write_and_calibrate(
+    options: argparse.Namespace, model: MatchModel, features: torch.Tensor
+) -> None:
     model.spec = replace(model.spec, name=options.model.name)
     write_model(options.model, model, options.base / "tokenizer.json", features)
     _calibrate(options)

@@ -39,6 +39,9 @@ _TEACHER = path("--teacher", "checkpoint (default: in the data folder)")
 _TEXT_ENCODER = path("--text-encoder", "folder of a BERT-class encoder")
 _MORE = paths("--more", "caches without labels")
 _DEVICE = option("--device", "auto, cpu or cuda (cpu)", default="cpu", callback=not_empty)
+_WRITTEN = argument("model", "the model folder to write")
+_BASE = path("--base", "the model that gives everything else", required=True)
+_SPECTRA = path("--spectra", "cache of the train split", required=True)
 _STUDENT = path("--student", "also fit the features of this compact tower")
 
 
@@ -186,7 +189,7 @@ def _of_models() -> list[TrainerCommand]:
         _command(
             "export",
             "make a model folder, calibrated on validation clips",
-            argument("model", "the model folder to write"),
+            _WRITTEN,
             paths("--match", "folders of match runs: their average", required=True),
             path("--start", "include the model that they started from"),
             option("--start-share", "its weight in the average (0.5)", type=float, default=0.5),
@@ -204,17 +207,18 @@ def _of_models() -> list[TrainerCommand]:
         _command(
             "reword",
             "make a model folder of another and a wordings run, calibrated on validation clips",
-            argument("model", "the model folder to write"),
-            path("--base", "the model that gives everything else", required=True),
+            _WRITTEN,
+            _BASE,
             path("--wordings", "folder of a wordings run", required=True),
-            path("--spectra", "cache of the train split", required=True),
+            _SPECTRA,
         ),
         _command(
             "remember",
-            "make a model folder of another and what it was trained on, calibrated like the former",
-            argument("model", "the model folder to write"),
-            path("--base", "the model that gives everything else", required=True),
-            path("--spectra", "cache of the train split", required=True),
+            "make a model folder of another, with a memory of labelled sounds, calibrated on "
+            "validation clips",
+            _WRITTEN,
+            _BASE,
+            _SPECTRA,
         ),
         _command(
             "audible",
