@@ -32,6 +32,7 @@ from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text"]
+_OF_SIDE = {"audio": ("audio_",), "text": ("text_", "memory.")}  # weights that only it needs
 _TEXT_BATCH = 128
 _log = logger(__name__)
 
@@ -161,6 +162,7 @@ class MatchModel(nn.Module):
         self.spec = spec
         self.metric = Metric(spec.rank, spec.embedding)
         tags = (spec.tags, spec.tag_hidden)
+        self.memory = None
         if "audio" in sides:
             self.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
             self.log_mel = LogMel(spec.front_end)
@@ -169,11 +171,9 @@ class MatchModel(nn.Module):
             self.text_tower = BertTower(spec.text_encoder)
             width = spec.text_encoder.width
             self.text_head = Projection(width, spec.hidden, spec.dimensions, tags)
-            self.memory = (
-                Memory(spec.memory_texts, spec.memory_sounds, width, spec.features)
-                if spec.memory_texts
-                else None
-            )
+            if spec.memory_texts:
+                counts = (spec.memory_texts, spec.memory_sounds)
+                self.memory = Memory(*counts, width, spec.features)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
         self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
@@ -391,12 +391,11 @@ def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> Match
     """
     spec = read_spec(folder)
     model = MatchModel(spec, sides)
-    sided = [f"{side}_" for side in sides]
-    sided += ["memory."] if "text" in sides else []
+    sided = [prefix for side in sides for prefix in _OF_SIDE[side]]
     tensors = load_weights(folder, spec, ("metric.", "bank_", "audio_head.", "exemplars", *sided))
     tensors.setdefault("exemplars", model.exemplars)
     fill(model, tensors, "", folder / "weights.safetensors")
-    if "text" in sides and model.memory is not None and not model.memory.is_whole():
+    if model.memory is not None and not model.memory.is_whole():
         raise ModelError(f"{folder} is damaged: its memory speaks of sounds that are not there")
     return model.eval().requires_grad_(False)
 
