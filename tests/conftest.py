@@ -24,14 +24,15 @@ from engine.log import stop_log
 from engine.models.compact import Compact
 from engine.models.folder import write_model
 from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
-from engine.models.memory import Memory
 from engine.models.spec import ModelSpec, TextEncoderSpec
 from engine.models.trial import remember_tried
+from engine.progress import Control
 from engine.store import Library
 from engine.store.tags import PERSON, TagRow, put_tags
 from tests.killing import no_flush
 from tests.postgres import Postgres, running, why_not
 from trainer.data.manifest import datasets_folder
+from trainer.recipes.memory import with_memory
 
 settings.register_profile("any machine", deadline=None)  # how fast it is proves nothing
 settings.load_profile("any machine")
@@ -160,15 +161,11 @@ def model_folder(make_model: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def remembering(model_folder: Path, tmp_path: Path) -> Path:
-    """Give the common model, with a memory that holds "rain" and "dog"."""
-    model = load_model(model_folder)
-    spec = replace(model.spec, name="remembering", memory_texts=2, memory_sounds=2)
-    model.memory = Memory(2, 2, spec.text_encoder.width, spec.features)
-    read = TextEncoder(load_model(model_folder), load_tokenizer(model_folder))
-    model.memory.texts.copy_(read.features(["rain", "dog"]))
-    model.memory.sound_of.copy_(torch.tensor([0, 1]))
-    model.memory.sounds.copy_(torch.randn(2, spec.features))
-    model.spec = spec
+    """Give the common model, with a memory that holds "dog" and "rain"."""
+    base = load_model(model_folder)
+    encoder = TextEncoder(base, load_tokenizer(model_folder))
+    model = with_memory(base, encoder, ("dog", "rain"), torch.randn(2, 384), {}, Control())
+    model.spec = replace(model.spec, name="remembering")
     write_model(tmp_path / "remembering", model, model_folder / "tokenizer.json")
     return tmp_path / "remembering"
 
