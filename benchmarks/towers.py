@@ -16,7 +16,9 @@ from benchmarks.report import report
 from engine.models.compact import Compact
 from engine.models.efficientat import EfficientAt
 from engine.models.frontend import LogMel
+from engine.models.pair import Pair
 from engine.models.spec import FrontEnd
+from engine.models.towers import COMPACT, MN04, PAIR
 from engine.torch_setup import prepare_torchaudio
 
 BATCH, CLIP_S, REPEATS = 8, 10.0, 3
@@ -49,7 +51,7 @@ def main() -> None:
     work: dict[str, tuple[int, Callable[[], Tensor]]] = {
         "log-mel front end": (0, lambda: log_mel(waveform))
     }
-    for name, tower in (("compact", Compact()), ("efficientat-mn04", EfficientAt())):
+    for name, tower in ((COMPACT, Compact()), (MN04, EfficientAt()), (PAIR, Pair())):
         tower.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         size = sum(p.numel() for p in tower.parameters())
         work[name] = (size, lambda tower=tower: tower(frames))  # type: ignore[misc]

@@ -62,6 +62,7 @@ from trainer.recipes.teacher import (
     load_teacher,
     make_pool,
 )
+from trainer.recipes.towers import beside, tuned_tower, with_tower
 from trainer.recipes.unheeded import check_heeded
 from trainer.recipes.wordings import learn_wordings, with_wordings
 
@@ -256,6 +257,19 @@ def reword(options: argparse.Namespace) -> None:
     _write_and_calibrate(options, model, features)
 
 
+def tower(options: argparse.Namespace) -> None:
+    """Make a calibrated model folder with another audio tower under the same projections."""
+    check_numbers(vars(options), {"share": SHARE})
+    set_threads(options.threads)
+    base = load_model(options.base)
+    students = [load_student(path) for path in options.student]
+    own = tuned_tower(base, students, options.share)
+    found = beside(_teacher(options), own) if options.pair else own
+    pool = clip_features(found, caches.load(options.spectra))
+    more = [clip_features(found, caches.load(path)) for path in options.more]
+    _write_and_calibrate(options, with_tower(base, found, torch.cat([pool, *more])), pool)
+
+
 def remember(options: argparse.Namespace) -> None:
     """Make a calibrated model folder that remembers the labelled sounds of a cache."""
     set_threads(options.threads)
@@ -280,28 +294,26 @@ def export(options: argparse.Namespace) -> None:
     """Make a calibrated model folder."""
     check_numbers(vars(options), {"tag_weight": POSITIVE, "start_share": SHARE})
     set_threads(options.threads)
-    student = None if options.student is None else load_student(options.student)
-    tower = _teacher(options) if student is None else student
-    name = MN04 if student is None else COMPACT
-    provenance, licences = origin(name, shared=student is None)
+    student = load_student(options.student)
+    provenance, licences = origin(COMPACT, shared=False)
     spec = ModelSpec(
         name=options.model.name,
-        audio_tower=name,
+        audio_tower=COMPACT,
         bank=reference_texts(options.data, read_tag_names(options.data)),
         provenance=provenance,
         licences=licences,
         exemplars=EXEMPLARS,
     )
     model = matched(options.match, spec, options.start, options.start_share)
-    pool = clip_features(tower, caches.load(options.spectra))
-    more = [clip_features(tower, caches.load(path)) for path in options.more]
+    pool = clip_features(student, caches.load(options.spectra))
+    more = [clip_features(student, caches.load(path)) for path in options.more]
     sounds, texts = torch.cat([pool, *more]), find_text_encoder(options.text_encoder)
     if options.tags is not None:
         labels = sorted({clip.label for clip in labelled_clips(options.data, TRAIN)})
         said = (*spec.bank, *labels)
         captions = TextEncoder(model, load_foreign_text_encoder(texts)[1]).features(said)
         model = joined(model, read_views(options.tags), options.tag_weight, captions)
-    model.audio_tower.load_state_dict(tower.state_dict())
+    model.audio_tower.load_state_dict(student.state_dict())
     model.exemplars.copy_(centres(sounds, EXEMPLARS))
     write_model(options.model, model, texts / "tokenizer.json", pool)
     _calibrate(options)

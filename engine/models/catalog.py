@@ -166,9 +166,12 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
     recipe = assets() / "models" / name
     spec, shared_spec = read_spec(recipe), read_spec(shared)
     entry = audio_tower_entry(spec.audio_tower)
-    tower = entry.make(spec)
-    fill(tower, entry.read(checkpoint), "", checkpoint)
-    tensors = load_weights(shared, shared_spec)
+    tower, tensors = entry.make(spec), load_weights(shared, shared_spec)
+    own = dict(entry.read(checkpoint))
+    if entry.shared:
+        theirs = (name for name in tensors if name.startswith(AUDIO_PREFIX))
+        own |= {entry.shared + n.removeprefix(AUDIO_PREFIX): tensors[n] for n in theirs}
+    fill(tower, own, "", checkpoint)
     unlike = (AUDIO_PREFIX, "exemplars", "memory.sounds")  # they belong to the other tower
     tensors = {n: t for n, t in tensors.items() if not n.startswith(unlike)}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})

@@ -69,7 +69,8 @@ class AudioTowerEntry:
     sizes, ``sized`` returns a spec with those that the file or folder holds.  ``options`` names
     what of ``tower_config`` may be chosen when it is trained.
 
-    ``provenance`` and ``licence`` are what a model says that holds its published weights.
+    ``provenance`` and ``licence`` are what a model says that holds its published weights.  Where
+    the tower of one of our models belongs to it, its weights stand under the prefix ``shared``.
     """
 
     make: Callable[[ModelSpec], AudioTower]
@@ -80,6 +81,7 @@ class AudioTowerEntry:
     read: Callable[[Path], Mapping[str, Tensor]] = read_state
     sized: Callable[[ModelSpec, Path], ModelSpec] | None = None
     options: tuple[str, ...] = ()
+    shared: str = ""
 
 
 def audio_tower_entry(name: str) -> AudioTowerEntry:

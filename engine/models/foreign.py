@@ -42,9 +42,15 @@ def load_audio_tower(model: MatchModel, source: Path) -> None:
     """Fill a model's audio tower with its authors' weights.
 
     :raises ModelError: the source is damaged or of another architecture.
+    :raises InputError: part of the tower stands in one of our models.
     """
-    own = audio_tower_entry(model.spec.audio_tower).read(source)
-    fill(model.audio_tower, own, "", source)
+    entry = audio_tower_entry(model.spec.audio_tower)
+    if entry.shared:
+        raise InputError(
+            f"{model.spec.audio_tower} cannot be read from {source} alone: "
+            "start from a model that has it, with --base"
+        )
+    fill(model.audio_tower, entry.read(source), "", source)
 
 
 def text_spec(folder: Path) -> TextEncoderSpec:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 COMPACT = "compact"  # ours, which ships
 MN04 = "efficientat-mn04"  # its teacher
+PAIR = "efficientat-mn04-and-compact"
 RESNET38 = "panns-resnet38"  # of the paper
 HTSAT = "clap-htsat"  # of the paper, too
 
 AUDIO_TOWERS = {
     COMPACT: "engine.models.compact",
     MN04: "engine.models.efficientat",
+    PAIR: "engine.models.pair",
     RESNET38: "engine.models.panns",
     HTSAT: "engine.models.clap",
 }

@@ -121,7 +121,7 @@ def test_threads_that_cannot_be_are_one_sentence(fit, capsys):
         ("average", "BAD", "a", "b"),
         ("average", "out", "a", "BAD"),
         ("match", "BAD", "--spectra", "x"),
-        ("export", "BAD", "--match", "x", "--spectra", "y"),
+        ("export", "BAD", "--match", "x", "--spectra", "y", "--student", "z"),
     ],
 )
 def test_a_folder_whose_name_is_no_unicode_is_refused_at_once(tmp_path, capsys, command):

@@ -193,16 +193,12 @@ def _of_models() -> list[TrainerCommand]:
             paths("--match", "folders of match runs: their average", required=True),
             path("--start", "include the model that they started from"),
             option("--start-share", "its weight in the average (0.5)", type=float, default=0.5),
-            path("--spectra", "cache of the train split", required=True),
+            _SPECTRA,
             _MORE,
-            path(
-                "--student",
-                "compact tower, or the folder of a model with one; without it, the teacher",
-            ),
+            path("--student", "compact tower, or the folder of a model with one", required=True),
             path("--tags", "folder of a tags run: the second view"),
             option("--tag-weight", "w of the second view (0.5)", type=float, default=0.5),
             _TEXT_ENCODER,
-            _TEACHER,
         ),
         _command(
             "reword",
@@ -211,6 +207,19 @@ def _of_models() -> list[TrainerCommand]:
             _BASE,
             path("--wordings", "folder of a wordings run", required=True),
             _SPECTRA,
+        ),
+        _command(
+            "tower",
+            "make a model folder of another with another audio tower, calibrated on validation "
+            "clips",
+            _WRITTEN,
+            _BASE,
+            _SPECTRA,
+            _MORE,
+            paths("--student", "compact towers tuned from the model's: their mean"),
+            option("--share", "how far to go towards them (0.5)", type=float, default=0.5),
+            switch("--pair", "hear with the teacher, too: the mean of both"),
+            _TEACHER,
         ),
         _command(
             "remember",

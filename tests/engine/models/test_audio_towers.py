@@ -6,6 +6,7 @@ import torch
 from engine.models.compact import Compact
 from engine.models.efficientat import EfficientAt
 from engine.models.layers import frame_mask, masked_mean
+from engine.models.pair import Pair
 
 
 def settled(tower: torch.nn.Module) -> torch.nn.Module:
@@ -17,7 +18,7 @@ def settled(tower: torch.nn.Module) -> torch.nn.Module:
     return tower.eval()
 
 
-@pytest.fixture(params=[Compact, EfficientAt], ids=["compact", "efficientat"])
+@pytest.fixture(params=[Compact, EfficientAt, Pair], ids=["compact", "efficientat", "pair"])
 def tower(request: pytest.FixtureRequest) -> torch.nn.Module:
     return settled(request.param())
 
@@ -44,8 +45,17 @@ def test_a_batch_gives_what_its_members_give_alone(tower):
             assert torch.allclose(row, tower(clip[None])[0], atol=1e-5, rtol=1e-5)
 
 
-def test_both_towers_give_384_features(tower):
+def test_all_of_them_give_384_features(tower):
     assert tower(torch.randn(2, 128, 50)).shape == (2, 384)
+
+
+def test_a_pair_hears_the_mean_of_what_both_hear():
+    pair, log_mel, lengths = settled(Pair()), torch.randn(2, 128, 50), torch.tensor([50, 31])
+    with torch.no_grad():
+        heard = pair(log_mel, lengths)
+        apart = [tower(log_mel, lengths) for tower in (pair.efficientat, pair.compact)]
+    assert not torch.allclose(*apart, atol=0.01)
+    assert torch.allclose(heard, torch.stack(apart).mean(0), atol=1e-6)
 
 
 def test_the_compact_tower_is_compact():

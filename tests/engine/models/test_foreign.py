@@ -27,6 +27,7 @@ from engine.models.match_model import (
     load_text_encoder,
 )
 from engine.models.text_towers import BertTower, CaptionTokenizer
+from engine.models.towers import PAIR
 from engine.progress import Control
 from engine.torch_setup import prepare_torchaudio
 from tests.conftest import WORDS, tone, write_tokenizer
@@ -285,3 +286,10 @@ def test_an_encoder_of_another_kind_is_refused(tmp_path):
     save_file({"a": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(InputError, match="of kind t5"):
         text_spec(tmp_path)
+
+
+def test_a_tower_of_which_a_part_is_ours_cannot_be_read_from_its_authors_file(tmp_path):
+    model, file = MatchModel(audio_spec(PAIR, None), ("audio",)), tmp_path / "mn04.pt"
+    torch.save(EfficientAt().state_dict(), file)
+    with pytest.raises(InputError, match=r"cannot be read from .*mn04\.pt alone: .* with --base"):
+        load_audio_tower(model, file)
