@@ -64,7 +64,7 @@ from trainer.recipes.teacher import (
 )
 from trainer.recipes.towers import beside, tuned_tower, with_tower
 from trainer.recipes.unheeded import check_heeded
-from trainer.recipes.wordings import learn_wordings, with_wordings
+from trainer.recipes.wordings import WordingConfig, learn_wordings, with_wordings
 
 _MATCH_BOUNDS = {
     "mass": MASS,
@@ -239,6 +239,7 @@ def tags(options: argparse.Namespace) -> None:
 
 def wordings(options: argparse.Namespace) -> None:
     """Teach a model's text projections other words, on the features of both towers."""
+    check_numbers(vars(options), {"seed": NOT_NEGATIVE})
     set_threads(options.threads)
     base = load_model(options.base)
     clips = labelled_clips(options.data, TRAIN)
@@ -246,11 +247,12 @@ def wordings(options: argparse.Namespace) -> None:
     pool = make_pool(spectra, clips, _teacher(options), base.audio_tower)
     encoder = TextEncoder(base, load_tokenizer(options.base))
     with options.watch() as control:
-        learn_wordings(options.folder, options.data, base, encoder, pool, control)
+        config = WordingConfig(seed=options.seed)
+        learn_wordings(options.folder, options.data, base, encoder, pool, control, config)
 
 
 def reword(options: argparse.Namespace) -> None:
-    """Make a calibrated model folder with the text projections of a wordings run."""
+    """Make a calibrated model folder with the text projections of wordings runs."""
     set_threads(options.threads)
     model = with_wordings(load_model(options.base), options.wordings)
     features = clip_features(model.audio_tower, caches.load(options.spectra))

@@ -16,6 +16,7 @@ from engine.transport import mahalanobis_cost
 from trainer.data.manifest import TRAIN, labelled_clips
 from trainer.data.pairs import Pool, read_tag_names
 from trainer.data.texts import LexiconEntry, read_lexicon, read_wordings
+from trainer.loop.checkpoint import write_tensors
 from trainer.recipes import wordings as recipe
 from trainer.recipes.tags import joined
 from trainer.recipes.wordings import (
@@ -200,16 +201,30 @@ def test_a_run_is_kept_and_joined_to_any_model_of_that_text_side(
     run = tmp_path / "run"
     quick = WordingConfig(steps=3, pairs=4, names=2, kept=4)
     with pytest.raises(ModelError, match=r"wordings\.safetensors cannot be read"):
-        with_wordings(base, run)
+        with_wordings(base, [run])
     learn_wordings(run, small_data, base, encoder, pool, Control(), quick)
     assert [path.name for path in run.iterdir()] == ["wordings.safetensors"]
-    made = with_wordings(base, run)
+    made = with_wordings(base, [run])
     before, after = base.state_dict(), made.state_dict()
     moved = {name for name in before if not torch.equal(before[name], after[name])}
     assert moved
     assert all(name.startswith("text_head.") and ".layers." in name for name in moved)
     with pytest.raises(ModelError, match="has no second view"):
         learn_wordings(run, small_data, load_model(model_folder), encoder, pool, Control(), quick)
+
+
+def test_several_runs_are_averaged(base, tmp_path):
+    states = []
+    for number in range(2):
+        head = {n: torch.randn_like(t) for n, t in base.text_head.state_dict().items()}
+        run = tmp_path / str(number)
+        run.mkdir()
+        tensors = {f"text_head.{name}": tensor for name, tensor in head.items()}
+        write_tensors(run / "wordings.safetensors", tensors)
+        states.append(head)
+    made = with_wordings(base, [tmp_path / "0", tmp_path / "1"]).text_head.state_dict()
+    for name, tensor in made.items():
+        assert torch.allclose(tensor, (states[0][name] + states[1][name]) / 2, atol=1e-6), name
 
 
 def test_the_tables_are_whole(data):

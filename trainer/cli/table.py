@@ -155,6 +155,7 @@ def _wordings() -> TrainerCommand:
         argument("folder", "the run's folder"),
         path("--base", "a model with a second view", required=True),
         paths("--spectra", "caches of the train splits", required=True),
+        option("--seed", type=int, default=1),
         _TEACHER,
     )
 
@@ -202,10 +203,10 @@ def _of_models() -> list[TrainerCommand]:
         ),
         _command(
             "reword",
-            "make a model folder of another and a wordings run, calibrated on validation clips",
+            "make a model folder of another and wordings runs, calibrated on validation clips",
             _WRITTEN,
             _BASE,
-            path("--wordings", "folder of a wordings run", required=True),
+            paths("--wordings", "folders of wordings runs: their average", required=True),
             _SPECTRA,
         ),
         _command(

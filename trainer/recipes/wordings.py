@@ -35,6 +35,7 @@ from trainer.loop.checkpoint import write_tensors
 from trainer.loop.descent import descend_one_cycle
 from trainer.objectives.losses import mltm_loss, target_plan
 from trainer.recipes.audible import features_of
+from trainer.recipes.average import averaged
 
 _FILE = "wordings.safetensors"
 _SIDE = "text_head."
@@ -157,14 +158,17 @@ def learn_wordings(
     write_tensors(folder / _FILE, state)
 
 
-def with_wordings(base: MatchModel, folder: Path) -> MatchModel:
-    """Return a copy of a model with the text projections that a run left.
+def with_wordings(base: MatchModel, folders: Sequence[Path]) -> MatchModel:
+    """Return a copy of a model with the text projections that runs left: their mean.
 
     :raises ModelError: there are none, they are damaged, or they do not fit.
     """
-    path = folder / _FILE
     made = copy.deepcopy(base)
-    fill(made.text_head, load_tensors(path), _SIDE, path)
+    states = []
+    for path in (folder / _FILE for folder in folders):
+        fill(made.text_head, load_tensors(path), _SIDE, path)
+        states.append({n: tensor.clone() for n, tensor in made.text_head.state_dict().items()})
+    made.text_head.load_state_dict(averaged(states))
     return made.eval().requires_grad_(False)
 
 
