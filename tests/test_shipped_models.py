@@ -7,12 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 
 from app.demo.collection import descriptions, make_demo_sounds
 from engine.index.build import index_folders
 from engine.models.catalog import find_model, get_model
 from engine.models.compact import Compact
 from engine.models.match_model import load_audio_encoder, load_model, load_text_encoder
+from engine.models.pair import Pair
 from engine.models.spec import read_spec
 from engine.paths import assets
 from engine.progress import Control
@@ -20,6 +22,7 @@ from engine.search import Searcher
 from engine.store import Library
 from trainer.data.manifest import labelled_clips, write_manifest
 from trainer.evaluation.protocols import evaluate_retrieval, evaluate_zero_shot
+from trainer.recipes.teacher import load_teacher
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,16 @@ def test_the_shipped_model_is_small_and_complete():
     assert model.spec.provenance
     assert model.spec.licences
     assert (folder / "README.md").stat().st_size > 500
+
+
+def test_the_better_model_hears_with_its_authors_tower_and_with_ours(folders, data):
+    own, pair = (load_model(folder, ("audio",)).audio_tower for folder in folders.values())
+    assert isinstance(pair, Pair)
+    authors = load_teacher(data / "weights" / "mn04_as_mAP_432.pt")
+    for ours, theirs in ((pair.compact, own), (pair.efficientat, authors)):
+        held = ours.state_dict()
+        for name, tensor in theirs.state_dict().items():
+            assert torch.equal(held[name].half(), tensor.half()), name
 
 
 @pytest.mark.parametrize(

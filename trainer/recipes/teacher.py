@@ -47,6 +47,7 @@ def load_student(path: Path) -> Compact:
 def clip_features(tower: AudioTower, cache: Cache) -> Tensor:
     """Return pooled features (clips, 384) of the first ten seconds of every clip."""
     tower.eval()
+    tower.to(memory_format=torch.channels_last)  # depthwise convolutions are many times slower else
     features = []
     for index in range(len(cache.lengths)):
         frames = np.array(cache.clip(index)[:_LONGEST_FRAMES])
