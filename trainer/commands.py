@@ -262,6 +262,8 @@ def reword(options: argparse.Namespace) -> None:
 def tower(options: argparse.Namespace) -> None:
     """Make a calibrated model folder with another audio tower under the same projections."""
     check_numbers(vars(options), {"share": SHARE})
+    if not (options.student or options.pair):
+        raise InputError("the model would stay as it is: name towers with --student, or say --pair")
     set_threads(options.threads)
     base = load_model(options.base)
     students = [load_student(path) for path in options.student]

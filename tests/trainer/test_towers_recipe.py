@@ -9,6 +9,7 @@ from engine.models.efficientat import EfficientAt
 from engine.models.match_model import MatchModel, load_model
 from engine.models.pair import Pair
 from engine.models.towers import COMPACT, PAIR
+from trainer.cli.program import main
 from trainer.recipes.towers import beside, tuned_tower, with_tower
 
 
@@ -45,7 +46,7 @@ def test_with_no_tuned_tower_it_is_the_bases_own(base):
 
 def test_only_a_model_with_our_tower_can_be_tuned(base):
     base.audio_tower = EfficientAt()
-    with pytest.raises(InputError, match=f"--student needs a model with the tower {COMPACT}"):
+    with pytest.raises(InputError, match=f"name a --base with the tower {COMPACT}"):
         tuned_tower(base, [settled()], 0.5)
 
 
@@ -82,3 +83,10 @@ def test_a_pair_hears_with_the_teacher_and_the_models_own_tower_and_says_so(base
     assert made.spec.audio_tower == PAIR
     assert "EfficientAT's authors" in made.spec.provenance
     assert any("MIT" in licence for licence in made.spec.licences)
+
+
+def test_a_tower_that_would_stay_as_it_is_is_refused(model_folder, tmp_path, capsys):
+    asked = ("tower", str(tmp_path / "new"), "--base", str(model_folder), "--spectra", "x")
+    assert main(asked) == 1
+    assert "name towers with --student, or say --pair" in capsys.readouterr().err
+    assert not (tmp_path / "new").exists()

@@ -30,8 +30,8 @@ def tuned_tower(base: MatchModel, tuned: Sequence[Compact], share: float) -> Com
     """
     if not isinstance(base.audio_tower, Compact):
         raise InputError(
-            f"{base.spec.name} hears with {base.spec.audio_tower}: --student needs a model with "
-            f"the tower {COMPACT}"
+            f"{base.spec.name} hears with {base.spec.audio_tower}: name a --base with the tower "
+            f"{COMPACT}"
         )
     states = [tower.state_dict() for tower in (base.audio_tower, *tuned)]
     shares = [1 - share, *(share / len(tuned) for _ in tuned)] if tuned else [1.0]
