@@ -190,7 +190,8 @@ _SPEED = (
         "indexing",
         "Demo sounds, cut and coded (48 kHz, stereo). CLAP's HTSAT (random weights of the true"
         " size) hears the same files through the same decoder and threads; of five seconds it "
-        "makes ten, as its authors' front end does.",
+        "makes ten, as its authors' front end does. The rows of `default-mn04` were measured "
+        "before it heard with both towers ([decision 39](decisions/0039-two-towers.md)).",
     ),
     _section(
         "How many seconds of audio does each audio tower hear in a second?",
