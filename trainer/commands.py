@@ -13,6 +13,7 @@ from engine.errors import InputError, LibraryError
 from engine.models.bounds import is_plain_name
 from engine.models.catalog import find_model, models
 from engine.models.efficientat import EfficientAt
+from engine.models.encoders import AudioTower
 from engine.models.folder import write_model
 from engine.models.foreign import load_foreign_text_encoder
 from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
@@ -269,9 +270,8 @@ def tower(options: argparse.Namespace) -> None:
     students = [load_student(path) for path in options.student]
     own = tuned_tower(base, students, options.share)
     found = beside(_teacher(options), own) if options.pair else own
-    pool = clip_features(found, caches.load(options.spectra))
-    more = [clip_features(found, caches.load(path)) for path in options.more]
-    _write_and_calibrate(options, with_tower(base, found, torch.cat([pool, *more])), pool)
+    pool, sounds = _heard(options, found)
+    _write_and_calibrate(options, with_tower(base, found, sounds), pool)
 
 
 def remember(options: argparse.Namespace) -> None:
@@ -299,7 +299,7 @@ def export(options: argparse.Namespace) -> None:
     check_numbers(vars(options), {"tag_weight": POSITIVE, "start_share": SHARE})
     set_threads(options.threads)
     student = load_student(options.student)
-    provenance, licences = origin(COMPACT, shared=False)
+    provenance, licences = origin(COMPACT)
     spec = ModelSpec(
         name=options.model.name,
         audio_tower=COMPACT,
@@ -309,9 +309,8 @@ def export(options: argparse.Namespace) -> None:
         exemplars=EXEMPLARS,
     )
     model = matched(options.match, spec, options.start, options.start_share)
-    pool = clip_features(student, caches.load(options.spectra))
-    more = [clip_features(student, caches.load(path)) for path in options.more]
-    sounds, texts = torch.cat([pool, *more]), find_text_encoder(options.text_encoder)
+    pool, sounds = _heard(options, student)
+    texts = find_text_encoder(options.text_encoder)
     if options.tags is not None:
         labels = sorted({clip.label for clip in labelled_clips(options.data, TRAIN)})
         said = (*spec.bank, *labels)
@@ -321,6 +320,13 @@ def export(options: argparse.Namespace) -> None:
     model.exemplars.copy_(centres(sounds, EXEMPLARS))
     write_model(options.model, model, texts / "tokenizer.json", pool)
     _calibrate(options)
+
+
+def _heard(options: argparse.Namespace, tower: AudioTower) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return features of the train split's sounds, and of these with those without labels."""
+    pool = clip_features(tower, caches.load(options.spectra))
+    more = [clip_features(tower, caches.load(path)) for path in options.more]
+    return pool, torch.cat([pool, *more])
 
 
 def _calibrate(options: argparse.Namespace) -> None:

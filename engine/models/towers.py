@@ -9,7 +9,7 @@ from __future__ import annotations
 
 COMPACT = "compact"  # ours, which ships
 MN04 = "efficientat-mn04"  # its teacher
-PAIR = "efficientat-mn04-and-compact"
+PAIR = "efficientat-mn04-and-compact"  # both, heard together
 RESNET38 = "panns-resnet38"  # of the paper
 HTSAT = "clap-htsat"  # of the paper, too
 

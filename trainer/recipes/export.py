@@ -35,7 +35,7 @@ _TRAINED = (  # provenance, and licences, of all but the audio tower
     "Text tower after sentence-transformers/all-MiniLM-L6-v2: Apache-2.0.",
     "Bank: category texts of UCS 8.2.1 (public domain), class names of AudioSet (CC BY 4.0).",
 )
-_SHARED = (
+_SHARED = (  # of a model whose tower is in part that of the model `default`
     "text tower, projections, metric and bank those of the model `default`.",
     "Everything else: as the model `default`.",
 )
@@ -73,13 +73,10 @@ SOUNDLESS = (  # what nothing sounds like
 )
 
 
-def origin(tower: str, *, shared: bool) -> tuple[str, tuple[str, ...]]:
-    """Return the provenance and the licences of an exported model with an audio tower.
-
-    :param shared: whether all but the tower is that of the model `default`.
-    """
+def origin(tower: str) -> tuple[str, tuple[str, ...]]:
+    """Return the provenance and the licences of an exported model with an audio tower."""
     entry = audio_tower_entry(tower)
-    rest, *licences = _SHARED if shared else _TRAINED
+    rest, *licences = _SHARED if entry.shared else _TRAINED
     return f"{entry.provenance}; {rest}", (entry.licence, *licences)
 
 

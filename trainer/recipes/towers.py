@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -13,7 +14,6 @@ from engine.models.compact import Compact
 from engine.models.efficientat import EfficientAt
 from engine.models.match_model import MatchModel
 from engine.models.pair import Pair
-from engine.models.spec import ModelSpec
 from engine.models.towers import COMPACT, PAIR
 from trainer.recipes.average import averaged
 from trainer.recipes.export import centres, origin
@@ -55,19 +55,12 @@ def with_tower(base: MatchModel, tower: Compact | Pair, heard: Tensor) -> MatchM
     :param heard: features (n, 384) of sounds in general, by the new tower, whose centres are the
         model's exemplars.
     """
-    spec = replace(base.spec, memory_texts=0, memory_sounds=0)
+    made = copy.deepcopy(base)
+    made.forget()
+    made.audio_tower = tower
     if isinstance(tower, Pair):
-        spec = _of_pair(spec)
-    made = MatchModel(spec)
-    state = base.state_dict()
-    kept = {n: t for n, t in state.items() if not n.startswith(("audio_tower.", "memory."))}
-    made.load_state_dict(kept, strict=False)
-    made.audio_tower.load_state_dict(tower.state_dict())
-    if spec.exemplars:
-        made.exemplars.copy_(centres(heard, spec.exemplars))
+        provenance, licences = origin(PAIR)
+        made.spec = replace(made.spec, audio_tower=PAIR, provenance=provenance, licences=licences)
+    if made.spec.exemplars:
+        made.exemplars.copy_(centres(heard, made.spec.exemplars))
     return made.eval().requires_grad_(False)
-
-
-def _of_pair(spec: ModelSpec) -> ModelSpec:
-    provenance, licences = origin(PAIR, shared=True)
-    return replace(spec, audio_tower=PAIR, provenance=provenance, licences=licences)
