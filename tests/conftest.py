@@ -32,7 +32,7 @@ from engine.store.tags import PERSON, TagRow, put_tags
 from tests.killing import no_flush
 from tests.postgres import Postgres, running, why_not
 from trainer.data.manifest import datasets_folder
-from trainer.recipes.memory import with_memory
+from trainer.recipes.memory import with_filed, with_memory
 
 settings.register_profile("any machine", deadline=None)  # how fast it is proves nothing
 settings.load_profile("any machine")
@@ -161,10 +161,12 @@ def model_folder(make_model: Callable[..., Path]) -> Path:
 
 @pytest.fixture
 def remembering(model_folder: Path, tmp_path: Path) -> Path:
-    """Give the common model, with a memory that holds "dog" and "rain"."""
+    """Give the common model, with a memory that holds "dog" and "rain", which are filed, too."""
     base = load_model(model_folder)
     encoder = TextEncoder(base, load_tokenizer(model_folder))
-    model = with_memory(base, encoder, ("dog", "rain"), torch.randn(2, 384), {}, Control())
+    labels, sounds = ("dog", "rain"), torch.randn(2, 384)
+    model = with_memory(base, encoder, labels, sounds, {}, Control())
+    model = with_filed(model, labels, sounds, {"dog": ("ANMLDog",), "rain": ("RAIN", "AMBFarm")})
     model.spec = replace(model.spec, name="remembering")
     write_model(tmp_path / "remembering", model, model_folder / "tokenizer.json")
     return tmp_path / "remembering"

@@ -29,7 +29,7 @@ from trainer.data.left_out import LeftOut
 from trainer.data.library_pairs import read_pairs
 from trainer.data.manifest import TRAIN, labelled_clips, write_manifest
 from trainer.data.pairs import read_tag_names, source_digest
-from trainer.data.texts import read_wordings
+from trainer.data.texts import read_categories, read_wordings
 from trainer.experiments import run_experiment
 from trainer.loop.config import Rates, RunConfig
 from trainer.loop.parallel import alike, training_device
@@ -51,7 +51,7 @@ from trainer.recipes.export import (
 from trainer.recipes.fit import fit_model
 from trainer.recipes.fit_config import FitConfig, read_config
 from trainer.recipes.match import beginning, matched, tagged_pairs
-from trainer.recipes.memory import with_memory
+from trainer.recipes.memory import with_filed, with_memory
 from trainer.recipes.personal import PersonalConfig, train_personal
 from trainer.recipes.personal_model import write_personal
 from trainer.recipes.tags import joined, learn_views, read_views
@@ -275,7 +275,10 @@ def tower(options: argparse.Namespace) -> None:
 
 
 def remember(options: argparse.Namespace) -> None:
-    """Make a calibrated model folder that remembers the labelled sounds of a cache."""
+    """Make a calibrated model folder that remembers the labelled sounds of a cache.
+
+    They are its examples of categories, too.
+    """
     set_threads(options.threads)
     base, cache = load_model(options.base), caches.load(options.spectra)
     encoder = TextEncoder(base, load_tokenizer(options.base))
@@ -283,6 +286,7 @@ def remember(options: argparse.Namespace) -> None:
     labels = clip_labels(cache, labelled_clips(options.data, TRAIN))
     with options.watch() as control:
         model = with_memory(base, encoder, labels, features, read_wordings(), control)
+        model = with_filed(model, labels, features, read_categories())
     _write_and_calibrate(options, model, features)
 
 

@@ -183,6 +183,8 @@ BOUNDS: dict[str, dict[str, Rule]] = {
         "tag_hidden": Whole(0, 1 << 14),
         "memory_texts": Whole(0, 100_000),
         "memory_sounds": Whole(0, 100_000),
+        "filed_sounds": Whole(0, 100_000),
+        "categories": Texts(10_000, Text(100)),
         "audible": Numbers((1 << 13) + 1, Number(-1e4, 1e4)),
     },
     "front_end": {

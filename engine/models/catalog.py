@@ -172,8 +172,8 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
         theirs = (name for name in tensors if name.startswith(AUDIO_PREFIX))
         own |= {entry.shared + n.removeprefix(AUDIO_PREFIX): tensors[n] for n in theirs}
     fill(tower, own, "", checkpoint)
-    unlike = (AUDIO_PREFIX, "exemplars", "memory.sounds")  # they belong to the other tower
-    tensors = {n: t for n, t in tensors.items() if not n.startswith(unlike)}
+    heard = ("exemplars", "memory.sounds", "filed.sounds")  # by the other tower
+    tensors = {n: t for n, t in tensors.items() if not n.startswith((AUDIO_PREFIX, *heard))}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
     spec = replace(spec, bank=shared_spec.bank, audible=shared_spec.audible)

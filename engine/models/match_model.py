@@ -22,6 +22,7 @@ from engine.errors import ModelError
 from engine.log import logger
 from engine.models.audible import Audible
 from engine.models.encoders import AudioTower, TextTower, audio_tower_entry
+from engine.models.filed import Filed
 from engine.models.files import read_file
 from engine.models.frontend import LogMel
 from engine.models.memory import Memory, Recollection
@@ -31,8 +32,9 @@ from engine.models.text_towers import BertTower, CaptionTokenizer
 from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
-Side = Literal["audio", "text"]
-_OF_SIDE = {"audio": ("audio_",), "text": ("text_", "memory.")}  # weights that only it needs
+Side = Literal["audio", "text", "filed"]
+SIDES: Sequence[Side] = ("audio", "text", "filed")
+_OF_SIDE = {"audio": ("audio_",), "text": ("text_", "memory."), "filed": ("filed.",)}  # alone
 _TEXT_BATCH = 128
 _log = logger(__name__)
 
@@ -145,7 +147,7 @@ class Metric(nn.Module):
 
 
 class MatchModel(nn.Module):
-    """Towers, projections and metric; of a side that was not asked for the tower is absent.
+    """Towers, projections, metric and examples; a side that was not asked for is absent.
 
     The audio projection is always there: it maps the exemplars, which a query is held against.
     """
@@ -153,16 +155,17 @@ class MatchModel(nn.Module):
     audio_tower: AudioTower
     text_tower: TextTower
     memory: Memory | None
+    filed: Filed | None
     bank_vectors: Tensor
     bank_potentials: Tensor
     exemplars: Tensor
 
-    def __init__(self, spec: ModelSpec, sides: Sequence[Side] = ("audio", "text")) -> None:
+    def __init__(self, spec: ModelSpec, sides: Sequence[Side] = SIDES) -> None:
         super().__init__()
         self.spec = spec
         self.metric = Metric(spec.rank, spec.embedding)
         tags = (spec.tags, spec.tag_hidden)
-        self.memory = None
+        self.memory, self.filed = None, None
         if "audio" in sides:
             self.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
             self.log_mel = LogMel(spec.front_end)
@@ -174,6 +177,8 @@ class MatchModel(nn.Module):
             if spec.memory_texts:
                 counts = (spec.memory_texts, spec.memory_sounds)
                 self.memory = Memory(*counts, width, spec.features)
+        if "filed" in sides and spec.filed_sounds:
+            self.filed = Filed(spec.filed_sounds, spec.features)
         self.register_buffer("bank_vectors", torch.zeros(len(spec.bank), spec.rank))
         self.register_buffer("bank_potentials", torch.zeros(len(spec.bank)))
         self.register_buffer("exemplars", torch.zeros(spec.exemplars, spec.features))
@@ -191,9 +196,10 @@ class MatchModel(nn.Module):
                     layer.p = share
 
     def forget(self) -> None:
-        """Have no memory from now on: of towers that learn, it holds features of the past."""
-        self.memory = None
+        """Have no memory, and no examples, from now on: they are features of the tower before."""
+        self.memory, self.filed = None, None
         self.spec = replace(self.spec, memory_texts=0, memory_sounds=0)
+        self.spec = replace(self.spec, filed_sounds=0, categories=())
 
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""
@@ -379,12 +385,12 @@ class _Unfilled(TorchFunctionMode):
 def outline(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
     """Return names and shapes of all weights that ``spec`` asks for, allocating none."""
     with torch.device("meta"), _Unfilled():
-        model = MatchModel(spec, ("text",))
+        model = MatchModel(spec, ("text", "filed"))
         model.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
-def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> MatchModel:
+def load_model(folder: Path, sides: Sequence[Side] = SIDES) -> MatchModel:
     """Load the sides of a model that are needed, for inference.
 
     :raises ModelError: the folder is no model, or its weights do not fit.
@@ -397,6 +403,8 @@ def load_model(folder: Path, sides: Sequence[Side] = ("audio", "text")) -> Match
     fill(model, tensors, "", folder / "weights.safetensors")
     if model.memory is not None and not model.memory.is_whole():
         raise ModelError(f"{folder} is damaged: its memory speaks of sounds that are not there")
+    if model.filed is not None and not model.filed.is_whole(len(spec.categories)):
+        raise ModelError(f"{folder} is damaged: its sounds are filed where there is no category")
     return model.eval().requires_grad_(False)
 
 

@@ -144,7 +144,8 @@ class ModelSpec:
     sides say about tags (:class:`engine.models.match_model.TagView`); 0 is none.  ``audible`` holds
     a probe of text features (:class:`engine.models.audible.Audible`); empty is none.
     ``memory_texts`` and ``memory_sounds`` count what its memory holds
-    (:class:`engine.models.memory.Memory`); 0 is none.
+    (:class:`engine.models.memory.Memory`); 0 is none.  ``filed_sounds`` counts its examples of
+    ``categories``, which are ids of UCS (:class:`engine.models.filed.Filed`); 0 is none.
     """
 
     name: str
@@ -171,6 +172,8 @@ class ModelSpec:
     audible: tuple[float, ...] = ()
     memory_texts: int = 0
     memory_sounds: int = 0
+    filed_sounds: int = 0
+    categories: tuple[str, ...] = ()
 
     @property
     def embedding(self) -> int:
@@ -197,6 +200,8 @@ class ModelSpec:
             sizes += [self.tags, self.tag_hidden]
         if self.memory_texts:
             sizes += [self.memory_texts, self.memory_sounds]
+        if self.filed_sounds:
+            sizes += [self.filed_sounds, len(self.categories)]
         scales = [self.ranking.cost_scale, self.ranking.epsilon]
         return [self.text_encoder.to_dict(), sizes, list(self.bank), *scales]
 
@@ -277,6 +282,7 @@ def _parse(document: dict[str, Any]) -> ModelSpec:
     parts["bank"] = tuple(parts["bank"])
     parts["licences"] = tuple(parts["licences"])
     parts["audible"] = tuple(parts.get("audible", ()))
+    parts["categories"] = tuple(parts.get("categories", ()))
     return ModelSpec(**parts)
 
 
@@ -305,6 +311,9 @@ def _check_together(spec: ModelSpec) -> None:
         "tags without tag_hidden, or the reverse": bool(spec.tags) != bool(spec.tag_hidden),
         "memory_texts without memory_sounds, or the reverse": (
             bool(spec.memory_texts) != bool(spec.memory_sounds)
+        ),
+        "filed_sounds without categories, or the reverse": (
+            bool(spec.filed_sounds) != bool(spec.categories)
         ),
         "audible does not hold a number for each text feature and one more": (
             len(spec.audible) not in (0, text.width + 1)

@@ -1,7 +1,8 @@
 """Weights on disk: safetensors only, half precision, checked against their hashes.
 
-A large vocabulary's embeddings, most of what a text tower weighs, take eight bits a number: codes,
-and a scale for each row beside them (docs/decisions/0038).
+Long tables take eight bits a number: codes, and a scale for each row beside them.  These are a
+large vocabulary's embeddings, most of what a text tower weighs, and examples of categories
+(docs/decisions/0038).
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from engine.models.files import check_file
 from engine.models.spec import FILES, ModelSpec, file_sha256
 
 AUDIO_PREFIX = "audio_tower."
-_WORDS = "text_tower.embeddings.word_embeddings.weight"
-_LARGE = 10_000  # words, from which on they take eight bits
+_LONG = {  # rows from which on a table takes eight bits
+    "text_tower.embeddings.word_embeddings.weight": 10_000,
+    "filed.sounds": 1_000,
+}
 _SCALE = ".row_scale"
 _MOST = 127.0  # the largest code
 _LEAST_SCALE = 2.0**-14  # the least that float16 holds exactly
@@ -40,11 +43,17 @@ class Weighted(Protocol):
 
 
 def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
-    """Write tensors to ``path``, floating ones as float16 (many words in eight bits), by name."""
+    """Write tensors to ``path`` as they are stored, by name."""
+    save_file(as_stored(tensors), path)
+
+
+def as_stored(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors as files hold them: floating ones as float16, long tables in eight bits."""
     stored = {name: _stored(tensors[name]) for name in sorted(tensors)}
-    if _WORDS in stored and len(stored[_WORDS]) >= _LARGE:
-        stored[_WORDS], stored[_WORDS + _SCALE] = _in_eight_bits(tensors[_WORDS])
-    save_file(stored, path)
+    for name, fewest in _LONG.items():
+        if name in stored and len(stored[name]) >= fewest:
+            stored[name], stored[name + _SCALE] = _in_eight_bits(tensors[name])
+    return stored
 
 
 def load_weights(

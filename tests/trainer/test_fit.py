@@ -139,6 +139,8 @@ def test_fewer_pairs_than_a_batch_are_a_smaller_batch(manifest, probed, tmp_path
     kept = [load_model(folder).memory for folder in (run / "model", probed)]
     assert torch.equal(kept[0].texts, kept[1].texts)
     assert torch.equal(kept[0].sounds, kept[1].sounds)
+    assert spec.filed_sounds == 2
+    assert spec.categories == before.categories
     assert json.loads((run / "config.json").read_text())["batch"] == 12
 
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 import pytest
 import torch
 
+from engine.errors import InputError
 from engine.models.match_model import TextEncoder, load_model, load_tokenizer
 from engine.models.spec import read_spec
 from engine.models.weights import load_tensors
 from engine.paths import assets
 from engine.progress import Cancelled, Control
-from trainer.recipes.memory import MOST_WORDINGS, with_memory
+from trainer.recipes.memory import MOST_WORDINGS, with_filed, with_memory
 
 OTHER = {"rain": ("wet weather", "drizzle", "a shower")}
 LABELS = ("rain", "", "dog", "rain")
@@ -46,6 +47,24 @@ def test_remembering_anew_forgets_the_old_memory(model_folder):
     assert again.memory.texts.shape[0] == 1
 
 
+def test_sounds_are_examples_of_all_categories_of_their_labels(model_folder):
+    base, features = load_model(model_folder), torch.randn(4, 384)
+    filed = {"rain": ("RAIN", "AMBFarm"), "dog": ("ANMLDog",), "cat": ("ANMLCat",)}
+    made = with_filed(base, LABELS, features, filed)
+    assert made.spec.categories == ("AMBFarm", "ANMLDog", "RAIN")
+    assert made.spec.filed_sounds == 3
+    assert torch.equal(made.filed.sounds, features[[0, 2, 3]])
+    assert made.filed.categories.tolist() == [[2, 0, -1], [1, -1, -1], [2, 0, -1]]
+    assert base.filed is None
+    assert (base.spec.filed_sounds, base.spec.categories) == (0, ())
+
+
+def test_sounds_that_belong_nowhere_are_no_examples(model_folder):
+    base = load_model(model_folder)
+    with pytest.raises(InputError, match="no sound has a label that belongs to a category"):
+        with_filed(base, LABELS, torch.randn(4, 384), {"cat": ("ANMLCat",)})
+
+
 def test_it_can_be_cancelled(model_folder):
     base = load_model(model_folder)
     encoder = TextEncoder(base, load_tokenizer(model_folder))
@@ -60,8 +79,13 @@ def test_shipped_models_remember_the_same_captions_each_by_its_own_ears():
     assert shared.memory_texts > shared.memory_sounds > 1000
     counts = (recipe.memory_texts, recipe.memory_sounds)
     assert counts == (shared.memory_texts, shared.memory_sounds)
-    own = load_tensors(folder / "weights.safetensors", ("memory.",))
+    assert shared.filed_sounds == recipe.filed_sounds > 6000
+    assert shared.categories == recipe.categories
+    own = load_tensors(folder / "weights.safetensors", ("memory.", "filed."))
     other = load_tensors(assets() / "models" / "default-mn04" / "potentials.safetensors")
     assert own["memory.sounds"].shape == other["memory.sounds"].shape
     assert not torch.allclose(own["memory.sounds"], other["memory.sounds"])
     assert "memory.texts" not in other
+    assert own["filed.sounds"].shape == other["filed.sounds"].shape
+    assert not torch.allclose(own["filed.sounds"], other["filed.sounds"])
+    assert "filed.categories" not in other

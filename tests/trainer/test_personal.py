@@ -349,4 +349,6 @@ def test_a_personal_model_remembers_what_its_base_does(remembering, pairs, tmp_p
     base, mine = load_model(remembering), load_model(tmp_path / "mine")
     assert torch.equal(mine.memory.texts, base.memory.texts)
     assert torch.equal(mine.memory.sounds, base.memory.sounds)
+    assert torch.equal(mine.filed.sounds, base.filed.sounds)
+    assert mine.spec.categories == base.spec.categories
     assert not torch.equal(mine.audio_head.layers[0].weight, base.audio_head.layers[0].weight)

@@ -15,7 +15,7 @@ from engine.search.wording import wordings
 from engine.transport import mahalanobis_cost
 from trainer.data.manifest import TRAIN, labelled_clips
 from trainer.data.pairs import Pool, read_tag_names
-from trainer.data.texts import LexiconEntry, read_lexicon, read_wordings
+from trainer.data.texts import LexiconEntry, read_categories, read_lexicon, read_wordings
 from trainer.loop.checkpoint import write_tensors
 from trainer.recipes import wordings as recipe
 from trainer.recipes.tags import joined
@@ -232,6 +232,8 @@ def test_the_tables_are_whole(data):
     said = read_wordings()
     assert said.keys() == labels
     assert not [label for label, texts in said.items() if label in texts]
+    assert read_categories().keys() <= labels
+    assert len(read_categories()) > 0.99 * len(labels)
     lexicon = read_lexicon(read_tag_names(data))
     names = [name for entry in lexicon for name in entry.names]
     assert len(names) == len(set(names))
@@ -245,6 +247,12 @@ def test_damaged_tables_are_refused_in_one_sentence(tmp_path):
     table.write_text("label,wordings\nrain,wet; ;dry\n")
     with pytest.raises(InputError, match="has an empty part in the column wordings: 'wet; ;dry'"):
         read_wordings(table)
+    table.write_text("label,categories\nrain,RAIN; DRIP\n")
+    with pytest.raises(InputError, match=r"table\.csv names a category that UCS lacks: DRIP"):
+        read_categories(table)
+    table.write_text("label,categories\nrain,RAIN; WIND; THUN; STORM\n")
+    with pytest.raises(InputError, match="files 'rain' under 4 categories; 3 is the most"):
+        read_categories(table)
     table.write_text(json.dumps({}))
     with pytest.raises(InputError, match="has no column named label or wordings"):
         read_wordings(table)

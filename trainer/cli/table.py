@@ -224,8 +224,8 @@ def _of_models() -> list[TrainerCommand]:
         ),
         _command(
             "remember",
-            "make a model folder of another, with a memory of labelled sounds, calibrated on "
-            "validation clips",
+            "make a model folder of another, with a memory of labelled sounds, which are its "
+            "examples of categories, too, calibrated on validation clips",
             _WRITTEN,
             _BASE,
             _SPECTRA,

@@ -329,4 +329,5 @@ def _digits(value: float) -> float:
 
 
 def _is_kept(name: str) -> bool:
-    return not name.startswith(("audio_tower.", "bank_", "exemplars", "memory.", "metric."))
+    still = ("audio_tower.", "bank_", "exemplars", "memory.", "filed.", "metric.")
+    return not name.startswith(still)

@@ -21,7 +21,7 @@ from engine.models.match_model import (
     load_text_encoder,
 )
 from engine.models.spec import Ranking, read_spec, write_spec
-from engine.models.weights import load_tensors
+from engine.models.weights import as_stored, load_tensors
 from engine.progress import Control
 from engine.search.wording import wordings
 from engine.transport import mahalanobis_cost
@@ -122,10 +122,10 @@ def write_recipe(folder: Path, model: Path, shared: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     spec = read_spec(model)
     write_spec(replace(spec, bank=(), audible=(), sha256={}, audio_sha256=""), folder)
-    names = ("bank_potentials", "exemplars", "memory.sounds")
+    names = ("bank_potentials", "exemplars", "memory.sounds", "filed.sounds")
     own = load_tensors(model / "weights.safetensors", names)
     save_file(
-        {n: tensor if n == "bank_potentials" else tensor.half() for n, tensor in own.items()},
+        {**as_stored(own), "bank_potentials": own["bank_potentials"]},
         folder / "potentials.safetensors",
         metadata={"shared_id": read_spec(shared).id},
     )

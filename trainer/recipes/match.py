@@ -26,7 +26,7 @@ from trainer.recipes.average import averaged
 from trainer.recipes.teacher import make_pool
 
 MATCHED = "matched.safetensors"
-_NOT_MATCHED = ("audio_tower.", "bank_", "exemplars", "memory.")
+_NOT_MATCHED = ("audio_tower.", "bank_", "exemplars", "memory.", "filed.")
 
 
 def tagged_pairs(

@@ -117,5 +117,7 @@ def test_who_forgets_is_as_if_there_had_been_no_memory(model_folder, remembering
     model, tokenizer = load_model(remembering), load_tokenizer(remembering)
     model.forget()
     assert (model.spec.memory_texts, model.spec.memory_sounds) == (0, 0)
+    assert model.filed is None
+    assert (model.spec.filed_sounds, model.spec.categories) == (0, ())
     expected = load_text_encoder(model_folder)(["rain", "dog"])
     assert torch.allclose(TextEncoder(model, tokenizer)(["rain", "dog"]), expected, atol=1e-3)
