@@ -52,13 +52,14 @@ _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/dec
 class Searcher:
     """Answers queries on a library as it was when this was made or last refreshed.
 
-    ``index`` finds windows near to vectors; ``reference_texts()`` says what sounds are like.
+    ``index`` finds windows near to vectors; ``reference_texts()`` says what sounds are like;
+    ``model_folder`` is the model's.
 
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
     """
 
     def __init__(self, library: Library, model_folder: Path) -> None:
-        self._library, self._folder = library, model_folder
+        self._library, self.model_folder = library, model_folder
         self.spec = read_spec(model_folder)
         _refuse_other_model(library, self.spec.id, self.spec.name)
         _refuse_empty(library)
@@ -75,7 +76,7 @@ class Searcher:
         self.ranking = library_ranking(self.spec, self._library.setting)
         self.index = VectorIndex(vectors, self.ranking)
         self._familiar = None  # potentials may have been solved anew
-        self.reference_texts = cache(partial(_reference_texts, self._library, self._folder))
+        self.reference_texts = cache(partial(_reference_texts, self._library, self.model_folder))
 
     def close(self) -> None:
         """End the thread that looks words up; nothing can be searched any more."""
@@ -181,7 +182,7 @@ class Searcher:
 
         if self._familiar is None:
             has_text = self._text is not None
-            model = self._text_encoder.model if has_text else load_model(self._folder, ())
+            model = self._text_encoder.model if has_text else load_model(self.model_folder, ())
             self._familiar = Familiar.of(model, Bank.stored(model, self._library.setting))
         return self._familiar
 
@@ -190,14 +191,14 @@ class Searcher:
         from engine.models.match_model import load_text_encoder
 
         if self._text is None:
-            self._text = load_text_encoder(self._folder)
+            self._text = load_text_encoder(self.model_folder)
         return self._text
 
     @cached_property
     def _audio_encoder(self) -> AudioEncoder:
         from engine.models.match_model import load_audio_encoder
 
-        return load_audio_encoder(self._folder)
+        return load_audio_encoder(self.model_folder)
 
     def _direction(self, texts: Sequence[str]) -> Floats:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""

@@ -7,7 +7,17 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from sqlalchemy import Connection, and_, bindparam, delete, func, select
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    null,
+    select,
+    union_all,
+)
 
 from engine.store import tables
 from engine.store.history import recording
@@ -17,6 +27,7 @@ from engine.store.words import index_words
 PERSON = "person"
 AGENT = "agent"  # another program, on a person's behalf
 DECIDERS = (PERSON, AGENT)
+_FACTOR, _PRIME = 48_271, 65_537  # that put ids in an order which looks like chance
 State = Literal["suggested", "accepted", "rejected", "edited"]
 
 
@@ -117,6 +128,29 @@ def tag_rows(
     """Return the tags of sounds (of all if None), those in one state only if asked."""
     with library.reading() as connection:
         return _rows(connection, ids, state)
+
+
+def filed_sounds(library: Library, most: int) -> list[TagRow]:
+    """Return what sounds were filed under, at most so many sounds of each label, from all over.
+
+    These are tags that were accepted, and as tags the categories that files themselves tell.
+    """
+    s, t = tables.sounds.c, tables.tags.c
+    nothing = null()
+    accepted = select(t.sound_id, t.label, t.said_by, t.start_s, t.end_s)
+    told = select(s.id, s.category, literal("file"), nothing, nothing)
+    both = union_all(
+        accepted.where(t.state == "accepted"), told.where(s.category.is_not(None))
+    ).subquery()
+    spread = (both.c.sound_id * _FACTOR % _PRIME, both.c.sound_id)
+    place = func.row_number().over(partition_by=both.c.label, order_by=spread)
+    placed = select(both, place.label("place")).subquery()
+    chosen = select(placed).where(placed.c.place <= most).order_by(placed.c.label, placed.c.place)
+    with library.reading() as connection:
+        rows = connection.execute(chosen).all()
+    return [
+        TagRow(r.sound_id, r.label, "accepted", r.said_by, None, r.start_s, r.end_s) for r in rows
+    ]
 
 
 def rejected_tags(library: Library, sound_id: int) -> set[str]:

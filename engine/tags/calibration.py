@@ -63,9 +63,15 @@ def calibration_features(
 
 PLAIN = Calibration(0.08, 0.87, 0.014, 0.047, -0.30)
 SEVERAL = Calibration(0.12, 1.03, 0.0, 0.063, 1.42)
+FILED = Calibration(0.16, 0.93, 0.0, 0.082, 1.45)
 
 
-def calibration_of(taxonomy: Taxonomy) -> Calibration:
-    """Return the constants for lists of names, or for labels of several texts each."""
+def calibration_of(taxonomy: Taxonomy, has_examples: bool = False) -> Calibration:
+    """Return the constants for lists of names, or for labels of several texts each.
+
+    The latter have others if there are examples of them (:mod:`engine.tags.filing`).
+    """
     texts = sum(len(label.texts) for label in taxonomy.labels)
-    return SEVERAL if texts > 1.5 * len(taxonomy.labels) else PLAIN
+    if texts <= 1.5 * len(taxonomy.labels):
+        return PLAIN
+    return FILED if has_examples else SEVERAL

@@ -1,7 +1,8 @@
 """The labels of a taxonomy as one model sees them: costs and match strengths of sounds.
 
 A label has several texts; its cost is their soft minimum, C_l = −ε log Σ_t w_t exp(−C_t/ε), so
-that one text which fits is enough (docs/decisions/0013).
+that one text which fits is enough (docs/decisions/0013).  It falls where sounds that were filed
+under the label are like what is heard (:mod:`engine.tags.filing`).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from engine.paths import labels_folder, make_own_folder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
 from engine.search.rank import costs_between
+from engine.tags.filing import Filing
 from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -43,7 +45,7 @@ class LabelVectors:
 
     ``firsts`` (labels,) is where each label's texts begin, ``log_weights`` (texts,) how much each
     counts, and ``handicaps`` (texts,) the g_q of each as a query, in units of the cost;
-    ``softness`` is the ε of the soft minimum, in units of the ranking's.
+    ``softness`` is the ε of the soft minimum, in units of the ranking's; ``filing`` holds examples.
     """
 
     taxonomy: Taxonomy
@@ -53,10 +55,15 @@ class LabelVectors:
     handicaps: Floats
     ranking: Ranking
     softness: float = SOFT_MINIMUM
+    filing: Filing | None = None
 
     @classmethod
     def of(
-        cls, taxonomy: Taxonomy, searcher: Searcher, control: Control | None = None
+        cls,
+        taxonomy: Taxonomy,
+        searcher: Searcher,
+        control: Control | None = None,
+        filing: Filing | None = None,
     ) -> LabelVectors:
         """Embed the texts of all labels, or take what was kept of them.
 
@@ -73,6 +80,7 @@ class LabelVectors:
             np.log(np.maximum(weights, _LEAST_WEIGHT)),
             searcher.query_potentials(vectors),
             searcher.ranking,
+            filing=filing,
         )
 
     def compare(
@@ -99,6 +107,8 @@ class LabelVectors:
             np.exp(np.subtract(cost, most, out=cost), out=cost)
             shares = np.add.reduceat(cost, self.firsts, axis=1)
             labels: Floats = -epsilon * (np.log(np.maximum(shares, 1e-30)) + most)
+            if self.filing is not None:
+                labels -= self.filing.bonus(own)
             yield part, labels, fits
 
 

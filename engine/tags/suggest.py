@@ -2,7 +2,7 @@
 
 Every window is compared with every label.  From the costs C, the folder's potentials g
 (:func:`folder_potentials`) and the evidence E of words in [0, 1] follows each label's share
-P(l | window) ∝ exp((g_l − C_l + γ E_l)/τ), and from share and match strength the probability that
+P(l | window) ∝ exp((μ g_l − C_l + γ E_l)/τ), and from share and match strength the probability that
 the label is right (:mod:`.calibration`).  Labels below a lowest probability are not suggested, so
 a sound may get none.
 """
@@ -23,18 +23,20 @@ from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
 from engine.tags.calibration import calibration_of
 from engine.tags.evidence import WordEvidence
+from engine.tags.filing import Filing
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Label, Taxonomy
 
 if TYPE_CHECKING:
     from engine.search import Searcher
 
-WORDS = 0.8  # γ: what all words of a name are worth, in units of the cost
+WORDS = 1.0  # γ: what all words of a name are worth, in units of the cost
 _IN_HEADER = 1.5  # evidence of a category that the file itself names
 _AT_ONCE = 5_000  # sounds between two looks at the control
 _SAMPLE = 10_000  # windows of a folder that its potentials are solved on
 _FOLDER_SHARE = 0.25  # of the mass; the rest is that of sounds in general
 _RELAXATION = 0.25  # ρ of the folder's labels, in units of ε
+_FOLDER_WEIGHT = 0.25  # of the folder's potentials in the score
 _LONGEST = 200  # characters of a description that count
 
 
@@ -83,9 +85,10 @@ class Tagger:
         self._library, self._index = library, searcher.index
         self._epsilon = searcher.spec.ranking.epsilon
         self._general = searcher.familiar
-        self._vectors = LabelVectors.of(taxonomy, searcher, control)
+        filing = Filing.of(taxonomy, searcher, library)
+        self._vectors = LabelVectors.of(taxonomy, searcher, control, filing)
         self._words = WordEvidence(taxonomy)
-        self._calibration = calibration_of(taxonomy)
+        self._calibration = calibration_of(taxonomy, filing is not None)
 
     def suggest(self, ids: Integers, rules: Rules, control: Control) -> Suggestions:
         """Return the suggestions for some sounds, likeliest first; none for those not heard.
@@ -125,7 +128,7 @@ class Tagger:
         lengths = windows.ends_s[rows] - windows.starts_s[rows]
         heard, potentials = windows.vectors[rows], windows.potentials[rows]
         for part, cost, fits in self._vectors.compare(heard, potentials):
-            score = -cost if g is None else g - cost
+            score = -cost if g is None else np.float32(_FOLDER_WEIGHT) * g - cost
             if words is not None:
                 score += np.float32(WORDS) * words[place[part]]
             shares = self._calibration.shares(score)

@@ -54,6 +54,7 @@ class SuggestBar(QWidget):
         self.says = PlainLabel()
         self.says.setWordWrap(True)
         self.start = push_button(self.tr("Suggest"), self.wanted.emit, "tag", default=True)
+        self.start.setToolTip(self.tr("Tags that you accepted are examples for the others"))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         for widget in (self.labels, self.folder, self.words):

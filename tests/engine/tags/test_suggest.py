@@ -66,7 +66,7 @@ def test_every_sound_gets_the_label_that_it_sounds_like(hearing, labels, library
 def test_a_long_file_gets_labels_with_their_ranges(hearing, labels, library, monkeypatch):
     # not what is fitted to the models of the day
     monkeypatch.setattr(
-        "engine.tags.suggest.calibration_of", lambda _: Calibration(0.08, 1.0, 0.04, 0.12, -0.16)
+        "engine.tags.suggest.calibration_of", lambda *_: Calibration(0.08, 1.0, 0.04, 0.12, -0.16)
     )
     words = ["door"] * 3 + ["rain"] * 2 + ["bell"] * 5 + ["door"] * 2
     tagger = Tagger(library, hearing({"/long.wav": words}), labels)
