@@ -144,7 +144,17 @@ _TAGGING = (
         "tag_ucs tag_ucs_*",
         "tagging.ucs --model NAME",
         "*Data.* The clips of `valid` whose labels were mapped to UCS by hand, from their "
-        "texts alone; all 752 categories compete.",
+        "texts alone; all 752 categories compete. The last rows: sounds of other collections, "
+        "names hidden.",
+    ),
+    _section(
+        "What do accepted tags teach about other sounds?",
+        "tag_taught tag_taught_*",
+        "tagging.taught --model NAME",
+        "*Data.* Three sets whose file names are hidden. The right tags of a share of the "
+        "recordings are accepted, the others are tagged per clip; `valid` has a label of its own "
+        "for most clips, so that there others can mostly mislead ([decision "
+        "40](decisions/0040-examples.md)).",
     ),
     _section(
         "By which texts should a UCS category be known?",

@@ -2,9 +2,9 @@
 
 Run with ``python -m benchmarks.tagging.calibration [--model NAME]``.  Fitted on `valid`: for lists
 of names its merged labels, in random lists of 10 to 200 of them beside which one in twenty sounds
-has no right label; for labels of several texts its clips that were mapped to UCS, names hidden
-and told.  The expected calibration error (10 bins) is reported on `esc50_dev`, which is used for
-nothing else, with the constants that stand in engine/tags/calibration.py.
+has no right label; for labels of which there are examples its clips that were mapped to UCS, names
+hidden and told.  The expected calibration error (10 bins) is reported on `esc50_dev`, which is used
+for nothing else, with the constants that stand in engine/tags/calibration.py.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from benchmarks.tagging.stage import (
     stage,
 )
 from engine.tags.calibration import (
+    FILED,
     PLAIN,
-    SEVERAL,
     Calibration,
     calibration_features,
 )
@@ -139,15 +139,15 @@ def main() -> None:
     names, categories = of_names(valid), list(of_ucs(valid))
     for kind, examples, temperatures in (
         ("PLAIN", [*drawn(names)], (0.06, 0.08, 0.1, 0.12)),
-        ("SEVERAL", categories, (0.12, 0.16, 0.2, 0.3)),
+        ("FILED", categories, (0.12, 0.16, 0.2, 0.3)),
     ):
         for temperature in temperatures:
             print(kind, *fitted(examples, temperature))
     rows = [
         {"labels": "esc50_dev, its 22 labels", **errors(of_names(dev), PLAIN)},
         {"labels": "valid, its merged labels (fitted on)", **errors(names, PLAIN)},
-        {"labels": "valid, UCS, names hidden (fitted on)", **errors(categories[0], SEVERAL)},
-        {"labels": "valid, UCS, names told (fitted on)", **errors(categories[1], SEVERAL)},
+        {"labels": "valid, UCS, names hidden (fitted on)", **errors(categories[0], FILED)},
+        {"labels": "valid, UCS, names told (fitted on)", **errors(categories[1], FILED)},
     ]
     report(result_name("tag_calibration", model), f"probabilities of tags, model {model}", rows)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,22 +16,28 @@ from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
+from engine.tags.filing import Filing
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Taxonomy
 from trainer.data.manifest import csv_rows, datasets_folder
 from trainer.evaluation.protocols import embed_sounds
 
-MAPPING = Path(__file__).parent / "ucs_of_valid.csv"
+_FOLDER = Path(__file__).parent
+_MAPPINGS = (_FOLDER / "ucs_of_classes.csv", _FOLDER / "ucs_of_valid.csv")
 
 
 @dataclass(frozen=True)
 class Split:
-    """The clips of a split: stems of files, labels as sources had them, merged ones, lengths."""
+    """The clips of a split: stems of files, labels as sources had them, merged ones, lengths.
+
+    Clips of one recording share a group.
+    """
 
     files: tuple[str, ...]
     labels: tuple[str, ...]
     merged: tuple[str, ...]
     durations_s: tuple[float, ...]
+    groups: tuple[str, ...]
     features: np.ndarray
     model: Path
 
@@ -52,7 +57,8 @@ class Stage:
     def compare(self, taxonomy: Taxonomy) -> tuple[np.ndarray, np.ndarray]:
         """Return costs and log-odds (sounds, labels)."""
         windows = self.searcher.index.windows
-        vectors = LabelVectors.of(taxonomy, self.searcher)
+        filing = Filing.of(taxonomy, self.searcher, self.library)
+        vectors = LabelVectors.of(taxonomy, self.searcher, filing=filing)
         parts = list(vectors.compare(windows.vectors, windows.potentials))
         return np.concatenate([c for _, c, _ in parts]), np.concatenate([f for _, _, f in parts])
 
@@ -68,6 +74,7 @@ def load_split(name: str, model: str = "default") -> Split:
         tuple(row["label"] for row in rows),
         tuple(row["label_merged"] for row in rows),
         tuple(float(row["duration_s"]) for row in rows),
+        tuple(row["group"] for row in rows),
         heard,
         folder,
     )
@@ -84,13 +91,20 @@ def stage(split: Split, names: Sequence[str] | None = None) -> Iterator[Stage]:
 
 
 def ucs_of_labels() -> dict[str, frozenset[str]]:
-    """Return the CatIDs that labels of ``valid`` were mapped to by hand, from their texts alone."""
-    with MAPPING.open(encoding="utf-8", newline="") as file:
-        return {row["label"]: frozenset(row["catids"].split()) for row in csv.DictReader(file)}
+    """Return the CatIDs that labels were mapped to by hand, from their texts alone.
+
+    They are those of ``valid``, and the merged ones of the two development sets.
+    """
+    rows = [row for path in _MAPPINGS for row in csv_rows(path)]
+    return {row["label"]: frozenset(row["catids"].split()) for row in rows}
 
 
 def mapped_clips(split: Split) -> tuple[list[int], list[frozenset[str]]]:
-    """Return the rows of ``valid`` whose labels were mapped to UCS, and what to."""
+    """Return the rows of a split whose labels were mapped to UCS, and what to."""
     mapped = ucs_of_labels()
-    rows = [row for row, label in enumerate(split.labels) if label in mapped]
-    return rows, [mapped[split.labels[row]] for row in rows]
+    known = [
+        (row, mapped.get(label) or mapped.get(merged))
+        for row, (label, merged) in enumerate(zip(split.labels, split.merged, strict=True))
+    ]
+    found = [(row, catids) for row, catids in known if catids is not None]
+    return [row for row, _ in found], [catids for _, catids in found]

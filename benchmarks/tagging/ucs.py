@@ -5,7 +5,8 @@ were mapped to UCS by hand (ucs_of_valid.csv; 1.6 categories a label where UCS i
 are tagged with all 752 categories.  ``names alone`` matches the words of names with those of
 categories, nothing is heard.  File names are hidden, as they are in the split, or the labels; in
 ``half hidden`` half of the latter are called ZOOM0001 and alike (five draws), and in ``a fifth
-wrong`` a fifth of the others are exchanged besides.
+wrong`` a fifth of the others are exchanged besides.  The last rows ask the same of the sounds of
+other collections, whose classes were mapped likewise (ucs_of_classes.csv).
 """
 
 from __future__ import annotations
@@ -74,7 +75,8 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--model", default="default")
-    split = load_split("valid", parser.parse_args().model)
+    model = parser.parse_args().model
+    split = load_split("valid", model)
     rows, right = mapped_clips(split)
     told, hidden = list(split.labels), ["ZOOM"] * len(split.labels)
     every = Rules(least=0.0, most=5)
@@ -99,6 +101,11 @@ def main() -> None:
             "sound and names",
             [of_tagger(split, names, rows, right, every) for names in draws],
         )
+    for other in ("esc50_dev", "kitchen20_dev"):
+        of_classes = load_split(other, model)
+        hidden = ["ZOOM"] * len(of_classes.labels)
+        figures = of_tagger(of_classes, hidden, *mapped_clips(of_classes), apart)
+        add("hidden", f"sound, per clip: {other}", [figures])
     report(
         result_name("tag_ucs", split.model.name),
         f"UCS categories of {len(rows)} clips, model {split.model.name}",
