@@ -24,6 +24,7 @@ from engine.store.connection import REVISION
 from engine.store.keywords import find_words
 from engine.store.server import connected, upgrade
 from engine.store.spelling import held_words, near_word, split_word
+from engine.store.tags import TagRow, filed_sounds, put_tags
 from tests.conftest import accept_tags
 from tests.postgres import Postgres
 
@@ -103,6 +104,28 @@ def test_a_server_finds_by_words_what_a_file_does(pair, column):
         assert server == file, phrase
     some = [Words(("doors", "вода", "ZOOM*"), column)]
     assert sounds_where(pair[0], some).tolist() == sounds_where(pair[1], some).tolist()
+
+
+def test_a_server_tells_what_was_filed_as_a_file_does(server, tmp_path):
+    found = []
+    with server.library() as address:
+        for place in (tmp_path / "l.db", address):
+            with Library(place) as library:
+                facts = [FileFacts(f"/{n}.wav", 1, 1, "", 1.0, 1, 1, 16, "wav") for n in range(9)]
+                library.put_headers([(fact, Header()) for fact in facts[1:]])
+                library.put_headers([(facts[0], Header(category="DOORWood"))])
+                rows = [TagRow(1, "wet", "accepted", "person", 0.5, 1.5, 2.5)]
+                rows += [TagRow(n, "door", "accepted", "agent") for n in range(1, 9)]
+                rows += [
+                    TagRow(9, "door", "rejected", "person"),
+                    TagRow(9, "wet", "suggested", "m"),
+                ]
+                put_tags(library, rows)
+                found.append(filed_sounds(library, 3))
+    assert found[0] == found[1]
+    assert [row.label for row in found[0]] == ["DOORWood", "door", "door", "door", "wet"]
+    assert found[0][0] == TagRow(9, "DOORWood", "accepted", "file")
+    assert found[0][-1] == TagRow(1, "wet", "accepted", "person", None, 1.5, 2.5)
 
 
 def test_a_server_weighs_words_as_a_file_does(pair, monkeypatch):
