@@ -16,7 +16,6 @@ from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
-from engine.tags.filing import Filing
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Taxonomy
 from trainer.data.manifest import csv_rows, datasets_folder
@@ -57,8 +56,7 @@ class Stage:
     def compare(self, taxonomy: Taxonomy) -> tuple[np.ndarray, np.ndarray]:
         """Return costs and log-odds (sounds, labels)."""
         windows = self.searcher.index.windows
-        filing = Filing.of(taxonomy, self.searcher, self.library)
-        vectors = LabelVectors.of(taxonomy, self.searcher, filing=filing)
+        vectors = LabelVectors.of(taxonomy, self.searcher)
         parts = list(vectors.compare(windows.vectors, windows.potentials))
         return np.concatenate([c for _, c, _ in parts]), np.concatenate([f for _, _, f in parts])
 

@@ -11,7 +11,7 @@ nothing from them.  A label's cost falls by v log(1 + P_l/δ) (docs/decisions/00
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,6 @@ from engine.store.tags import TagRow, filed_sounds
 from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
-    from engine.search import Searcher
     from engine.search.vector_index import VectorIndex
 
 WIDTH = 0.1  # h, in units of the cost
@@ -47,18 +46,38 @@ class Filing:
     cost_scale: float
 
     @classmethod
-    def of(cls, taxonomy: Taxonomy, searcher: Searcher, library: Library) -> Filing | None:
-        """Return the examples that there are for a taxonomy; None if there are none.
+    def of_model(cls, taxonomy: Taxonomy, model_folder: Path) -> Filing:
+        """Return a model's examples, which are filed under categories of UCS: maybe none.
 
         :raises ModelError: the model cannot be read.
         """
-        own = _of_library(taxonomy, searcher.index, library)
-        parts = [_of_model(taxonomy, searcher.model_folder), own]
-        vectors, weights, shares = zip(*parts, strict=True)
-        if not sum(map(len, vectors)):
-            return None
-        scale = searcher.spec.ranking.cost_scale
-        return cls(np.concatenate(vectors), np.concatenate(weights), sparse.hstack(shares), scale)
+        from engine.models.match_model import load_model
+
+        spec = read_spec(model_folder)
+        vectors: Floats = np.zeros((0, spec.rank), np.float32)
+        under: list[list[str]] = []
+        if taxonomy.is_ucs and spec.filed_sounds:
+            model = load_model(model_folder, ("filed",))
+            if model.filed is not None:
+                vectors = model.map_features(model.filed.sounds).numpy()
+                places = model.filed.categories.tolist()
+                names = (*spec.categories, "")  # the last where a sound has fewer categories
+                under = [[names[place] for place in some if names[place]] for some in places]
+        return cls(*_examples(vectors, under, taxonomy, 1.0), spec.ranking.cost_scale)
+
+    def with_own(self, taxonomy: Taxonomy, index: VectorIndex, library: Library) -> Filing:
+        """Return these examples and those of a library, as it is now."""
+        vectors, weights, shares = _of_library(taxonomy, index, library)
+        return replace(
+            self,
+            vectors=np.concatenate([self.vectors, vectors]),
+            weights=np.concatenate([self.weights, weights]),
+            shares=sparse.hstack([self.shares, shares], format="csr"),
+        )
+
+    def __len__(self) -> int:
+        """Return how many examples there are."""
+        return len(self.vectors)
 
     def bonus(self, heard: Floats) -> Floats:
         """Return what labels' costs fall by (m, labels), for mapped vectors (m, rank)."""
@@ -73,21 +92,6 @@ class Filing:
 
 
 _Examples = tuple[Floats, Floats, Any]  # as in a Filing
-
-
-def _of_model(taxonomy: Taxonomy, folder: Path) -> _Examples:
-    """Return a model's own examples, which are filed under categories of UCS."""
-    from engine.models.match_model import load_model
-
-    spec = read_spec(folder)
-    filed = taxonomy.is_ucs and spec.filed_sounds > 0
-    model = load_model(folder, ("filed",) if filed else ())
-    if model.filed is None:
-        return _examples(np.zeros((0, spec.rank), np.float32), [], taxonomy, 1.0)
-    vectors: Floats = model.map_features(model.filed.sounds).numpy()
-    places = model.filed.categories.tolist()
-    under = [[spec.categories[place] for place in some if place >= 0] for some in places]
-    return _examples(vectors, under, taxonomy, 1.0)
 
 
 def _of_library(taxonomy: Taxonomy, index: VectorIndex, library: Library) -> _Examples:

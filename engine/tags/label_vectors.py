@@ -11,7 +11,7 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,8 @@ from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from engine.search import Searcher
+    from engine.search.vector_index import VectorIndex
+    from engine.store import Library
 
 SOFT_MINIMUM = 4.0  # ε of the soft minimum over a label's texts, in units of the ranking's ε
 _BLOCK = 512  # windows whose costs to all texts are held at once: about what a cache holds
@@ -54,8 +56,8 @@ class LabelVectors:
     log_weights: Floats
     handicaps: Floats
     ranking: Ranking
+    filing: Filing
     softness: float = SOFT_MINIMUM
-    filing: Filing | None = None
 
     @classmethod
     def of(
@@ -63,9 +65,8 @@ class LabelVectors:
         taxonomy: Taxonomy,
         searcher: Searcher,
         control: Control | None = None,
-        filing: Filing | None = None,
     ) -> LabelVectors:
-        """Embed the texts of all labels, or take what was kept of them.
+        """Embed the texts of all labels, or take what was kept of them; with the model's examples.
 
         :raises Cancelled: the user asked to stop.
         """
@@ -80,8 +81,12 @@ class LabelVectors:
             np.log(np.maximum(weights, _LEAST_WEIGHT)),
             searcher.query_potentials(vectors),
             searcher.ranking,
-            filing=filing,
+            Filing.of_model(taxonomy, searcher.model_folder),
         )
+
+    def taught(self, index: VectorIndex, library: Library) -> LabelVectors:
+        """Return these labels with the examples that a library has now, too."""
+        return replace(self, filing=self.filing.with_own(self.taxonomy, index, library))
 
     def compare(
         self, heard: Floats | Halves, potentials: Floats
@@ -107,7 +112,7 @@ class LabelVectors:
             np.exp(np.subtract(cost, most, out=cost), out=cost)
             shares = np.add.reduceat(cost, self.firsts, axis=1)
             labels: Floats = -epsilon * (np.log(np.maximum(shares, 1e-30)) + most)
-            if self.filing is not None:
+            if self.filing:
                 labels -= self.filing.bonus(own)
             yield part, labels, fits
 

@@ -23,7 +23,6 @@ from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
 from engine.tags.calibration import calibration_of
 from engine.tags.evidence import WordEvidence
-from engine.tags.filing import Filing
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Label, Taxonomy
 
@@ -69,8 +68,8 @@ Suggestions = dict[int, list[Suggestion]]
 class Tagger:
     """Suggests the labels of one taxonomy for the sounds of one library, as they are now.
 
-    Once it is made it needs the searcher no more.  ``model_id`` and ``model_name`` tell which
-    model says it.
+    Examples are those that are accepted when it is asked.  Once it is made it needs the searcher no
+    more.  ``model_id`` and ``model_name`` tell which model says it.
     """
 
     def __init__(
@@ -85,10 +84,8 @@ class Tagger:
         self._library, self._index = library, searcher.index
         self._epsilon = searcher.spec.ranking.epsilon
         self._general = searcher.familiar
-        filing = Filing.of(taxonomy, searcher, library)
-        self._vectors = LabelVectors.of(taxonomy, searcher, control, filing)
+        self._vectors = LabelVectors.of(taxonomy, searcher, control)
         self._words = WordEvidence(taxonomy)
-        self._calibration = calibration_of(taxonomy, filing is not None)
 
     def suggest(self, ids: Integers, rules: Rules, control: Control) -> Suggestions:
         """Return the suggestions for some sounds, likeliest first; none for those not heard.
@@ -100,7 +97,8 @@ class Tagger:
         rows = self._index.rows_of(ids)
         windows = self._index.windows
         rows = rows[windows.present[rows]]
-        g = self._folder_potentials(rows) if rules.folder else None
+        vectors = self._vectors.taught(self._index, self._library)
+        g = self._folder_potentials(vectors, rows) if rules.folder else None
         of_window = windows.sound_ids[rows]
         heard = np.unique(of_window)
         found: Suggestions = {}
@@ -109,11 +107,12 @@ class Tagger:
             some = heard[start : start + _AT_ONCE]
             chosen = rows[(of_window >= some[0]) & (of_window <= some[-1])]
             words = self._evidence(some) if rules.words else None
-            found |= self._suggested(chosen, some, words, g, rules)
+            found |= self._suggested(vectors, chosen, some, words, g, rules)
         return found
 
     def _suggested(
         self,
+        vectors: LabelVectors,
         rows: Integers,
         sounds: Integers,
         words: Floats | None,
@@ -127,13 +126,14 @@ class Tagger:
         kept: list[tuple[Integers, Integers, Floats]] = []
         lengths = windows.ends_s[rows] - windows.starts_s[rows]
         heard, potentials = windows.vectors[rows], windows.potentials[rows]
-        for part, cost, fits in self._vectors.compare(heard, potentials):
+        calibration = calibration_of(self.taxonomy, bool(vectors.filing))
+        for part, cost, fits in vectors.compare(heard, potentials):
             score = -cost if g is None else np.float32(_FOLDER_WEIGHT) * g - cost
             if words is not None:
                 score += np.float32(WORDS) * words[place[part]]
-            shares = self._calibration.shares(score)
+            shares = calibration.shares(score)
             best = np.argpartition(-shares, most - 1, axis=1)[:, :most]
-            likely = self._calibration.probabilities(
+            likely = calibration.probabilities(
                 np.take_along_axis(shares, best, 1),
                 np.take_along_axis(fits, best, 1),
                 lengths[part, None],
@@ -190,19 +190,15 @@ class Tagger:
                     evidence[row, column[category]] = _IN_HEADER
         return evidence
 
-    def _folder_potentials(self, rows: Integers) -> Floats | None:
+    def _folder_potentials(self, vectors: LabelVectors, rows: Integers) -> Floats | None:
         windows = self._index.windows
         sample = rows[:: max(1, len(rows) // _SAMPLE)]
         if not len(sample):
             return None
-        own = self._label_costs(windows.vectors[sample], windows.potentials[sample])
+        own = _label_costs(vectors, windows.vectors[sample], windows.potentials[sample])
         general = self._general
-        others = self._label_costs(general.vectors.numpy(), general.potentials.numpy())
+        others = _label_costs(vectors, general.vectors.numpy(), general.potentials.numpy())
         return folder_potentials(own, others, self._epsilon)
-
-    def _label_costs(self, heard: Floats | Halves, potentials: Floats) -> Floats:
-        parts = [cost for _, cost, _ in self._vectors.compare(heard, potentials)]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self.taxonomy.labels)), "f4")
 
 
 def folder_potentials(own: Floats, general: Floats, epsilon: float) -> Floats:
@@ -228,6 +224,11 @@ def folder_potentials(own: Floats, general: Floats, epsilon: float) -> Floats:
         cost, epsilon, _RELAXATION * epsilon, torch.cat(mass), tolerance=1e-3
     ).numpy()
     return g
+
+
+def _label_costs(vectors: LabelVectors, heard: Floats | Halves, potentials: Floats) -> Floats:
+    parts = [cost for _, cost, _ in vectors.compare(heard, potentials)]
+    return np.concatenate(parts) if parts else np.zeros((0, len(vectors.firsts)), np.float32)
 
 
 def caption_of_sound(sound: SoundRow | None, keywords: str = "") -> str:

@@ -33,6 +33,11 @@ def firsts(tagger: Tagger, ids, **rules) -> list[str]:
     return [found[i][0].label.id for i in ids]
 
 
+def examples(taxonomy: Taxonomy, searcher, library) -> Filing:
+    model = Filing.of_model(taxonomy, searcher.model_folder)
+    return model.with_own(taxonomy, searcher.index, library)
+
+
 def accept(library, *tags: tuple, state="accepted") -> None:
     rows = [TagRow(i, label, state, PERSON, None, *span) for i, label, *span in tags]
     put_tags(library, rows)
@@ -72,34 +77,34 @@ def close(monkeypatch) -> None:
 @pytest.mark.usefixtures("close")
 def test_an_accepted_tag_teaches_what_is_alike(hearing, library, labels):
     searcher = hearing({f"/{n}.wav": ["tone" if n < 4 else "rain"] for n in range(6)})
-    (before,) = set(firsts(Tagger(library, searcher, labels), [1, 2, 3, 4]))
+    tagger = Tagger(library, searcher, labels)
+    (before,) = set(firsts(tagger, [1, 2, 3, 4]))
     other = next(name for name in LABELS if name not in (before, "rain"))
     accept(library, (1, other))
-    taught = Tagger(library, searcher, labels)
-    assert firsts(taught, [2, 3, 4]) == [other] * 3
-    assert firsts(taught, [5, 6]) == ["rain", "rain"]  # which is like no example
+    assert firsts(tagger, [2, 3, 4]) == [other] * 3  # at once
+    assert firsts(tagger, [5, 6]) == ["rain", "rain"]  # which is like no example
     accept(library, (1, other), state="rejected")
-    assert firsts(Tagger(library, searcher, labels), [2]) == [before]
+    assert firsts(tagger, [2]) == [before]
 
 
 @pytest.mark.parametrize("state", ["suggested", "rejected", "edited"])
 def test_only_what_was_accepted_teaches(hearing, library, labels, state):
     searcher = hearing({"/a.wav": ["tone"], "/b.wav": ["tone"]})
     accept(library, (1, "bell"), state=state)
-    assert Filing.of(labels, searcher, library) is None
+    assert not examples(labels, searcher, library)
 
 
 def test_tags_of_other_lists_do_not_teach(hearing, library, labels):
     searcher = hearing({"/a.wav": ["tone"], "/b.wav": ["tone"]})
     accept(library, (1, "RAIN"), (1, "rusty"))
-    assert Filing.of(labels, searcher, library) is None
-    assert len(Filing.of(ucs(), searcher, library).vectors) == 1
+    assert not examples(labels, searcher, library)
+    assert len(examples(ucs(), searcher, library).vectors) == 1
 
 
 def test_a_tag_of_a_part_teaches_that_part(hearing, library, labels):
     searcher = hearing({"/long.wav": ["tone"] * 4 + ["dog"] * 4})
     accept(library, (1, "bell", 0.0, 12.0))
-    made = Filing.of(labels, searcher, library)
+    made = examples(labels, searcher, library)
     assert np.array_equal(made.vectors, searcher.index.windows.vectors[:3].astype("f4"))
     assert made.weights.tolist() == [OWN] * 3
     assert made.shares.toarray()[2].tolist() == [1, 1, 1]
@@ -108,7 +113,7 @@ def test_a_tag_of_a_part_teaches_that_part(hearing, library, labels):
 def test_a_long_sound_is_no_more_than_three_examples(hearing, library, labels):
     searcher = hearing({"/long.wav": ["tone"] * 50})
     accept(library, (1, "bell"))
-    assert len(Filing.of(labels, searcher, library).vectors) == 3
+    assert len(examples(labels, searcher, library).vectors) == 3
 
 
 @pytest.mark.usefixtures("close")
@@ -121,14 +126,14 @@ def test_a_category_in_a_header_teaches_ucs(hearing, library, labels):
     library.put_headers([(facts, Header(category=third))], unchanged=True)
     assert firsts(Tagger(library, searcher, ucs()), [2]) == [third]
     rain = searcher.index.windows.vectors[2:].astype(np.float32)
-    assert Filing.of(ucs(), searcher, library).bonus(rain).max() < 0.01
-    assert Filing.of(labels, searcher, library) is None
+    assert examples(ucs(), searcher, library).bonus(rain).max() < 0.01
+    assert not examples(labels, searcher, library)
 
 
 def test_a_models_own_examples_teach_ucs_alone(hearing, library, labels, remembering):
     index, spec = hearing({"/a.wav": ["dog"]}).index, read_spec(remembering)
     searcher = SimpleNamespace(index=index, spec=spec, model_folder=remembering)
-    made, model = Filing.of(ucs(), searcher, library), load_model(remembering)
+    made, model = examples(ucs(), searcher, library), load_model(remembering)
     mapped = model.map_features(model.filed.sounds).numpy()
     assert np.allclose(made.vectors, mapped, atol=1e-5)
     assert made.weights.tolist() == [1, 1]
@@ -140,7 +145,7 @@ def test_a_models_own_examples_teach_ucs_alone(hearing, library, labels, remembe
         [0, 0.5],
     ]
     assert shares.sum() == 2
-    assert Filing.of(labels, searcher, library) is None
+    assert not examples(labels, searcher, library)
 
 
 def test_of_many_sounds_some_of_each_label_are_examples(hearing, library, labels, monkeypatch):
@@ -152,7 +157,7 @@ def test_of_many_sounds_some_of_each_label_are_examples(hearing, library, labels
     assert max(bells) - min(bells) > 40  # from all over
     assert sorted(row.sound_id for row in rows if row.label == "door") == [*range(96, 101)]
     monkeypatch.setattr(filing, "_MOST_OWN", 8)
-    assert len(Filing.of(labels, searcher, library).vectors) <= 8
+    assert len(examples(labels, searcher, library).vectors) <= 8
 
 
 def test_constants_are_those_of_what_is_known_of_labels(labels):
