@@ -29,6 +29,7 @@ class Filed(nn.Module):
         self.register_buffer("categories", nothing)
 
     def is_whole(self, categories: int) -> bool:
-        """Return whether every sound is filed under categories that there are."""
+        """Return whether sounds are numbers, and are filed under categories that there are."""
         places = self.categories
-        return bool(((places >= NONE) & (places < categories)).all())
+        filed = ((places >= NONE) & (places < categories)).all()
+        return bool(filed and torch.isfinite(self.sounds).all())

@@ -33,8 +33,8 @@ from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text", "filed"]
-SIDES: Sequence[Side] = ("audio", "text", "filed")
-_OF_SIDE = {"audio": ("audio_",), "text": ("text_", "memory."), "filed": ("filed.",)}  # alone
+SIDES: Sequence[Side] = ("audio", "text", "filed")  # each with weights that only it needs:
+_OF_SIDE = {"audio": ("audio_",), "text": ("text_", "memory."), "filed": ("filed.",)}
 _TEXT_BATCH = 128
 _log = logger(__name__)
 
@@ -404,7 +404,7 @@ def load_model(folder: Path, sides: Sequence[Side] = SIDES) -> MatchModel:
     if model.memory is not None and not model.memory.is_whole():
         raise ModelError(f"{folder} is damaged: its memory speaks of sounds that are not there")
     if model.filed is not None and not model.filed.is_whole(len(spec.categories)):
-        raise ModelError(f"{folder} is damaged: its sounds are filed where there is no category")
+        raise ModelError(f"{folder} is damaged: its examples of categories are none")
     return model.eval().requires_grad_(False)
 
 

@@ -11,7 +11,10 @@ from sqlalchemy import (
     Connection,
     and_,
     bindparam,
+    case,
+    cast,
     delete,
+    exists,
     func,
     literal,
     null,
@@ -27,6 +30,7 @@ from engine.store.words import index_words
 PERSON = "person"
 AGENT = "agent"  # another program, on a person's behalf
 DECIDERS = (PERSON, AGENT)
+_FILE = "file"  # what a file itself says
 _FACTOR, _PRIME = 48_271, 65_537  # that put ids in an order which looks like chance
 State = Literal["suggested", "accepted", "rejected", "edited"]
 
@@ -130,26 +134,38 @@ def tag_rows(
         return _rows(connection, ids, state)
 
 
-def filed_sounds(library: Library, most: int) -> list[TagRow]:
-    """Return what sounds were filed under, at most so many sounds of each label, from all over.
+def filed_sounds(library: Library, most: int, told: bool) -> list[TagRow]:
+    """Return under what sounds were filed that were heard, at most so many of each label.
 
-    These are tags that were accepted, and as tags the categories that files themselves tell.
+    These are tags that somebody accepted, which come first, or a file has; what a model alone
+    said is none.  Of many sounds some from all over are returned.
+
+    :param told: whether categories that files themselves tell count as tags, too, unless a tag
+        says something of them.
     """
-    s, t = tables.sounds.c, tables.tags.c
-    nothing = null()
-    accepted = select(t.sound_id, t.label, t.said_by, t.start_s, t.end_s)
-    told = select(s.id, s.category, literal("file"), nothing, nothing)
-    both = union_all(
-        accepted.where(t.state == "accepted"), told.where(s.category.is_not(None))
-    ).subquery()
-    spread = (both.c.sound_id * _FACTOR % _PRIME, both.c.sound_id)
-    place = func.row_number().over(partition_by=both.c.label, order_by=spread)
+    s, t, w = tables.sounds.c, tables.tags.c, tables.windows.c
+    decided = t.said_by.in_((*DECIDERS, _FILE))
+    rows = select(t.sound_id, t.label, t.said_by, t.start_s, t.end_s).where(
+        t.state == "accepted", decided, exists().where(w.sound_id == t.sound_id)
+    )
+    if told:
+        nothing = cast(null(), tables.tags.c.start_s.type)
+        known = exists().where(t.sound_id == s.id, t.label == s.category)
+        categories = select(s.id, s.category, literal(_FILE), nothing, nothing).where(
+            s.category.is_not(None), exists().where(w.sound_id == s.id), ~known
+        )
+        both = union_all(rows, categories).subquery()
+    else:
+        both = rows.subquery()
+    sound = both.c.sound_id
+    order = (case((both.c.said_by == _FILE, 1), else_=0), sound * _FACTOR % _PRIME, sound)
+    place = func.row_number().over(partition_by=both.c.label, order_by=order)
     placed = select(both, place.label("place")).subquery()
     chosen = select(placed).where(placed.c.place <= most).order_by(placed.c.label, placed.c.place)
     with library.reading() as connection:
-        rows = connection.execute(chosen).all()
+        found = connection.execute(chosen).all()
     return [
-        TagRow(r.sound_id, r.label, "accepted", r.said_by, None, r.start_s, r.end_s) for r in rows
+        TagRow(r.sound_id, r.label, "accepted", r.said_by, None, r.start_s, r.end_s) for r in found
     ]
 
 

@@ -69,7 +69,7 @@ FILED = Calibration(0.16, 0.93, 0.0, 0.082, 1.45)
 def calibration_of(taxonomy: Taxonomy, has_examples: bool = False) -> Calibration:
     """Return the constants for lists of names, or for labels of several texts each.
 
-    The latter have others if there are examples of them (:mod:`engine.tags.filing`).
+    The latter have others if the model has examples of them (:mod:`engine.tags.filing`).
     """
     texts = sum(len(label.texts) for label in taxonomy.labels)
     if texts <= 1.5 * len(taxonomy.labels):

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,10 +20,12 @@ import numpy as np
 from scipy import sparse
 
 from engine.arrays import Floats, Integers
-from engine.models.spec import read_spec
+from engine.errors import ModelError
+from engine.metadata.ucs_names import category_of_tag
+from engine.models.spec import ModelSpec
 from engine.search.rank import costs_between
 from engine.store import Library
-from engine.store.tags import TagRow, filed_sounds
+from engine.store.tags import DECIDERS, filed_sounds
 from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
@@ -32,8 +35,8 @@ WIDTH = 0.1  # h, in units of the cost
 STRANGER = 0.49  # s, likewise
 WORTH, LEAST = 0.08, 0.01  # v, in units of the cost, and δ
 OWN = 3.0  # w of the library's own examples; that of the model's is 1
-_MOST_OWN, _MOST_OF_A_LABEL = 4096, 64  # sounds
-_WINDOWS = 3  # of a sound that is an example
+_MOST_OWN, _MOST_OF_A_LABEL = 4096, 64  # tags of a library's sounds
+_WINDOWS = 3  # of a sound that is an example, at most
 
 
 @dataclass(frozen=True)
@@ -46,23 +49,23 @@ class Filing:
     cost_scale: float
 
     @classmethod
-    def of_model(cls, taxonomy: Taxonomy, model_folder: Path) -> Filing:
+    def of_model(cls, taxonomy: Taxonomy, spec: ModelSpec, folder: Path) -> Filing:
         """Return a model's examples, which are filed under categories of UCS: maybe none.
 
-        :raises ModelError: the model cannot be read.
+        :raises ModelError: the model cannot be read, or is another by now.
         """
-        from engine.models.match_model import load_model
-
-        spec = read_spec(model_folder)
         vectors: Floats = np.zeros((0, spec.rank), np.float32)
         under: list[list[str]] = []
         if taxonomy.is_ucs and spec.filed_sounds:
-            model = load_model(model_folder, ("filed",))
-            if model.filed is not None:
-                vectors = model.map_features(model.filed.sounds).numpy()
-                places = model.filed.categories.tolist()
-                names = (*spec.categories, "")  # the last where a sound has fewer categories
-                under = [[names[place] for place in some if names[place]] for some in places]
+            from engine.models.match_model import load_model
+
+            model = load_model(folder, ("filed",))
+            if model.filed is None or model.spec.id != spec.id:
+                raise ModelError(f"the model in {folder} was exchanged: open the library again")
+            vectors = model.map_features(model.filed.sounds).numpy()
+            names = (*spec.categories, "")  # the last where a sound has fewer categories
+            places = model.filed.categories.tolist()
+            under = [[names[place] for place in some if names[place]] for some in places]
         return cls(*_examples(vectors, under, taxonomy, 1.0), spec.ranking.cost_scale)
 
     def with_own(self, taxonomy: Taxonomy, index: VectorIndex, library: Library) -> Filing:
@@ -96,29 +99,42 @@ _Examples = tuple[Floats, Floats, Any]  # as in a Filing
 
 def _of_library(taxonomy: Taxonomy, index: VectorIndex, library: Library) -> _Examples:
     """Return sounds of a library that were filed, of each label some."""
-    known = {label.tag for label in taxonomy.labels}
-    told = [row for row in filed_sounds(library, _MOST_OF_A_LABEL) if row.label in known]
-    chosen = _spread(told, _MOST_OWN)
-    parts = [_windows_of(row, index) for row in chosen]
-    under = [[row.label] for row, part in zip(chosen, parts, strict=True) for _ in part]
+    known = {_tag(label.tag, taxonomy) for label in taxonomy.labels}
+    told = filed_sounds(library, _MOST_OF_A_LABEL, taxonomy.is_ucs)
+    told = [row for row in told if _tag(row.label, taxonomy) in known]
+    if taxonomy.is_ucs:  # a sound has one category, and whoever decided knows better than the file
+        decided = {row.sound_id for row in told if row.said_by in DECIDERS}
+        told = [r for r in told if r.said_by in DECIDERS or r.sound_id not in decided]
+    room = max(1, _MOST_OWN // max(1, len({row.label for row in told})))
+    tags: dict[tuple[int, float | None, float | None], list[str]] = {}
+    for _, rows in groupby(told, lambda row: row.label):
+        for row in islice(rows, room):
+            tags.setdefault((row.sound_id, row.start_s, row.end_s), []).append(row.label)
+    parts = [_windows_of(index, *part) for part in tags]
+    under = [tags[part] for part, windows in zip(tags, parts, strict=True) for _ in windows]
     places = np.concatenate([np.zeros(0, np.int64), *parts])
-    return _examples(index.windows.vectors[places].astype(np.float32), under, taxonomy, OWN)
+    vectors = index.windows.vectors[places].astype(np.float32)
+    return _examples(vectors, under, taxonomy, OWN)
 
 
-def _windows_of(row: TagRow, index: VectorIndex) -> Integers:
-    """Return some windows of the part of a sound that a tag was said of."""
-    windows, places = index.windows, index.rows_of(np.array([row.sound_id]))
-    start = -np.inf if row.start_s is None else row.start_s
-    end = np.inf if row.end_s is None else row.end_s
+def _windows_of(
+    index: VectorIndex, sound_id: int, start_s: float | None, end_s: float | None
+) -> Integers:
+    """Return some windows of the part of a sound that a tag was said of; none that is not there."""
+    windows, places = index.windows, index.rows_of(np.array([sound_id]))
+    start = -np.inf if start_s is None else start_s
+    end = np.inf if end_s is None else end_s
     inside = (windows.starts_s[places] < end) & (windows.ends_s[places] > start)
-    found: Integers = _spread(places[inside], _WINDOWS)
-    return found
+    places = places[inside & windows.present[places]]
+    if len(places) > _WINDOWS:
+        places = places[np.linspace(0, len(places) - 1, _WINDOWS).round().astype(np.int64)]
+    finite: Integers = places[np.isfinite(windows.vectors[places]).all(axis=1)]
+    return finite
 
 
-def _spread(several: Any, most: int) -> Any:
-    """Return at most so many of several, from all over."""
-    step = max(1, -(-len(several) // most))
-    return several[::step]
+def _tag(tag: str, taxonomy: Taxonomy) -> str:
+    """Return a tag as it is compared: "Door" is a door, but RAIN is a category and rain a word."""
+    return tag if taxonomy.is_ucs or category_of_tag(tag) else tag.casefold()
 
 
 def _examples(
@@ -126,12 +142,13 @@ def _examples(
 ) -> _Examples:
     """Return examples; of k labels that a sound is filed under, each counts 1/k.
 
-    :param under: the tags of each of ``vectors``; those that the taxonomy lacks do not count.
+    :param under: the tags of each of ``vectors``, of which a taxonomy may lack some.
     """
-    place = {label.tag: number for number, label in enumerate(taxonomy.labels)}
+    labels = enumerate(taxonomy.labels)
+    place = {_tag(label.tag, taxonomy): number for number, label in labels}
     shares = sparse.lil_array((len(taxonomy.labels), len(vectors)), dtype=np.float32)
     for example, tags in enumerate(under):
         for tag in tags:
-            if tag in place:
-                shares[place[tag], example] = 1 / len(tags)
+            if (label := place.get(_tag(tag, taxonomy))) is not None:
+                shares[label, example] = 1 / len(tags)
     return vectors, np.full(len(vectors), weight, np.float32), shares.tocsr()

@@ -81,7 +81,7 @@ class LabelVectors:
             np.log(np.maximum(weights, _LEAST_WEIGHT)),
             searcher.query_potentials(vectors),
             searcher.ranking,
-            Filing.of_model(taxonomy, searcher.model_folder),
+            Filing.of_model(taxonomy, searcher.spec, searcher.model_folder),
         )
 
     def taught(self, index: VectorIndex, library: Library) -> LabelVectors:

@@ -65,9 +65,15 @@ class Review:
 
     def edit(self, pairs: Collection[Pair], label: str) -> None:
         """Put another label in the place of those of ``pairs``."""
-        sounds = sorted({sound_id for sound_id, _ in pairs})
+        known = {(r.sound_id, r.label): r for r in tag_rows(self._library, {i for i, _ in pairs})}
+        spans = {
+            i: (known[i, old].start_s, known[i, old].end_s) for i, old in pairs if (i, old) in known
+        }
         rows = [TagRow(i, old, "edited", PERSON) for i, old in pairs if old != label]
-        accepted = [TagRow(i, label, "accepted", PERSON) for i in sounds]
+        accepted = [
+            TagRow(i, label, "accepted", PERSON, None, *spans.get(i, (None, None)))
+            for i in sorted({sound_id for sound_id, _ in pairs})
+        ]
         decide_on_tags(self._library, [*rows, *accepted])
 
     def remove(self, label: str, ids: Collection[int] | None = None) -> list[int]:

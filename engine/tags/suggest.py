@@ -126,7 +126,7 @@ class Tagger:
         kept: list[tuple[Integers, Integers, Floats]] = []
         lengths = windows.ends_s[rows] - windows.starts_s[rows]
         heard, potentials = windows.vectors[rows], windows.potentials[rows]
-        calibration = calibration_of(self.taxonomy, bool(vectors.filing))
+        calibration = calibration_of(self.taxonomy, bool(self._vectors.filing))  # the model's
         for part, cost, fits in vectors.compare(heard, potentials):
             score = -cost if g is None else np.float32(_FOLDER_WEIGHT) * g - cost
             if words is not None:

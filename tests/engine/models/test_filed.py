@@ -26,7 +26,13 @@ def test_examples_are_loaded_where_they_are_asked_for(remembering):
 @pytest.mark.parametrize("place", [-2, 3, 10**12])
 def test_examples_of_categories_that_are_not_there_are_refused(remembering, place):
     change_weights(remembering, lambda tensors: tensors["filed.categories"].fill_(place))
-    with pytest.raises(ModelError, match="its sounds are filed where there is no category"):
+    with pytest.raises(ModelError, match="its examples of categories are none"):
+        load_model(remembering)
+
+
+def test_examples_that_are_no_numbers_are_refused(remembering):
+    change_weights(remembering, lambda tensors: tensors["filed.sounds"][1].fill_(float("nan")))
+    with pytest.raises(ModelError, match="its examples of categories are none"):
         load_model(remembering)
 
 

@@ -112,8 +112,10 @@ def test_a_server_tells_what_was_filed_as_a_file_does(server, tmp_path):
         for place in (tmp_path / "l.db", address):
             with Library(place) as library:
                 facts = [FileFacts(f"/{n}.wav", 1, 1, "", 1.0, 1, 1, 16, "wav") for n in range(9)]
-                library.put_headers([(fact, Header()) for fact in facts[1:]])
-                library.put_headers([(facts[0], Header(category="DOORWood"))])
+                window = StoredWindow(0.0, 1.0, b"", b"", 0.0)
+                library.put_sounds([(fact, [window]) for fact in facts])
+                told = [(fact, Header(category="DOORWood")) for fact in facts[8:]]
+                library.put_headers(told, unchanged=True)
                 rows = [TagRow(1, "wet", "accepted", "person", 0.5, 1.5, 2.5)]
                 rows += [TagRow(n, "door", "accepted", "agent") for n in range(1, 9)]
                 rows += [
@@ -121,7 +123,7 @@ def test_a_server_tells_what_was_filed_as_a_file_does(server, tmp_path):
                     TagRow(9, "wet", "suggested", "m"),
                 ]
                 put_tags(library, rows)
-                found.append(filed_sounds(library, 3))
+                found.append(filed_sounds(library, 3, told=True))
     assert found[0] == found[1]
     assert [row.label for row in found[0]] == ["DOORWood", "door", "door", "door", "wet"]
     assert found[0][0] == TagRow(9, "DOORWood", "accepted", "file")

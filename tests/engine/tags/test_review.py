@@ -54,6 +54,15 @@ def states(library):
     return {(r.sound_id, r.label): (r.state, r.said_by) for r in tag_rows(library)}
 
 
+def test_another_label_is_said_of_the_same_part(four):
+    said(four, (1, own("wet"), 0.9, 2.0, 4.5))
+    Review(four).edit([(1, "wet"), (2, "dry")], "moist")
+    (of_part,) = tag_rows(four, [1], "accepted")
+    (of_all,) = tag_rows(four, [2], "accepted")
+    assert (of_part.label, of_part.start_s, of_part.end_s) == ("moist", 2.0, 4.5)
+    assert (of_all.label, of_all.start_s, of_all.end_s) == ("moist", None, None)
+
+
 def test_suggestions_are_open_until_somebody_decides(four):
     said(four, (1, own("wet"), 0.9), (2, own("dry"), 0.4))
     assert states(four) == {(1, "wet"): ("suggested", MODEL), (2, "dry"): ("suggested", MODEL)}
