@@ -18,6 +18,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     union_all,
 )
@@ -140,8 +141,8 @@ def filed_sounds(library: Library, most: int, told: bool) -> list[TagRow]:
     These are tags that somebody accepted, which come first, or a file has; what a model alone
     said is none.  Of many sounds some from all over are returned.
 
-    :param told: whether categories that files themselves tell count as tags, too, unless a tag
-        says something of them.
+    :param told: whether categories that files themselves tell count as tags, too, unless somebody
+        rejected or replaced them.
     """
     s, t, w = tables.sounds.c, tables.tags.c, tables.windows.c
     decided = t.said_by.in_((*DECIDERS, _FILE))
@@ -150,7 +151,9 @@ def filed_sounds(library: Library, most: int, told: bool) -> list[TagRow]:
     )
     if told:
         nothing = cast(null(), tables.tags.c.start_s.type)
-        known = exists().where(t.sound_id == s.id, t.label == s.category)
+        counted = and_(t.state == "accepted", decided)
+        settled = or_(counted, t.state.in_(("rejected", "edited")))
+        known = exists().where(t.sound_id == s.id, t.label == s.category, settled)
         categories = select(s.id, s.category, literal(_FILE), nothing, nothing).where(
             s.category.is_not(None), exists().where(w.sound_id == s.id), ~known
         )

@@ -4,8 +4,8 @@ A sound is compared with examples: those of the model (:class:`engine.models.fil
 sounds of the library whose tags were accepted, or whose headers tell their category.  From the
 costs c_i of these follows each label's share, by kernel regression (Nadaraya 1964; Watson 1964):
 P_l = Σ_i w_i T_il exp(−c_i/h) / (Σ_i w_i exp(−c_i/h) + exp(−s/h)).  T_il says what example i is
-filed under; a stranger stands at the cost s, so that a sound that is like no example hears
-nothing from them.  A label's cost falls by v log(1 + P_l/δ) (docs/decisions/0040).
+filed under; a stranger stands at the cost s, so that a sound that is like no example gains little
+from them.  A label's cost falls by v log(1 + P_l/δ) (docs/decisions/0040).
 """
 
 from __future__ import annotations

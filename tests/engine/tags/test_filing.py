@@ -168,6 +168,8 @@ def test_what_a_header_tells_counts_until_somebody_says_otherwise(hearing, libra
     searcher = hearing({"/a.wav": ["tone"], "/b.wav": ["tone"], "/c.wav": ["tone"]})
     for path in ("/a.wav", "/b.wav", "/c.wav"):
         tell(library, path, "RAIN")
+    accept(library, (1, "RAIN"), state="suggested", said_by=searcher.spec.id)
+    accept(library, (2, "RAIN"), said_by=searcher.spec.id)
     assert len(examples(ucs(), searcher, library)) == 3
     accept(library, (1, "RAIN"), state="rejected")
     accept(library, (2, "ANMLDog"))
