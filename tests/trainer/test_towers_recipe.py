@@ -50,17 +50,20 @@ def test_only_a_model_with_our_tower_can_be_tuned(base):
         tuned_tower(base, [settled()], 0.5)
 
 
-def test_a_model_with_another_tower_keeps_all_else_but_its_memory(remembering):
+def test_a_model_with_another_tower_keeps_all_else_but_what_it_remembers(remembering):
     base, tower, heard = load_model(remembering), settled(), torch.randn(40, 384)
     made = with_tower(base, tower, heard)
     assert base.memory is not None
     assert made.memory is None
     assert (made.spec.memory_texts, made.spec.memory_sounds) == (0, 0)
+    assert made.filed is None
+    assert (made.spec.filed_sounds, made.spec.categories) == (0, ())
     assert (made.spec.audio_tower, made.spec.provenance) == (COMPACT, base.spec.provenance)
     state, before = made.state_dict(), base.state_dict()
     for name, tensor in tower.state_dict().items():
         assert torch.equal(state[f"audio_tower.{name}"], tensor)
-    alike = [n for n in before if not n.startswith(("audio_tower.", "memory.", "exemplars"))]
+    theirs = ("audio_tower.", "memory.", "filed.", "exemplars")
+    alike = [n for n in before if not n.startswith(theirs)]
     assert {n for n in state if not n.startswith(("audio_tower.", "exemplars"))} == {*alike}
     assert all(torch.equal(state[n], before[n]) for n in alike)
 
