@@ -58,19 +58,20 @@ def main() -> None:
     rows, answers = mapped_clips(split)
     ids = [label.id for label in ucs().labels]
     right = np.array([[i in answer for i in ids] for answer in answers])
+    described = replace(ucs(), is_ucs=False)
     rules = [
         ("name", known_by("name")),
         ("explanation", known_by("explanation")),
         ("synonyms", known_by("synonyms")),
         ("name, explanation", known_by("name", "explanation")),
         ("name, explanation, synonyms", known_by("name", "explanation", "synonyms")),
-        ("what it sounds like, and half its name", replace(ucs(), is_ucs=False)),
+        ("what it sounds like, and half its name", described),
     ]
     table = []
     with stage(split) as on:
         for title, taxonomy in rules:
             vectors = LabelVectors.of(taxonomy, on.searcher)
-            for softness in EPSILONS if title.startswith("what") else (SOFT_MINIMUM,):
+            for softness in EPSILONS if taxonomy is described else (SOFT_MINIMUM,):
                 figures = recalls(on, replace(vectors, softness=softness), rows, right)
                 table.append({"known by": title, "soft minimum, ε": softness, **figures})
     name = result_name("tag_label_texts", split.model.name)

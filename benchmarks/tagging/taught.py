@@ -4,8 +4,8 @@ Run with ``python -m benchmarks.tagging.taught [--model NAME]``.  The clips of a
 a library whose file names say nothing.  The right tags of a share of its recordings are accepted;
 the others are tagged per clip: by the names of its classes (`esc50_dev` among all 50 of ESC-50),
 and by UCS.  ``valid`` has a label of its own for most clips: there, what was accepted can mostly
-mislead.
-``ECE`` is the expected calibration error of the first tag's probability, in ten bins; three draws.
+mislead.  ``ECE`` is the expected calibration error of the first tag's probability, in ten bins;
+three draws.
 """
 
 from __future__ import annotations

@@ -157,6 +157,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
     from engine.models.encoders import audio_tower_entry
     from engine.models.weights import (
         AUDIO_PREFIX,
+        HEARD,
         fill,
         load_weights,
         save_weights,
@@ -172,8 +173,7 @@ def _assemble(name: str, shared: Path, checkpoint: Path, control: Control) -> Pa
         theirs = (name for name in tensors if name.startswith(AUDIO_PREFIX))
         own |= {entry.shared + n.removeprefix(AUDIO_PREFIX): tensors[n] for n in theirs}
     fill(tower, own, "", checkpoint)
-    heard = ("exemplars", "memory.sounds", "filed.sounds")  # by the other tower
-    tensors = {n: t for n, t in tensors.items() if not n.startswith((AUDIO_PREFIX, *heard))}
+    tensors = {n: t for n, t in tensors.items() if not n.startswith((AUDIO_PREFIX, *HEARD))}
     tensors.update({AUDIO_PREFIX + n: t for n, t in tower.state_dict().items()})
     tensors.update(_potentials(recipe / "potentials.safetensors", shared_spec))
     spec = replace(spec, bank=shared_spec.bank, audible=shared_spec.audible)

@@ -33,8 +33,12 @@ from engine.models.weights import fill, load_weights
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text", "filed"]
-SIDES: Sequence[Side] = ("audio", "text", "filed")  # each with weights that only it needs:
-_OF_SIDE = {"audio": ("audio_",), "text": ("text_", "memory."), "filed": ("filed.",)}
+SIDES: Sequence[Side] = ("audio", "text", "filed")
+_OF_SIDE = {  # weights that only it needs
+    "audio": ("audio_",),
+    "text": ("text_", "memory."),
+    "filed": ("filed.",),
+}
 _TEXT_BATCH = 128
 _log = logger(__name__)
 
@@ -198,8 +202,9 @@ class MatchModel(nn.Module):
     def forget(self) -> None:
         """Have no memory, and no examples, from now on: they are features of the tower before."""
         self.memory, self.filed = None, None
-        self.spec = replace(self.spec, memory_texts=0, memory_sounds=0)
-        self.spec = replace(self.spec, filed_sounds=0, categories=())
+        self.spec = replace(
+            self.spec, memory_texts=0, memory_sounds=0, filed_sounds=0, categories=()
+        )
 
     def map_features(self, features: Tensor) -> Tensor:
         """Return mapped audio vectors (..., rank) of pooled audio features (..., width)."""

@@ -23,6 +23,7 @@ from engine.models.files import check_file
 from engine.models.spec import FILES, ModelSpec, file_sha256
 
 AUDIO_PREFIX = "audio_tower."
+HEARD = ("exemplars", "memory.sounds", "filed.sounds")  # features of sounds, by a model's own tower
 _LONG = {  # rows from which on a table takes eight bits
     "text_tower.embeddings.word_embeddings.weight": 10_000,
     "filed.sounds": 1_000,

@@ -4,7 +4,7 @@ Two numbers say how sure one can be: the label's share among all labels, which k
 and its match strength, which knows whether anything here fits at all.  Logistic regression joins
 them with the length of what was heard, for a click says less than a bark.  The constants are
 fitted on the validation split by ``python -m benchmarks.tagging.calibration``, which also measures
-how true they are (docs/decisions/0013).
+how true they are (docs/decisions/0013); SEVERAL was, when models had no examples.
 """
 
 from __future__ import annotations

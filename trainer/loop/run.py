@@ -41,6 +41,7 @@ from trainer.loop.training import Training
 from trainer.objectives.ground_metric import make_ground_metric, scaled_cost
 from trainer.objectives.losses import TRANSPORT, make_objective, target_plan
 
+BESIDE_HEADS = ("audio_tower.", "bank_", "exemplars", "memory.", "filed.")  # of a model's weights
 Validate = Callable[[MatchModel], dict[str, float]]
 _MATCHED = "matched.safetensors"
 _LOG_EVERY = 25  # steps
@@ -329,5 +330,4 @@ def _digits(value: float) -> float:
 
 
 def _is_kept(name: str) -> bool:
-    still = ("audio_tower.", "bank_", "exemplars", "memory.", "filed.", "metric.")
-    return not name.startswith(still)
+    return not name.startswith((*BESIDE_HEADS, "metric."))

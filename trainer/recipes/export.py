@@ -21,7 +21,7 @@ from engine.models.match_model import (
     load_text_encoder,
 )
 from engine.models.spec import Ranking, read_spec, write_spec
-from engine.models.weights import as_stored, load_tensors
+from engine.models.weights import HEARD, as_stored, load_tensors
 from engine.progress import Control
 from engine.search.wording import wordings
 from engine.transport import mahalanobis_cost
@@ -122,8 +122,7 @@ def write_recipe(folder: Path, model: Path, shared: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     spec = read_spec(model)
     write_spec(replace(spec, bank=(), audible=(), sha256={}, audio_sha256=""), folder)
-    names = ("bank_potentials", "exemplars", "memory.sounds", "filed.sounds")
-    own = load_tensors(model / "weights.safetensors", names)
+    own = load_tensors(model / "weights.safetensors", ("bank_potentials", *HEARD))
     save_file(
         {**as_stored(own), "bank_potentials": own["bank_potentials"]},
         folder / "potentials.safetensors",

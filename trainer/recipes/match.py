@@ -21,12 +21,11 @@ from trainer.data import cache as caches
 from trainer.data.manifest import labelled_clips
 from trainer.data.pairs import FeaturePairs, read_tag_names, read_tagged_captions
 from trainer.loop.checkpoint import read_tensors
-from trainer.loop.run import digest_of
+from trainer.loop.run import BESIDE_HEADS, digest_of
 from trainer.recipes.average import averaged
 from trainer.recipes.teacher import make_pool
 
 MATCHED = "matched.safetensors"
-_NOT_MATCHED = ("audio_tower.", "bank_", "exemplars", "memory.", "filed.")
 
 
 def tagged_pairs(
@@ -100,7 +99,7 @@ def matched(
             "with `match --start` from one model"
         )
     model = MatchModel(spec)
-    kept = {n: t for n, t in model.state_dict().items() if n.startswith(_NOT_MATCHED)}
+    kept = {n: t for n, t in model.state_dict().items() if n.startswith(BESIDE_HEADS)}
     fill(model, {**kept, **mean}, "", runs[0] / MATCHED)
     return model
 
