@@ -147,6 +147,6 @@ class _Delegate(QStyledItemDelegate):
         text = str(index.data() or "")
         shown = elided(self._table, text, inner.width(), column == TagColumn.FOLDER)
         side = Qt.AlignmentFlag.AlignLeft
-        if column == TagColumn.PROBABILITY:
-            side = Qt.AlignmentFlag.AlignRight
+        if column == TagColumn.PROBABILITY:  # which has its room, but to the pixel
+            shown, side = text, Qt.AlignmentFlag.AlignRight
         painter.drawText(inner, Qt.AlignmentFlag.AlignVCenter | side, shown)
