@@ -195,7 +195,7 @@ def test_help_and_a_keyword_search_load_no_torch(tmp_path):
 
 def test_the_text_side_and_the_outline_of_a_model_load_no_transformers_and_no_compiler():
     loaded = loaded_by(
-        "from engine.models.match_model import outline\n"
+        "from engine.models.outline import outline\n"
         "from engine.models.spec import read_spec\n"
         "from engine.paths import assets\n"
         "outline(read_spec(assets() / 'models' / 'default'))"

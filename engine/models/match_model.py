@@ -6,17 +6,16 @@ the embedding, and one ground metric maps both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
 from engine.log import logger
@@ -142,7 +141,7 @@ class Metric(nn.Module):
 
     def __init__(self, rank: int, dimensions: int) -> None:
         super().__init__()
-        # torch.eye would import a compiler where nothing is allocated (`outline`)
+        # torch.eye would import a compiler where nothing is allocated (:mod:`.outline`)
         self.factor = nn.Parameter(torch.zeros(rank, dimensions).fill_diagonal_(1.0))
 
     def forward(self, z: Tensor) -> Tensor:
@@ -369,30 +368,6 @@ class AudioEncoder:
         if self.precision == torch.float32:
             return nullcontext()
         return torch.autocast(device.type, self.precision)
-
-
-class _Unfilled(TorchFunctionMode):
-    """Leave new weights as they are: to "fill" those that are not there imports a compiler."""
-
-    def __torch_function__(
-        self,
-        func: Callable[..., Any],
-        types: Iterable[type],
-        args: tuple[Any, ...] = (),
-        kwargs: dict[str, Any] | None = None,
-    ) -> Any:
-        named = kwargs or {}
-        if getattr(func, "__module__", None) == "torch.nn.init":
-            return named["tensor"] if "tensor" in named else args[0]
-        return func(*args, **named)
-
-
-def outline(spec: ModelSpec) -> dict[str, tuple[int, ...]]:
-    """Return names and shapes of all weights that ``spec`` asks for, allocating none."""
-    with torch.device("meta"), _Unfilled():
-        model = MatchModel(spec, ("text", "filed"))
-        model.audio_tower = audio_tower_entry(spec.audio_tower).make(spec)
-    return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
 
 
 def load_model(folder: Path, sides: Sequence[Side] = SIDES) -> MatchModel:

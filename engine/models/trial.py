@@ -198,7 +198,7 @@ def _patterns(document: Any) -> Iterator[str]:
 
 def _check_sizes(folder: Path, spec: ModelSpec) -> None:
     """Compare names, shapes and kinds of weights with what is described, allocating nothing."""
-    from engine.models.match_model import outline
+    from engine.models.outline import outline
     from engine.models.weights import shapes_of
 
     expected = outline(spec)

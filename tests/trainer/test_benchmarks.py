@@ -12,7 +12,7 @@ from benchmarks.roofline import Counted, MachineRates
 from benchmarks.scales import SCALES
 from benchmarks.synthetic_audiocaps import write_audiocaps
 from engine.models.compact import Compact
-from engine.models.match_model import outline
+from engine.models.outline import outline
 from trainer.data.sets import read_set
 
 

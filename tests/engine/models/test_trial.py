@@ -363,7 +363,7 @@ def test_the_audio_tower_may_be_of_another_kind(tmp_path, model_folder):
     from dataclasses import replace
 
     from engine.models import clap, panns
-    from engine.models.match_model import outline
+    from engine.models.outline import outline
 
     base = read_spec(model_folder)
     for name, front_end, features in (
