@@ -79,10 +79,13 @@ def load_split(name: str, model: str = "default") -> Split:
 
 
 @contextmanager
-def stage(split: Split, names: Sequence[str] | None = None) -> Iterator[Stage]:
-    """Give a library of the split, whose files have these names; none of them telling if None."""
+def stage(
+    split: Split, names: Sequence[str] | None = None, folders: Sequence[str] | None = None
+) -> Iterator[Stage]:
+    """Give a library of the split, with these names and folders; none of them telling if None."""
     given = names or [f"ZOOM{number:04d}" for number in range(len(split.labels))]
-    paths = [f"/sounds/{number:04d}_{name}.wav" for number, name in enumerate(given)]
+    inside = [f"/sounds/{folder}" for folder in folders or [""] * len(given)]
+    paths = [f"{inside[number]}/{number:04d}_{name}.wav" for number, name in enumerate(given)]
     with tempfile.TemporaryDirectory() as folder, Library(Path(folder) / "l.db") as library:
         fill(library, paths, split.features, split.model, list(split.durations_s))
         yield Stage(library, Searcher(library, split.model))

@@ -1,6 +1,6 @@
 """The evidence for labels in the words of names and headers.
 
-The words of a sound's caption (its file's name, or its folder's; its description) are compared
+The words of a sound's caption (its file's name and description, or its folder's name) are compared
 with the words of every label.  A label's evidence is the share of the caption's words that it
 has, weighted by how few labels have them (inverse document frequency), so that "sound" says
 nothing and "harpsichord" much.  Stems are compared: "doors" and "door" are one word.

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from engine.arrays import Floats, Halves, Integers
-from engine.metadata.captions import caption_of
+from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from engine.search import Searcher
 
 WORDS = 1.0  # γ: what all words of a name are worth, in units of the cost
+_OF_FOLDER = 0.25  # of that for words of a folder, where those of the sound say nothing
 _IN_HEADER = 1.5  # evidence of a category that the file itself names
 _AT_ONCE = 5_000  # sounds between two looks at the control
 _SAMPLE = 10_000  # windows of a folder that its potentials are solved on
@@ -178,10 +179,10 @@ class Tagger:
         """Return what words say: (sounds, labels)."""
         ids = sounds.tolist()
         rows, keywords = self._library.sounds(ids), keywords_of(self._library, ids)
-        captions = [caption_of_sound(rows.get(i), keywords.get(i, "")) for i in ids]
-        unique = list(dict.fromkeys(captions))
-        place = {caption: row for row, caption in enumerate(unique)}
-        evidence = self._words.shares(unique)[[place[caption] for caption in captions]]
+        evidence = self._shares([words_of(rows.get(i), keywords.get(i, "")) for i in ids])
+        silent = np.flatnonzero(~evidence.any(axis=1))
+        folders = [folder_of(rows.get(ids[row])) for row in silent.tolist()]
+        evidence[silent] = np.float32(_OF_FOLDER) * self._shares(folders)
         if self.taxonomy.is_ucs:
             column = {label.id: number for number, label in enumerate(self.taxonomy.labels)}
             for row, sound_id in enumerate(ids):
@@ -189,6 +190,12 @@ class Tagger:
                 if category in column:
                     evidence[row, column[category]] = _IN_HEADER
         return evidence
+
+    def _shares(self, captions: Sequence[str]) -> Floats:
+        """Return what captions say: (captions, labels)."""
+        unique = list(dict.fromkeys(captions))
+        place = {caption: row for row, caption in enumerate(unique)}
+        return self._words.shares(unique)[[place[caption] for caption in captions]]
 
     def _folder_potentials(self, vectors: LabelVectors, rows: Integers) -> Floats | None:
         windows = self._index.windows
@@ -231,12 +238,17 @@ def _label_costs(vectors: LabelVectors, heard: Floats | Halves, potentials: Floa
     return np.concatenate(parts) if parts else np.zeros((0, len(vectors.firsts)), np.float32)
 
 
-def caption_of_sound(sound: SoundRow | None, keywords: str = "") -> str:
-    """Return the words that a sound is described with: name, description, keywords."""
+def words_of(sound: SoundRow | None, keywords: str = "") -> str:
+    """Return the words that a sound itself is described with: name, description, keywords."""
     if sound is None:
         return ""
     description = (sound.description or "")[:_LONGEST]
-    return " ".join(filter(None, (caption_of(Path(sound.path)), description, keywords)))
+    return " ".join(filter(None, (caption_of_name(Path(sound.path)), description, keywords)))
+
+
+def folder_of(sound: SoundRow | None) -> str:
+    """Return what the name of a sound's folder says."""
+    return "" if sound is None else caption_of_name(Path(sound.path).parent) or ""
 
 
 def _likeliest(listed: Sequence[Suggestion], most: int) -> list[Suggestion]:

@@ -103,6 +103,17 @@ def test_words_in_a_name_count_and_can_be_switched_off(hearing, labels, library)
     assert suggested(tagger, [1, 2], least=0.0, most=1)[1] == ["cat"]
 
 
+def test_a_folder_tells_less_than_a_name_and_only_where_nothing_else_does(hearing, labels, library):
+    paths = ("/a cat/dog_01.wav", "/a cat/ZOOM001.wav", "/a cat/sonata 3.wav", "/x/ZOOM001.wav")
+    searcher = hearing({path: ["rain"] for path in paths})
+    tagger = Tagger(library, searcher, labels)
+    evidence = tagger._evidence(np.arange(1, 5))
+    dog, cat = LABELS.index("dog"), LABELS.index("cat")
+    assert evidence[0, dog] == 1.0 and evidence[0, cat] == 0.0  # its name says it
+    assert np.allclose(evidence[1:3, cat], 0.25) and evidence[1:3].sum() == pytest.approx(0.5)
+    assert not evidence[3].any()
+
+
 def test_a_description_and_keywords_count_like_a_name(hearing, labels, library):
     searcher = hearing({"/x/a1.wav": ["cat"], "/x/a2.wav": ["cat"]})
     facts = FileFacts("/x/a1.wav", 1, 1, "h", 10.0, 32000, 1, 16, "wav")
