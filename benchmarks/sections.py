@@ -157,6 +157,14 @@ _TAGGING = (
         "40](decisions/0040-examples.md)).",
     ),
     _section(
+        "Does a folder's name help to tag what is in it?",
+        "tag_folders tag_folders_*",
+        "tagging.folders --model NAME",
+        "*Data.* Three sets whose file names say nothing, each clip tagged alone; their folders "
+        'say nothing, what the sounds are, what others are, or all "kitchen" ([decision '
+        "42](decisions/0042-folder-names.md)).",
+    ),
+    _section(
         "By which texts should a UCS category be known?",
         "tag_label_texts tag_label_texts_*",
         "tagging.label_texts --model NAME",

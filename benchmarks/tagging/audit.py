@@ -45,7 +45,7 @@ def main() -> None:
     names = list(split.labels)
     with stage(split) as on:
         texts = sorted(set(names))
-        vectors = on.searcher.text_vectors([SENTENCE.format(label=text) for text in texts])
+        vectors = on.searcher.read_labels([SENTENCE.format(label=text) for text in texts]).vectors
         epsilon = on.searcher.spec.ranking.epsilon
         windows = on.searcher.index
         cost = np.stack(

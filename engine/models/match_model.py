@@ -235,7 +235,11 @@ class TextEncoder:
     @torch.inference_mode()
     def embed(self, captions: Sequence[str]) -> Tensor:
         """Return embeddings (captions, dimensions and tags), before the metric."""
-        features = self.features(captions)
+        return self.embed_features(self.features(captions))
+
+    @torch.inference_mode()
+    def embed_features(self, features: Tensor) -> Tensor:
+        """Return what :meth:`embed` does, of the captions' features (captions, width)."""
         return self._recalled(features, self.model.text_head(features))
 
     @torch.inference_mode()

@@ -39,6 +39,8 @@ from engine.torch_setup import one_thread
 
 if TYPE_CHECKING:
     from engine.models.familiar import Familiar
+    from engine.models.label_reader import LabelReader
+    from engine.models.label_texts import LabelTexts
     from engine.models.match_model import AudioEncoder, TextEncoder
     from engine.search.reference_texts import ReferenceTexts, TextLikeness
 
@@ -65,6 +67,7 @@ class Searcher:
         _refuse_empty(library)
         self._beside = ThreadPoolExecutor(1, "words")
         self._text: TextEncoder | None = None
+        self._labels: LabelReader | None = None
         self._familiar: Familiar | None = None
         alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
         self._vocabulary = Vocabulary(lambda: self._text_encoder, alike)
@@ -153,12 +156,15 @@ class Searcher:
         doubts = doubts_of(audible.numpy()) * np.float32(self.ranking.epsilon)
         return TextQueries(vectors, self.query_potentials(vectors), doubts)
 
-    def text_vectors(self, texts: Sequence[str]) -> Floats:
-        """Return mapped vectors (texts, rank)."""
+    def read_labels(self, texts: Sequence[str]) -> LabelTexts:
+        """Return texts as labels: rivals of each other, not captions that stand alone."""
+        from engine.models.label_reader import LabelReader
+
+        if self._labels is None:
+            self._labels = LabelReader(self._text_encoder)
         few = len(texts) <= _FEW_TEXTS
         with one_thread() if few else nullcontext():
-            vectors: Floats = self._text_encoder(list(texts)).numpy()
-        return vectors
+            return self._labels(list(texts))
 
     def query_potentials(self, queries: Floats, sound: bool = False) -> Floats:
         """Return g_q (m,) of queries (m, rank): what is calibrated, less how familiar each is."""

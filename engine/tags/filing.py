@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 WIDTH = 0.1  # h, in units of the cost
 STRANGER = 0.49  # s, likewise
-WORTH, LEAST = 0.08, 0.01  # v, in units of the cost, and δ
+WORTH, LEAST = 0.1, 0.01  # v, in units of the cost, and δ
 OWN = 3.0  # w of the library's own examples; that of the model's is 1
 _MOST_OWN, _MOST_OF_A_LABEL = 4096, 64  # tags of a library's sounds
 _WINDOWS = 3  # of a sound that is an example, at most

@@ -1,8 +1,9 @@
 """The labels of a taxonomy as one model sees them: costs and match strengths of sounds.
 
 A label has several texts; its cost is their soft minimum, C_l = −ε log Σ_t w_t exp(−C_t/ε), so
-that one text which fits is enough (docs/decisions/0013).  It falls where sounds that were filed
-under the label are like what is heard (:mod:`engine.tags.filing`).
+that one text which fits is enough (docs/decisions/0013).  C_t is the cost of the text less how far
+the sound leans to it (:mod:`engine.models.label_reader`).  A label's cost falls where sounds that
+were filed under it are like what is heard (:mod:`engine.tags.filing`).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import numpy as np
 
 from engine.arrays import Floats, Halves, Integers
 from engine.durable import put_file
+from engine.models.label_texts import READING, LabelTexts
 from engine.models.spec import Ranking
 from engine.paths import labels_folder, make_own_folder
 from engine.progress import Control, Progress
@@ -43,7 +45,7 @@ _KEPT = re.compile(r"[0-9a-f]{32}\.vectors(\.\d+\.part)?")
 
 @dataclass(frozen=True)
 class LabelVectors:
-    """Mapped vectors (texts, rank), text by text and label by label.
+    """Texts of labels, text by text and label by label.
 
     ``firsts`` (labels,) is where each label's texts begin, ``log_weights`` (texts,) how much each
     counts, and ``handicaps`` (texts,) the g_q of each as a query, in units of the cost;
@@ -51,7 +53,7 @@ class LabelVectors:
     """
 
     taxonomy: Taxonomy
-    vectors: Floats
+    texts: LabelTexts
     firsts: Integers
     log_weights: Floats
     handicaps: Floats
@@ -73,13 +75,13 @@ class LabelVectors:
         texts = [text for label in taxonomy.labels for text in label.texts]
         counts = np.array([len(label.texts) for label in taxonomy.labels])
         weights = np.array([w for label in taxonomy.labels for w in label.weights], np.float32)
-        vectors = _vectors_of(texts, searcher, control or Control())
+        read = _read(texts, searcher, control or Control())
         return cls(
             taxonomy,
-            vectors,
+            read,
             np.cumsum(counts) - counts,
             np.log(np.maximum(weights, _LEAST_WEIGHT)),
-            searcher.query_potentials(vectors),
+            searcher.query_potentials(read.vectors),
             searcher.ranking,
             Filing.of_model(taxonomy, searcher.spec, searcher.model_folder),
         )
@@ -95,17 +97,19 @@ class LabelVectors:
 
         :param heard: (windows, rank) mapped vectors.
         :param potentials: (windows,) their potentials.
-        :return: costs in the ranking's units; strengths as log-odds, not yet bounded.
+        :return: costs in the ranking's units; strengths as log-odds, not yet bounded, which hold
+            each text by itself, without leans and examples.
         """
         epsilon = np.float32(self.softness * self.ranking.epsilon)
         blend = np.float32(self.ranking.strength_blend)
         for start in range(0, len(heard), _BLOCK):
             part = slice(start, min(len(heard), start + _BLOCK))
             own = np.asarray(heard[part], np.float32)
-            cost = costs_between(own, self.vectors, self.ranking.cost_scale)
+            cost = costs_between(own, self.texts.vectors, self.ranking.cost_scale)
             fits = np.maximum.reduceat(self.handicaps - cost, self.firsts, axis=1)
             fits += blend * potentials[part, None]
             fits /= np.float32(self.ranking.epsilon)
+            cost -= self.texts.leans(own)
             cost /= -epsilon
             cost += self.log_weights
             most = cost.max(axis=1, keepdims=True)
@@ -117,27 +121,27 @@ class LabelVectors:
             yield part, labels, fits
 
 
-def _vectors_of(texts: list[str], searcher: Searcher, control: Control) -> Floats:
-    """Return mapped vectors (texts, rank); those of many texts are kept on disk, by model."""
+def _read(texts: list[str], searcher: Searcher, control: Control) -> LabelTexts:
+    """Read the texts of labels; what many of them came to is kept on disk, by model."""
     if len(texts) < _WORTH_KEEPING:
-        return searcher.text_vectors(texts)
-    of = "\n".join([searcher.spec.id, *texts])
+        return searcher.read_labels(texts)
+    of = "\n".join([searcher.spec.id, str(READING), *texts])
     digest = hashlib.blake2b(of.encode(), digest_size=16).hexdigest()
-    path, shape = labels_folder() / f"{digest}.vectors", (len(texts), searcher.spec.rank)
+    path, shape = labels_folder() / f"{digest}.vectors", (len(texts), 2 * searcher.spec.rank + 1)
     with suppress(OSError, ValueError):
         kept = np.frombuffer(unseal_bytes(path.read_bytes(), of), np.float32)
         path.touch()
-        return kept.reshape(shape).copy()
+        return LabelTexts.of_table(kept.reshape(shape))
     parts = []
     for start in range(0, len(texts), _AT_ONCE):
         control.report(Progress("reading labels", start, len(texts)))
-        parts.append(searcher.text_vectors(texts[start : start + _AT_ONCE]))
-    vectors: Floats = np.concatenate(parts).astype(np.float32)
+        parts.append(searcher.read_labels(texts[start : start + _AT_ONCE]))
+    read = LabelTexts.joined(parts)
     with suppress(OSError):  # it can be made again
         make_own_folder(path.parent)
-        put_file(path, seal_bytes(vectors.tobytes(), of))
+        put_file(path, seal_bytes(read.table().tobytes(), of))
         _forget_old(path.parent)
-    return vectors
+    return read
 
 
 def _forget_old(folder: Path) -> None:

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from engine.errors import AudioError, InputError, reason
 from engine.index.embed import embed_files
+from engine.models.label_reader import LabelReader
 from engine.models.match_model import AudioEncoder, TextEncoder
 from engine.paths import why_no_file
 from engine.progress import Control, Progress
@@ -134,23 +135,26 @@ def evaluate_zero_shot(
 ) -> dict[str, Any]:
     """Match every clip of a manifest (path, label) to the labels in it.
 
-    ``per_clip`` looks at one clip at a time; ``paper`` transports all clips to all labels
-    with uniform marginals.
+    ``per_clip`` looks at one clip at a time, as tagging does: by the distance, and by the tags that
+    a label speaks of (:mod:`engine.models.label_reader`).  ``plain`` is the distance alone;
+    ``paper`` transports all clips to all labels by it, with uniform marginals.
 
     :param others: further labels, which no clip has.
     """
     rows = read_manifest(manifest, "label")
     heard = embed_sounds(audio_encoder, (path for path, _ in rows), control)
     labels = sorted({label for _, label in rows} | set(others))
-    unmapped = text_encoder.embed([SENTENCE.format(label=label) for label in labels])
-    sentences = text_encoder.model.metric(unmapped)
+    sentences = [SENTENCE.format(label=label) for label in labels]
+    unmapped, read = text_encoder.embed(sentences), LabelReader(text_encoder)(sentences)
     relevant = _relevance(rows, heard, labels)
     ranking = audio_encoder.model.spec.ranking
-    cost = mahalanobis_cost(heard.vectors, sentences) / ranking.cost_scale
+    cost = mahalanobis_cost(heard.vectors, torch.from_numpy(read.vectors)) / ranking.cost_scale
+    leans = torch.from_numpy(read.leans(heard.vectors.numpy()))
     clip_cost = -heard.best(-cost.T).T
     joint = joint_plan(clip_cost, ranking.epsilon)
     return {
-        "per_clip": recall_and_map(-clip_cost, relevant, None),
+        "per_clip": recall_and_map(heard.best((leans - cost).T).T, relevant, None),
+        "plain": recall_and_map(-clip_cost, relevant, None),
         "paper": recall_and_map(joint, relevant, None),
         "modality_gap": _gap(audio_encoder, heard.means(), _texts_of(relevant, unmapped)),
         "clips": len(heard.paths),

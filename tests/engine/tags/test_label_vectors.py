@@ -24,23 +24,23 @@ def searcher(library, model_folder, hearing):
 def read(monkeypatch):
     """Return how many texts were embedded, call by call."""
     counts: list[int] = []
-    embed = Searcher.text_vectors
+    embed = Searcher.read_labels
 
-    def text_vectors(self, texts):
+    def read_labels(self, texts):
         counts.append(len(texts))
         return embed(self, texts)
 
-    monkeypatch.setattr(Searcher, "text_vectors", text_vectors)
+    monkeypatch.setattr(Searcher, "read_labels", read_labels)
     return counts
 
 
 def test_labels_are_read_once_and_kept_to_the_last_bit(searcher, read):
     first = LabelVectors.of(ucs(), searcher)
     total = sum(read)
-    assert total == len(first.vectors) > 500
+    assert total == len(first.texts.vectors) > 500
     again = LabelVectors.of(ucs(), searcher)
     assert sum(read) == total
-    assert np.array_equal(again.vectors, first.vectors)
+    assert np.array_equal(again.texts.table(), first.texts.table())
     assert np.array_equal(again.handicaps, first.handicaps)
 
 
@@ -52,7 +52,7 @@ def test_a_damaged_file_is_made_again(searcher, read, harm):
     total = sum(read)
     again = LabelVectors.of(ucs(), searcher)
     assert sum(read) == 2 * total
-    assert np.array_equal(again.vectors, first.vectors)
+    assert np.array_equal(again.texts.table(), first.texts.table())
 
 
 def test_only_what_was_used_last_is_kept(searcher, read):
@@ -79,9 +79,9 @@ def test_reading_labels_can_be_stopped(searcher, read):
 
 def test_others_search_while_labels_are_read(tmp_path, sounds, model_folder, monkeypatch):
     reading, searched = Event(), Event()
-    embed = Searcher.text_vectors
+    embed = Searcher.read_labels
 
-    def text_vectors(self, texts):
+    def read_labels(self, texts):
         reading.set()
         assert searched.wait(60)
         return embed(self, texts)
@@ -89,7 +89,7 @@ def test_others_search_while_labels_are_read(tmp_path, sounds, model_folder, mon
     with open_library(tmp_path / "library.db", str(model_folder)) as session:
         session.index(sounds / "tones")
         assert len(session.search("tone")) > 0
-        monkeypatch.setattr(Searcher, "text_vectors", text_vectors)
+        monkeypatch.setattr(Searcher, "read_labels", read_labels)
         thread = Thread(target=Session.tagger, args=(session,))
         thread.start()
         assert reading.wait(60)

@@ -1,5 +1,7 @@
 """Suggestions: by sound, in time, by folder, by words; and none where nothing fits."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from engine.errors import InputError
+from engine.models.label_texts import LabelTexts
 from engine.progress import Cancelled, Control
 from engine.store import Header
 from engine.store.records import FileFacts
@@ -42,17 +45,34 @@ def test_a_labels_cost_is_the_soft_minimum_over_its_texts(hearing):
     ((_, cost, fits),) = vectors.compare(windows.vectors, windows.potentials)
     heard = torch.from_numpy(np.asarray(windows.vectors, np.float32))
     ranking = searcher.spec.ranking
-    told = torch.from_numpy(searcher.text_vectors(texts))
+    told = torch.from_numpy(searcher.read_labels(texts).vectors)
     plain = mahalanobis_cost(heard, told) / ranking.cost_scale
     epsilon = SOFT_MINIMUM * ranking.epsilon
     weights = torch.tensor([0.5, 1.0, 1.0, 2.0])
     wanted = -epsilon * torch.log((weights * torch.exp(-plain[:, :4] / epsilon)).sum(1))
     assert np.allclose(cost[:, 0], wanted.numpy(), atol=1e-4)
     assert np.allclose(cost[:, 1], plain[:, 4].numpy(), atol=1e-4)  # one text: its own cost
-    handicaps = searcher.query_potentials(searcher.text_vectors(texts))
+    handicaps = searcher.query_potentials(searcher.read_labels(texts).vectors)
     best = (handicaps[:4] - plain[:, :4].numpy()).max(1)
     potentials = ranking.strength_blend * windows.potentials
     assert np.allclose(fits[:, 0], (best + potentials) / ranking.epsilon, atol=1e-2)
+
+
+def test_a_labels_cost_falls_by_how_far_a_sound_leans_to_its_text_but_not_its_strength(
+    hearing, labels
+):
+    searcher = hearing({"/a.wav": ["door"], "/b.wav": ["rain"], "/c.wav": ["bell"]})
+    plain = LabelVectors.of(labels, searcher)
+    rng = np.random.default_rng(2)
+    directions = rng.normal(size=plain.texts.vectors.shape).astype(np.float32)
+    zeros = rng.normal(size=len(directions)).astype(np.float32)
+    leaning = replace(plain, texts=LabelTexts(plain.texts.vectors, directions, zeros))
+    windows = searcher.index.windows
+    ((_, cost, fits),) = plain.compare(windows.vectors, windows.potentials)
+    ((_, less, as_before),) = leaning.compare(windows.vectors, windows.potentials)
+    leans = np.asarray(windows.vectors, np.float32) @ directions.T - zeros
+    assert np.allclose(cost - less, leans, atol=1e-4)
+    assert np.array_equal(fits, as_before)
 
 
 def test_every_sound_gets_the_label_that_it_sounds_like(hearing, labels, library):
