@@ -31,7 +31,8 @@ _TAPS = 24  # samples that one between them is made of
 _KAISER = 6.0
 _STRETCH = 32  # frames that are interpolated together
 _WIDTH = _STRETCH + _TAPS - 1
-_FEW, _MANY = 64, 4096  # stretches: those that are looked at first, and then at once
+_ROWS = 48  # stretches that are looked at at once: so few that BLAS needs no second thread for them
+_FRAMES = 65536  # frames that are measured at once: about what a cache holds
 _BLOCK_S = 10.0
 _LEAST_HZ = 100  # a header that says less is damaged; it is measured all the same
 
@@ -92,35 +93,38 @@ class LoudnessMeter:
         self._filter = _k_filter(rate_hz)
         self._memory = np.zeros((len(self._filter), channels, 2))
         self._bins: list[Doubles] = []  # energies of whole bins
-        self._rest: Doubles = np.zeros(0)  # of a bin that has begun
         self._count = 0  # of whole bins
+        self._rest = 0.0  # sum of a bin that has begun
+        self._frames = 0
         self._peak = _TruePeak(rate_hz, channels)
 
     def add(self, frames: Frames) -> None:
         """Measure more."""
+        for start in range(0, len(frames), _FRAMES):
+            self._add(frames[start : start + _FRAMES])
+
+    def _add(self, frames: Frames) -> None:
         from scipy.signal import sosfilt
 
-        if not len(frames):
-            return
         self._peak.add(frames)
-        lanes = np.ascontiguousarray(frames.T)
-        heard, self._memory = sosfilt(self._filter, lanes, zi=self._memory)
-        squares = np.einsum("c,cn,cn->n", self._weights, heard, heard)
-        energy = np.concatenate([self._rest, squares])
-        before = self._edge(self._count)
-        count = (before + len(energy)) * _BINS_A_SECOND // self._rate_hz
-        edges = np.array([self._edge(n) - before for n in range(self._count, count + 1)])
-        if len(edges) > 1:
-            sums = np.add.reduceat(energy[: edges[-1]], edges[:-1])
-            self._bins.append(sums / np.diff(edges))
-        self._rest = energy[edges[-1] :]
-        self._count = max(self._count, count)
+        heard, self._memory = sosfilt(self._filter, np.ascontiguousarray(frames.T), zi=self._memory)
+        np.square(heard, out=heard)
+        begun, count = self._count, (self._frames + len(frames)) * _BINS_A_SECOND // self._rate_hz
+        edges = [self._edge(n) for n in range(begun, count + 1)]
+        starts = [0, *(edge - self._frames for edge in edges[1:])]
+        whole = starts[-1] == len(frames)  # nothing is left of the last bin
+        lanes = np.add.reduceat(heard, starts[: len(starts) - whole], axis=1)
+        sums: Doubles = np.einsum("c,cb->b", self._weights, lanes)
+        sums[0] += self._rest
+        self._bins.append(sums[: count - begun] / np.diff(edges))
+        self._rest = 0.0 if whole else float(sums[-1])
+        self._count, self._frames = count, self._frames + len(frames)
 
     def loudness(self) -> Loudness:
         """Return what was measured so far."""
         bins = np.concatenate([np.zeros(0), *self._bins])
         if len(bins) < _MOMENTARY:
-            whole = bins.sum() + self._rest.sum() * _BINS_A_SECOND / self._rate_hz
+            whole = bins.sum() + self._rest * _BINS_A_SECOND / self._rate_hz
             blocks = np.array([whole / _MOMENTARY])
         else:
             blocks = _means(bins, _MOMENTARY)
@@ -258,16 +262,14 @@ class _TruePeak:
         views = np.lib.stride_tricks.sliding_window_view(samples, _WIDTH, axis=0)
         views = views[::_STRETCH]
         order = np.argsort(-reach, axis=None)
-        start, count = 0, _FEW
-        while start < len(order):
-            some = order[start : start + count]
+        for start in range(0, len(order), _ROWS):
+            some = order[start : start + _ROWS]
             some = some[reach.reshape(-1)[some] * self._most > self._peak]
             if not len(some):
                 return
             row, channel = np.divmod(some, reach.shape[1])
             parts = views[row, channel]
             self._peak = max(self._peak, float(np.abs(parts @ self._between).max()))
-            start, count = start + count, _MANY
 
 
 @lru_cache
