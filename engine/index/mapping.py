@@ -6,7 +6,7 @@ to (:mod:`engine.index.fitting`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,25 +36,28 @@ _CHUNK = 20000
 
 
 def windows_of(
-    audio_encoder: AudioEncoder | None, heard: EmbeddedFile, bank: Bank | None
-) -> list[StoredWindow]:
-    """Return the windows of a heard file as they are stored.
+    audio_encoder: AudioEncoder | None, heard: Sequence[EmbeddedFile], bank: Bank | None
+) -> list[list[StoredWindow]]:
+    """Return the windows of heard files as they are stored.
 
-    What is mapped already needs neither encoder nor bank.
+    What is mapped already needs neither encoder nor bank; all else is mapped together.
     """
-    if not heard.times_s:
-        return []
-    if heard.mapped is not None:
-        vectors, potentials = heard.mapped
-    else:
+    waiting = [file for file in heard if file.times_s and file.mapped is None]
+    mapped: Iterator[tuple[np.ndarray, np.ndarray]] = iter(())
+    if waiting:
         assert audio_encoder is not None and bank is not None
-        vectors, potentials = map_features(audio_encoder.model, heard.features, bank)
-    features = heard.features.astype(np.float16)
+        together = np.concatenate([file.features for file in waiting])
+        vectors, potentials = map_features(audio_encoder.model, together, bank)
+        ends = np.cumsum([len(file.features) for file in waiting])[:-1]
+        mapped = zip(np.split(vectors, ends), np.split(potentials, ends), strict=True)
+    return [_stored(file, file.mapped or next(mapped)) if file.times_s else [] for file in heard]
+
+
+def _stored(heard: EmbeddedFile, mapped: tuple[np.ndarray, np.ndarray]) -> list[StoredWindow]:
+    rows = zip(heard.times_s, heard.features.astype(np.float16), *mapped, strict=True)
     return [
         StoredWindow(start, end, feature.tobytes(), vector.tobytes(), float(potential))
-        for (start, end), feature, vector, potential in zip(
-            heard.times_s, features, vectors, potentials, strict=True
-        )
+        for (start, end), feature, vector, potential in rows
     ]
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.errors import AudioError
 from engine.index.drives import refuse_vanished
 from engine.index.ears import load_ear
-from engine.index.embed import embed_files
+from engine.index.embed import EmbeddedFile, embed_files
 from engine.index.embedder import BANK_SETTINGS, PART_WINDOWS, Embedder, Heard, Outcome, Waits, Work
 from engine.index.loudness import measured
 from engine.index.mapping import windows_of
@@ -197,7 +197,7 @@ class _Batch:
     ) -> None:
         self._ledger, self._audio_encoder = ledger, audio_encoder
         self._sounds, self._bank = sounds, bank
-        self._heard: list[EmbeddedPart] = []
+        self._heard: list[tuple[int, EmbeddedFile]] = []
         self._skipped: list[Skipped] = []
         self._since = time.monotonic()
         self._until_s = {path: sound.heard_s for path, sound in sounds.items()}
@@ -218,20 +218,8 @@ class _Batch:
         elif isinstance(heard, Waits):
             self._waiting[heard.reason] += 1
         else:
-            stored = windows_of(self._audio_encoder, heard, self._bank)
-            finished = bool(heard.content_hash)
-            self._heard.append(
-                EmbeddedPart(
-                    self._sounds[path].id,
-                    stored,
-                    heard.heard_s,
-                    heard.content_hash,
-                    heard.heard_s if finished else None,
-                    heard.damage,
-                    measured(heard.loudness) if heard.loudness is not None else None,
-                )
-            )
-            self.files += finished
+            self._heard.append((self._sounds[path].id, heard))
+            self.files += bool(heard.content_hash)
             self.audio_s += heard.heard_s - self._until_s[path]
             self._until_s[path] = heard.heard_s
         waited_s = time.monotonic() - self._since
@@ -252,7 +240,20 @@ class _Batch:
         self.skipped += 1
 
     def commit(self) -> None:
-        """Write what waits."""
-        self._ledger.put(self._heard, self._skipped)
+        """Map what was heard, and write what waits."""
+        windows = windows_of(self._audio_encoder, [heard for _, heard in self._heard], self._bank)
+        parts = [
+            EmbeddedPart(
+                sound_id,
+                stored,
+                heard.heard_s,
+                heard.content_hash,
+                heard.heard_s if heard.content_hash else None,
+                heard.damage,
+                measured(heard.loudness) if heard.loudness is not None else None,
+            )
+            for (sound_id, heard), stored in zip(self._heard, windows, strict=True)
+        ]
+        self._ledger.put(parts, self._skipped)
         self._heard, self._skipped = [], []
         self._since = time.monotonic()

@@ -96,7 +96,7 @@ class Text:
         """Return what is wrong with a value, if anything."""
         if not isinstance(value, str) or len(value) > self.longest:
             return f"must be text of at most {self.longest} characters"
-        if any(_steers(character) for character in value):
+        if not value.isprintable() and any(_steers(character) for character in value):
             return "holds characters that cannot be shown"
         if self.pattern and not re.fullmatch(self.pattern, value):
             return "is not as Soundsift writes it"

@@ -1,5 +1,6 @@
 """Vectors and potentials against plain arithmetic, and what a change of model costs."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -49,12 +50,18 @@ def test_features_are_mapped_as_they_are_stored(model, monkeypatch):
     own = Bank.of(model, bank.tobytes())
     assert np.allclose(map_features(model, features, own)[1], found, atol=1e-6)
     heard = EmbeddedFile(features[:2], ((0.0, 10.0), (5.0, 12.0)), "h", 12.0)
-    stored = windows_of(SimpleNamespace(model=model), heard, own)
+    silent = EmbeddedFile(features[:0], (), "h", 1.0)
+    elsewhere = replace(heard, mapped=(vectors[5:7], found[5:7]))
+    others = EmbeddedFile(features[2:5], ((0.0, 10.0), (5.0, 15.0), (10.0, 17.0)), "i", 17.0)
+    asked = [silent, heard, elsewhere, others]
+    none, stored, away, more = windows_of(SimpleNamespace(model=model), asked, own)
     assert [(w.start_s, w.end_s) for w in stored] == [(0.0, 10.0), (5.0, 12.0)]
     assert [w.features for w in stored] == [f.astype("<f2").tobytes() for f in features[:2]]
     assert [w.vector for w in stored] == [v.tobytes() for v in vectors[:2]]
     assert np.allclose([w.potential for w in stored], found[:2], atol=1e-6)
-    assert windows_of(None, EmbeddedFile(features[:0], (), "h", 1.0), own) == []
+    assert [w.vector for w in away] == [v.tobytes() for v in vectors[5:7]]
+    assert [w.vector for w in more] == [v.tobytes() for v in vectors[2:5]]
+    assert none == [] and windows_of(None, [silent, elsewhere], None)[1] == away
 
 
 def fill(library: Library, count: int) -> None:

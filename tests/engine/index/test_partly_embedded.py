@@ -264,7 +264,7 @@ def batch(library, tmp_path, monkeypatch):
     put(library, *paths)
     known = {Path(path): sound for path, sound in library.known([str(tmp_path)]).items()}
     stored = [StoredWindow(0.0, 1.0, b"f", b"v", 0.0)]
-    monkeypatch.setattr(waiting, "windows_of", lambda audio_encoder, heard, g: stored)
+    monkeypatch.setattr(waiting, "windows_of", lambda encoder, heard, g: [stored for _ in heard])
     ledger = waiting.ledger_of(library, [str(tmp_path)], known)
     made = waiting._Batch(ledger, None, known, None)
     return made, paths

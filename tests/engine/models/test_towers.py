@@ -1,5 +1,6 @@
 """What every audio tower of the registry promises the rest of the program."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from engine.models.encoders import audio_tower_entry
 from engine.models.foreign import audio_spec
+from engine.models.layers import ConvNorm, fold_norms
 from engine.models.towers import AUDIO_TOWERS, HTSAT
 from engine.torch_setup import prepare_torchaudio
 
@@ -55,3 +57,18 @@ def test_a_tower_says_where_it_is_from_and_under_which_licence(name):
     assert entry.provenance.startswith("Audio tower ")
     assert not entry.provenance.endswith(".")  # a sentence goes on
     assert entry.licence.endswith(".")
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_folded_norms_change_features_by_rounding_only(made):
+    spec, tower = made
+    log_mel, lengths = torch.randn(3, spec.front_end.mel_bands, 96), torch.tensor([96, 70, 81])
+    folded = deepcopy(tower)
+    fold_norms(folded)
+    fold_norms(folded)  # what is folded stays so
+    units = [m for m in folded.modules() if isinstance(m, ConvNorm)]
+    assert not any(isinstance(unit[1], torch.nn.BatchNorm2d) for unit in units)
+    with torch.no_grad():
+        expected, found = tower(log_mel, lengths), folded(log_mel, lengths)
+    assert torch.allclose(found, expected, rtol=1e-3, atol=1e-4 * float(expected.abs().max()))
+    assert bool(units) == spec.audio_tower.startswith(("compact", "efficientat"))
