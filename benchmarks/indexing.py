@@ -21,6 +21,7 @@ import torch
 from app.demo.collection import descriptions, make_demo_sounds
 from benchmarks.report import report
 from engine.audio.decode import resampled, stream
+from engine.audio.loudness import Loudness, LoudnessMeter
 from engine.index.build import index_folders
 from engine.index.headers import read_headers
 from engine.index.scan import scan
@@ -104,6 +105,7 @@ def stages(folder: Path) -> list[dict[str, object]]:
     took = {
         "decode": timed(lambda p: soundfile.read(p, dtype="float32"), paths),
         "resample": timed(lambda m: list(resampled(iter([m[0]]), m[1], rate)), mono),
+        "loudness": timed(measure, raw),
         "log-mel": timed(audio_encoder.log_mel, at_rate),
         "tower": timed(best.features, halves),
     }
@@ -114,6 +116,7 @@ def stages(folder: Path) -> list[dict[str, object]]:
     limits = {
         "decode": "libsndfile itself",
         "resample": "FFmpeg itself",
+        "loudness": "SciPy's filter and numpy's maxima, all channels",
         "log-mel": "torch's FFT and one product",
         "tower": (
             f"{str(best.precision).removeprefix('torch.')}, {exact_s / took['tower']:.1f} times "
@@ -129,6 +132,14 @@ def stages(folder: Path) -> list[dict[str, object]]:
         }
         for name, seconds in took.items()
     ]
+
+
+def measure(sound: tuple[np.ndarray, int]) -> Loudness:
+    """Return how loud a sound is."""
+    samples, rate = sound
+    meter = LoudnessMeter(rate, samples.shape[1])
+    meter.add(samples)
+    return meter.loudness()
 
 
 def timed(work: Callable[..., object], given: Iterable[object]) -> float:

@@ -106,15 +106,16 @@ class LoudnessMeter:
     def _add(self, frames: Frames) -> None:
         from scipy.signal import sosfilt
 
-        self._peak.add(frames)
-        heard, self._memory = sosfilt(self._filter, np.ascontiguousarray(frames.T), zi=self._memory)
+        lanes = np.ascontiguousarray(frames.T)
+        self._peak.add(lanes)
+        heard, self._memory = sosfilt(self._filter, lanes, zi=self._memory)
         np.square(heard, out=heard)
         begun, count = self._count, (self._frames + len(frames)) * _BINS_A_SECOND // self._rate_hz
         edges = [self._edge(n) for n in range(begun, count + 1)]
         starts = [0, *(edge - self._frames for edge in edges[1:])]
         whole = starts[-1] == len(frames)  # nothing is left of the last bin
-        lanes = np.add.reduceat(heard, starts[: len(starts) - whole], axis=1)
-        sums: Doubles = np.einsum("c,cb->b", self._weights, lanes)
+        energies = np.add.reduceat(heard, starts[: len(starts) - whole], axis=1)
+        sums: Doubles = np.einsum("c,cb->b", self._weights, energies)
         sums[0] += self._rest
         self._bins.append(sums[: count - begun] / np.diff(edges))
         self._rest = 0.0 if whole else float(sums[-1])
@@ -234,41 +235,41 @@ class _TruePeak:
     def __init__(self, rate_hz: int, channels: int) -> None:
         factor = 4 if rate_hz < 96_000 else 2 if rate_hz < 192_000 else 1
         self._between, self._most = _interpolator(factor)
-        self._held: Frames = np.zeros((_TAPS - 1, channels), np.float32)  # not looked at yet
+        self._held: Frames = np.zeros((channels, _TAPS - 1), np.float32)  # not looked at yet
         self._peak = 0.0
 
-    def add(self, frames: Frames) -> None:
-        """Look at more."""
-        self._peak = max(self._peak, float(np.abs(frames).max()))
-        samples = np.concatenate([self._held, frames])
-        rows = (len(samples) - _TAPS + 1) // _STRETCH
-        self._held = samples[rows * _STRETCH :].copy()
+    def add(self, lanes: Frames) -> None:
+        """Look at more, (channels, frames)."""
+        samples = np.concatenate([self._held, lanes], axis=1)
+        rows = (samples.shape[1] - _TAPS + 1) // _STRETCH
+        self._held = samples[:, rows * _STRETCH :].copy()
         self._look(samples, rows)
 
     def peak(self) -> float:
         """Return the highest so far, as if silence followed."""
-        tail = np.zeros((_TAPS + _STRETCH, self._held.shape[1]), np.float32)
-        samples = np.concatenate([self._held, tail])
-        self._look(samples, (len(samples) - _TAPS + 1) // _STRETCH)
+        tail = np.zeros((len(self._held), _TAPS + _STRETCH), np.float32)
+        samples = np.concatenate([self._held, tail], axis=1)
+        self._look(samples, (samples.shape[1] - _TAPS + 1) // _STRETCH)
         return self._peak
 
     def _look(self, samples: Frames, rows: int) -> None:
-        """Look at so many stretches, the highest ones first."""
+        """Look at so many stretches of each channel, the highest ones first."""
+        size = np.abs(samples)
+        self._peak = max(self._peak, float(size.max(initial=0.0)))
         if rows < 1 or not self._between.shape[1]:
             return
-        level = np.abs(samples[: rows * _STRETCH]).reshape(rows, _STRETCH, -1).max(axis=1)
-        behind = np.abs(samples[rows * _STRETCH :][: _TAPS - 1]).max(axis=0, initial=0.0)
-        reach = np.maximum(level, np.concatenate([level[1:], behind[None]]))  # of the filter
-        views = np.lib.stride_tricks.sliding_window_view(samples, _WIDTH, axis=0)
-        views = views[::_STRETCH]
-        order = np.argsort(-reach, axis=None)
+        level = size[:, : rows * _STRETCH].reshape(len(size), rows, _STRETCH).max(axis=2)
+        behind = size[:, rows * _STRETCH :][:, : _TAPS - 1].max(axis=1, initial=0.0)
+        reach = np.maximum(level, np.column_stack([level[:, 1:], behind]))  # of the filter
+        views = np.lib.stride_tricks.sliding_window_view(samples, _WIDTH, axis=1)[:, ::_STRETCH]
+        (worth,) = np.nonzero(reach.reshape(-1) * self._most > self._peak)
+        order = worth[np.argsort(-reach.reshape(-1)[worth])]
         for start in range(0, len(order), _ROWS):
             some = order[start : start + _ROWS]
             some = some[reach.reshape(-1)[some] * self._most > self._peak]
             if not len(some):
                 return
-            row, channel = np.divmod(some, reach.shape[1])
-            parts = views[row, channel]
+            parts = views[np.divmod(some, rows)]
             self._peak = max(self._peak, float(np.abs(parts @ self._between).max()))
 
 
