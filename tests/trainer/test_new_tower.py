@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from engine.models.encoders import audio_tower_entry
 from engine.models.foreign import audio_spec
-from engine.models.match_model import load_audio_encoder
+from engine.models.match_model import load_model
 from engine.models.spec import TextEncoderSpec, read_spec
 from engine.models.text_towers import BertTower
 from engine.models.towers import AUDIO_TOWERS
@@ -52,7 +52,7 @@ def test_a_tower_that_the_registry_names_is_trained_saved_and_searched_with(
     spec = read_spec(run / "model")
     assert (spec.audio_tower, spec.features) == ("toy", 12)
     assert spec.front_end.rate_hz == 16000
-    learnt = load_audio_encoder(run / "model").model.audio_tower.state_dict()
+    learnt = load_model(run / "model", ("audio",)).audio_tower.state_dict()
     moved = [n for n, t in made.state_dict().items() if not torch.allclose(t, learnt[n], atol=1e-3)]
     assert bool(moved) != frozen
     remember_tried(run / "model")
