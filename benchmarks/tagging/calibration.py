@@ -22,6 +22,7 @@ from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import (
     Split,
+    list_of,
     load_split,
     mapped_clips,
     stage,
@@ -35,25 +36,12 @@ from engine.tags.calibration import (
 )
 from engine.tags.evidence import WordEvidence
 from engine.tags.suggest import WORDS
-from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
+from engine.tags.taxonomy import ucs
 
 TOP = 3  # labels of each sound that are looked at
 SIZES, DRAWS = (10, 22, 50, 100, 200), 8
 OUTSIDE = 0.05  # share of sounds without a right label
 Examples = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]  # score, fits, right, lengths
-
-
-def list_of(names: list[str]) -> Taxonomy:
-    """Return a plain list of labels."""
-    from pathlib import Path
-    from tempfile import NamedTemporaryFile
-
-    with NamedTemporaryFile("w", suffix=".txt", encoding="utf-8", delete=False) as file:
-        file.write("\n".join(names))
-    try:
-        return read_taxonomy(Path(file.name))
-    finally:
-        Path(file.name).unlink()
 
 
 def of_names(split: Split) -> Examples:

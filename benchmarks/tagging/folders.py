@@ -15,14 +15,10 @@ from collections.abc import Sequence
 import numpy as np
 
 from benchmarks.report import report, result_name
-from benchmarks.tagging.calibration import list_of
-from benchmarks.tagging.stage import Split, load_split, mapped_clips, stage
+from benchmarks.tagging.stage import SETS, Right, Split, load_split, questions, stage
 from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import Taxonomy, ucs
-from trainer.experiments.names import OTHERS_OF_ESC50
-
-SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}
+from engine.tags.taxonomy import Taxonomy
 
 
 def first_right(
@@ -30,7 +26,7 @@ def first_right(
     folders: Sequence[str] | None,
     taxonomy: Taxonomy,
     rows: list[int],
-    right: Sequence[frozenset[str]],
+    right: Right,
 ) -> float:
     """Return the share of sounds whose first suggestion is right."""
     with stage(split, folders=folders) as on:
@@ -58,13 +54,8 @@ def main() -> None:
             "wrong": shuffled,
             "kitchen": ["kitchen"] * len(shuffled),
         }
-        every = list(range(len(split.merged)))
-        classes = list_of(sorted({*split.merged, *others}))
-        of_classes = [frozenset([label]) for label in split.merged]
-        for tags, asked in (
-            ("names of classes", (classes, every, of_classes)),
-            ("UCS", (ucs(), *mapped_clips(split))),
-        ):
+        for tags, taxonomy, rows, right in questions(split, others):
+            asked = (taxonomy, rows, right)
             figures = {kind: first_right(split, said, *asked) for kind, said in folders.items()}
             table.append({"sounds": title, "tags": tags, **figures})
     report(result_name("tag_folders", name), f"what folders are called, model {name}", table)

@@ -17,10 +17,13 @@ from engine.progress import Control
 from engine.search import Searcher
 from engine.store import Library
 from engine.tags.label_vectors import LabelVectors
-from engine.tags.taxonomy import Taxonomy
+from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
 from trainer.data.manifest import csv_rows, datasets_folder
 from trainer.evaluation.protocols import embed_sounds
+from trainer.experiments.names import OTHERS_OF_ESC50
 
+SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}  # names beside their own
+Right = Sequence[frozenset[str]]
 _FOLDER = Path(__file__).parent
 _MAPPINGS = (_FOLDER / "ucs_of_classes.csv", _FOLDER / "ucs_of_valid.csv")
 
@@ -89,6 +92,29 @@ def stage(
     with tempfile.TemporaryDirectory() as folder, Library(Path(folder) / "l.db") as library:
         fill(library, paths, split.features, split.model, list(split.durations_s))
         yield Stage(library, Searcher(library, split.model))
+
+
+def list_of(names: list[str]) -> Taxonomy:
+    """Return a plain list of labels."""
+    with tempfile.NamedTemporaryFile("w", suffix=".txt", encoding="utf-8", delete=False) as file:
+        file.write("\n".join(names))
+    try:
+        return read_taxonomy(Path(file.name))
+    finally:
+        Path(file.name).unlink()
+
+
+def questions(
+    split: Split, others: Sequence[str]
+) -> Iterator[tuple[str, Taxonomy, list[int], Right]]:
+    """Yield by name what a split is tagged with, the rows asked, and what is right for each.
+
+    It is the names of its classes, ``others`` beside them, and then UCS.
+    """
+    names = list_of(sorted({*split.merged, *others}))
+    of_names = [frozenset([label]) for label in split.merged]
+    yield "names of classes", names, list(range(len(split.merged))), of_names
+    yield "UCS", ucs(), *mapped_clips(split)
 
 
 def ucs_of_labels() -> dict[str, frozenset[str]]:

@@ -12,23 +12,18 @@ from __future__ import annotations
 
 import argparse
 import random
-from collections.abc import Sequence
 
 import numpy as np
 
 from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.report import report, result_name
-from benchmarks.tagging.calibration import list_of
-from benchmarks.tagging.stage import Split, load_split, mapped_clips, stage
+from benchmarks.tagging.stage import SETS, Right, Split, load_split, questions, stage
 from engine.progress import Control
 from engine.store.tags import PERSON, TagRow, put_tags
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import Taxonomy, ucs
-from trainer.experiments.names import OTHERS_OF_ESC50
+from engine.tags.taxonomy import Taxonomy
 
 SHARES, DRAWS = (0.0, 0.05, 0.2, 0.5), 3
-SETS = {"esc50_dev": OTHERS_OF_ESC50, "kitchen20_dev": (), "valid": ()}
-Right = Sequence[frozenset[str]]
 
 
 def recordings(split: Split, rows: list[int], share: float, seed: int) -> set[int]:
@@ -70,13 +65,7 @@ def main() -> None:
     for title, others in SETS.items():
         split = load_split(title, model)
         name = split.model.name
-        every = list(range(len(split.merged)))
-        names = list_of(sorted({*split.merged, *others}))
-        of_names = [frozenset([label]) for label in split.merged]
-        for tags, taxonomy, rows, right in (
-            ("names of classes", names, every, of_names),
-            ("UCS", ucs(), *mapped_clips(split)),
-        ):
+        for tags, taxonomy, rows, right in questions(split, others):
             for share in SHARES:
                 draws = [recordings(split, rows, share, s) for s in range(DRAWS if share else 1)]
                 figures = [of_others(split, taxonomy, rows, right, told) for told in draws]

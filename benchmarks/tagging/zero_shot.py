@@ -12,8 +12,7 @@ import argparse
 import numpy as np
 
 from benchmarks.report import report, result_name
-from benchmarks.tagging.calibration import list_of
-from benchmarks.tagging.stage import Split, Stage, load_split, stage
+from benchmarks.tagging.stage import Split, Stage, list_of, load_split, stage
 from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.tags.suggest import Rules, Tagger
