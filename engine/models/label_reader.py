@@ -34,10 +34,13 @@ class LabelReader:
     def __init__(self, encoder: TextEncoder) -> None:
         self.encoder = encoder
 
-    @torch.inference_mode()
     def __call__(self, texts: Sequence[str]) -> LabelTexts:
         """Return what ``texts`` are to the model."""
-        features = self.encoder.features(texts)
+        return self.of_features(self.encoder.features(texts))
+
+    @torch.inference_mode()
+    def of_features(self, features: Tensor) -> LabelTexts:
+        """Return what texts with these features (n, width) are to the model."""
         vectors = self.encoder.model.metric(self.encoder.embed_features(features))
         directions, zeros = self._leaning(features)
         return LabelTexts(vectors.numpy(), directions.numpy(), zeros.numpy())

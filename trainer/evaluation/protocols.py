@@ -144,8 +144,9 @@ def evaluate_zero_shot(
     rows = read_manifest(manifest, "label")
     heard = embed_sounds(audio_encoder, (path for path, _ in rows), control)
     labels = sorted({label for _, label in rows} | set(others))
-    sentences = [SENTENCE.format(label=label) for label in labels]
-    unmapped, read = text_encoder.embed(sentences), LabelReader(text_encoder)(sentences)
+    features = text_encoder.features([SENTENCE.format(label=label) for label in labels])
+    unmapped = text_encoder.embed_features(features)
+    read = LabelReader(text_encoder).of_features(features)
     relevant = _relevance(rows, heard, labels)
     ranking = audio_encoder.model.spec.ranking
     cost = mahalanobis_cost(heard.vectors, torch.from_numpy(read.vectors)) / ranking.cost_scale
