@@ -15,7 +15,10 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import numpy as np
 import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QWidget
 from pytestqt.qtbot import QtBot
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -41,11 +44,17 @@ PATIENCE_MS = 60_000  # of whoever waits for something that comes: no promise of
 
 
 @pytest.fixture
-def qtbot(qtbot: QtBot) -> QtBot:
-    """Give a bot that waits as long as a busy machine may need."""
+def qtbot(qtbot: QtBot) -> Iterator[QtBot]:
+    """Give a bot that waits as long as a busy machine may need, and holds no key down afterwards.
+
+    Qt takes Shift for held after ``keyClick(…, ShiftModifier)``, until another event tells
+    otherwise: a row that a later test selects would not be selected.
+    """
     for wait in ("waitUntil", "waitSignal", "waitSignals"):
         setattr(qtbot, wait, partial(getattr(qtbot, wait), timeout=PATIENCE_MS))
-    return qtbot
+    yield qtbot
+    if QGuiApplication.keyboardModifiers():
+        QTest.keyRelease(QWidget(), Qt.Key.Key_Shift)
 
 
 class FakeOutput:
