@@ -28,7 +28,7 @@ from engine.search import Searcher
 from engine.search.vector_index import VectorIndex
 from engine.store import Library
 from engine.store.vectors import WindowVectors
-from engine.torch_setup import one_thread
+from engine.torch_setup import using_threads
 
 QUERIES, BEST = 60, 20
 WHOLE_UP_TO = 1_000_000
@@ -65,7 +65,7 @@ def search_vectors(folder: Path, n: int) -> dict[str, float]:
     blend, took, found = spec.ranking.blend, [], []
     for query in texts():
         began = time.perf_counter()
-        with one_thread():
+        with using_threads(1):
             vector = text_encoder([query]).numpy()
         rows = index.best(vector, BEST, None)
         score = blend * windows.potentials[rows] - index.costs(vector, rows)

@@ -91,16 +91,16 @@ def _count(kind: str) -> int:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Let torch use one thread for something small, such as one caption.
+def using_threads(threads: int) -> Iterator[None]:
+    """Let torch use at most so many threads for what this thread, and what it starts, asks of it.
 
-    Its threads would wait for those of numpy, which still spin after the last search: measured,
-    10 ms in the median and 70 ms at worst instead of 7.
+    One is best for something small, such as a caption: more would wait for those of numpy, which
+    still spin after the last search; measured, 10 ms in the median and 70 ms at worst instead of 7.
     """
     import torch
 
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(min(threads, before))
     try:
         yield
     finally:

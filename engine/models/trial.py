@@ -220,9 +220,9 @@ def _told(shape: tuple[int, ...] | None) -> str:
 def _embed_texts(text_encoder: TextEncoder, spec: ModelSpec) -> Tensor:
     import torch
 
-    from engine.torch_setup import one_thread
+    from engine.torch_setup import using_threads
 
-    with one_thread():
+    with using_threads(1):
         vectors = torch.cat([text_encoder([text]) for text in _TEXTS])
         together = text_encoder(_TEXTS)
     _check_vectors(vectors, (len(_TEXTS), spec.rank), "texts")

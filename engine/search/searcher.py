@@ -35,7 +35,7 @@ from engine.store.keywords import KeywordHits, find_words
 from engine.store.places import sound_at
 from engine.store.tags import accepted_tags
 from engine.store.vectors import load_vectors
-from engine.torch_setup import one_thread
+from engine.torch_setup import using_threads
 
 if TYPE_CHECKING:
     from engine.models.familiar import Familiar
@@ -150,7 +150,7 @@ class Searcher:
         Each vector is half what was typed and half a sentence (:mod:`engine.search.wording`).
         """
         few = 2 * len(descriptions) <= _FEW_TEXTS
-        with one_thread() if few else nullcontext():
+        with using_threads(1) if few else nullcontext():
             read, audible = self._text_encoder.asked([*map(wordings, descriptions)])
         vectors: Floats = read.numpy()
         doubts = doubts_of(audible.numpy()) * np.float32(self.ranking.epsilon)
@@ -163,7 +163,7 @@ class Searcher:
         if self._labels is None:
             self._labels = LabelReader(self._text_encoder)
         few = len(texts) <= _FEW_TEXTS
-        with one_thread() if few else nullcontext():
+        with using_threads(1) if few else nullcontext():
             return self._labels(list(texts))
 
     def query_potentials(self, queries: Floats, sound: bool = False) -> Floats:
@@ -172,7 +172,7 @@ class Searcher:
 
         ranking = self.ranking
         zero = ranking.audio_query_potential if sound else ranking.query_potential
-        with one_thread():
+        with using_threads(1):
             return zero - np.asarray(self.familiar(torch.from_numpy(queries)), np.float32)
 
     def likenesses(self, sound_id: int) -> tuple[TextLikeness, ...]:
@@ -297,6 +297,8 @@ class Searcher:
         places = order[~self.index.has_windows(named.sound_ids[order])]
         if fitting is not None:
             places = places[np.isin(named.sound_ids[places], fitting)]
+        if not len(places):
+            return []
         ids = named.sound_ids[places].tolist()
         words, complete = _words_of(named, named.sound_ids[places])
         sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)

@@ -14,7 +14,7 @@ from engine.models.frontend import LogMel
 from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 from engine.models.text_towers import CaptionTokenizer
 from engine.progress import Control, Progress
-from engine.torch_setup import one_thread
+from engine.torch_setup import using_threads
 from engine.transport import mahalanobis_cost
 from trainer.data.cache import in_order
 from trainer.data.sets import Captioned, Tell
@@ -55,7 +55,7 @@ class Validation:
         self.log_mels: list[Tensor] = []
         self.paths: list[Path] = []
         owned: list[tuple[str, ...]] = []
-        with one_thread():  # for each of those that decode
+        with using_threads(1):  # for each of those that decode
             for number, (sound, heard) in enumerate(in_order(log_mel_of, sounds)):
                 control.report(Progress("decoding validation", number, len(sounds)))
                 try:

@@ -1,12 +1,14 @@
 """Every run that listens does so on the device that its session was asked for."""
 
 import pytest
+import torch
 
 from app.cli import main
 from engine import torch_setup
 from engine.errors import InputError
 from engine.models import devices
 from engine.session import open_library, open_to_index
+from engine.torch_setup import using_threads
 
 
 @pytest.fixture
@@ -63,3 +65,16 @@ def test_the_command_line_listens_where_it_was_asked_to(
     assert not library.exists()
     assert main([*given, "--device", "cpu"]) == 0
     assert used == ["cpu"]
+
+
+def test_threads_are_lent_up_to_what_a_process_was_given():
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(2)
+        with using_threads(1):
+            assert torch.get_num_threads() == 1
+        with using_threads(64):  # of a machine that others use, too
+            assert torch.get_num_threads() == 2
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
