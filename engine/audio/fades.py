@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-Doubles = np.ndarray[Any, np.dtype[np.float64]]
+from engine.arrays import Doubles
 
 
 def equal_power(share: Doubles) -> Doubles:

@@ -12,11 +12,13 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from engine.arrays import Doubles
 from engine.audio.clip import Clip, Frames
+from engine.audio.filtering import BlockFilter, BlockForm
+from engine.audio.scratch import scratch
 from engine.progress import Control, Progress
 
 SILENT_LUFS = -70.0  # the absolute gate: what is quieter counts as this
@@ -32,11 +34,10 @@ _KAISER = 6.0
 _STRETCH = 32  # frames that are interpolated together
 _WIDTH = _STRETCH + _TAPS - 1
 _ROWS = 48  # stretches that are looked at at once: so few that BLAS needs no second thread for them
+_TOGETHER = 8  # such products
 _FRAMES = 65536  # frames that are measured at once: about what a cache holds
 _BLOCK_S = 10.0
 _LEAST_HZ = 100  # a header that says less is damaged; it is measured all the same
-
-Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,7 @@ class LoudnessMeter:
         rate_hz = max(_LEAST_HZ, rate_hz)
         self._rate_hz = rate_hz
         self._weights = channel_weights(channels)
-        self._filter = _k_filter(rate_hz)
-        self._memory = np.zeros((len(self._filter), channels, 2))
+        self._filter = BlockFilter(_k_form(rate_hz), channels)
         self._bins: list[Doubles] = []  # energies of whole bins
         self._count = 0  # of whole bins
         self._rest = 0.0  # sum of a bin that has begun
@@ -104,17 +104,16 @@ class LoudnessMeter:
             self._add(frames[start : start + _FRAMES])
 
     def _add(self, frames: Frames) -> None:
-        from scipy.signal import sosfilt
-
         lanes = np.ascontiguousarray(frames.T)
         self._peak.add(lanes)
-        heard, self._memory = sosfilt(self._filter, lanes, zi=self._memory)
+        heard = self._filter(lanes)
         np.square(heard, out=heard)
         begun, count = self._count, (self._frames + len(frames)) * _BINS_A_SECOND // self._rate_hz
         edges = [self._edge(n) for n in range(begun, count + 1)]
         starts = [0, *(edge - self._frames for edge in edges[1:])]
         whole = starts[-1] == len(frames)  # nothing is left of the last bin
-        energies = np.add.reduceat(heard, starts[: len(starts) - whole], axis=1)
+        starts = starts[: len(starts) - whole]
+        energies: Doubles = np.add.reduceat(heard, starts, axis=1, dtype=np.float64)
         sums: Doubles = np.einsum("c,cb->b", self._weights, energies)
         sums[0] += self._rest
         self._bins.append(sums[: count - begun] / np.diff(edges))
@@ -172,7 +171,12 @@ def channel_weights(channels: int) -> Doubles:
     return weights
 
 
-def _k_filter(rate_hz: int) -> Doubles:
+@lru_cache(maxsize=16)
+def _k_form(rate_hz: int) -> BlockForm:
+    return BlockForm(k_sections(rate_hz))
+
+
+def k_sections(rate_hz: int) -> Doubles:
     """Return the K filter as two sections of second order.
 
     The recommendation has their coefficients at 48 kHz only; these come from the same two analogue
@@ -197,7 +201,7 @@ def _means(bins: Doubles, length: int) -> Doubles:
     """Return the means of so many bins, from each on."""
     if len(bins) < length:
         return np.zeros(0)
-    means: Doubles = np.lib.stride_tricks.sliding_window_view(bins, length).mean(axis=1)
+    means: Doubles = np.convolve(bins, np.full(length, 1 / length), "valid")
     return means
 
 
@@ -240,7 +244,9 @@ class _TruePeak:
 
     def add(self, lanes: Frames) -> None:
         """Look at more, (channels, frames)."""
-        samples = np.concatenate([self._held, lanes], axis=1)
+        held = self._held.shape[1]
+        samples = scratch("samples", len(lanes), held + lanes.shape[1])
+        samples[:, :held], samples[:, held:] = self._held, lanes
         rows = (samples.shape[1] - _TAPS + 1) // _STRETCH
         self._held = samples[:, rows * _STRETCH :].copy()
         self._look(samples, rows)
@@ -254,23 +260,23 @@ class _TruePeak:
 
     def _look(self, samples: Frames, rows: int) -> None:
         """Look at so many stretches of each channel, the highest ones first."""
-        size = np.abs(samples)
+        size = np.abs(samples, out=scratch("sizes", *samples.shape))
         self._peak = max(self._peak, float(size.max(initial=0.0)))
         if rows < 1 or not self._between.shape[1]:
             return
-        level = size[:, : rows * _STRETCH].reshape(len(size), rows, _STRETCH).max(axis=2)
+        stretches = size[:, : rows * _STRETCH].reshape(len(size), rows, _STRETCH)
+        level = np.ascontiguousarray(stretches.transpose(2, 0, 1)).max(axis=0)  # faster so
         behind = size[:, rows * _STRETCH :][:, : _TAPS - 1].max(axis=1, initial=0.0)
         reach = np.maximum(level, np.column_stack([level[:, 1:], behind]))  # of the filter
         views = np.lib.stride_tricks.sliding_window_view(samples, _WIDTH, axis=1)[:, ::_STRETCH]
         (worth,) = np.nonzero(reach.reshape(-1) * self._most > self._peak)
         order = worth[np.argsort(-reach.reshape(-1)[worth])]
-        for start in range(0, len(order), _ROWS):
-            some = order[start : start + _ROWS]
-            some = some[reach.reshape(-1)[some] * self._most > self._peak]
-            if not len(some):
-                return
-            parts = views[np.divmod(some, rows)]
-            self._peak = max(self._peak, float(np.abs(parts @ self._between).max()))
+        start, together = 0, 1
+        while start < len(order) and reach.reshape(-1)[order[start]] * self._most > self._peak:
+            some = np.resize(order[start : start + together * _ROWS], (together, _ROWS))
+            values = views[np.divmod(some, rows)] @ self._between
+            self._peak = max(self._peak, float(values.max()), -float(values.min()))
+            start, together = start + some.size, _TOGETHER  # most peaks are known by now
 
 
 @lru_cache

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.audio.loudness import SILENT_LUFS, Doubles, metered
+from engine.arrays import Doubles
+from engine.audio.loudness import SILENT_LUFS, metered
 from engine.progress import Control
 
 

@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import fft
 
-from engine.arrays import Floats, Integers
+from engine.arrays import Doubles, Floats, Integers
 from engine.progress import Control, Progress
 
-Doubles = np.ndarray[Any, np.dtype[np.float64]]
 _NODES = 3  # of interpolation in a box, a side
 _FEWEST_BOXES, _MOST_BOXES = 40, 340  # a side
 _AT_ONCE = 50_000  # points whose neighbours are looked at together
