@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, select
@@ -14,6 +15,7 @@ from engine.store.records import UNMARKED, Marks, SoundRow
 from engine.store.tables import BROKEN, MISSING, OFFLINE
 
 
+@cache
 def select_rows() -> Select[Any]:
     """Return the selection of every sound's row; :func:`row_of` reads one."""
     s, m = tables.sounds.c, tables.marks.c

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, select, update
@@ -42,19 +43,30 @@ def put_embedded(library: Library, parts: Sequence[EmbeddedPart]) -> None:
 def write_embedded(connection: Connection, parts: Sequence[EmbeddedPart]) -> None:
     """Store what was heard, within a transaction."""
     s = tables.sounds.c
-    for part in parts:
-        rows = [{"sound_id": part.sound_id, **asdict(window)} for window in part.windows]
-        insert_windows(connection, rows)
-        values: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
-        if part.duration_s is not None:
-            values |= {"duration_s": part.duration_s, "damage": part.damage}
-        if part.loudness is not None:
-            values |= asdict(part.loudness)
-        connection.execute(update(tables.sounds).where(s.id == part.sound_id).values(values))
+    windows = [
+        {"sound_id": part.sound_id, **asdict(window)} for part in parts for window in part.windows
+    ]
+    insert_windows(connection, windows)
+    told = [(part.sound_id, _facts(part)) for part in parts]
+    for names, some in groupby(told, lambda one: tuple(one[1])):  # those of a sound in order
+        new: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+        rows = [{"sound": i, **{f"new_{n}": v for n, v in facts.items()}} for i, facts in some]
+        of_sound = update(tables.sounds).where(s.id == bindparam("sound"))
+        connection.execute(of_sound.values(new), rows)
     heard = [{"sound": part.sound_id} for part in parts if part.content_hash]
     if heard:  # what was skipped once and could be heard now
         path = select(s.path).where(s.id == bindparam("sound")).scalar_subquery()
         connection.execute(delete(tables.skipped).where(tables.skipped.c.path == path), heard)
+
+
+def _facts(part: EmbeddedPart) -> dict[str, Any]:
+    """Return what a part tells of its sound, by column."""
+    facts: dict[str, Any] = {"heard_s": part.heard_s, "content_hash": part.content_hash}
+    if part.duration_s is not None:
+        facts |= {"duration_s": part.duration_s, "damage": part.damage}
+    if part.loudness is not None:
+        facts |= asdict(part.loudness)
+    return facts
 
 
 def sample_windows(library: Library, count: int) -> list[tuple[int, bytes]]:

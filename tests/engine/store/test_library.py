@@ -10,10 +10,19 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from engine.errors import LibraryError
-from engine.store import EmbeddedPart, FileFacts, Header, Library, Skipped, StoredWindow
+from engine.store import (
+    EmbeddedPart,
+    FileFacts,
+    Header,
+    Library,
+    MeasuredLoudness,
+    Skipped,
+    StoredWindow,
+)
 from engine.store import connection as store_connection
 from engine.store.dialects import SERVER
 from engine.store.keywords import match_words
+from engine.store.lineage import marks
 from engine.store.listing import damaged_sounds
 from engine.store.tables import MISSING, PRESENT, metadata
 from engine.store.windows import put_embedded, window_rows
@@ -236,6 +245,36 @@ def test_parts_of_a_sound_add_up_and_what_was_skipped_once_is_forgotten(library)
     assert library.sounds()[sound_id].duration_s == 15.0
     assert len(window_rows(library, "id")) == 2
     assert library.skipped() == []
+
+
+def test_parts_of_many_sounds_are_stored_in_their_order_under_one_mark(library):
+    library.put_headers([(facts(f"/a/{name}.wav"), Header()) for name in "xyz"])
+    x, y, z = (library.known(["/a"])[f"/a/{name}.wav"].id for name in "xyz")
+    loud = MeasuredLoudness(-20.0, None, -1.0)
+    parts = [
+        EmbeddedPart(x, [window(0)], 5.0, "first", 5.0, None, loud),  # whole at once
+        EmbeddedPart(y, [window(0), window(1)], 10.0),  # and in parts
+        EmbeddedPart(y, [window(2)], 15.0),
+        EmbeddedPart(y, [], 17.0, "second", 17.0),
+        EmbeddedPart(z, [window(0)], 5.0),
+    ]
+    put_embedded(library, parts)
+    known = library.known(["/a"])
+    told = [
+        (known[f"/a/{name}.wav"].heard_s, known[f"/a/{name}.wav"].content_hash) for name in "xyz"
+    ]
+    assert told == [(5.0, "first"), (17.0, "second"), (5.0, "")]
+    sounds = library.sounds()
+    assert (sounds[x].duration_s, sounds[y].duration_s) == (5.0, 17.0)
+    assert [row.sound_id for row in window_rows(library, "sound_id", present=False)] == [
+        x,
+        y,
+        y,
+        y,
+        z,
+    ]
+    with library.reading() as connection:
+        assert len(marks(connection)) == 1
 
 
 def test_a_note_of_damage_comes_with_the_last_part_and_goes_with_the_file(library):
