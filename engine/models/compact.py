@@ -41,7 +41,7 @@ class ResidualBlock(nn.Module):
             y = self.gate.run(y, inner)
         if self.shortcut is not None:
             x, _ = self.shortcut.run(x, mask)
-        return torch.relu(x + y), inner
+        return torch.relu_(y.add_(x)), inner
 
 
 class Compact(nn.Module):
@@ -79,7 +79,7 @@ class Compact(nn.Module):
     ) -> tuple[list[Tensor], Tensor | None]:
         """Return the maps (b, c, f, t) at strides 4, 8, 16, 32 and of the head, and the mask."""
         x, mask = self.stem.run(log_mel[:, None], mask)
-        x = torch.relu(x + self.frequency_bias)
+        x = torch.relu_(x.add_(self.frequency_bias.to(x.dtype)))
         maps = []
         for stage in self.stages:
             assert isinstance(stage, nn.ModuleList)

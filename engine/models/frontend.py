@@ -13,6 +13,8 @@ from torch import Tensor
 from engine.models.spec import FrontEnd
 from engine.torch_setup import prepare_torchaudio
 
+_TOGETHER = 16  # bands that are summed by one product
+
 
 def mel_filters(front_end: FrontEnd) -> Tensor:
     """Return mel filters, shape (mel_bands, fft_samples // 2 + 1).
@@ -72,7 +74,9 @@ class LogMel(torch.nn.Module):
         self.front_end = front_end
         window = torch.hann_window(front_end.window_samples, periodic=front_end.periodic)
         self.register_buffer("window", window, persistent=False)
-        self.register_buffer("filters", mel_filters(front_end), persistent=False)
+        filters = mel_filters(front_end)
+        self.register_buffer("filters", filters, persistent=False)
+        self._reaches = [_reach(rows) for rows in _neighbours(filters)]
 
     def forward(self, waveform: Tensor, samples: Tensor | None = None) -> Tensor:
         """Return the log-mel of ``waveform``.
@@ -89,7 +93,8 @@ class LogMel(torch.nn.Module):
         flat = self._filled(flat) if samples is None else self._each_filled(flat, samples)
         if fe.preemphasis:
             flat = flat[:, 1:] - fe.preemphasis * flat[:, :-1]
-        flat = torch.nn.functional.pad(flat[:, None], (half, half), "reflect")[:, 0]
+        mirrored = flat[:, 1 : half + 1].flip(1), flat, flat[:, -half - 1 : -1].flip(1)
+        flat = torch.cat(mirrored, dim=1)
         if samples is not None:
             flat = _each_reflected(flat, self._ends(samples), half)
         spectrum = torch.stft(
@@ -102,8 +107,16 @@ class LogMel(torch.nn.Module):
             return_complex=True,
         )
         power = spectrum.real.square() + spectrum.imag.square()
-        log_mel = normalised(torch.matmul(self.filters, power), fe)
+        log_mel = normalised(self._in_bands(power), fe)
         return log_mel.reshape(*waveform.shape[:-1], *log_mel.shape[-2:])
+
+    def _in_bands(self, power: Tensor) -> Tensor:
+        """Return the power (b, mel_bands, frames) in mel bands of that in bins (b, bins, frames).
+
+        Neighbouring bands reach into few bins, and all others need not be multiplied with zero.
+        """
+        parts = zip(_neighbours(self.filters), self._reaches, strict=True)
+        return torch.cat([rows[:, bins] @ power[:, bins] for rows, bins in parts], dim=1)
 
     def _filled(self, flat: Tensor) -> Tensor:
         fewest, samples = self.front_end.fewest_samples, flat.shape[-1]
@@ -127,6 +140,17 @@ class LogMel(torch.nn.Module):
     def _ends(self, samples: Tensor) -> Tensor:
         spare = 1 if self.front_end.preemphasis else 0
         return samples.clamp(min=self.front_end.fewest_samples) - spare
+
+
+def _neighbours(filters: Tensor) -> list[Tensor]:
+    """Return filters (mel_bands, bins) in parts of some bands each."""
+    return [filters[first : first + _TOGETHER] for first in range(0, len(filters), _TOGETHER)]
+
+
+def _reach(filters: Tensor) -> slice:
+    """Return the bins, one at least, outside of which filters (bands, bins) are zero."""
+    (inside,) = filters.any(0).nonzero(as_tuple=True)
+    return slice(int(inside[0]), int(inside[-1]) + 1) if len(inside) else slice(0, 1)
 
 
 def _each_reflected(padded: Tensor, ends: Tensor, half: int) -> Tensor:

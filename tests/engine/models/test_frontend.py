@@ -32,6 +32,14 @@ def test_it_computes_what_its_description_says():
     assert np.abs(frames[:, 20] - expected).max() < 1e-3
 
 
+@pytest.mark.parametrize("front_end", [FrontEnd(), panns.FRONT_END, clap.FRONT_END])
+def test_bands_of_few_bins_are_summed_as_all_bins_would_be(front_end):
+    log_mel = LogMel(front_end)
+    power = torch.rand(2, front_end.fft_samples // 2 + 1, 7, dtype=torch.float64)
+    in_bands = log_mel.double()._in_bands(power)
+    assert torch.allclose(in_bands, log_mel.filters @ power, rtol=1e-12)
+
+
 @pytest.mark.parametrize("samples", [1, 100, 1600, 31999, 32000, 320000])
 def test_the_number_of_frames_is_the_promised_one(samples):
     front_end = FrontEnd()
