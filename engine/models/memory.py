@@ -19,6 +19,7 @@ SHARE = 0.3  # of what the sounds are like, where a caption is near
 TEMPERATURE = 0.06  # of the softmax over cosines
 FAR, NEAR = 0.35, 0.55  # cosines of the nearest caption between which the share grows to that
 _AT_ONCE = 128  # texts
+_LEAST_LENGTH = 1e-12  # as torch normalises
 
 Map = Callable[[Tensor], Tensor]
 
@@ -54,8 +55,10 @@ class Recollection:
     """
 
     def __init__(self, memory: Memory, embed: Map, unit: Map) -> None:
+        self._texts = memory.texts  # directions from the middle would take as much memory again
         self._middle = memory.texts.mean(0)
-        self._keys = normalize(memory.texts - self._middle, dim=1)
+        lengths = torch.linalg.vector_norm(memory.texts - self._middle, dim=1)
+        self._lengths = lengths.clamp(min=_LEAST_LENGTH)
         self._owners = memory.sound_of
         self._heard = embed(memory.sounds)
         self._unit = unit
@@ -71,7 +74,9 @@ class Recollection:
         return torch.cat(moved) if moved else embeddings
 
     def _moved(self, features: Tensor, embeddings: Tensor) -> Tensor:
-        cosines = normalize(features - self._middle, dim=1) @ self._keys.T
+        towards = normalize(features - self._middle, dim=1)
+        apart = towards @ self._texts.T - (towards @ self._middle)[:, None]
+        cosines = apart / self._lengths
         owners = self._owners.expand(len(features), -1)
         alike = cosines.new_full((len(features), len(self._heard)), -1.0)
         alike.scatter_reduce_(1, owners, cosines, "amax")  # a sound's nearest caption counts
