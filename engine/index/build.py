@@ -8,12 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from logging import DEBUG, INFO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from engine.errors import AudioError, InputError, LibraryError
 from engine.index.drives import note_drives, refuse_vanished
+from engine.index.ears import encoder_ahead
 from engine.index.embedder import Embedder
 from engine.index.headers import read_headers
 from engine.index.loudness import measure_waiting
@@ -31,6 +34,9 @@ from engine.store.copies import keep_copy
 from engine.store.places import count_under, set_state_under, spelled, spelling
 from engine.store.tables import MISSING, OFFLINE, PRESENT
 from engine.torch_setup import AUTO
+
+if TYPE_CHECKING:
+    from engine.models.match_model import AudioEncoder
 
 _log = logger(__name__)
 _HEADERS_AT_ONCE = 512  # in one transaction
@@ -95,17 +101,19 @@ def index_folders(
         roots = _present_roots(library, paths)
         adopt_model(library, model_folder, control)
         found = scan(roots, control, spelling(library))
-        for root in roots if remember else ():
-            library.add_folder(root)
+        _remember(library, roots if remember else ())
         known = library.known(roots)
         skipped = {row.path: row for row in library.skipped() if is_under(row.path, roots)}
         plan = difference(found, known, skipped)
         _note(library, found, plan)
         to_read, moved = follow_moves(library, plan.to_read, known, control)
-        refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
-        refused += _read(library, to_read, roots, control, threads)
-        waiting = waiting_sounds(library, roots)
-        heard = _hear(library, model_folder, waiting, roots, control, threads, device, embedder)
+        is_wanted = bool(to_read) and library.file is not None and embedder is None
+        with encoder_ahead(model_folder, device, is_wanted) as ahead:
+            refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
+            refused += _read(library, to_read, roots, control, threads)
+            waiting = waiting_sounds(library, roots)
+            own = (library, model_folder, waiting, roots, control, threads, device, embedder)
+            heard = _hear(*own, ahead)
         refresh_bank(library, model_folder, control)
         changed = heard.files or to_read or moved or plan.back or plan.gone or plan.to_describe
         remark = keep_copy(library.file, control) if changed and library.file else ""
@@ -127,6 +135,11 @@ def index_folders(
     return report
 
 
+def _remember(library: Library, roots: Sequence[str]) -> None:
+    for root in roots:
+        library.add_folder(root)
+
+
 def _hear(
     library: Library,
     model_folder: Path,
@@ -136,11 +149,12 @@ def _hear(
     threads: int,
     device: str,
     embedder: Embedder | None,
+    ahead: Future[AudioEncoder] | None,
 ) -> Embedded:
     """Listen; on a server as one of the library's workers, if by threads of this process."""
     if library.file is not None or embedder is not None or not waiting:
         own = (library, model_folder, waiting, roots, control, threads, device)
-        return embed_waiting(*own, embedder=embedder)
+        return embed_waiting(*own, embedder=embedder, ahead=ahead)
     return work(library, model_folder, control, Manner(threads, device, roots=roots))
 
 

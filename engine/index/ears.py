@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,22 +18,47 @@ if TYPE_CHECKING:
 _WORTH_MEASURING = 64  # files that make up for finding out which precision is faster
 
 
+@contextmanager
+def encoder_ahead(
+    model_folder: Path, device: str, wanted: bool
+) -> Iterator[Future[AudioEncoder] | None]:
+    """Load an encoder on a device while something else is done, if it is wanted.
+
+    :param device: as :func:`engine.torch_setup.find_device` takes it.
+    """
+    if not wanted:
+        yield None
+        return
+    with ThreadPoolExecutor(1, "encoder") as loader:
+        yield loader.submit(_load, model_folder, device)
+
+
 def load_ear(
-    model_folder: Path, setting: Setting, device: str, files: int
+    model_folder: Path,
+    setting: Setting,
+    device: str,
+    files: int,
+    ahead: Future[AudioEncoder] | None = None,
 ) -> tuple[AudioEncoder, Bank]:
     """Return the encoder on a device, and the bank that windows are transported to.
 
     :param setting: returns a setting of the library.
     :param device: as :func:`engine.torch_setup.find_device` takes it.
     :param files: how many there are to hear.
+    :param ahead: the encoder, if it is being loaded already.
     :raises ModelError: the folder is no model, or its files do not fit.
     """
     from engine.models.bank import Bank
-    from engine.models.devices import on_device
-    from engine.models.match_model import load_audio_encoder
     from engine.models.precision import in_best_precision
 
-    audio_encoder = on_device(load_audio_encoder(model_folder), find_device(device))
+    audio_encoder = ahead.result() if ahead is not None else _load(model_folder, device)
     if files >= _WORTH_MEASURING:
         audio_encoder = in_best_precision(audio_encoder)
     return audio_encoder, Bank.stored(audio_encoder.model, setting)
+
+
+def _load(model_folder: Path, device: str) -> AudioEncoder:
+    from engine.models.devices import on_device
+    from engine.models.match_model import load_audio_encoder
+
+    return on_device(load_audio_encoder(model_folder), find_device(device))

@@ -7,6 +7,7 @@ several files together.  Memory is bounded by the queue, however long the files 
 from __future__ import annotations
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,8 @@ if TYPE_CHECKING:
 
 _log = logger(__name__)
 _QUEUE = 96  # windows decoded but not yet embedded
-_BATCH = 48  # windows embedded at once
+_BATCH = 24  # windows embedded at once
+_FILL_S = 0.5  # how long a batch may take to fill up
 _NEIGHBOURS = 16  # files whose windows are embedded with one another's, where that is settled
 _POLL_S = 0.2
 _SILENCE = 10 ** (-70 / 20)  # the loudest sample of a window that is not worth hearing
@@ -323,13 +325,18 @@ def _embed_windows(
 
 
 def _take(queue: Queue[_Item]) -> list[_Item]:
-    """Return what waits in the queue, at least one item and at most a batch."""
+    """Return the next items, at least one and at most a batch of windows among them.
+
+    Kernels are prepared for each size of a batch, so that a full one is worth a short wait.
+    """
     items = [queue.get()]
-    while len(items) < _BATCH:
+    until, windows = time.monotonic() + _FILL_S, int(isinstance(items[0], _Window))
+    while items[-1] is not None and windows < _BATCH:
         try:
-            items.append(queue.get_nowait())
+            items.append(queue.get(timeout=max(0.0, until - time.monotonic())))
         except Empty:
             break
+        windows += isinstance(items[-1], _Window)
     return items
 
 

@@ -65,7 +65,7 @@ def fitting_bank(
         if found is not None:
             return found[0], settings | found[1]
         model = text_encoder.model
-    model = model or load_model(model_folder, ("audio",))
+    model = model or load_model(model_folder, ())
     bank = Bank.of(model)
     if windows >= FEWEST_TO_SOLVE:
         bank, solved = _solve(library, model, bank, control)

@@ -97,7 +97,7 @@ def adopt_model(library: Library, model_folder: Path, control: Control) -> None:
 
     settings = _settings_for(spec, model_folder)
     if known is None or known.audio_id in ("", spec.audio_id):
-        model = load_model(model_folder, ("audio",))
+        model = load_model(model_folder, ())
         bank, fitted = fitting_bank(library, model_folder, control, model)
         _remap(library, model, bank, settings | fitted, control)
     else:

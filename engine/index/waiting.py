@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ from engine.store.interest import folder_interest
 from engine.store.tables import MISSING
 from engine.store.windows import put_embedded
 from engine.store.words import search_words
-from engine.torch_setup import AUTO
+from engine.torch_setup import AUTO, cores, using_threads
 
 if TYPE_CHECKING:
     from engine.models.bank import Bank
@@ -60,9 +61,12 @@ class Threads:
     @contextmanager
     def listening(self, work: Work, control: Control) -> Iterator[Iterator[Heard]]:
         """Give what is heard in each file, in parts that can be resumed."""
-        yield embed_files(
-            self.audio_encoder, work.paths, self.threads, work.starts_s, _PART_WINDOWS, measure=True
-        )
+        with using_threads(max(1, cores() - self.threads)):  # the others decode
+            yield embed_files(
+                self.audio_encoder,
+                *(work.paths, self.threads, work.starts_s, _PART_WINDOWS),
+                measure=True,
+            )
 
 
 def waiting_sounds(library: Library, roots: Sequence[str]) -> list[tuple[str, Known]]:
@@ -93,12 +97,14 @@ def embed_waiting(
     device: str = AUTO,
     embedder: Embedder | None = None,
     ledger: Ledger | None = None,
+    ahead: Future[AudioEncoder] | None = None,
 ) -> Embedded:
     """Listen to sounds and commit as it goes, also when cancelled.
 
     :param device: as :func:`engine.torch_setup.find_device` takes it.
     :param embedder: who listens; None: threads of this process.
     :param ledger: what writes down what was heard; None: whoever has the library for itself.
+    :param ahead: the encoder of those threads, if it is being loaded already.
     :raises LibraryError: one of ``roots`` went away; its sounds are marked offline.
     """
     if not waiting:
@@ -106,7 +112,7 @@ def embed_waiting(
     control.report(Progress("loading the model", 0, len(waiting)))
     audio_encoder, bank = None, None
     if embedder is None:
-        audio_encoder, bank = load_ear(model_folder, library.setting, device, len(waiting))
+        audio_encoder, bank = load_ear(model_folder, library.setting, device, len(waiting), ahead)
         embedder = Threads(audio_encoder, threads)
     sounds = {Path(path): sound for path, sound in waiting}
     batch = _Batch(ledger or ledger_of(library, roots, sounds), audio_encoder, sounds, bank)

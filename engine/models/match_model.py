@@ -40,6 +40,7 @@ _OF_SIDE = {  # weights that only it needs
     "filed": ("filed.",),
 }
 _TEXT_BATCH = 128
+_STEP = 64  # frames: unequal sounds are padded to multiples, so that fewer shapes are prepared for
 _log = logger(__name__)
 
 
@@ -359,10 +360,12 @@ class AudioEncoder:
     def _batch_features(self, log_mels: Sequence[Tensor]) -> Tensor:
         lengths = torch.tensor([frames.shape[-1] for frames in log_mels])
         longest, bands = int(lengths.max()), log_mels[0].shape[0]
+        uneven, device = bool((lengths < longest).any()), self.device
+        if uneven:
+            longest = -(-longest // _STEP) * _STEP
         batch = torch.zeros(len(log_mels), bands, longest, device=log_mels[0].device)
         for row, frames in zip(batch, log_mels, strict=True):
             row[:, : frames.shape[-1]] = frames
-        uneven, device = bool((lengths < longest).any()), self.device
         with self._autocast(device):
             features: Tensor = self.model.audio_tower(
                 batch.to(device), lengths.to(device) if uneven else None

@@ -139,13 +139,13 @@ def test_potentials_are_solved_for_libraries_that_are_large_enough(
     assert refreshed() == ["solving potentials", "rating"]
 
 
-def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_folder, monkeypatch):
+def test_no_tower_of_a_model_is_loaded_to_map_and_one_may_stop(library, model_folder, monkeypatch):
     monkeypatch.setattr(fitting, "FEWEST_TO_SOLVE", 5)
     loaded = []
 
     def load(folder, parts=None):
         loaded.append((folder, parts))
-        return load_model(folder, ("audio",))
+        return load_model(folder, parts)
 
     monkeypatch.setattr("engine.models.match_model.load_model", load)
     fill(library, 5)
@@ -155,7 +155,7 @@ def test_only_the_ears_of_a_model_are_loaded_and_one_may_stop(library, model_fol
     assert build.use_model(library, model_folder, Control()) is True
     library.set_settings({"solved_windows": b"0"})
     refresh_bank(library, model_folder, Control())
-    assert loaded == [(model_folder, ("audio",))] * 3
+    assert loaded == [(model_folder, ())] * 3
     put(library, Path("/s/unheard.wav"))
     assert build.use_model(library, model_folder, Control()) is False
 

@@ -3,6 +3,7 @@
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 
 import numpy as np
@@ -154,6 +155,25 @@ def test_windows_of_several_files_are_embedded_together_but_no_more_than_a_batch
     heard = dict(embed_files(plain, paths, threads=2))
     assert [len(heard[path].features) for path in paths] == [11, 11]
     assert sum(plain.batches) == 22 and max(plain.batches) <= 4
+
+
+def test_a_batch_is_waited_for_but_neither_for_long_nor_beyond_the_end(monkeypatch):
+    window = embedding._Window(Path("a.wav"), torch.zeros(1), (0.0, 1.0))
+    end = embedding._End(Path("a.wav"), AudioError("odd"))
+    queue: Queue = Queue()
+    monkeypatch.setattr(embedding, "_BATCH", 3)
+    for item in (window, end, window, window, window, end, None, window):
+        queue.put(item)
+    monkeypatch.setattr(embedding, "_FILL_S", 1000.0)
+    assert embedding._take(queue) == [window, end, window, window]
+    assert embedding._take(queue) == [window, end, None]  # others may not come any more
+    feeder = threading.Timer(0.2, queue.put, (window,))
+    feeder.start()
+    queue.put(window)
+    assert embedding._take(queue) == [window, window, window]
+    monkeypatch.setattr(embedding, "_FILL_S", 0.0)
+    queue.put(end)
+    assert embedding._take(queue) == [end]
 
 
 def test_two_threads_read_ahead_and_end_with_the_program(tmp_path, monkeypatch):

@@ -1,12 +1,14 @@
 """Whole runs: what they report, what they are given, and what they leave to later runs."""
 
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from engine.index import build
+from engine.errors import ModelError
+from engine.index import build, ears
 from engine.index.build import index_folders
 from engine.progress import Control
 from engine.store.windows import window_rows
@@ -51,6 +53,42 @@ def test_every_part_of_a_run_is_given_its_control_and_threads(indexed, monkeypat
     assert [call[-1] for call in given["_read"]] == [3, 3]
     assert [call[-1] for call in given["read_headers"]] == [3, 3]
     assert given["embed_waiting"][0][-2:] == (3, "auto")
+
+
+def test_the_encoder_is_loaded_while_headers_are_read_and_once(indexed, monkeypatch):
+    _, index = indexed
+    loaded, begun = [], threading.Event()
+    real_load, real_read = ears._load, build._read
+
+    def load(*given):
+        begun.set()
+        loaded.append(threading.current_thread() is threading.main_thread())
+        return real_load(*given)
+
+    def read(*given, **options):
+        assert begun.wait(60)  # or it would not be loaded before all headers are read
+        return real_read(*given, **options)
+
+    monkeypatch.setattr(ears, "_load", load)
+    monkeypatch.setattr(build, "_read", read)
+    assert index().heard == 4
+    assert loaded == [False]
+    assert index().heard == 0  # nothing is new, and nothing loaded in vain
+    assert loaded == [False]
+
+
+def test_an_encoder_that_cannot_be_loaded_is_told_and_headers_are_kept(
+    library, indexed, monkeypatch
+):
+    _, index = indexed
+
+    def refuse(*given):
+        raise ModelError("weights.safetensors is damaged")
+
+    monkeypatch.setattr(ears, "_load", refuse)
+    with pytest.raises(ModelError, match="is damaged"):
+        index()
+    assert len(library.sounds()) == 5  # the silent one, too
 
 
 def test_headers_that_were_never_read_are_read_without_listening(library, indexed):
