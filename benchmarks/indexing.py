@@ -116,8 +116,8 @@ def stages(folder: Path) -> list[dict[str, object]]:
     limits = {
         "decode": "libsndfile itself",
         "resample": "FFmpeg itself",
-        "loudness": "SciPy's filter and numpy's maxima, all channels",
-        "log-mel": "torch's FFT and one product",
+        "loudness": "products of matrices and numpy's maxima, all channels",
+        "log-mel": "torch's FFT and eight products",
         "tower": (
             f"{str(best.precision).removeprefix('torch.')}, {exact_s / took['tower']:.1f} times "
             f"the rate in float32, which is {tower_flops / exact_s / peak:.1f} × a matrix product's"
