@@ -29,7 +29,7 @@ from engine.models.memory import Memory, Recollection
 from engine.models.room import Room, first_line, forget_cached_memory, is_out_of_memory
 from engine.models.spec import ModelSpec, read_spec
 from engine.models.text_towers import BertTower, CaptionTokenizer
-from engine.models.weights import fill, load_weights
+from engine.models.weights import fill, load_weights, unfilled
 from engine.transport import map_vectors
 
 Side = Literal["audio", "text", "filed"]
@@ -384,11 +384,12 @@ def load_model(folder: Path, sides: Sequence[Side] = SIDES) -> MatchModel:
     :raises ModelError: the folder is no model, or its weights do not fit.
     """
     spec = read_spec(folder)
-    model = MatchModel(spec, sides)
+    with unfilled():
+        model = MatchModel(spec, sides)
     sided = [prefix for side in sides for prefix in _OF_SIDE[side]]
     tensors = load_weights(folder, spec, ("metric.", "bank_", "audio_head.", "exemplars", *sided))
     tensors.setdefault("exemplars", model.exemplars)
-    fill(model, tensors, "", folder / "weights.safetensors")
+    fill(model, tensors, "", folder / "weights.safetensors", given_away=True)
     if model.memory is not None and not model.memory.is_whole():
         raise ModelError(f"{folder} is damaged: its memory speaks of sounds that are not there")
     if model.filed is not None and not model.filed.is_whole(len(spec.categories)):

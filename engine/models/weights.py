@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,6 +18,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from engine.errors import ModelError
 from engine.models.files import check_file
@@ -33,14 +35,39 @@ _MOST = 127.0  # the largest code
 _LEAST_SCALE = 2.0**-14  # the least that float16 holds exactly
 
 
+class _Unfilled(TorchFunctionMode):
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        named = kwargs or {}
+        if getattr(func, "__module__", None) == "torch.nn.init":
+            return named["tensor"] if "tensor" in named else args[0]
+        return func(*args, **named)
+
+
+def unfilled() -> AbstractContextManager[object]:
+    """Leave the weights of new modules as they are, with anything in them, until files fill them.
+
+    Random ones would take longer than reading a file, and to fill what is not even allocated
+    imports a compiler.
+    """
+    return _Unfilled()
+
+
 class Weighted(Protocol):
     """A module, as far as its weights go."""
 
     def state_dict(self) -> dict[str, Any]:
         """Return its weights by name."""
 
-    def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True) -> Any:
-        """Take weights by name."""
+    def load_state_dict(
+        self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False
+    ) -> Any:
+        """Take weights by name; they are copied, or take the place of those that are there."""
 
 
 def save_weights(tensors: Mapping[str, Tensor], path: Path) -> None:
@@ -96,7 +123,7 @@ def load_tensors(path: Path, prefixes: tuple[str, ...] = ("",)) -> dict[str, Ten
     except (SafetensorError, OSError, RuntimeError, TypeError) as error:
         raise ModelError(f"{path} cannot be read: {error}") from None
     whole = _from_eight_bits(tensors)
-    return {n: t.float() if t.is_floating_point() else t for n, t in whole.items()}
+    return {n: _in_memory(t) for n, t in whole.items()}
 
 
 def shapes_of(path: Path) -> dict[str, tuple[int, ...]]:
@@ -145,9 +172,16 @@ def load_checkpoint(path: Path) -> dict[str, Tensor]:
     return dict(state)
 
 
-def fill(module: Weighted, tensors: Mapping[str, Tensor], prefix: str, source: Path) -> None:
+def fill(
+    module: Weighted,
+    tensors: Mapping[str, Tensor],
+    prefix: str,
+    source: Path,
+    given_away: bool = False,
+) -> None:
     """Load the tensors under ``prefix`` into ``module``, every name and shape exactly.
 
+    :param given_away: nobody else has them: they take the place of the module's, as they are.
     :raises ModelError: names or shapes differ.
     """
     own = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
@@ -158,7 +192,7 @@ def fill(module: Weighted, tensors: Mapping[str, Tensor], prefix: str, source: P
                 f"{str(own[name].dtype).removeprefix('torch.')}"
             )
     try:
-        module.load_state_dict(own, strict=True)
+        module.load_state_dict(own, strict=True, assign=given_away)
     except RuntimeError as error:
         reason = str(error).splitlines()[-1].strip()
         raise ModelError(f"{source} does not match the architecture it names: {reason}") from None
@@ -176,6 +210,11 @@ def tensors_sha256(tensors: Mapping[str, Tensor], prefix: str = "") -> str:
 def _stored(tensor: Tensor) -> Tensor:
     tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if tensor.is_floating_point() else tensor
+
+
+def _in_memory(tensor: Tensor) -> Tensor:
+    """Return a tensor of its own, which keeps no file open; floating ones as float32."""
+    return tensor.to(torch.float32 if tensor.is_floating_point() else tensor.dtype, copy=True)
 
 
 def _in_eight_bits(rows: Tensor) -> tuple[Tensor, Tensor]:

@@ -47,6 +47,28 @@ def test_what_was_read_is_written_as_it_was(words, tmp_path):
     assert torch.allclose(two, load_tensors(tmp_path / "three")[WORDS], rtol=2e-3, atol=1e-6)
 
 
+def test_what_was_read_stays_as_it_was_while_its_file_is_overwritten(tmp_path):
+    path, tensors = tmp_path / "w", {"whole": torch.randn(300, 300), "owners": torch.arange(9_000)}
+    save_file(tensors, path)  # as it is: neither is converted on its way in
+    read = load_tensors(path)
+    with path.open("r+b") as file:  # a mapped page that nobody changed would follow
+        file.seek(0)
+        file.write(bytes(path.stat().st_size))
+    assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
+
+
+def test_tensors_are_copied_into_a_module_unless_they_are_given_away(tmp_path):
+    tensors = {"weight": torch.randn(3, 8)}
+    copied, taken = Words(3), Words(3)
+    fill(copied, tensors, "", tmp_path)
+    fill(taken, tensors, "", tmp_path, given_away=True)
+    assert torch.equal(copied.weight, taken.weight)
+    tensors["weight"].zero_()
+    assert copied.weight.any()
+    assert not taken.weight.any()
+    assert taken.weight.requires_grad
+
+
 def test_few_words_and_all_else_are_halves(tmp_path):
     tensors = {WORDS: torch.randn(9_999, 8), "memory.texts": torch.randn(10_000, 8)}
     save_weights(tensors, tmp_path / "w")
