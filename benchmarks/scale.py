@@ -23,6 +23,7 @@ from benchmarks.synthetic import blocks, fill, vocabulary
 from engine.models.bank import Bank
 from engine.models.catalog import find_model
 from engine.models.match_model import load_model, load_text_encoder
+from engine.models.precision import in_best_precision
 from engine.models.spec import read_spec
 from engine.search import Searcher
 from engine.search.vector_index import VectorIndex
@@ -60,7 +61,8 @@ def search_whole(path: Path) -> dict[str, float]:
 def search_vectors(folder: Path, n: int) -> dict[str, float]:
     """Search a cache of vectors alone; called in a process of its own."""
     windows, spec = _opened(folder, n), read_spec(find_model("default"))
-    text_encoder = load_text_encoder(find_model("default"))
+    with using_threads(1):
+        text_encoder = in_best_precision(load_text_encoder(find_model("default")))
     index = VectorIndex(windows, spec.ranking)
     blend, took, found = spec.ranking.blend, [], []
     for query in texts():

@@ -223,10 +223,17 @@ class TextEncoder:
     """The text side, ready to use: captions in, mapped vectors out.
 
     What the model's memory recalls is kept: a model that is trained on needs a new one.
+    ``precision`` is what the tower computes in (:mod:`engine.models.precision`).
     """
 
     model: MatchModel
     tokenizer: CaptionTokenizer
+    precision: torch.dtype = torch.float32
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        return self.model.device
 
     @torch.inference_mode()
     def __call__(self, captions: Sequence[str]) -> Tensor:
@@ -275,11 +282,13 @@ class TextEncoder:
     @torch.no_grad()
     def features(self, captions: Sequence[str]) -> Tensor:
         """Return pooled text features (captions, width)."""
-        device = self.model.device
+        device = self.device
         parts = [torch.zeros(0, self.model.spec.text_encoder.width, device=device)]
         for start in range(0, len(captions), _TEXT_BATCH):
             ids, mask = self.tokenizer(captions[start : start + _TEXT_BATCH])
-            parts.append(self.model.text_tower(ids.to(device), mask.to(device)))
+            with _computing_in(self.precision, device):
+                features: Tensor = self.model.text_tower(ids.to(device), mask.to(device))
+            parts.append(features.float())
         return torch.cat(parts)
 
 
@@ -366,16 +375,17 @@ class AudioEncoder:
         batch = torch.zeros(len(log_mels), bands, longest, device=log_mels[0].device)
         for row, frames in zip(batch, log_mels, strict=True):
             row[:, : frames.shape[-1]] = frames
-        with self._autocast(device):
+        with _computing_in(self.precision, device):
             features: Tensor = self.model.audio_tower(
                 batch.to(device), lengths.to(device) if uneven else None
             )
         return features.float()
 
-    def _autocast(self, device: torch.device) -> AbstractContextManager[object]:
-        if self.precision == torch.float32:
-            return nullcontext()
-        return torch.autocast(device.type, self.precision)
+
+def _computing_in(precision: torch.dtype, device: torch.device) -> AbstractContextManager[object]:
+    if precision == torch.float32:
+        return nullcontext()
+    return torch.autocast(device.type, precision)
 
 
 def load_model(folder: Path, sides: Sequence[Side] = SIDES) -> MatchModel:

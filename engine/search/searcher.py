@@ -141,7 +141,11 @@ class Searcher:
         return _answer(self.spec, " ".join(shown), kept, reading, began)
 
     def warm_up(self) -> None:
-        """Load the text side and the vectors, so that the first search is as fast as the next."""
+        """Load the text side and the vectors, so that all searches are as fast as they can be."""
+        from engine.models.precision import in_best_precision
+
+        with using_threads(1):
+            self._text = in_best_precision(self._text_encoder)
         self.index.best(self.text_queries(["warm"]).vectors, 1, None)
 
     def text_queries(self, descriptions: Sequence[str]) -> TextQueries:

@@ -1,4 +1,4 @@
-"""Sounds are heard in bfloat16 only where that is faster, and then they are heard the same."""
+"""Towers compute in bfloat16 only where that is faster, and then they say the same."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +9,12 @@ import torch
 from engine.index import ears
 from engine.index.build import index_folders
 from engine.models import precision
-from engine.models.match_model import AudioEncoder, load_audio_encoder
+from engine.models.match_model import (
+    AudioEncoder,
+    TextEncoder,
+    load_audio_encoder,
+    load_text_encoder,
+)
 from engine.models.precision import in_best_precision
 from engine.paths import assets
 from engine.progress import Control
@@ -20,16 +25,24 @@ def audio_encoder() -> AudioEncoder:
     return load_audio_encoder(assets() / "models" / "default")
 
 
+@pytest.fixture(scope="module")
+def text_encoder() -> TextEncoder:
+    return load_text_encoder(assets() / "models" / "default")
+
+
+@pytest.fixture(params=["audio_encoder", "text_encoder"])
+def encoder(request: pytest.FixtureRequest) -> AudioEncoder | TextEncoder:
+    return request.getfixturevalue(request.param)
+
+
 def clock(monkeypatch: pytest.MonkeyPatch, whole_s: float, short_s: float) -> list[torch.dtype]:
     """Let a run take so long in float32 and in bfloat16; return what is run."""
     ran: list[torch.dtype] = []
 
-    def timed(
-        audio_encoder: AudioEncoder, sounds: list[torch.Tensor]
-    ) -> tuple[float, torch.Tensor]:
-        ran.append(audio_encoder.precision)
-        took = whole_s if audio_encoder.precision == torch.float32 else short_s
-        return took, audio_encoder.features(sounds)
+    def timed(encoder, inputs) -> tuple[float, torch.Tensor]:
+        ran.append(encoder.precision)
+        took = whole_s if encoder.precision == torch.float32 else short_s
+        return took, encoder.features(inputs)
 
     monkeypatch.setattr(precision, "_timed", timed)
     return ran
@@ -40,17 +53,48 @@ def clock(monkeypatch: pytest.MonkeyPatch, whole_s: float, short_s: float) -> li
     [(0.5, torch.bfloat16, 4), (0.96, torch.float32, 4), (9.0, torch.float32, 1)],
 )
 def test_the_faster_precision_is_chosen_and_an_emulated_one_tried_once(
-    audio_encoder, monkeypatch, short_s, chosen, runs
+    encoder, monkeypatch, short_s, chosen, runs
 ):
     ran = clock(monkeypatch, 1.0, short_s)
-    assert in_best_precision(audio_encoder).precision == chosen
+    found = in_best_precision(encoder)
+    assert found.precision == chosen
     assert ran.count(torch.bfloat16) == runs
+    if chosen == torch.bfloat16:
+        assert in_best_precision(found) is found
 
 
-def test_a_tower_that_would_hear_something_else_stays_as_it_is(audio_encoder, monkeypatch):
+def test_a_tower_that_would_say_something_else_stays_as_it_is(encoder, monkeypatch):
     clock(monkeypatch, 1.0, 0.1)
     monkeypatch.setattr(precision, "_ALIKE", 1.1)
-    assert in_best_precision(audio_encoder) is audio_encoder
+    assert in_best_precision(encoder) is encoder
+
+
+def test_what_is_not_converted_is_not_copied(encoder, monkeypatch):
+    clock(monkeypatch, 1.0, 0.5)
+    short, model = in_best_precision(encoder), encoder.model
+    there = {tensor.data_ptr() for tensor in model.state_dict().values()}
+    new = [n for n, tensor in short.model.state_dict().items() if tensor.data_ptr() not in there]
+    assert new
+    assert all("_tower." in name for name in new)
+    assert {short.model.state_dict()[name].dtype for name in new} == {torch.bfloat16}
+    assert torch.bfloat16 not in {tensor.dtype for tensor in model.state_dict().values()}
+
+
+def test_texts_ask_for_the_same_in_both_precisions(text_encoder, monkeypatch):
+    clock(monkeypatch, 1.0, 0.5)
+    short = in_best_precision(text_encoder)
+    asked = [("rain on a roof", "This is a sound of rain on a roof."), ("squeak", "ZOOM0123")]
+    asked += [("heavy wooden door slams shut in a long corridor, then steps", "door"), ("", "a")]
+    whole, audible = text_encoder.asked(asked)
+    shortened, audible_so = short.asked(asked)
+    assert not torch.equal(whole, shortened)
+    assert shortened.dtype == torch.float32
+    model = text_encoder.model
+    heard = model.map_features(model.exemplars)
+    cost, cost_so = torch.cdist(whole, heard), torch.cdist(shortened, heard)
+    evidence = (cost - cost_so).abs() / model.spec.ranking.cost_scale / model.spec.ranking.epsilon
+    assert float(evidence.max()) < 0.1  # in log-odds of a match: a strength of 50 stays one of 50
+    assert float((audible - audible_so).abs().max()) < 0.2
 
 
 def test_both_precisions_may_meet_in_one_library(audio_encoder, monkeypatch):

@@ -4,9 +4,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from engine.errors import AudioError, InputError, LibraryError
 from engine.index.build import index_folders
+from engine.models import precision
 from engine.progress import Control
 from engine.search import QuerySound, Searcher, search_names
 from engine.search.rank import least_strength
@@ -31,6 +33,27 @@ def test_a_search_gives_every_sound_once_best_first(library, model_folder):
     assert all(0 <= match.strength < least for match in weak)
     for figures in ([m.score for m in answer.matches], [m.strength for m in answer.matches]):
         assert figures == sorted(figures, reverse=True)
+
+
+def test_a_warm_searcher_reads_texts_in_the_best_precision_and_finds_the_same(
+    library, model_folder, monkeypatch
+):
+    took = {torch.float32: 1.0, torch.bfloat16: 0.5}
+    monkeypatch.setattr(
+        precision, "_timed", lambda encoder, texts: (took[encoder.precision], torch.ones(2, 3))
+    )
+    searcher = Searcher(library, model_folder)
+    cold = searcher.search_text("door", 12).matches
+    searcher.warm_up()
+    assert searcher._text_encoder.precision == torch.bfloat16
+    warm = searcher.search_text("door", 12).matches
+    assert [m.strength for m in warm] != [m.strength for m in cold]
+    strengths = {match.sound.id: match.strength for match in cold}
+    assert all(abs(m.strength - strengths[m.sound.id]) < 0.02 for m in warm)
+    searcher.warm_up()  # after more was indexed
+    assert [m.strength for m in searcher.search_text("door", 12).matches] == [
+        m.strength for m in warm
+    ]
 
 
 def test_a_sound_is_most_like_itself_and_is_left_out(library, model_folder, sounds, tmp_path):
