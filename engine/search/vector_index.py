@@ -70,6 +70,9 @@ class VectorIndex:
 
     def costs(self, queries: Floats, rows: Integers) -> Floats:
         """Return the costs (n,) of some windows to the nearest of ``queries``."""
+        if "_exact" in vars(self):  # in memory already, which pages of a file need not be
+            kept, squares = self._exact
+            return self._cost(_squares(queries, kept[rows], squares[rows]))
         parts: list[Floats] = [np.zeros(0, np.float32)]
         for start in range(0, len(rows), _BLOCK):
             vectors: Floats = self.windows.vectors[rows[start : start + _BLOCK]].astype(np.float32)
@@ -109,6 +112,7 @@ class VectorIndex:
     @cached_property
     def _exact(self) -> tuple[Floats, Floats]:
         vectors = np.asarray(self.windows.vectors).astype(np.float32)
+        self.windows.release()
         return vectors, _lengths(vectors)
 
     def _scores(self, queries: Floats) -> Floats:

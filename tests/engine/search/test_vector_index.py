@@ -72,6 +72,16 @@ def test_costs_are_distances_to_the_nearest_query():
     assert cost[9] == pytest.approx(far, abs=1e-4)
 
 
+def test_costs_are_the_same_from_the_file_and_from_memory(monkeypatch):
+    monkeypatch.setattr(module, "_GATHERED", 10)
+    index = VectorIndex(make(200), Ranking(cost_scale=1.3))
+    queries, rows = np.asarray(index.windows.vectors[:2]).astype(np.float32), np.arange(5, 90, 3)
+    from_file = index.costs(queries, rows)
+    index.best(queries, 5, None)
+    monkeypatch.setattr(module, "_BLOCK", None)  # the file is not asked any more
+    assert np.array_equal(index.costs(queries, rows), from_file)
+
+
 def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "EXACT_UP_TO", 0)
     query = np.zeros((1, RANK), np.float32)
