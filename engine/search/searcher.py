@@ -28,6 +28,7 @@ from engine.search.text_queries import TextQueries, doubts_of
 from engine.search.vector_index import VectorIndex
 from engine.search.vocabulary import Vocabulary
 from engine.search.wording import wordings
+from engine.spare_memory import give_back
 from engine.store import Library
 from engine.store.adopted import adopted_model
 from engine.store.conditions import Condition, sounds_where
@@ -147,6 +148,7 @@ class Searcher:
         with using_threads(1):
             self._text = in_best_precision(self._text_encoder)
         self.index.best(self.text_queries(["warm"]).vectors, 1, None)
+        give_back()
 
     def text_queries(self, descriptions: Sequence[str]) -> TextQueries:
         """Return what descriptions ask for, and what their match strengths start from.
