@@ -107,8 +107,8 @@ def index_folders(
         plan = difference(found, known, skipped)
         _note(library, found, plan)
         to_read, moved = follow_moves(library, plan.to_read, known, control)
-        is_wanted = bool(to_read) and library.file is not None and embedder is None
-        with encoder_ahead(model_folder, device, is_wanted) as ahead:
+        soon_heard = len(to_read) if library.file is not None and embedder is None else 0
+        with encoder_ahead(model_folder, device, soon_heard) as ahead:
             refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
             refused += _read(library, to_read, roots, control, threads)
             waiting = waiting_sounds(library, roots)

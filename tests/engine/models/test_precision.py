@@ -126,7 +126,7 @@ def test_only_runs_that_are_long_enough_ask(
     library, model_folder, sounds: Path, monkeypatch, fewest, asked
 ):
     calls = []
-    monkeypatch.setattr(ears, "_WORTH_MEASURING", fewest)
+    monkeypatch.setattr(ears, "_MANY", fewest)
     monkeypatch.setattr(precision, "in_best_precision", lambda given: calls.append(given) or given)
     index_folders(library, model_folder, [sounds], Control())
     assert len(calls) == asked
