@@ -106,7 +106,7 @@ class Session:
     """An open library and its model; the model is loaded when it is first needed.
 
     Threads may share it: one at a time uses the model, see :meth:`searching`.  ``is_warm`` tells
-    whether it is loaded, so that a search by sound answers at once.
+    whether :meth:`warm_up` has loaded it, so that a search by sound answers at once.
     Every method raises a :class:`engine.errors.SoundsiftError` whose text says what to do.
     """
 
@@ -175,6 +175,7 @@ class Session:
             return False
         with self.searching() as searcher:
             searcher.warm_up()
+            self.is_warm = True
         return True
 
     @property
@@ -199,7 +200,6 @@ class Session:
             if self._closed:
                 raise LibraryError(f"the library {self.library.name} is closed: open it again")
             yield self.searcher
-            self.is_warm = True
 
     def refresh(self) -> None:
         """Pick up what was indexed since, and the model if the library has switched to another."""

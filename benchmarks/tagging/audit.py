@@ -45,7 +45,9 @@ def main() -> None:
     names = list(split.labels)
     with stage(split) as on:
         texts = sorted(set(names))
-        vectors = on.searcher.read_labels([SENTENCE.format(label=text) for text in texts]).vectors
+        vectors = on.searcher.text_side.read_labels(
+            [SENTENCE.format(label=text) for text in texts]
+        ).vectors
         epsilon = on.searcher.spec.ranking.epsilon
         windows = on.searcher.index
         cost = np.stack(

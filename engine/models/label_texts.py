@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from engine.arrays import Floats
 WORTH = 0.3  # of a lean of 1, in units of the cost
 POWER, UNSURE = 1.5, 1.0  # how a text's probabilities of tags become weights
 RIDGE = 0.01  # of the mean variance of mapped vectors
-READING = (WORTH, POWER, UNSURE, RIDGE)  # what else texts come to something else by
+READING = (WORTH, POWER, UNSURE, RIDGE)  # constants that a kept reading depends on
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class LabelTexts:
     @classmethod
     def joined(cls, parts: Sequence[LabelTexts]) -> LabelTexts:
         """Return the texts of all parts, of which there is one at least."""
-        columns = zip(*(astuple(part) for part in parts), strict=True)
+        columns = zip(*((p.vectors, p.directions, p.zeros) for p in parts), strict=True)
         return cls(*(np.concatenate(column) for column in columns))
 
     @classmethod

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import nullcontext
 from dataclasses import replace
 from functools import cache, cached_property, partial
 from pathlib import Path
@@ -25,9 +24,9 @@ from engine.search.query_sound import QuerySound, embed_query
 from engine.search.rank import UNHEARD, Ranked, least_strength, rank, strengths_of, words_bonus
 from engine.search.slips import respell
 from engine.search.text_queries import TextQueries, doubts_of
+from engine.search.text_side import TextSide
 from engine.search.vector_index import VectorIndex
 from engine.search.vocabulary import Vocabulary
-from engine.search.wording import wordings
 from engine.spare_memory import give_back
 from engine.store import Library
 from engine.store.adopted import adopted_model
@@ -40,15 +39,12 @@ from engine.torch_setup import using_threads
 
 if TYPE_CHECKING:
     from engine.models.familiar import Familiar
-    from engine.models.label_reader import LabelReader
-    from engine.models.label_texts import LabelTexts
-    from engine.models.match_model import AudioEncoder, TextEncoder
+    from engine.models.match_model import AudioEncoder
     from engine.search.reference_texts import ReferenceTexts, TextLikeness
 
 _log = logger(__name__)
 _CANDIDATES = 40  # windows that are ranked at least
 _MOST_NAMED = 2000  # sounds that hold words of the query, which are ranked beside the nearest
-_FEW_TEXTS = 8
 _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/decisions/0009)
 
 
@@ -56,7 +52,7 @@ class Searcher:
     """Answers queries on a library as it was when this was made or last refreshed.
 
     ``index`` finds windows near to vectors; ``reference_texts()`` says what sounds are like;
-    ``model_folder`` is the model's.
+    ``model_folder`` is the model's, ``text_side`` reads texts.
 
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
     """
@@ -67,11 +63,10 @@ class Searcher:
         _refuse_other_model(library, self.spec.id, self.spec.name)
         _refuse_empty(library)
         self._beside = ThreadPoolExecutor(1, "words")
-        self._text: TextEncoder | None = None
-        self._labels: LabelReader | None = None
+        self.text_side = TextSide(model_folder)
         self._familiar: Familiar | None = None
         alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
-        self._vocabulary = Vocabulary(lambda: self._text_encoder, alike)
+        self._vocabulary = Vocabulary(lambda: self.text_side.encoder, alike)
         self.refresh()
 
     def refresh(self) -> None:
@@ -143,34 +138,15 @@ class Searcher:
 
     def warm_up(self) -> None:
         """Load the text side and the vectors, so that all searches are as fast as they can be."""
-        from engine.models.precision import in_best_precision
-
-        with using_threads(1):
-            self._text = in_best_precision(self._text_encoder)
+        self.text_side.speed_up()
         self.index.best(self.text_queries(["warm"]).vectors, 1, None)
         give_back()
 
     def text_queries(self, descriptions: Sequence[str]) -> TextQueries:
-        """Return what descriptions ask for, and what their match strengths start from.
-
-        Each vector is half what was typed and half a sentence (:mod:`engine.search.wording`).
-        """
-        few = 2 * len(descriptions) <= _FEW_TEXTS
-        with using_threads(1) if few else nullcontext():
-            read, audible = self._text_encoder.asked([*map(wordings, descriptions)])
-        vectors: Floats = read.numpy()
-        doubts = doubts_of(audible.numpy()) * np.float32(self.ranking.epsilon)
+        """Return what descriptions ask for, and what their match strengths start from."""
+        vectors, audible = self.text_side.ask(descriptions)
+        doubts = doubts_of(audible) * np.float32(self.ranking.epsilon)
         return TextQueries(vectors, self.query_potentials(vectors), doubts)
-
-    def read_labels(self, texts: Sequence[str]) -> LabelTexts:
-        """Return texts as labels: rivals of each other, not captions that stand alone."""
-        from engine.models.label_reader import LabelReader
-
-        if self._labels is None:
-            self._labels = LabelReader(self._text_encoder)
-        few = len(texts) <= _FEW_TEXTS
-        with using_threads(1) if few else nullcontext():
-            return self._labels(list(texts))
 
     def query_potentials(self, queries: Floats, sound: bool = False) -> Floats:
         """Return g_q (m,) of queries (m, rank): what is calibrated, less how familiar each is."""
@@ -193,18 +169,10 @@ class Searcher:
         from engine.models.match_model import load_model
 
         if self._familiar is None:
-            has_text = self._text is not None
-            model = self._text_encoder.model if has_text else load_model(self.model_folder, ())
+            text = self.text_side
+            model = text.encoder.model if text.is_loaded else load_model(self.model_folder, ())
             self._familiar = Familiar.of(model, Bank.stored(model, self._library.setting))
         return self._familiar
-
-    @property
-    def _text_encoder(self) -> TextEncoder:
-        from engine.models.match_model import load_text_encoder
-
-        if self._text is None:
-            self._text = load_text_encoder(self.model_folder)
-        return self._text
 
     @cached_property
     def _audio_encoder(self) -> AudioEncoder:
@@ -216,7 +184,7 @@ class Searcher:
         """Return where texts lie, seen from the middle of the bank: shape (1, rank)."""
         if not texts:
             return np.zeros((1, self.spec.rank), np.float32)
-        middle = self._text_encoder.model.bank_vectors.mean(0, keepdim=True).numpy()
+        middle = self.text_side.encoder.model.bank_vectors.mean(0, keepdim=True).numpy()
         direction: Floats = self.text_queries(texts).vectors.mean(0, keepdims=True) - middle
         return direction
 

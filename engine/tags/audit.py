@@ -82,7 +82,9 @@ def audit(library: Library, searcher: Searcher, ids: Integers, control: Control)
     names = [captions[i] or "" for i in named.tolist()]
     texts = sorted(set(names))
     place = {text: row for row, text in enumerate(texts)}
-    vectors = searcher.read_labels([SENTENCE.format(label=text) for text in texts]).vectors
+    vectors = searcher.text_side.read_labels(
+        [SENTENCE.format(label=text) for text in texts]
+    ).vectors
     doubts: list[Doubt] = []
     for start in range(0, len(named), _AT_ONCE):
         control.report(Progress("comparing names", start, len(named)))

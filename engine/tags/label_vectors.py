@@ -122,10 +122,14 @@ class LabelVectors:
 
 
 def _read(texts: list[str], searcher: Searcher, control: Control) -> LabelTexts:
-    """Read the texts of labels; what many of them came to is kept on disk, by model."""
+    """Read the texts of labels; what many of them came to is kept on disk.
+
+    It is kept by model and precision: a command gives the same whatever was open before it.
+    """
     if len(texts) < _WORTH_KEEPING:
-        return searcher.read_labels(texts)
-    of = "\n".join([searcher.spec.id, str(READING), *texts])
+        return searcher.text_side.read_labels(texts)
+    precision = searcher.text_side.precision
+    of = "\n".join([searcher.spec.id, precision, str(READING), *texts])
     digest = hashlib.blake2b(of.encode(), digest_size=16).hexdigest()
     path, shape = labels_folder() / f"{digest}.vectors", (len(texts), 2 * searcher.spec.rank + 1)
     with suppress(OSError, ValueError):
@@ -135,8 +139,10 @@ def _read(texts: list[str], searcher: Searcher, control: Control) -> LabelTexts:
     parts = []
     for start in range(0, len(texts), _AT_ONCE):
         control.report(Progress("reading labels", start, len(texts)))
-        parts.append(searcher.read_labels(texts[start : start + _AT_ONCE]))
+        parts.append(searcher.text_side.read_labels(texts[start : start + _AT_ONCE]))
     read = LabelTexts.joined(parts)
+    if searcher.text_side.precision != precision:  # it became another one meanwhile
+        return read
     with suppress(OSError):  # it can be made again
         make_own_folder(path.parent)
         put_file(path, seal_bytes(read.table().tobytes(), of))

@@ -83,7 +83,7 @@ def test_offers_of_many_cues_are_those_of_each_alone(library, model_folder, monk
     searcher = Searcher(library, model_folder)
     monkeypatch.setattr("engine.search.vector_index._GATHERED", 3)
     monkeypatch.setattr("engine.search.vector_index._QUERIES", 2)
-    queries = searcher.read_labels(["door", "rain", "a bell", "dog", "cat"]).vectors
+    queries = searcher.text_side.read_labels(["door", "rain", "a bell", "dog", "cat"]).vectors
     together = searcher.index.best_each(queries, 4)
     for query, found in zip(queries, together, strict=True):
         alone = searcher.index.best(query[None], 4, None)

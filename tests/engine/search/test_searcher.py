@@ -45,7 +45,7 @@ def test_a_warm_searcher_reads_texts_in_the_best_precision_and_finds_the_same(
     searcher = Searcher(library, model_folder)
     cold = searcher.search_text("door", 12).matches
     searcher.warm_up()
-    assert searcher._text_encoder.precision == torch.bfloat16
+    assert searcher.text_side.precision == "bfloat16"
     warm = searcher.search_text("door", 12).matches
     assert [m.strength for m in warm] != [m.strength for m in cold]
     strengths = {match.sound.id: match.strength for match in cold}

@@ -8,7 +8,7 @@ import pytest
 
 from engine.paths import labels_folder
 from engine.progress import Cancelled, Control
-from engine.search import Searcher
+from engine.search.text_side import TextSide
 from engine.session import Session, open_library
 from engine.tags import label_vectors
 from engine.tags.label_vectors import LabelVectors
@@ -24,13 +24,13 @@ def searcher(library, model_folder, hearing):
 def read(monkeypatch):
     """Return how many texts were embedded, call by call."""
     counts: list[int] = []
-    embed = Searcher.read_labels
+    embed = TextSide.read_labels
 
     def read_labels(self, texts):
         counts.append(len(texts))
         return embed(self, texts)
 
-    monkeypatch.setattr(Searcher, "read_labels", read_labels)
+    monkeypatch.setattr(TextSide, "read_labels", read_labels)
     return counts
 
 
@@ -42,6 +42,23 @@ def test_labels_are_read_once_and_kept_to_the_last_bit(searcher, read):
     assert sum(read) == total
     assert np.array_equal(again.texts.table(), first.texts.table())
     assert np.array_equal(again.handicaps, first.handicaps)
+
+
+def test_labels_are_kept_by_precision(searcher, read, monkeypatch):
+    cold = LabelVectors.of(ucs(), searcher).texts.table()
+    monkeypatch.setattr(TextSide, "precision", "bfloat16")
+    LabelVectors.of(ucs(), searcher)
+    assert sum(read) == 2 * len(cold)
+    monkeypatch.setattr(TextSide, "precision", "float32")
+    assert np.array_equal(LabelVectors.of(ucs(), searcher).texts.table(), cold)
+    assert sum(read) == 2 * len(cold)
+
+
+def test_labels_that_were_read_in_two_precisions_are_not_kept(searcher, read, monkeypatch):
+    found = iter(["float32", "bfloat16"])
+    monkeypatch.setattr(TextSide, "precision", property(lambda side: next(found)))
+    LabelVectors.of(ucs(), searcher)
+    assert not labels_folder().exists() or not list(labels_folder().iterdir())
 
 
 @pytest.mark.parametrize("harm", [lambda data: data[:-4], lambda data: data[:-1] + b"x", bytes])
@@ -79,7 +96,7 @@ def test_reading_labels_can_be_stopped(searcher, read):
 
 def test_others_search_while_labels_are_read(tmp_path, sounds, model_folder, monkeypatch):
     reading, searched = Event(), Event()
-    embed = Searcher.read_labels
+    embed = TextSide.read_labels
 
     def read_labels(self, texts):
         reading.set()
@@ -89,11 +106,10 @@ def test_others_search_while_labels_are_read(tmp_path, sounds, model_folder, mon
     with open_library(tmp_path / "library.db", str(model_folder)) as session:
         session.index(sounds / "tones")
         assert len(session.search("tone")) > 0
-        monkeypatch.setattr(Searcher, "read_labels", read_labels)
+        monkeypatch.setattr(TextSide, "read_labels", read_labels)
         thread = Thread(target=Session.tagger, args=(session,))
         thread.start()
         assert reading.wait(60)
         assert len(session.search("tone")) > 0
-        assert session.is_warm
         searched.set()
         thread.join()

@@ -45,14 +45,14 @@ def test_a_labels_cost_is_the_soft_minimum_over_its_texts(hearing):
     ((_, cost, fits),) = vectors.compare(windows.vectors, windows.potentials)
     heard = torch.from_numpy(np.asarray(windows.vectors, np.float32))
     ranking = searcher.spec.ranking
-    told = torch.from_numpy(searcher.read_labels(texts).vectors)
+    told = torch.from_numpy(searcher.text_side.read_labels(texts).vectors)
     plain = mahalanobis_cost(heard, told) / ranking.cost_scale
     epsilon = SOFT_MINIMUM * ranking.epsilon
     weights = torch.tensor([0.5, 1.0, 1.0, 2.0])
     wanted = -epsilon * torch.log((weights * torch.exp(-plain[:, :4] / epsilon)).sum(1))
     assert np.allclose(cost[:, 0], wanted.numpy(), atol=1e-4)
     assert np.allclose(cost[:, 1], plain[:, 4].numpy(), atol=1e-4)  # one text: its own cost
-    handicaps = searcher.query_potentials(searcher.read_labels(texts).vectors)
+    handicaps = searcher.query_potentials(searcher.text_side.read_labels(texts).vectors)
     best = (handicaps[:4] - plain[:, :4].numpy()).max(1)
     potentials = ranking.strength_blend * windows.potentials
     assert np.allclose(fits[:, 0], (best + potentials) / ranking.epsilon, atol=1e-2)
