@@ -1,5 +1,7 @@
 """Every run that listens does so on the device that its session was asked for."""
 
+from threading import Event, Thread
+
 import pytest
 import torch
 
@@ -76,5 +78,38 @@ def test_threads_are_lent_up_to_what_a_process_was_given():
         with using_threads(64):  # of a machine that others use, too
             assert torch.get_num_threads() == 2
         assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_blocks_that_overlap_leave_every_thread_its_own_number():
+    before, first_in, second_in, left = torch.get_num_threads(), Event(), Event(), Event()
+    seen = []
+
+    def other() -> None:
+        first_in.wait(60)
+        with using_threads(1):  # its first use of torch is in the other's block
+            second_in.set()
+            left.wait(60)
+        seen.append(torch.get_num_threads())
+        with using_threads(64):
+            seen.append(torch.get_num_threads())
+            with using_threads(1):
+                seen.append(torch.get_num_threads())
+            seen.append(torch.get_num_threads())
+
+    try:
+        torch.set_num_threads(3)
+        thread = Thread(target=other)
+        thread.start()
+        with using_threads(1):
+            first_in.set()
+            assert second_in.wait(60)
+        left.set()
+        thread.join()
+        later = Thread(target=lambda: seen.append(torch.get_num_threads()))
+        later.start()
+        later.join()
+        assert seen == [3, 3, 1, 3, 3]
     finally:
         torch.set_num_threads(before)
