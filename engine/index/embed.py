@@ -131,13 +131,14 @@ def embed_files(
 ) -> Iterator[tuple[Path, EmbeddedFile | AudioError]]:
     """Yield each path, as it is finished, with its features or the reason why there are none.
 
+    :param paths: all are taken before any is heard.
     :param starts_s: where to begin in files that were heard in part, multiples of the hop.
     :param part_windows: yield files longer than this in parts, as they are heard.
     :param steady: embed the same windows together however fast the threads are, so that features
         are the same to the last bit.  Paths are distinct then, and their files heard whole.
     :param measure: tell how loud files are, which are heard from their beginning.
     """
-    paths = list(paths) if steady else paths
+    paths = list(paths)
     queue: Queue[_Item] = Queue(_QUEUE)
     stop = threading.Event()
     source = _Source(paths)
@@ -153,7 +154,7 @@ def embed_files(
         worker.start()
     try:
         if steady:
-            yield from _embed_steadily(audio_encoder, queue, list(paths))
+            yield from _embed_steadily(audio_encoder, queue, paths)
         else:
             yield from _embed(audio_encoder, queue, threads, starts_s or {}, part_windows)
     finally:

@@ -133,3 +133,12 @@ def test_a_steady_ear_embeds_the_same_windows_together_whichever_thread_is_faste
     assert all(other == found[0] for other in found[1:])
     sizes = sorted(len(windows) for windows in found[0][0])
     assert sizes == [1, 2, 3, 3]  # three of a; its last with b; c with d; e
+
+
+def test_paths_that_cannot_be_told_end_a_run_at_once(audio_encoder, sounds):
+    def paths():
+        yield next(sounds.rglob("*.wav"))
+        raise OSError("the drive went away")
+
+    with pytest.raises(OSError, match="the drive went away"):
+        list(embed_files(audio_encoder, paths()))
