@@ -55,11 +55,11 @@ class VectorIndex:
 
     def best_each(self, queries: Floats, count: int) -> list[Integers]:
         """Return for each of ``queries`` (m, rank) what :meth:`best` returns for it alone."""
-        n = len(self.windows.present)
-        if n > EXACT_UP_TO or n <= max(count, _GATHERED):
+        present = self.windows.present
+        if len(present) > EXACT_UP_TO or present.sum() <= max(count, _GATHERED):
             return [self.best(query[None], count, None) for query in queries]
         vectors, squares = self._exact
-        away, found = ~self.windows.present, []
+        away, found = ~present, []
         for start in range(0, len(queries), _QUERIES):
             part = queries[start : start + _QUERIES]
             cost = self._cost(squares - 2.0 * (part @ vectors.T) + _lengths(part)[:, None])

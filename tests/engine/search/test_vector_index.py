@@ -82,6 +82,18 @@ def test_costs_are_the_same_from_the_file_and_from_memory(monkeypatch):
     assert np.array_equal(index.costs(queries, rows), from_file)
 
 
+@pytest.mark.parametrize("there", [30, 150], ids=["few are present", "most are"])
+def test_the_best_of_each_query_are_those_of_it_alone(monkeypatch, there):
+    monkeypatch.setattr(module, "_GATHERED", 20)
+    windows = make(200)
+    windows.present[:] = False
+    windows.present[:there] = True
+    index = VectorIndex(windows, Ranking(cost_scale=1.3, blend=0.5))
+    queries = np.asarray(windows.vectors[:5]).astype(np.float32)
+    for query, rows in zip(queries, index.best_each(queries, 50), strict=True):
+        assert set(rows.tolist()) == set(index.best(query[None], 50, None).tolist())
+
+
 def test_codes_are_kept_and_grow_with_the_library(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "EXACT_UP_TO", 0)
     query = np.zeros((1, RANK), np.float32)
