@@ -180,7 +180,8 @@ def k_sections(rate_hz: int) -> Doubles:
     """Return the K filter as two sections of second order.
 
     The recommendation has their coefficients at 48 kHz only; these come from the same two analogue
-    filters, a shelf and a high pass, by the bilinear transform at any rate.
+    filters, a shelf and a high pass, by the bilinear transform at any rate of
+    sounds (beyond 2 MHz its slowest poles are too near to 1).
     """
     k = math.tan(math.pi * min(1681.9744509555319, 0.45 * rate_hz) / rate_hz)
     gain = 10 ** (3.99984385397 / 20)
