@@ -7,7 +7,7 @@ is started again ends in the library that an undisturbed run would have made.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from logging import DEBUG, INFO
@@ -107,8 +107,8 @@ def index_folders(
         plan = difference(found, known, skipped)
         _note(library, found, plan)
         to_read, moved = follow_moves(library, plan.to_read, known, control)
-        soon_heard = len(to_read) if library.file is not None and embedder is None else 0
-        with encoder_ahead(model_folder, device, soon_heard) as ahead:
+        listens = library.file is not None and embedder is None and _waits(to_read, known)
+        with encoder_ahead(model_folder, device, len(found.files) if listens else 0) as ahead:
             refused = _read(library, plan.to_describe, roots, control, threads, unchanged=True)
             refused += _read(library, to_read, roots, control, threads)
             waiting = waiting_sounds(library, roots)
@@ -133,6 +133,12 @@ def index_folders(
     )
     _log.log(INFO if changed else DEBUG, "indexed %s", _in_short(report))
     return report
+
+
+def _waits(to_read: Sequence[FoundFile], known: Mapping[str, Known]) -> bool:
+    """Return whether there is anything to listen to."""
+    left = (sound.state == PRESENT and not sound.content_hash for sound in known.values())
+    return bool(to_read) or any(left)
 
 
 def _remember(library: Library, roots: Sequence[str]) -> None:

@@ -24,7 +24,8 @@ def encoder_ahead(
 ) -> Iterator[Future[AudioEncoder] | None]:
     """Load an encoder on a device while something else is done with so many files.
 
-    Of a few it would not be worth it.
+    Of a few it would not be worth it.  All files of the run count, also those that earlier ones
+    have heard: one that was stopped goes on in the precision in which it began.
 
     :param device: as :func:`engine.torch_setup.find_device` takes it.
     """

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 _log = logger(__name__)
 _COMMIT_S = 5.0
 _COMMIT_FILES = 256
+_CHANGED = "changed while sounds were listened to; the next run hears it"
 _PART_WINDOWS = PART_WINDOWS  # of a long file, after which it can be resumed
 
 
@@ -223,6 +224,8 @@ class _Batch:
             self._refuse(path, heard)
         elif isinstance(heard, Waits):
             self._waiting[heard.reason] += 1
+        elif heard.content_hash and not self._is_as_described(path):
+            self._waiting[_CHANGED] += 1
         else:
             self._heard.append((self._sounds[path].id, heard))
             self.files += bool(heard.content_hash)
@@ -233,17 +236,29 @@ class _Batch:
             self.commit()
 
     def _refuse(self, path: Path, reason: AudioError) -> None:
-        """Record why a file cannot be heard, unless it is not there."""
+        """Record why a file cannot be heard, unless it is not there, or not what it was."""
         try:
             facts = path.stat()
         except OSError:
             self.commit()
             self._ledger.miss(path, self._sounds[path])
             return
+        if not self._is_as_described(path):
+            self._waiting[_CHANGED] += 1
+            return
         row = Skipped(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, str(reason))
         _log.debug("skipped %s", named(reason))
         self._skipped.append(row)
         self.skipped += 1
+
+    def _is_as_described(self, path: Path) -> bool:
+        """Return whether a file is still the one whose header the library holds."""
+        sound = self._sounds[path]
+        try:
+            facts = path.stat()
+        except OSError:
+            return True  # what was heard is what was described
+        return (facts.st_size, facts.st_mtime_ns) == (sound.size, sound.mtime_ns)
 
     def commit(self) -> None:
         """Map what was heard, and write what waits."""
