@@ -22,6 +22,13 @@ _BITS = {
     "ULAW": 8,
     "ALAW": 8,
 }
+_AS_IN_WAV = {  # where each channel of a WAV file stands in Vorbis and Opus (Vorbis I, 4.3.9)
+    3: [0, 2, 1],
+    5: [0, 2, 1, 3, 4],
+    6: [0, 2, 1, 5, 3, 4],
+    7: [0, 2, 1, 6, 5, 3, 4],
+    8: [0, 2, 1, 7, 5, 6, 3, 4],
+}
 _FLOATS = ("FLOAT", "DOUBLE")
 _MOST_FRAMES = 1 << 62  # what stands for "unknown" lies above
 
@@ -37,6 +44,8 @@ class Libsndfile:
         self._name, self._mended = path.name, mended
         self._file = soundfile.SoundFile(mended if mended is not None else str(path))
         self._frames = int(self._file.frames)
+        has_own_order = self._file.subtype in ("VORBIS", "OPUS")
+        self._order = _AS_IN_WAV.get(self._file.channels) if has_own_order else None
         self.facts = AudioFacts(
             duration_s=self._frames / max(1, self._file.samplerate),
             rate_hz=int(self._file.samplerate),
@@ -71,6 +80,8 @@ class Libsndfile:
     def read(self, start: int, count: int) -> Frames:
         """Return up to ``count`` frames from ``start``; fewer at the end.
 
+        Channels are in the order of WAV files, as FFmpeg has them.
+
         :raises AudioError: they are damaged.
         """
         try:
@@ -79,7 +90,7 @@ class Libsndfile:
             frames: Frames = self._file.read(count, dtype="float32", always_2d=True)
         except REFUSALS as error:
             raise AudioError(f"{self._name} is damaged: {error}") from None
-        return frames
+        return frames if self._order is None else frames[:, self._order]
 
     def close(self) -> None:
         """Close the file."""

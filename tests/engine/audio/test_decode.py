@@ -2,11 +2,14 @@ import itertools
 import struct
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
 
 from engine.audio.decode import decode, probe, stream
+from engine.audio.ffmpeg import Ffmpeg
+from engine.audio.libsndfile import Libsndfile
 from engine.errors import AudioError
 from tests.conftest import encode, tone
 
@@ -237,3 +240,46 @@ def test_a_click_of_a_few_samples_is_heard(tmp_path, rate_hz, samples):
     heard = decode(path, 32000)
     assert len(heard) and abs(len(heard) - samples * 32000 / rate_hz) <= 3
     assert np.abs(heard).max() > 0.05
+
+
+def surround(path: Path, codec: str, layout: str, channels: int) -> Path:
+    """Write low noises, one channel 3 dB below the one before, as Vorbis or Opus."""
+    noise = np.random.default_rng(0).normal(0, 0.2, (channels, 48000)).astype(np.float32)
+    noise = np.cumsum(noise, axis=1)
+    noise -= noise.mean(1, keepdims=True)  # low: also an LFE keeps it
+    samples = noise / np.abs(noise).max() * 0.7 ** np.arange(channels, dtype=np.float32)[:, None]
+    if codec == "vorbis":  # in its own order, whichever that is
+        soundfile.write(path, samples.T, 48000, format="OGG", subtype="VORBIS")
+        return path
+    with av.open(str(path), "w") as container:
+        audio = container.add_stream(codec, rate=48000, layout=layout)
+        audio.bit_rate = 96_000 * channels
+        size = audio.codec_context.frame_size or 960
+        for start in range(0, samples.shape[1] - size, size):
+            block = np.ascontiguousarray(samples[:, start : start + size])
+            block = np.ascontiguousarray(block.T.reshape(1, -1))
+            frame = av.AudioFrame.from_ndarray(block, format="flt", layout=layout)
+            frame.sample_rate, frame.pts = 48000, start
+            container.mux(audio.encode(frame))
+        container.mux(audio.encode(None))
+    return path
+
+
+@pytest.mark.parametrize("codec", ["vorbis", "libopus"])
+@pytest.mark.parametrize(
+    ("layout", "channels"), [("3.0", 3), ("5.0", 5), ("5.1", 6), ("6.1", 7), ("7.1", 8)]
+)
+def test_channels_stand_in_the_order_of_wav_files_whoever_reads_them(
+    tmp_path, codec, layout, channels
+):
+    path = surround(tmp_path / "x.ogg", codec, layout, channels)
+    heard = []
+    for source in (Libsndfile(path, None), Ffmpeg(path)):
+        frames = source.read(4800, 24000)
+        assert frames.shape == (24000, channels)
+        heard.append(frames)
+        source.close()
+    own, others = heard
+    alike = np.corrcoef(own.T, others.T)[:channels, channels:]
+    assert alike.argmax(axis=1).tolist() == list(range(channels))
+    assert alike.diagonal().min() > 0.95
