@@ -49,15 +49,19 @@ def category_of_name(stem: str) -> UcsCategory | None:
     """Return the category that a file name begins with (``CatID_FXName_…``), or None.
 
     UCS allows a user category behind the CatID, apart by a hyphen: ``DOORWood-CREAK_…``.  Some
-    CatIDs are plain words: ``rain_03`` and ``TEST_1`` are no UCS names, for these have four parts.
+    CatIDs are plain words.  They count in capitals, as UCS writes them, in a name of four parts, as
+    UCS names have, of which not all are in capitals: ``rain_03``, ``TEST_1``, ``Rain_On_Tin_Roof``
+    and ``WIND_UP_TOY_01`` are no UCS names.
     """
     parts = stem.split("_")
     first = parts[0].split("-", 1)[0]
     category = categories().get(first.lower())
     if category is None or len(parts) < 2:
         return None
-    unmistakable = first == category.id and not first.isupper()
-    return category if unmistakable or len(parts) >= 4 else None
+    as_written, is_whole = first == category.id, len(parts) >= 4
+    if category.id.isupper():
+        return category if as_written and is_whole and not stem.isupper() else None
+    return category if as_written or is_whole else None
 
 
 def category_of_tag(tag: str) -> UcsCategory | None:
