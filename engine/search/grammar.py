@@ -16,6 +16,7 @@ import itertools
 import re
 from dataclasses import dataclass, field
 
+from engine.audio.decode import EXTENSIONS
 from engine.errors import InputError
 from engine.paths import is_unicode
 from engine.search.filters import FILTERS, Token
@@ -121,6 +122,7 @@ def _tokens(text: str) -> list[Token]:
             continue
         quoted = value.startswith('"')
         bare = value.strip('"').strip() if quoted else value
+        bare = bare if key else _without_extension(bare)
         if key and key.lower() not in FILTERS:
             shown = "  ".join(FILTERS[name].example for name in ("dur", "sr", "cat", "in"))
             raise InputError(f"there is no filter {key}: in {whole}; filters are like {shown}")
@@ -133,6 +135,12 @@ def _tokens(text: str) -> list[Token]:
             continue  # a lone dash or comma
         found.append(Token(whole, key.lower(), bare, bool(negated), quoted))
     return found
+
+
+def _without_extension(word: str) -> str:
+    """Return a file's name as libraries know it: ``Door_01.wav`` is called ``Door_01``."""
+    name, _, ending = word.rpartition(".")
+    return name if search_words(name) and f".{ending.lower()}" in EXTENSIONS else word
 
 
 def _word(token: Token) -> str:

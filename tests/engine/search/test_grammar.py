@@ -16,6 +16,22 @@ def test_free_words_describe_the_sound_and_are_keywords():
     assert query.conditions == ()
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("Thunder_01.ogg", "Thunder_01"),
+        ("ZOOM0123.WAV", "ZOOM0123"),
+        ("far.away", "far.away"),
+        (".wav", ".wav"),
+        ("wav", "wav"),
+    ],
+)
+def test_a_file_is_asked_for_by_its_name_as_libraries_know_it(typed, meant):
+    assert parse(typed).descriptions == [meant]
+    assert parse(f'"{typed}"').conditions == (Words((meant,)),)
+    assert parse(f"rain -{typed}").conditions == (Not(Words((meant,))),)
+
+
 def test_either_of_two_words_will_do():
     query = parse("heavy door OR gate creak")
     assert query.descriptions == ["heavy door creak", "heavy gate creak"]
