@@ -25,6 +25,10 @@ REVISION = "0015"
 _log = logger(__name__)
 _BUSY_TIMEOUT_MS = 10_000
 _DAMAGED = ("not a database", "malformed", "no such table", "disk i/o error", "could not decode")
+_UNWRITABLE = frozenset(  # what a disk refused; nothing is damaged by it
+    {"SQLITE_IOERR_WRITE", "SQLITE_IOERR_TRUNCATE", "SQLITE_IOERR_SHMSIZE", "SQLITE_IOERR_SHMMAP"}
+    | {"SQLITE_IOERR_FSYNC", "SQLITE_IOERR_DIR_FSYNC", "SQLITE_IOERR_SHMOPEN"}
+)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
 
@@ -77,8 +81,13 @@ def sentences_for_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (DBAPIError, sqlite3.Error) as error:
-        cause = str(getattr(error, "orig", None) or error)
-        raise LibraryError(_sentence(path, cause)) from error
+        own = getattr(error, "orig", None) or error
+        if getattr(own, "sqlite_errorname", "") in _UNWRITABLE:
+            raise LibraryError(
+                f"the library {path} cannot be written: its disk is full, or allows no larger "
+                "file, or has gone away; free some space and start again"
+            ) from error
+        raise LibraryError(_sentence(path, str(own))) from error
 
 
 @contextmanager

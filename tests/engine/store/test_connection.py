@@ -3,6 +3,8 @@
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from contextlib import closing
 from pathlib import Path
@@ -53,6 +55,30 @@ def test_errors_of_the_database_are_sentences(cause, sentence):
         raise sqlite3.OperationalError(cause)
     assert str(raised.value) == sentence
     assert damaged(PATH) == DAMAGED
+
+
+@pytest.mark.sqlite
+def test_a_disk_that_takes_no_more_is_not_called_damage(tmp_path):
+    """In a process of its own, whose files may not grow beyond 200 kB."""
+    path = tmp_path / "library.db"
+    script = (
+        "import resource, signal, sys; from pathlib import Path; from engine.store import Library\n"
+        "from engine.errors import LibraryError\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "library = Library(Path(sys.argv[1]))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))\n"
+        "try:\n"
+        "    for n in range(100): library.set_settings({f'{n}': bytes(50_000)})\n"
+        "except LibraryError as error: print(error)\n"
+    )
+    pytest.importorskip("resource")  # not on Windows
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == (
+        f"the library {path} cannot be written: its disk is full, or allows no larger file, or "
+        "has gone away; free some space and start again\n"
+    )
 
 
 def test_statements_that_fail_are_told_by_their_cause_alone(library):
