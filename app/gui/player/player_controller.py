@@ -135,6 +135,16 @@ class PlayerController(QObject):
         if self._sound is not None:
             self._look_into()
 
+    def follow_answer(self, answer: Answer | None) -> None:
+        """Say why what is asked now found the sound, and no longer why an earlier search did."""
+        sound, before = self._sound, self._match
+        if sound is None or before is None:
+            return
+        matches = answer.matches if answer is not None else ()
+        self._match = next((match for match in matches if match.sound.id == sound.id), None)
+        if self._match != before:
+            self._look_into(quietly=True)
+
     def look_if_back(self) -> None:
         """Look once more at a sound that could not be read: its file may be back."""
         if self._undrawn and not self._context.jobs.is_running("peaks"):

@@ -42,6 +42,7 @@ class Middle(QObject):
             self._rooms.searching.warm_up()
 
     def _on_answered(self, found: Found) -> None:
+        self._rooms.player_controller.follow_answer(found.answer)
         self._rooms.status.show_also(found.answer.also if found.answer is not None else "")
         overview = self._rooms.library_controller.overview
         nothing_known = overview is not None and not (overview.facets.folders or len(found.ids))

@@ -181,6 +181,28 @@ def test_the_inspector_explains_a_match(window, qtbot):
     assert best == pytest.approx(match.strength, abs=1e-4)
 
 
+def test_why_a_sound_matched_is_said_of_what_is_asked_now(window, qtbot):
+    search(window, qtbot, "door")
+    qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
+    qtbot.waitUntil(lambda: window.inspector.details is not None)
+    sound = window.inspector.details.sound
+    first = window.results.results.row_at(0).match.strength
+
+    def said() -> str:
+        labels = window.inspector._scroll.widget().findChildren(QLabel)
+        (why,) = [t for t in (label.text() for label in labels) if t.startswith("strength")] or [""]
+        return why
+
+    assert said().startswith(f"strength {first:.2f}")
+    search(window, qtbot, "rain")
+    rows = [window.results.results.row_at(row) for row in range(12)]
+    (match,) = [row.match for row in rows if row.match.sound.id == sound.id]
+    assert f"{match.strength:.2f}" != f"{first:.2f}"
+    qtbot.waitUntil(lambda: said().startswith(f"strength {match.strength:.2f}"))
+    search(window, qtbot, "fmt:flac")  # which finds nothing, and no match
+    qtbot.waitUntil(lambda: said() == "")
+
+
 def test_the_inspector_tells_what_could_not_be_heard(window, qtbot):
     search(window, qtbot, "door")
     qtbot.keyClick(window.bar.text, Qt.Key.Key_Down)
