@@ -1,5 +1,6 @@
 """From files to what is stored: headers, windows, parts, vectors, each against plain arithmetic."""
 
+import os
 import threading
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -277,11 +278,18 @@ def test_begun_then_searched_then_new_then_by_name(library, tmp_path):
     ]
 
 
+def unchanged(paths: list[Path]) -> list[Path]:
+    """Give files the times that the library is told of."""
+    for path in paths:
+        os.utime(path, ns=(5, 5))
+    return paths
+
+
 @pytest.fixture
 def batch(library, tmp_path, monkeypatch):
     """Return what gathers heard files of a library with four, and how much is committed."""
     paths = [write(tmp_path / f"{n}.wav") for n in range(4)]
-    put(library, *paths)
+    put(library, *unchanged(paths))
     known = {Path(path): sound for path, sound in library.known([str(tmp_path)]).items()}
     stored = [StoredWindow(0.0, 1.0, b"f", b"v", 0.0)]
     monkeypatch.setattr(waiting, "windows_of", lambda encoder, heard, g: [stored for _ in heard])
@@ -360,7 +368,7 @@ def test_nothing_to_hear_needs_no_model(library, tmp_path):
 
 def test_sounds_are_listened_to_in_order_from_where_they_were_left(library, tmp_path, monkeypatch):
     paths = [write(tmp_path / f"{n}.wav") for n in range(3)]
-    put(library, *paths)
+    put(library, *unchanged(paths))
     put_embedded(library, [EmbeddedPart(2, [], 5.0)])
     sounds = waiting.waiting_sounds(library, [str(tmp_path)])
     asked = []
