@@ -5,26 +5,35 @@ and its match strength, which knows whether anything here fits at all.  Logistic
 them with the length of what was heard, for a click says less than a bark.  The constants are
 fitted on the validation split by ``python -m benchmarks.tagging.calibration``, which also measures
 how true they are (docs/decisions/0013).
+
+Of a list of one's own, many sounds may have no label that is right; how many, a folder tells itself
+(:meth:`Calibration.among`, docs/decisions/0045).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
-from engine.arrays import Floats
+from engine.arrays import Doubles, Floats
 from engine.tags.taxonomy import Taxonomy
 
 SHORTEST_S, LONGEST_S = 0.2, 10.0
 MOST_LOG_ODDS = 15.0  # of a match strength
+TOGETHER = 5  # labels of a sound, of which one is right if any is
+_SURE = 1e-6  # as far as probabilities go
+_USUAL = 10.0  # sounds for which what is usual counts, beside those of a folder
+_STEPS, _NEAR = 500, 1e-6
 
 
 @dataclass(frozen=True)
 class Calibration:
     """Log-odds = zero + share · logit(P) + strength · (log-odds of the match) + length · log(s).
 
-    ``temperature`` is τ of the shares P, in units of the cost.
+    ``temperature`` is τ of the shares P, in units of the cost.  ``usual`` is the share of sounds
+    that had a right one among their likeliest where it was fitted; 0: every sound has one.
     """
 
     temperature: float
@@ -32,6 +41,40 @@ class Calibration:
     strength: float
     length: float
     zero: float
+    usual: float = 0.0
+
+    def among(self, likely: Floats, folder: Doubles) -> Floats:
+        """Return probabilities (n, labels) as they are in a folder; ``likely`` are those before.
+
+        What a sound's likeliest labels have together is the probability that it has one in the
+        list at all.  If fewer sounds of the folder have one than is usual, that is less likely for
+        each, and what its labels share out is less.
+
+        :param folder: (sounds,) what each sound of the folder has together, from :func:`together`.
+        """
+        if not self.usual or not len(folder):
+            return likely
+        shift = _odds(self._having_one(folder)) / _odds(self.usual)
+        before = together(likely)
+        after = shift * _odds(before)
+        found: Floats = (likely * (after / (1 + after) / before)[:, None]).astype(np.float32)
+        return found
+
+    def _having_one(self, folder: Doubles) -> float:
+        """Return the share of sounds that have a label in the list.
+
+        It and what follows for each settle in turns, as in M. Saerens, P. Latinne and C.
+        Decaestecker, *Adjusting the outputs of a classifier to new a priori probabilities* (Neural
+        Computation 14, 2002).
+        """
+        odds, now = _odds(folder) / _odds(self.usual), self.usual
+        for _ in range(_STEPS):
+            here = odds * _odds(now)
+            right = float((here / (1 + here)).sum())
+            before, now = now, (right + _USUAL * self.usual) / (len(folder) + _USUAL)
+            if abs(now - before) < _NEAR:
+                break
+        return now
 
     def shares(self, score: Floats) -> Floats:
         """Return P (n, labels) of scores (n, labels): a softmax at τ; ``score`` is overwritten."""
@@ -50,6 +93,17 @@ class Calibration:
         return found
 
 
+def together(likely: Floats) -> Doubles:
+    """Return the probability (n,) that any of a sound's likeliest labels (n, labels) is right."""
+    best = -np.sort(-likely.astype(np.float64), axis=1)[:, :TOGETHER]
+    found: Doubles = np.clip(best.sum(1), _SURE, 1 - _SURE)
+    return found
+
+
+def _odds(probability: Any) -> Any:
+    return probability / (1 - probability)
+
+
 def calibration_features(
     shares: Floats, fits: Floats, lengths_s: Floats
 ) -> tuple[Floats, Floats, Floats]:
@@ -61,17 +115,18 @@ def calibration_features(
     return logit, fits, lengths
 
 
-PLAIN = Calibration(0.1, 0.89, 0.048, 0.041, -0.10)
-SEVERAL = Calibration(0.16, 1.04, 0.0, 0.024, 1.69)
+PLAIN = Calibration(0.12, 0.644, 0.203, -0.065, -0.93, 0.46)
+SEVERAL = Calibration(0.12, 0.80, 0.171, -0.06, -0.79, 0.46)
+WORDED = Calibration(0.16, 1.04, 0.0, 0.024, 1.69)
 FILED = Calibration(0.2, 1.02, 0.0, 0.028, 1.89)
 
 
 def calibration_of(taxonomy: Taxonomy, has_examples: bool = False) -> Calibration:
-    """Return the constants for lists of names, or for labels of several texts each.
+    """Return the constants for lists of names, for labels of several texts each, or for UCS.
 
-    The latter have others if the model has examples of them (:mod:`engine.tags.filing`).
+    The latter has others if the model has examples of it (:mod:`engine.tags.filing`).
     """
+    if taxonomy.is_ucs:
+        return FILED if has_examples else WORDED
     texts = sum(len(label.texts) for label in taxonomy.labels)
-    if texts <= 1.5 * len(taxonomy.labels):
-        return PLAIN
-    return FILED if has_examples else SEVERAL
+    return PLAIN if texts <= 1.5 * len(taxonomy.labels) else SEVERAL

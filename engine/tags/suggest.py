@@ -3,25 +3,25 @@
 Every window is compared with every label.  From the costs C, the folder's potentials g
 (:func:`folder_potentials`) and the evidence E of words in [0, 1] follows each label's share
 P(l | window) ∝ exp((μ g_l − C_l + γ E_l)/τ), and from share and match strength the probability that
-the label is right (:mod:`.calibration`).  Labels below a lowest probability are not suggested, so
-a sound may get none.
+the label is right (:mod:`.calibration`), given how many sounds of the folder seem to have one in
+the list at all.  Labels below a lowest probability are not suggested, so a sound may get none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.arrays import Floats, Halves, Integers
+from engine.arrays import Doubles, Floats, Halves, Integers
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
-from engine.tags.calibration import calibration_of
+from engine.tags.calibration import TOGETHER, Calibration, calibration_of, together
 from engine.tags.evidence import WordEvidence
 from engine.tags.label_vectors import LabelVectors
 from engine.tags.taxonomy import Label, Taxonomy
@@ -34,6 +34,7 @@ _OF_FOLDER = 0.25  # of that for words of a folder, where those of the sound say
 _IN_HEADER = 1.5  # evidence of a category that the file itself names
 _AT_ONCE = 5_000  # sounds between two looks at the control
 _SAMPLE = 10_000  # windows of a folder that its potentials are solved on
+_ASKED = 2_000  # sounds of a folder that tell how many have a label in the list
 _FOLDER_SHARE = 0.25  # of the mass; the rest is that of sounds in general
 _RELAXATION = 0.25  # ρ of the folder's labels, in units of ε
 _FOLDER_WEIGHT = 0.25  # of the folder's potentials in the score
@@ -102,43 +103,85 @@ class Tagger:
         g = self._folder_potentials(vectors, rows) if rules.folder else None
         of_window = windows.sound_ids[rows]
         heard = np.unique(of_window)
+        calibration = calibration_of(self.taxonomy, bool(self._vectors.filing))  # the model's
+        folder: Doubles = np.zeros(0)
+        if rules.folder and calibration.usual:
+            asked = heard[:: max(1, len(heard) // _ASKED)]
+            chosen = rows[np.isin(of_window, asked)]
+            folder = self._having_one(vectors, chosen, asked, g, rules, calibration)
         found: Suggestions = {}
         for start in range(0, len(heard), _AT_ONCE):
             control.report(Progress("suggesting tags", start, len(heard)))
             some = heard[start : start + _AT_ONCE]
             chosen = rows[(of_window >= some[0]) & (of_window <= some[-1])]
             words = self._evidence(some) if rules.words else None
-            found |= self._suggested(vectors, chosen, some, words, g, rules)
+            most = min(rules.most, len(self.taxonomy.labels))
+            judged = self._judged(vectors, chosen, some, words, g, most, calibration, folder)
+            found |= self._suggested(chosen, judged, rules)
         return found
 
-    def _suggested(
+    def _having_one(
+        self,
+        vectors: LabelVectors,
+        rows: Integers,
+        sounds: Integers,
+        g: Floats | None,
+        rules: Rules,
+        calibration: Calibration,
+    ) -> Doubles:
+        """Return the probability (sounds,) that a sound has a label in the list at all."""
+        words = self._evidence(sounds) if rules.words else None
+        most, nobody = min(TOGETHER, len(self.taxonomy.labels)), np.zeros(0)
+        found = np.zeros(len(sounds))
+        judged = self._judged(vectors, rows, sounds, words, g, most, calibration, nobody)
+        for part, _, likely in judged:
+            place = np.searchsorted(sounds, self._index.windows.sound_ids[rows[part]])
+            np.maximum.at(found, place, together(likely))
+        return found
+
+    def _judged(
         self,
         vectors: LabelVectors,
         rows: Integers,
         sounds: Integers,
         words: Floats | None,
         g: Floats | None,
-        rules: Rules,
-    ) -> Suggestions:
-        """Return the suggestions for ``sounds``, whose windows are ``rows``."""
+        most: int,
+        calibration: Calibration,
+        folder: Doubles,
+    ) -> Iterator[tuple[slice, Integers, Floats]]:
+        """Yield for some of ``rows``, windows of ``sounds``, their places, and ``most`` labels.
+
+        These are the likeliest (n, most) with their probabilities (n, most).
+
+        :param folder: (sounds,) how likely each has one in the list; none if that does not count.
+        """
         windows = self._index.windows
         place = np.searchsorted(sounds, windows.sound_ids[rows])
-        most = min(rules.most, len(self.taxonomy.labels))
-        kept: list[tuple[Integers, Integers, Floats]] = []
         lengths = windows.ends_s[rows] - windows.starts_s[rows]
         heard, potentials = windows.vectors[rows], windows.potentials[rows]
-        calibration = calibration_of(self.taxonomy, bool(self._vectors.filing))  # the model's
         for part, cost, fits in vectors.compare(heard, potentials):
             score = -cost if g is None else np.float32(_FOLDER_WEIGHT) * g - cost
             if words is not None:
                 score += np.float32(WORDS) * words[place[part]]
             shares = calibration.shares(score)
-            best = np.argpartition(-shares, most - 1, axis=1)[:, :most]
+            count = min(max(most, TOGETHER), shares.shape[1])
+            best = np.argpartition(-shares, count - 1, axis=1)[:, :count]
             likely = calibration.probabilities(
                 np.take_along_axis(shares, best, 1),
                 np.take_along_axis(fits, best, 1),
                 lengths[part, None],
             )
+            likely = calibration.among(likely, folder)
+            first = np.argsort(-likely, axis=1)[:, :most]
+            yield part, np.take_along_axis(best, first, 1), np.take_along_axis(likely, first, 1)
+
+    def _suggested(
+        self, rows: Integers, judged: Iterator[tuple[slice, Integers, Floats]], rules: Rules
+    ) -> Suggestions:
+        """Return the suggestions for sounds whose windows are ``rows``."""
+        kept: list[tuple[Integers, Integers, Floats]] = []
+        for part, best, likely in judged:
             window, column = np.nonzero(likely >= rules.least)
             kept.append((rows[part][window], best[window, column], likely[window, column]))
         if not kept:

@@ -16,7 +16,7 @@ from engine.store import Header
 from engine.store.records import FileFacts
 from engine.store.tags import AGENT, PERSON, TagRow, filed_sounds, put_tags
 from engine.tags import filing
-from engine.tags.calibration import FILED, PLAIN, SEVERAL, calibration_of
+from engine.tags.calibration import FILED, PLAIN, SEVERAL, WORDED, calibration_of
 from engine.tags.filing import LEAST, OWN, STRANGER, WIDTH, WORTH, Filing
 from engine.tags.suggest import Rules, Tagger
 from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
@@ -278,5 +278,6 @@ def test_the_shipped_models_examples_know_a_helicopter():
 
 def test_constants_are_those_of_what_is_known_of_labels(labels):
     assert calibration_of(labels) == calibration_of(labels, has_examples=True) == PLAIN
-    assert calibration_of(ucs()) == SEVERAL
+    assert calibration_of(ucs()) == WORDED
+    assert calibration_of(replace(ucs(), is_ucs=False), has_examples=True) == SEVERAL
     assert calibration_of(ucs(), has_examples=True) == FILED

@@ -14,7 +14,7 @@ from engine.models.label_texts import LabelTexts
 from engine.progress import Cancelled, Control
 from engine.store import Header
 from engine.store.records import FileFacts
-from engine.tags.calibration import PLAIN, SEVERAL, Calibration
+from engine.tags.calibration import PLAIN, SEVERAL, WORDED, Calibration, together
 from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
 from engine.tags.suggest import Rules, Tagger, folder_potentials
 from engine.tags.taxonomy import Label, Taxonomy, read_taxonomy, ucs
@@ -187,6 +187,52 @@ def test_shares_add_up_and_keep_the_order(score):
     assert np.allclose(shares.sum(1), 1, atol=1e-4) and (shares >= 0).all()
     best = np.take_along_axis(shares, score.argmax(1)[:, None], 1)[:, 0]
     assert np.allclose(best, shares.max(1))
+
+
+@pytest.mark.parametrize("share", [0.02, 0.2, 0.5, 0.8, 0.98])
+def test_a_folder_tells_how_many_of_its_sounds_have_a_label(share):
+    """Evidence is normal with means ±1: what follows under another prior is known exactly."""
+    random, usual = np.random.default_rng(0), PLAIN.usual
+    has_one = random.random(4000) < share
+    evidence = random.normal(np.where(has_one, 1.0, -1.0), 1.0)
+
+    def under(prior: float) -> np.ndarray:
+        return 1 / (1 + (1 - prior) / prior * np.exp(-2 * evidence))
+
+    # Of two labels the likelier has three quarters of what there is.
+    before = under(usual)[:, None] * np.array([0.75, 0.25])
+    found = PLAIN.among(before.astype(np.float32), together(before))
+    assert found.mean(0).sum() == pytest.approx(share, abs=0.02)
+    assert np.abs(found.sum(1) - under(share)).max() < 0.05
+    assert np.allclose(found[:, 0], 3 * found[:, 1], rtol=1e-4)
+    alone = PLAIN.among(before[:1].astype(np.float32), together(before[:1]))
+    assert np.abs(alone - before[:1]).max() < 0.1  # one sound tells little
+
+
+def test_where_every_sound_has_its_label_a_folder_changes_nothing():
+    likely = np.random.default_rng(0).random((9, 3)).astype(np.float32)
+    assert WORDED.among(likely, together(likely)) is likely
+    assert PLAIN.among(likely, np.zeros(0)) is likely
+
+
+@given(arrays.arrays(np.float32, (5, 7), elements=st.floats(0, 1, width=32)), st.floats(0, 1))
+def test_probabilities_stay_some_and_keep_their_order(likely, usual):
+    found = PLAIN.among(likely, np.clip(np.full(50, usual), 1e-6, 1 - 1e-6))
+    assert ((found >= 0) & (found <= 1)).all()
+    assert (np.diff(np.take_along_axis(found, likely.argsort(axis=1), 1), axis=1) >= 0).all()
+
+
+def test_most_sounds_without_a_label_make_all_less_likely(hearing, labels, library):
+    words = {f"/{n}.wav": ["door"] for n in range(3)}
+    few = Tagger(library, hearing(words | {f"/x{n}.wav": ["wind"] for n in range(60)}), labels)
+    rules = Rules(least=0.0, most=1, words=False)
+    ids = np.arange(1, 64)
+    together_, apart = (
+        few.suggest(ids, replace(rules, folder=folder), Control()) for folder in (True, False)
+    )
+    doors = [i for i in ids.tolist() if apart[i][0].label.name == "door"]
+    assert doors
+    assert all(together_[i][0].probability < apart[i][0].probability for i in doors)
 
 
 @pytest.mark.parametrize("constants", [PLAIN, SEVERAL])
