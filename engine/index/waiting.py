@@ -141,7 +141,13 @@ def _work(library: Library, model_folder: Path, waiting: Sequence[tuple[str, Kno
 
 
 class Ledger(Protocol):
-    """What writes down what was heard."""
+    """What writes down what was heard.
+
+    ``is_sure`` is whether the run itself has just looked at all files: another computer's times of
+    them may be others.
+    """
+
+    is_sure: bool
 
     def put(self, parts: Sequence[EmbeddedPart], refused: Sequence[Skipped]) -> None:
         """Store what was heard, and what cannot be."""
@@ -152,6 +158,8 @@ class Ledger(Protocol):
 
 class _Alone:
     """The ledger of an index run that has the library for itself."""
+
+    is_sure = True
 
     def __init__(self, library: Library, roots: Sequence[str]) -> None:
         self.library, self.roots = library, roots
@@ -169,6 +177,8 @@ class _Alone:
 
 class _Beside(_Alone):
     """The ledger of an index run beside which workers may listen, too."""
+
+    is_sure = False
 
     def __init__(
         self, library: Library, roots: Sequence[str], sounds: Mapping[Path, Known]
@@ -252,7 +262,9 @@ class _Batch:
         self.skipped += 1
 
     def _is_as_described(self, path: Path) -> bool:
-        """Return whether a file is still the one whose header the library holds."""
+        """Return whether a file is still the one whose header the library holds, if one knows."""
+        if not self._ledger.is_sure:
+            return True
         sound = self._sounds[path]
         try:
             facts = path.stat()

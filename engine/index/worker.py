@@ -314,6 +314,8 @@ class _Ear:
 class _Ledger:
     """Writes down what was heard of claimed sounds."""
 
+    is_sure = False
+
     def __init__(
         self,
         library: Library,

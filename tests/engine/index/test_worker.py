@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -166,6 +167,15 @@ def test_what_cannot_be_heard_is_skipped_with_its_reason(place, sounds, model_fo
         done = work(library, model_folder, Control(), ONCE)
         assert (done.files, done.skipped) == (11, 1)
         assert [row.path for row in library.skipped()] == [str(path)]
+
+
+def test_files_of_other_times_are_heard_as_they_are(place, sounds, model_folder):
+    """A worker's computer may tell a file's time otherwise than the one that read its header."""
+    with Library(place) as library:
+        wait_for_workers(library, model_folder, sounds)
+        for path in sounds.rglob("*.wav"):
+            os.utime(path, (1, 1))
+        assert work(library, model_folder, Control(), ONCE).files == 12
 
 
 def test_another_model_is_refused_in_one_sentence(place, sounds, model_folder, make_model):
