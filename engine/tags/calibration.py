@@ -57,8 +57,9 @@ class Calibration:
         shift = _odds(self._having_one(folder)) / _odds(self.usual)
         before = together(likely)
         after = shift * _odds(before)
-        found: Floats = (likely * (after / (1 + after) / before)[:, None]).astype(np.float32)
-        return found
+        found = likely * (after / (1 + after) / before)[:, None]
+        bounded: Floats = np.minimum(found, 1.0).astype(np.float32)
+        return bounded
 
     def _having_one(self, folder: Doubles) -> float:
         """Return the share of sounds that have a label in the list.

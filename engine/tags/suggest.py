@@ -152,7 +152,7 @@ class Tagger:
     ) -> Iterator[tuple[slice, Integers, Floats]]:
         """Yield for some of ``rows``, windows of ``sounds``, their places, and ``most`` labels.
 
-        These are the likeliest (n, most) with their probabilities (n, most).
+        These are the likeliest (n, most), in no order, with their probabilities (n, most).
 
         :param folder: (sounds,) how likely each has one in the list; none if that does not count.
         """
@@ -173,8 +173,11 @@ class Tagger:
                 lengths[part, None],
             )
             likely = calibration.among(likely, folder)
-            first = np.argsort(-likely, axis=1)[:, :most]
-            yield part, np.take_along_axis(best, first, 1), np.take_along_axis(likely, first, 1)
+            if count > most:
+                first = np.argpartition(-likely, most - 1, axis=1)[:, :most]
+                best = np.take_along_axis(best, first, 1)
+                likely = np.take_along_axis(likely, first, 1)
+            yield part, best, likely
 
     def _suggested(
         self, rows: Integers, judged: Iterator[tuple[slice, Integers, Floats]], rules: Rules

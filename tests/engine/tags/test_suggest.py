@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -216,6 +216,8 @@ def test_where_every_sound_has_its_label_a_folder_changes_nothing():
 
 
 @given(arrays.arrays(np.float32, (5, 7), elements=st.floats(0, 1, width=32)), st.floats(0, 1))
+@example(np.ones((5, 7), np.float32), 1.0)
+@example(np.zeros((5, 7), np.float32), 0.0)
 def test_probabilities_stay_some_and_keep_their_order(likely, usual):
     found = PLAIN.among(likely, np.clip(np.full(50, usual), 1e-6, 1 - 1e-6))
     assert ((found >= 0) & (found <= 1)).all()
