@@ -105,7 +105,7 @@ def best(shares: np.ndarray, *others: np.ndarray, count: int = TOP) -> list[np.n
 
 def fitted(examples: list[Examples], temperature: float) -> tuple[Calibration, float]:
     """Return the constants at a temperature, and the log-likelihood a sound."""
-    columns, answers, weights, first = [], [], [], []
+    columns, answers, weights, having = [], [], [], []
     for score, fits, right, lengths in examples:
         shares = at_temperature(temperature).shares(score.copy())
         share, fit, hit = best(shares, fits, right)
@@ -114,7 +114,7 @@ def fitted(examples: list[Examples], temperature: float) -> tuple[Calibration, f
         answers.append(hit.ravel())
         weights.append(np.full(hit.size, 1 / len(hit)))
         (among,) = best(shares, right, count=TOGETHER)[1:]
-        first.append(among.any(axis=1).mean())
+        having.append(among.any(axis=1).mean())
     x, y, w = np.concatenate(columns), np.concatenate(answers), np.concatenate(weights)
     model = LogisticRegression(C=1e3, max_iter=1000).fit(x, y, sample_weight=1000 * w / w.sum())
     if model.coef_[0, 1] < 0:
@@ -123,7 +123,7 @@ def fitted(examples: list[Examples], temperature: float) -> tuple[Calibration, f
     likely = model.predict_proba(x)[:, 1]
     told = float((w * np.log(np.where(y, likely, 1 - likely))).sum() / w.sum())
     share, strength, length = (float(c) for c in model.coef_[0])
-    zero, usual = float(model.intercept_[0]), float(np.mean(first))
+    zero, usual = float(model.intercept_[0]), float(np.mean(having))
     return Calibration(temperature, share, strength, length, zero, usual), told
 
 
@@ -139,7 +139,8 @@ def errors(folders: list[Examples], constants: Calibration) -> dict[str, float]:
         share, fit, hit = best(constants.shares(score.copy()), fits, right, count=TOGETHER)
         likely = constants.probabilities(share, fit, lengths[:, None])
         hits.append(hit[:, :TOP])
-        found.append(constants.among(likely, together(likely))[:, :TOP])
+        having = constants.having_one(together(likely))
+        found.append(constants.among(likely, having)[:, :TOP])
     hit, likely = np.concatenate(hits), np.concatenate(found)
     sure = likely > 0.8
     return {

@@ -7,7 +7,7 @@ fitted on the validation split by ``python -m benchmarks.tagging.calibration``, 
 how true they are (docs/decisions/0013).
 
 Of a list of one's own, many sounds may have no label that is right; how many, a folder tells itself
-(:meth:`Calibration.among`, docs/decisions/0045).
+(:meth:`Calibration.having_one`, docs/decisions/0045).
 """
 
 from __future__ import annotations
@@ -43,31 +43,34 @@ class Calibration:
     zero: float
     usual: float = 0.0
 
-    def among(self, likely: Floats, folder: Doubles) -> Floats:
+    def among(self, likely: Floats, having: float) -> Floats:
         """Return probabilities (n, labels) as they are in a folder; ``likely`` are those before.
 
         What a sound's likeliest labels have together is the probability that it has one in the
         list at all.  If fewer sounds of the folder have one than is usual, that is less likely for
         each, and what its labels share out is less.
 
-        :param folder: (sounds,) what each sound of the folder has together, from :func:`together`.
+        :param having: the share of the folder's sounds that have one, from :meth:`having_one`.
         """
-        if not self.usual or not len(folder):
+        if having == self.usual:
             return likely
-        shift = _odds(self._having_one(folder)) / _odds(self.usual)
+        shift = _odds(having) / _odds(self.usual)
         before = together(likely)
         after = shift * _odds(before)
         found = likely * (after / (1 + after) / before)[:, None]
         bounded: Floats = np.minimum(found, 1.0).astype(np.float32)
         return bounded
 
-    def _having_one(self, folder: Doubles) -> float:
-        """Return the share of sounds that have a label in the list.
+    def having_one(self, folder: Doubles) -> float:
+        """Return the share of a folder's sounds that have a label in the list.
 
-        It and what follows for each settle in turns, as in M. Saerens, P. Latinne and C.
+        ``folder`` (sounds,) is what the labels of each have together, from :func:`together`.  The
+        share and what follows for each settle in turns, as in M. Saerens, P. Latinne and C.
         Decaestecker, *Adjusting the outputs of a classifier to new a priori probabilities* (Neural
         Computation 14, 2002).
         """
+        if not self.usual or not len(folder):
+            return self.usual
         odds, now = _odds(folder) / _odds(self.usual), self.usual
         for _ in range(_STEPS):
             here = odds * _odds(now)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from engine.arrays import Doubles, Floats, Halves, Integers
+from engine.arrays import Floats, Halves, Integers
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
 from engine.store import Library, SoundRow
@@ -104,11 +104,11 @@ class Tagger:
         of_window = windows.sound_ids[rows]
         heard = np.unique(of_window)
         calibration = calibration_of(self.taxonomy, bool(self._vectors.filing))  # the model's
-        folder: Doubles = np.zeros(0)
-        if rules.folder and calibration.usual:
+        having = calibration.usual
+        if rules.folder and having:
             asked = heard[:: max(1, len(heard) // _ASKED)]
             chosen = rows[np.isin(of_window, asked)]
-            folder = self._having_one(vectors, chosen, asked, g, rules, calibration)
+            having = self._having_one(vectors, chosen, asked, g, rules, calibration)
         found: Suggestions = {}
         for start in range(0, len(heard), _AT_ONCE):
             control.report(Progress("suggesting tags", start, len(heard)))
@@ -116,7 +116,7 @@ class Tagger:
             chosen = rows[(of_window >= some[0]) & (of_window <= some[-1])]
             words = self._evidence(some) if rules.words else None
             most = min(rules.most, len(self.taxonomy.labels))
-            judged = self._judged(vectors, chosen, some, words, g, most, calibration, folder)
+            judged = self._judged(vectors, chosen, some, words, g, most, calibration, having)
             found |= self._suggested(chosen, judged, rules)
         return found
 
@@ -128,16 +128,16 @@ class Tagger:
         g: Floats | None,
         rules: Rules,
         calibration: Calibration,
-    ) -> Doubles:
-        """Return the probability (sounds,) that a sound has a label in the list at all."""
+    ) -> float:
+        """Return the share of ``sounds`` that have a label in the list at all."""
         words = self._evidence(sounds) if rules.words else None
-        most, nobody = min(TOGETHER, len(self.taxonomy.labels)), np.zeros(0)
+        most, usual = min(TOGETHER, len(self.taxonomy.labels)), calibration.usual
         found = np.zeros(len(sounds))
-        judged = self._judged(vectors, rows, sounds, words, g, most, calibration, nobody)
+        judged = self._judged(vectors, rows, sounds, words, g, most, calibration, usual)
         for part, _, likely in judged:
             place = np.searchsorted(sounds, self._index.windows.sound_ids[rows[part]])
             np.maximum.at(found, place, together(likely))
-        return found
+        return calibration.having_one(found)
 
     def _judged(
         self,
@@ -148,13 +148,13 @@ class Tagger:
         g: Floats | None,
         most: int,
         calibration: Calibration,
-        folder: Doubles,
+        having: float,
     ) -> Iterator[tuple[slice, Integers, Floats]]:
         """Yield for some of ``rows``, windows of ``sounds``, their places, and ``most`` labels.
 
         These are the likeliest (n, most), in no order, with their probabilities (n, most).
 
-        :param folder: (sounds,) how likely each has one in the list; none if that does not count.
+        :param having: the share of the folder's sounds that have a label in the list.
         """
         windows = self._index.windows
         place = np.searchsorted(sounds, windows.sound_ids[rows])
@@ -172,7 +172,7 @@ class Tagger:
                 np.take_along_axis(fits, best, 1),
                 lengths[part, None],
             )
-            likely = calibration.among(likely, folder)
+            likely = calibration.among(likely, having)
             if count > most:
                 first = np.argpartition(-likely, most - 1, axis=1)[:, :most]
                 best = np.take_along_axis(best, first, 1)

@@ -201,25 +201,26 @@ def test_a_folder_tells_how_many_of_its_sounds_have_a_label(share):
 
     # Of two labels the likelier has three quarters of what there is.
     before = under(usual)[:, None] * np.array([0.75, 0.25])
-    found = PLAIN.among(before.astype(np.float32), together(before))
+    found = PLAIN.among(before.astype(np.float32), PLAIN.having_one(together(before)))
     assert found.mean(0).sum() == pytest.approx(share, abs=0.02)
     assert np.abs(found.sum(1) - under(share)).max() < 0.05
     assert np.allclose(found[:, 0], 3 * found[:, 1], rtol=1e-4)
-    alone = PLAIN.among(before[:1].astype(np.float32), together(before[:1]))
+    alone = PLAIN.among(before[:1].astype(np.float32), PLAIN.having_one(together(before[:1])))
     assert np.abs(alone - before[:1]).max() < 0.1  # one sound tells little
 
 
 def test_where_every_sound_has_its_label_a_folder_changes_nothing():
     likely = np.random.default_rng(0).random((9, 3)).astype(np.float32)
-    assert WORDED.among(likely, together(likely)) is likely
-    assert PLAIN.among(likely, np.zeros(0)) is likely
+    assert WORDED.among(likely, WORDED.having_one(together(likely))) is likely
+    assert PLAIN.among(likely, PLAIN.having_one(np.zeros(0))) is likely
 
 
 @given(arrays.arrays(np.float32, (5, 7), elements=st.floats(0, 1, width=32)), st.floats(0, 1))
 @example(np.ones((5, 7), np.float32), 1.0)
 @example(np.zeros((5, 7), np.float32), 0.0)
 def test_probabilities_stay_some_and_keep_their_order(likely, usual):
-    found = PLAIN.among(likely, np.clip(np.full(50, usual), 1e-6, 1 - 1e-6))
+    folder = np.clip(np.full(50, usual), 1e-6, 1 - 1e-6)
+    found = PLAIN.among(likely, PLAIN.having_one(folder))
     assert ((found >= 0) & (found <= 1)).all()
     assert (np.diff(np.take_along_axis(found, likely.argsort(axis=1), 1), axis=1) >= 0).all()
 
