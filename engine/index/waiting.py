@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -234,7 +235,7 @@ class _Batch:
             self._refuse(path, heard)
         elif isinstance(heard, Waits):
             self._waiting[heard.reason] += 1
-        elif heard.content_hash and not self._is_as_described(path):
+        elif heard.content_hash and self._was_changed(path):
             self._waiting[_CHANGED] += 1
         else:
             self._heard.append((self._sounds[path].id, heard))
@@ -253,7 +254,7 @@ class _Batch:
             self.commit()
             self._ledger.miss(path, self._sounds[path])
             return
-        if not self._is_as_described(path):
+        if self._differs(path, facts):
             self._waiting[_CHANGED] += 1
             return
         row = Skipped(str(path), facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, str(reason))
@@ -261,16 +262,18 @@ class _Batch:
         self._skipped.append(row)
         self.skipped += 1
 
-    def _is_as_described(self, path: Path) -> bool:
-        """Return whether a file is still the one whose header the library holds, if one knows."""
-        if not self._ledger.is_sure:
-            return True
-        sound = self._sounds[path]
+    def _was_changed(self, path: Path) -> bool:
+        """Return whether a file that was heard is another one now; not if it is gone."""
         try:
-            facts = path.stat()
+            return self._differs(path, path.stat())
         except OSError:
-            return True  # what was heard is what was described
-        return (facts.st_size, facts.st_mtime_ns) == (sound.size, sound.mtime_ns)
+            return False
+
+    def _differs(self, path: Path, facts: os.stat_result) -> bool:
+        """Return whether it is not the file whose header the library holds, if one can know."""
+        sound = self._sounds[path]
+        told = (sound.size, sound.mtime_ns)
+        return self._ledger.is_sure and (facts.st_size, facts.st_mtime_ns) != told
 
     def commit(self) -> None:
         """Map what was heard, and write what waits."""

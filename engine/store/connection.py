@@ -82,12 +82,8 @@ def sentences_for_errors(path: Path) -> Iterator[None]:
         yield
     except (DBAPIError, sqlite3.Error) as error:
         own = getattr(error, "orig", None) or error
-        if getattr(own, "sqlite_errorname", "") in _UNWRITABLE:
-            raise LibraryError(
-                f"the library {path} cannot be written: its disk is full, or allows no larger "
-                "file, or has gone away; free some space and start again"
-            ) from error
-        raise LibraryError(_sentence(path, str(own))) from error
+        name = getattr(own, "sqlite_errorname", "")
+        raise LibraryError(_sentence(path, str(own), name)) from error
 
 
 @contextmanager
@@ -206,8 +202,14 @@ def _config() -> Config:
     return config
 
 
-def _sentence(path: Path, cause: str) -> str:
+def _sentence(path: Path, cause: str, name: str) -> str:
+    """Return what an error means; ``name`` is SQLite's, which says more than its text."""
     lowered = cause.lower()
+    if name in _UNWRITABLE:
+        return (
+            f"the library {path} cannot be written: its disk is full, or allows no larger file, or "
+            "has gone away; free some space and start again"
+        )
     if "full" in lowered:
         return f"the disk that holds the library {path} is full: free some space and start again"
     if "readonly" in lowered or "read-only" in lowered:
