@@ -143,7 +143,7 @@ class PlayerController(QObject):
         matches = answer.matches if answer is not None else ()
         self._match = next((match for match in matches if match.sound.id == sound.id), None)
         if self._match != before:
-            self._look_into(quietly=True)
+            self._later.start()  # who types on asks again before that
 
     def look_if_back(self) -> None:
         """Look once more at a sound that could not be read: its file may be back."""
