@@ -110,10 +110,8 @@ def using_threads(threads: int) -> Iterator[None]:
     """
     import torch
 
-    is_inside, is_main = (
-        hasattr(_lent, "threads"),
-        threading.current_thread() is threading.main_thread(),
-    )
+    is_inside = hasattr(_lent, "threads")
+    is_main = threading.current_thread() is threading.main_thread()
     with _setting:
         if "threads" not in _given or (is_main and not is_inside):
             _given["threads"] = torch.get_num_threads()
