@@ -74,7 +74,8 @@ def _open(path: Path) -> AudioSource:
     try:
         return Ffmpeg(path)
     except AudioError:
-        source = _with_libsndfile(path, sizes)
+        is_mpeg = path.suffix.lower() == ".mp3"  # libsndfile would go by the name
+        source = None if is_mpeg else _with_libsndfile(path, sizes)
         if source is None:
             raise
         return source
