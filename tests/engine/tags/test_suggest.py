@@ -240,9 +240,20 @@ def test_most_sounds_without_a_label_make_all_less_likely(hearing, labels, libra
 
 @pytest.mark.parametrize("constants", [PLAIN, SEVERAL])
 def test_a_larger_share_is_never_less_likely(constants: Calibration):
-    shares = np.linspace(0.001, 0.999, 50, dtype=np.float32)
-    likely = constants.probabilities(shares, np.zeros(50, np.float32), np.full(50, 2.0, "f4"))
-    assert (np.diff(likely) > 0).all() and likely[0] < 0.1 and likely[-1] > 0.9
+    shares = np.linspace(0.001, 0.999, 50, dtype=np.float32)[:, None]  # one label of each sound
+    likely = constants.probabilities(shares, np.zeros((50, 1), "f4"), np.full((50, 1), 2.0, "f4"))
+    assert (np.diff(likely[:, 0]) > 0).all() and likely[0] < 0.1 and likely[-1] > 0.9
+
+
+def test_labels_of_a_sound_are_as_likely_as_their_shares_say_whatever_they_match():
+    rng = np.random.default_rng(0)
+    shares = rng.dirichlet(np.ones(6), 40).astype(np.float32)
+    fits, lengths = rng.normal(0, 5, (40, 6)).astype(np.float32), np.full((40, 1), 2.0, "f4")
+    likely = PLAIN.probabilities(shares, fits, lengths)
+    apart = [PLAIN.probabilities(shares[:, [k]], fits[:, [k]], lengths)[:, 0] for k in range(6)]
+    assert np.array_equal(np.argsort(likely), np.argsort(shares))
+    assert not np.array_equal(np.argsort(np.stack(apart, 1)), np.argsort(shares))
+    assert np.allclose(np.sort(likely), np.sort(np.stack(apart, 1)))
 
 
 def test_a_wrong_taxonomy_is_told(tmp_path):
