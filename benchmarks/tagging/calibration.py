@@ -161,10 +161,10 @@ def main() -> None:
     names, categories = of_names(valid), list(of_ucs(valid))
     without, held_out = list(of_ucs(valid, filed=False)), of_names(dev)
     for kind, examples, temperatures in (
-        ("PLAIN", [*drawn(names)], (0.08, 0.1, 0.12)),
-        ("SEVERAL", [*drawn(without[0])], (0.12, 0.16, 0.2)),
-        ("WORDED", without, (0.12, 0.16, 0.2)),
-        ("FILED", categories, (0.16, 0.2, 0.24)),
+        ("PLAIN", [*drawn(names)], (0.12, 0.14, 0.16)),
+        ("SEVERAL", [*drawn(without[0])], (0.12, 0.14, 0.16)),
+        ("WORDED", without, (0.16, 0.18, 0.2)),
+        ("FILED", categories, (0.2, 0.24, 0.28)),
     ):
         for temperature in temperatures:
             print(kind, *fitted(examples, temperature))

@@ -12,18 +12,26 @@ of Multivariate Analysis* 2004, for the shrinkage).  A sound's *lean* towards a 
 A stored sound is a mapped vector u.  From that z is read back by ridge regression (Hoerl and
 Kennard, *Technometrics* 1970) over the sounds that a model holds, so that a text has a direction d
 and a zero with lean(u) = ⟨d, u⟩ − zero (docs/decisions/0041).
+
+Some texts are near to sounds of all kinds, and would be the nearest of many that are not theirs:
+hubs (Radovanović, Nanopoulos and Ivanović, *JMLR* 2010).  What a text comes to in the mean with the
+kinds of sounds that are nearest to it, among those that a model remembers, is therefore a part of
+its zero, as in cross-domain similarity local scaling (Conneau et al., *Word translation without
+parallel data*, ICLR 2018; docs/decisions/0046).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 
 import torch
 from torch import Tensor
 
-from engine.models.label_texts import POWER, RIDGE, UNSURE, WORTH, LabelTexts
+from engine.models.label_texts import HUBNESS, NEAR, POWER, RIDGE, UNSURE, WORTH, LabelTexts
 from engine.models.match_model import MatchModel, TextEncoder
+from engine.transport import mahalanobis_cost
 
 _LEAST_SPREAD = 1e-3  # of a tag's log-odds, and of vectors
 
@@ -43,6 +51,7 @@ class LabelReader:
         """Return what texts with these features (n, width) are to the model."""
         vectors = self.encoder.model.metric(self.encoder.embed_features(features))
         directions, zeros = self._leaning(features)
+        zeros = zeros + HUBNESS * self._nearness(vectors, directions, zeros)
         return LabelTexts(vectors.numpy(), directions.numpy(), zeros.numpy())
 
     def _leaning(self, features: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,6 +64,24 @@ class LabelReader:
         weights /= weights.sum(1, keepdim=True) + UNSURE
         directions = WORTH * weights @ basis.T
         return directions, directions @ middle
+
+    def _nearness(self, vectors: Tensor, directions: Tensor, zeros: Tensor) -> Tensor:
+        """Return what texts (n,) come to, in the mean, with the kinds of sounds nearest to them."""
+        kinds = self._kinds
+        if not len(kinds):
+            return torch.zeros(len(vectors))
+        scale = self.encoder.model.spec.ranking.cost_scale
+        worth = directions @ kinds.T - zeros[:, None] - mahalanobis_cost(vectors, kinds) / scale
+        nearest = worth.topk(math.ceil(NEAR * len(kinds)), sorted=False).values
+        return nearest.mean(1)
+
+    @cached_property
+    def _kinds(self) -> Tensor:
+        """Return mapped vectors (n, rank) of the kinds of sounds that the model remembers."""
+        model = self.encoder.model
+        if model.memory is None:
+            return torch.zeros(0, model.spec.rank)
+        return model.map_features(model.memory.sounds.float())
 
     @cached_property
     def _tags_of_vectors(self) -> tuple[Tensor, Tensor]:

@@ -9,17 +9,18 @@ import numpy as np
 
 from engine.arrays import Floats
 
-WORTH = 0.3  # of a lean of 1, in units of the cost
+WORTH = 0.45  # of a lean of 1, in units of the cost
 POWER, UNSURE = 1.5, 1.0  # how a text's probabilities of tags become weights
 RIDGE = 0.01  # of the mean variance of mapped vectors
-READING = (WORTH, POWER, UNSURE, RIDGE)  # constants that a kept reading depends on
+HUBNESS, NEAR = 0.7, 0.08  # worth of being near to sounds in general, and the share of them counted
+READING = (WORTH, POWER, UNSURE, RIDGE, HUBNESS, NEAR)  # what a kept reading depends on
 
 
 @dataclass(frozen=True)
 class LabelTexts:
-    """Mapped vectors (texts, rank), ``directions`` (texts, rank) of leans, and their ``zeros``.
+    """Mapped vectors (texts, rank), ``directions`` (texts, rank) of leans, and ``zeros``.
 
-    The latter (texts,) and the directions are in units of the cost.
+    The latter (texts,) are what a lean has to exceed.  Both are in units of the cost.
     """
 
     vectors: Floats

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 WIDTH = 0.1  # h, in units of the cost
 STRANGER = 0.49  # s, likewise
-WORTH, LEAST = 0.1, 0.01  # v, in units of the cost, and δ
+WORTH_IN_UCS, WORTH_IN_LISTS = 0.16, 0.1  # v, in units of the cost
+LEAST = 0.01  # δ
 OWN = 3.0  # w of the library's own examples; that of the model's is 1
 _MOST_OWN, _MOST_OF_A_LABEL = 4096, 64  # tags of a library's sounds
 _WINDOWS = 3  # of a sound that is an example, at most
@@ -41,12 +42,16 @@ _WINDOWS = 3  # of a sound that is an example, at most
 
 @dataclass(frozen=True)
 class Filing:
-    """Examples: mapped vectors (n, rank), ``weights`` w (n,), ``shares`` T (labels, n), sparse."""
+    """Examples: mapped vectors (n, rank), ``weights`` w (n,), ``shares`` T (labels, n), sparse.
+
+    ``worth`` is v of the list's labels.
+    """
 
     vectors: Floats
     weights: Floats
     shares: Any
     cost_scale: float
+    worth: float
 
     @classmethod
     def of_model(cls, taxonomy: Taxonomy, spec: ModelSpec, folder: Path) -> Filing:
@@ -66,7 +71,8 @@ class Filing:
             names = (*spec.categories, "")  # the last where a sound has fewer categories
             places = model.filed.categories.tolist()
             under = [[names[place] for place in some if names[place]] for some in places]
-        return cls(*_examples(vectors, under, taxonomy, 1.0), spec.ranking.cost_scale)
+        worth = WORTH_IN_UCS if taxonomy.is_ucs else WORTH_IN_LISTS
+        return cls(*_examples(vectors, under, taxonomy, 1.0), spec.ranking.cost_scale, worth)
 
     def with_own(self, taxonomy: Taxonomy, index: VectorIndex, library: Library) -> Filing:
         """Return these examples and those of a library, as it is now."""
@@ -90,7 +96,7 @@ class Filing:
         found /= likeness.sum(axis=1, keepdims=True) + np.float32(np.exp(-STRANGER / WIDTH))
         found *= np.float32(1 / LEAST)
         np.log1p(found, out=found)
-        found *= np.float32(WORTH)
+        found *= np.float32(self.worth)
         return found
 
 

@@ -29,7 +29,7 @@ from engine.tags.taxonomy import Label, Taxonomy
 if TYPE_CHECKING:
     from engine.search import Searcher
 
-WORDS = 1.15  # γ: what all words of a name are worth, in units of the cost
+WORDS = 1.3  # γ: what all words of a name are worth, in units of the cost
 _OF_FOLDER = 0.25  # of that for words of a folder, where those of the sound say nothing
 _IN_HEADER = 1.5  # evidence of a category that the file itself names
 _AT_ONCE = 5_000  # sounds between two looks at the control

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from engine.models.label_reader import LabelReader
-from engine.models.label_texts import POWER, RIDGE, UNSURE, WORTH, LabelTexts
+from engine.models.label_texts import HUBNESS, NEAR, POWER, RIDGE, UNSURE, WORTH, LabelTexts
 from engine.models.match_model import MatchModel, TextEncoder, load_model, load_tokenizer
 from engine.paths import assets
 from engine.progress import Control
@@ -78,10 +78,45 @@ def test_a_text_that_speaks_of_no_tag_leans_to_nothing(model_folder):
 def test_remembered_sounds_tell_too(model_folder):
     model = tagged(model_folder, 0)
     assert not reader(model, model_folder)(TEXTS).directions.any()  # no sound tells what tags are
-    encoder = TextEncoder(model, load_tokenizer(model_folder))
-    labels = [f"door {n}" for n in range(40)]
-    whole = with_memory(model, encoder, labels, torch.randn(40, 384), {}, Control())
+    whole = remembering(model_folder, 40, sounds=0)
     assert reader(whole, model_folder)(TEXTS).directions.any()
+
+
+def remembering(folder: Path, kinds: int, **sounds: int) -> MatchModel:
+    """Return a model with tags that remembers kinds of sounds at random."""
+    model = tagged(folder, **sounds)
+    labels = [f"door {n:02}" for n in range(kinds)]
+    encoder = TextEncoder(model, load_tokenizer(folder))
+    return with_memory(model, encoder, labels, torch.randn(kinds, 384), {}, Control())
+
+
+def test_what_a_text_comes_to_with_the_kinds_nearest_to_it_is_taken_off(model_folder):
+    model = remembering(model_folder, 45, sounds=50)
+    model.spec = replace(model.spec, ranking=replace(model.spec.ranking, cost_scale=1.7))
+    texts = reader(model, model_folder)(TEXTS)
+    u = model.map_features(model.exemplars).numpy()
+    kinds = model.map_features(model.memory.sounds.float()).numpy()
+    middle = np.concatenate([u, kinds]).mean(0)
+    cost = np.linalg.norm(kinds[:, None] - texts.vectors, axis=2) / 1.7
+    worth = (kinds - middle) @ texts.directions.T - cost
+    nearest = np.sort(worth, axis=0)[-int(np.ceil(NEAR * 45)) :]
+    assert len(nearest) == 4
+    expected = (u - middle) @ texts.directions.T - HUBNESS * nearest.mean(0)
+    assert np.allclose(texts.leans(u), expected, atol=1e-4)
+
+
+def test_a_text_that_is_near_to_all_sounds_loses_most(model_folder):
+    """Against the same model without a memory, of which the zeros say nothing of hubs."""
+    model = remembering(model_folder, 45, sounds=50)
+    model.text_head.tags.layers[3].bias.data.fill_(-12.0)  # no leans: the distance alone
+    model.text_head.tags.layers[3].weight.data.mul_(0.01)
+    texts = reader(model, model_folder)(TEXTS)
+    kinds = model.map_features(model.memory.sounds.float()).numpy()
+    cost = np.linalg.norm(kinds[:, None] - texts.vectors, axis=2)
+    lost = -texts.leans(kinds)[0]
+    assert np.argsort(lost).tolist() == np.argsort(-cost.mean(0)).tolist()
+    model.forget()
+    assert np.abs(reader(model, model_folder)(TEXTS).leans(kinds)).max() < 1e-3
 
 
 @pytest.mark.parametrize("sounds", [0, 1])

@@ -17,7 +17,15 @@ from engine.store.records import FileFacts
 from engine.store.tags import AGENT, PERSON, TagRow, filed_sounds, put_tags
 from engine.tags import filing
 from engine.tags.calibration import FILED, PLAIN, SEVERAL, WORDED, calibration_of
-from engine.tags.filing import LEAST, OWN, STRANGER, WIDTH, WORTH, Filing
+from engine.tags.filing import (
+    LEAST,
+    OWN,
+    STRANGER,
+    WIDTH,
+    WORTH_IN_LISTS,
+    WORTH_IN_UCS,
+    Filing,
+)
 from engine.tags.suggest import Rules, Tagger
 from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
 
@@ -58,19 +66,19 @@ def test_what_costs_fall_by_is_kernel_regression():
     shares = random.uniform(0, 1, (4, 9)) * (random.uniform(0, 1, (4, 9)) < 0.4)
     weights = random.uniform(1, 3, 9).astype(np.float32)
     heard = random.normal(0, 0.3, (6, 5)).astype(np.float32)
-    made = Filing(vectors, weights, sparse.csr_array(shares.astype(np.float32)), 1.25)
+    made = Filing(vectors, weights, sparse.csr_array(shares.astype(np.float32)), 1.25, 0.3)
     expected = np.zeros((6, 4))
     for row, sound in enumerate(heard):
         cost = np.linalg.norm(vectors - sound, axis=1) / 1.25
         near = weights * np.exp(-cost / WIDTH)
         part = shares @ near / (near.sum() + np.exp(-STRANGER / WIDTH))
-        expected[row] = WORTH * np.log(1 + part / LEAST)
+        expected[row] = 0.3 * np.log(1 + part / LEAST)
     assert np.allclose(made.bonus(heard), expected, atol=1e-5)
     assert expected.max() > 0.05
 
 
 def test_examples_say_nothing_of_what_is_like_none_of_them():
-    made = Filing(np.eye(3, dtype="f4"), np.ones(3, "f4"), sparse.csr_array(np.eye(3)), 1.0)
+    made = Filing(np.eye(3, dtype="f4"), np.ones(3, "f4"), sparse.csr_array(np.eye(3)), 1.0, 0.1)
     near, far = made.bonus(np.array([[1, 0, 0], [-1, -1, -1]], np.float32))
     assert near[0] > 0.3 > 0.05 > near[1:].max()
     assert far.max() < 1e-3
@@ -281,3 +289,11 @@ def test_constants_are_those_of_what_is_known_of_labels(labels):
     assert calibration_of(ucs()) == WORDED
     assert calibration_of(replace(ucs(), is_ucs=False), has_examples=True) == SEVERAL
     assert calibration_of(ucs(), has_examples=True) == FILED
+
+
+def test_examples_are_worth_more_in_ucs_than_in_lists_of_ones_own(labels):
+    """There they would outvote the ears on labels that no example has (decision 46)."""
+    folder = find_model("default")
+    spec = read_spec(folder)
+    assert Filing.of_model(labels, spec, folder).worth == WORTH_IN_LISTS
+    assert Filing.of_model(ucs(), spec, folder).worth == WORTH_IN_UCS > WORTH_IN_LISTS
