@@ -48,7 +48,7 @@ def answer(found: Answer) -> str:
     for number, match in enumerate(found.matches, start=1):
         if number == found.strong + 1 and found.strong:
             lines.append("    ── weaker matches " + "─" * 40)
-        lines.append(_result(number, match, width))
+        lines.append(_result(number, match, width, is_weighed=found.asked is not None))
     lines.append(f"{found.took_ms:.0f} ms, model {one_line(found.model)}")
     return "\n".join(lines)
 
@@ -192,10 +192,11 @@ def _shown_name(match: Match) -> str:
     return f"{_name(match.sound.path)}{named}{moment}"
 
 
-def _result(number: int, match: Match, width: int) -> str:
+def _result(number: int, match: Match, width: int, is_weighed: bool) -> str:
     name, length = _shown_name(match), clock(match.sound.duration_s)
     folder = _short(Path(match.sound.path).parent)
-    return f"{number:3d} {_bar(match.strength)} {name:<{width}}  {length:>7}  {folder}"
+    bar = f"{_bar(match.strength)} " if is_weighed else ""
+    return f"{number:3d} {bar}{name:<{width}}  {length:>7}  {folder}"
 
 
 def _bar(strength: float) -> str:

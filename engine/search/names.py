@@ -37,7 +37,7 @@ def list_sounds(library: Library, query: Query, limit: int, began: float, model:
             1.0,
             0.0,
             sounds[sound_id].duration_s,
-            keyword_match=True,
+            keyword_match=bool(query.groups),
             tags=tuple(tags.get(sound_id, ())),
         )
         for sound_id, score in hits

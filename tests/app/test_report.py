@@ -1,7 +1,9 @@
+import numpy as np
 import pytest
 
 from app.cli import report
 from engine.search import Answer, Match
+from engine.search.answer import Reading
 from engine.store import SoundRow
 
 
@@ -12,7 +14,8 @@ def match(name: str, strength: float, start_s: float = 0.0, duration_s: float = 
 
 def shown(*matches: Match) -> list[str]:
     strong = sum(m.strength >= 0.5 for m in matches)
-    return report.answer(Answer("q", "model", matches, strong, 3.2)).splitlines()
+    asked = Reading(np.zeros((1, 2), np.float32), 0.0)
+    return report.answer(Answer("q", "model", matches, strong, 3.2, asked)).splitlines()
 
 
 def test_weak_matches_stand_under_a_divider():
@@ -23,6 +26,12 @@ def test_weak_matches_stand_under_a_divider():
 
 def test_an_answer_without_strong_matches_says_so_first():
     assert shown(match("a", 0.2))[0].startswith("nothing here sounds quite like that")
+
+
+def test_what_was_not_weighed_has_no_bar():
+    listed = report.answer(Answer("dur:>3s", "default", (match("a", 1.0),), 1, 3.2)).splitlines()
+    assert listed[0] == "  1 a.wav    4.0 s  /s"
+    assert "█" in shown(match("a", 1.0))[0]
 
 
 def test_a_mended_query_is_told():

@@ -210,6 +210,10 @@ class Searching(QObject):
                 tr("The model is loading"),
                 tr("No name contains these words; the search by sound follows shortly."),
             )
+        elif found.answer is None:
+            self._empty.say(
+                tr("No sound fits these filters"), tr("Remove one of them, or make it wider.")
+            )
         else:
             self._empty.say(
                 tr("Nothing here sounds like that"),

@@ -138,6 +138,13 @@ def test_names_are_searched_beside_it(library):
     assert answer.matches[0].keyword_match
 
 
+def test_filters_alone_list_sounds_that_hold_no_words(library, model_folder):
+    searched = Searcher(library, model_folder).search_text("fmt:wav", 3)
+    for answer in (searched, search_names(library, "fmt:wav", 3)):
+        assert len(answer.matches) == 3 and answer.asked is None
+        assert not any(match.keyword_match for match in answer.matches)
+
+
 def test_words_and_sound_count_together(library, model_folder, sounds):
     searcher = Searcher(library, model_folder)
     answer = searcher.search_text("sound 07", 12)

@@ -45,9 +45,12 @@ def test_searching_by_words_and_sound_answers(window, qtbot):
     answer = window.results.results.found.answer
     assert len(answer.matches) == 12 and window.results.results.rowCount() == 12
     assert "match" in window.status.message.text()
-    search(window, qtbot, "fmt:flac")
+    search(window, qtbot, "fmt:flac a low door")
     assert window.stack.currentWidget() is window.empty
     assert "Nothing here" in window.empty.title.text()
+    search(window, qtbot, "fmt:flac")
+    assert window.stack.currentWidget() is window.empty
+    assert window.empty.title.text() == "No sound fits these filters"
     search(window, qtbot, '"sound 07"')
     assert names(window)[0] == "Sound_07.wav"
 
