@@ -87,6 +87,9 @@ def _with_libsndfile(path: Path, sizes: Sizes | None) -> AudioSource | None:
         source = Libsndfile(path, sizes)
     except REFUSALS:
         return None
+    if source.facts.format == "raw":  # it went by the name alone: any bytes would be a sound
+        source.close()
+        return None
     is_endless = is_thin(source.facts.duration_s, path.stat().st_size)
     if (source.is_plausible and not is_endless) or (sizes is not None and sizes.said == 0):
         return source

@@ -411,8 +411,8 @@ def test_tags_in_an_older_encoding_do_not_hide_a_sound(tmp_path):
     assert abs(len(decode(path, 48000)) / 48000 - 2.0) < 0.05
 
 
-@pytest.mark.parametrize("name", ["a.mp3", "A.MP3"])
-def test_what_is_called_mp3_and_is_none_is_refused_without_a_word_in_the_terminal(
+@pytest.mark.parametrize("name", ["a.mp3", "A.MP3", "a.au", "a.snd"])
+def test_what_is_called_a_sound_and_is_none_is_refused_without_a_word_in_the_terminal(
     tmp_path, capfd, name
 ):
     (tmp_path / name).write_bytes(np.random.default_rng(0).bytes(20_000))
