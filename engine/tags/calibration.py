@@ -89,19 +89,25 @@ class Calibration:
         return score
 
     def probabilities(self, shares: Floats, fits: Floats, lengths_s: Floats) -> Floats:
-        """Return the probabilities that labels are right (n, labels), as are all arguments.
+        """Return the probabilities (n, labels) that labels are right.
 
-        Of two labels of a sound, that with the smaller share is never the likelier: what they come
-        to is put into the order of shares, which is no farther from what is true (V. Chernozhukov,
-        I. Fernández-Val and A. Galichon, *Improving point and interval estimators of monotone
-        functions by rearrangement*, Biometrika 96, 2009).
+        Of two labels of a sound, that with the smaller share is never the likelier: what the first
+        of them come to is put into the order of shares (V. Chernozhukov, I. Fernández-Val and A.
+        Galichon, *Improving point and interval estimators of monotone functions by rearrangement*,
+        Biometrika 96, 2009), and those after them have that of the one before at most.
+
+        :param shares: (n, labels), as are ``fits``.
+        :param lengths_s: (n, 1).
         """
         features = calibration_features(shares, fits, lengths_s)
         weights = (self.share, self.strength, self.length)
         odds = self.zero + sum(w * f for w, f in zip(weights, features, strict=True))
         likely: Floats = (1.0 / (1.0 + np.exp(-odds))).astype(np.float32)
+        order = np.argsort(-shares, axis=1)
+        likely = np.take_along_axis(likely, order, 1)
+        likely[:, :TOGETHER] = -np.sort(-likely[:, :TOGETHER], axis=1)
         found = np.empty_like(likely)
-        np.put_along_axis(found, np.argsort(-shares), -np.sort(-likely), axis=-1)
+        np.put_along_axis(found, order, np.minimum.accumulate(likely, axis=1), 1)
         return found
 
 

@@ -14,7 +14,7 @@ from engine.models.label_texts import LabelTexts
 from engine.progress import Cancelled, Control
 from engine.store import Header
 from engine.store.records import FileFacts
-from engine.tags.calibration import PLAIN, SEVERAL, WORDED, Calibration, together
+from engine.tags.calibration import PLAIN, SEVERAL, TOGETHER, WORDED, Calibration, together
 from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
 from engine.tags.suggest import Rules, Tagger, folder_potentials
 from engine.tags.taxonomy import Label, Taxonomy, read_taxonomy, ucs
@@ -247,13 +247,19 @@ def test_a_larger_share_is_never_less_likely(constants: Calibration):
 
 def test_labels_of_a_sound_are_as_likely_as_their_shares_say_whatever_they_match():
     rng = np.random.default_rng(0)
-    shares = rng.dirichlet(np.ones(6), 40).astype(np.float32)
-    fits, lengths = rng.normal(0, 5, (40, 6)).astype(np.float32), np.full((40, 1), 2.0, "f4")
+    shares = -np.sort(-rng.dirichlet(np.ones(9), 40).astype(np.float32))
+    fits, lengths = rng.normal(0, 5, (40, 9)).astype(np.float32), np.full((40, 1), 2.0, "f4")
     likely = PLAIN.probabilities(shares, fits, lengths)
-    apart = [PLAIN.probabilities(shares[:, [k]], fits[:, [k]], lengths)[:, 0] for k in range(6)]
-    assert np.array_equal(np.argsort(likely), np.argsort(shares))
-    assert not np.array_equal(np.argsort(np.stack(apart, 1)), np.argsort(shares))
-    assert np.allclose(np.sort(likely), np.sort(np.stack(apart, 1)))
+    one_by_one = [PLAIN.probabilities(shares[:, [k]], fits[:, [k]], lengths) for k in range(9)]
+    apart = np.concatenate(one_by_one, axis=1)
+    assert (np.diff(likely) <= 0).all() and not (np.diff(apart) <= 0).all(axis=1).any()
+    first = slice(None), slice(TOGETHER)
+    assert np.allclose(likely[first], -np.sort(-apart[first]))
+    assert np.array_equal(likely[first], PLAIN.probabilities(shares[first], fits[first], lengths))
+    mixed = rng.permutation(9)
+    assert np.array_equal(
+        PLAIN.probabilities(shares[:, mixed], fits[:, mixed], lengths), likely[:, mixed]
+    )
 
 
 def test_a_wrong_taxonomy_is_told(tmp_path):
