@@ -32,7 +32,6 @@ from multiprocessing import connection
 from pathlib import Path
 from typing import IO, Any
 
-from engine import children
 from engine.models import apart
 from engine.torch_setup import prepare_torchaudio
 
@@ -97,9 +96,9 @@ def script(
 
 
 def command(name: str, *arguments: str) -> list[str]:
-    """Return what starts a module of ours as a child; see :func:`engine.children.command`."""
+    """Return what starts a module as a child; see :func:`engine.children.command`."""
     if not CAN_FORK:
-        return children.command(name, *arguments)
+        return [sys.executable, "-m", name, *arguments]
     return [*_stand_in(_server()), name, *arguments]
 
 
