@@ -19,10 +19,10 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher
+from engine.search.labels.taxonomy import SENTENCE
 from engine.search.rank import least_strength
 from engine.store import Library
 from engine.store.tables import MISSING, PRESENT
-from engine.tags.taxonomy import SENTENCE
 from trainer.data.manifest import datasets_folder, labelled_clips
 from trainer.evaluation.protocols import embed_sounds
 

@@ -44,7 +44,7 @@ from engine.models.match_model import (
     load_tokenizer,
 )
 from engine.progress import Control
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from engine.torch_setup import set_threads
 from engine.transport import mahalanobis_cost
 from trainer.data.library_pairs import CaptionedFeatures

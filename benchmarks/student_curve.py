@@ -18,7 +18,7 @@ from benchmarks.report import report
 from engine.models.catalog import find_model
 from engine.models.compact import Compact
 from engine.models.match_model import load_model, load_text_encoder
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data import cache
 from trainer.data.manifest import datasets_folder, labelled_clips

@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from engine.search import Answer, QuerySound, Searcher
     from engine.search.cue_sheet import Cue, CueAnswer
     from engine.search.grammar import Query
+    from engine.search.labels.taxonomy import Taxonomy
     from engine.store import Library
     from engine.tags.audit import Audit
     from engine.tags.restoring import Undone
     from engine.tags.suggest import Rules, Suggestion, Tagger
     from engine.tags.tagging import TagOrder, TagOutcome
-    from engine.tags.taxonomy import Taxonomy
 
 THREADS = 2  # that decode, while one listens
 
@@ -316,8 +316,8 @@ class Session:
 
         :raises Cancelled: the user asked to stop.
         """
+        from engine.search.labels.taxonomy import find_taxonomy
         from engine.tags.suggest import Tagger
-        from engine.tags.taxonomy import find_taxonomy
 
         labels = find_taxonomy(taxonomy) if isinstance(taxonomy, str) else taxonomy
         with self.searching(control) as searcher:
@@ -335,8 +335,8 @@ class Session:
 
         Paths are indexed first, where they are new or have changed.
         """
+        from engine.search.labels.taxonomy import find_taxonomy
         from engine.tags.tagging import TagOrder, tag
-        from engine.tags.taxonomy import find_taxonomy
 
         order, control, labels = order or TagOrder(), control or Control(), find_taxonomy(taxonomy)
         if order.rename is not None:

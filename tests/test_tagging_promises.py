@@ -15,11 +15,11 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.search import Searcher
+from engine.search.labels.taxonomy import read_taxonomy, ucs
 from engine.store import Library
 from engine.store.places import rename_sounds
 from engine.tags.audit import audit
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import read_taxonomy, ucs
 from trainer.data.manifest import csv_rows, labelled_clips, write_manifest
 from trainer.evaluation.protocols import evaluate_zero_shot
 

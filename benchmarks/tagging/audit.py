@@ -16,8 +16,8 @@ from sklearn.linear_model import LogisticRegression
 
 from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import load_split, stage
+from engine.search.labels.taxonomy import SENTENCE
 from engine.tags.audit import audit_features, doubts_of
-from engine.tags.taxonomy import SENTENCE
 
 DRAWS, SHARE = 10, 0.1
 

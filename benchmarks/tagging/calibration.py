@@ -6,9 +6,9 @@ no right label; for lists of labels of several texts as many UCS categories by w
 like; for UCS its clips that were mapped to it, names hidden and told, without the model's examples
 and with them.  A better match makes no label less likely: where its weight would be negative, it is
 0.  The expected calibration error (10 bins) is reported on `esc50_dev`, which is used for nothing
-else, with the constants that stand in engine/tags/calibration.py: the means of what both shipped
-models come to.  A set is one folder, which tells how many of its sounds have a label in the list;
-``6 labels, 0.9 without``: of random lists of six, beside which nine in ten have no right one.
+else, with the constants that stand in engine/search/labels/calibration.py: the means of what both
+shipped models come to.  A set is one folder, which tells how many of its sounds have a label in the
+list; ``6 labels, 0.9 without``: of random lists of six, beside which nine in ten have no right one.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from benchmarks.tagging.stage import (
     mapped_clips,
     stage,
 )
-from engine.tags.calibration import (
+from engine.search.labels.calibration import (
     FILED,
     PLAIN,
     SEVERAL,
@@ -39,9 +39,9 @@ from engine.tags.calibration import (
     calibration_features,
     together,
 )
+from engine.search.labels.taxonomy import ucs
 from engine.tags.evidence import WordEvidence
 from engine.tags.suggest import WORDS
-from engine.tags.taxonomy import ucs
 
 TOP = 3  # labels of each sound that are looked at
 SIZES, DRAWS = (5, 10, 22, 50, 100), 8

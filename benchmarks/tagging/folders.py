@@ -17,8 +17,8 @@ import numpy as np
 from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import SETS, Right, Split, load_split, questions, stage
 from engine.progress import Control
+from engine.search.labels.taxonomy import Taxonomy
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import Taxonomy
 
 
 def first_right(

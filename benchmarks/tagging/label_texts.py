@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import Stage, load_split, mapped_clips, stage
 from engine.metadata.ucs_names import categories, plain_name
-from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
-from engine.tags.taxonomy import SENTENCE, Label, Taxonomy, ucs
+from engine.search.labels.label_vectors import SOFT_MINIMUM, LabelVectors
+from engine.search.labels.taxonomy import SENTENCE, Label, Taxonomy, ucs
 
 EPSILONS = (1.0, 2.0, 4.0, 6.0)
 Texts = list[tuple[str, float]]

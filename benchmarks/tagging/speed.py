@@ -20,10 +20,10 @@ from benchmarks.synthetic import fill
 from engine.models.catalog import find_model
 from engine.progress import Control
 from engine.search import Searcher
+from engine.search.labels.taxonomy import ucs
 from engine.search.reference_texts import ReferenceTexts
 from engine.store import Library
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import ucs
 
 ONE_BY_ONE = 2000
 

@@ -15,9 +15,9 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_audio_encoder
 from engine.progress import Control
 from engine.search import Searcher
+from engine.search.labels.label_vectors import LabelVectors
+from engine.search.labels.taxonomy import Taxonomy, read_taxonomy, ucs
 from engine.store import Library
-from engine.tags.label_vectors import LabelVectors
-from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
 from trainer.data.manifest import csv_rows, datasets_folder
 from trainer.evaluation.protocols import embed_sounds
 from trainer.experiments.names import OTHERS_OF_ESC50

@@ -19,9 +19,9 @@ from benchmarks.calibration_error import expected_calibration_error
 from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import SETS, Right, Split, load_split, questions, stage
 from engine.progress import Control
+from engine.search.labels.taxonomy import Taxonomy
 from engine.store.tags import PERSON, TagRow, put_tags
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import Taxonomy
 
 SHARES, DRAWS = (0.0, 0.05, 0.2, 0.5), 3
 

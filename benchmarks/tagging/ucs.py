@@ -19,9 +19,9 @@ import numpy as np
 from benchmarks.report import report, result_name
 from benchmarks.tagging.stage import Split, load_split, mapped_clips, stage
 from engine.progress import Control
+from engine.search.labels.taxonomy import Taxonomy, ucs
 from engine.tags.evidence import WordEvidence
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import Taxonomy, ucs
 
 DRAWS = 5
 

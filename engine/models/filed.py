@@ -1,7 +1,8 @@
 """Sounds that were filed under categories by hand: examples of what categories sound like.
 
 The names of categories say little of how they sound; what was filed under them says it
-(docs/decisions/0040).  :class:`engine.tags.filing.Filing` compares sounds with these examples.
+(docs/decisions/0040).  :class:`engine.search.labels.filing.Filing` compares sounds with these
+examples.
 """
 
 from __future__ import annotations

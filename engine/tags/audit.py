@@ -19,9 +19,9 @@ from engine.arrays import Floats, Integers
 from engine.errors import InputError
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
+from engine.search.labels.taxonomy import SENTENCE
 from engine.search.rank import costs_between
 from engine.store import Library
-from engine.tags.taxonomy import SENTENCE
 
 if TYPE_CHECKING:
     from engine.search import Searcher

@@ -18,8 +18,8 @@ import snowballstemmer
 from scipy import sparse
 
 from engine.arrays import Floats
+from engine.search.labels.taxonomy import Taxonomy
 from engine.store.words import search_words
-from engine.tags.taxonomy import Taxonomy
 
 _NAMED = 2.0  # a word in what a label is called or sounds like, beside one of its synonyms
 

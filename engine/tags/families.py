@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal
 
 from engine.metadata.ucs_names import category_of_tag
-from engine.tags.taxonomy import find_taxonomy
+from engine.search.labels.taxonomy import find_taxonomy
 
 Family = Literal["ucs", "audioset", "other"]
 FAMILIES: tuple[Family, ...] = ("ucs", "audioset", "other")

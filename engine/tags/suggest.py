@@ -3,8 +3,9 @@
 Every window is compared with every label.  From the costs C, the folder's potentials g
 (:func:`folder_potentials`) and the evidence E of words in [0, 1] follows each label's share
 P(l | window) ∝ exp((μ g_l − C_l + γ E_l)/τ), and from share and match strength the probability that
-the label is right (:mod:`.calibration`), given how many sounds of the folder seem to have one in
-the list at all.  Labels below a lowest probability are not suggested, so a sound may get none.
+the label is right (:mod:`engine.search.labels.calibration`), given how many sounds of the folder
+seem to have one in the list at all.  Labels below a lowest probability are not suggested, so a
+sound may get none.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ import numpy as np
 from engine.arrays import Floats, Halves, Integers
 from engine.metadata.captions import caption_of_name
 from engine.progress import Control, Progress
+from engine.search.labels.calibration import TOGETHER, Calibration, calibration_of, together
+from engine.search.labels.label_vectors import LabelVectors
+from engine.search.labels.taxonomy import Label, Taxonomy
 from engine.store import Library, SoundRow
 from engine.store.header_words import keywords_of
-from engine.tags.calibration import TOGETHER, Calibration, calibration_of, together
 from engine.tags.evidence import WordEvidence
-from engine.tags.label_vectors import LabelVectors
-from engine.tags.taxonomy import Label, Taxonomy
 
 if TYPE_CHECKING:
     from engine.search import Searcher

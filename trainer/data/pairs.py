@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import InputError
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from trainer.data.manifest import csv_rows
 
 ALL = slice(None)

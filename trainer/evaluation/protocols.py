@@ -23,7 +23,7 @@ from engine.models.label_reader import LabelReader
 from engine.models.match_model import AudioEncoder, TextEncoder
 from engine.paths import why_no_file
 from engine.progress import Control, Progress
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from engine.transport import (
     bank_potentials,
     library_potential,

@@ -11,7 +11,7 @@ from engine.errors import InputError
 from engine.models.match_model import AudioEncoder, TextEncoder, load_model, load_tokenizer
 from engine.models.towers import HTSAT, RESNET38
 from engine.progress import Control
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data.left_out import LeftOut
 from trainer.data.sets import read_set

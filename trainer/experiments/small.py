@@ -22,7 +22,7 @@ from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder, loa
 from engine.models.spec import ModelSpec, Ranking, file_sha256, read_spec
 from engine.models.towers import MN04
 from engine.progress import Cancelled, Control
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data import cache as caches
 from trainer.data.manifest import TRAIN, csv_rows, labelled_clips

@@ -19,8 +19,8 @@ from engine.models.audible import Audible
 from engine.models.match_model import TextEncoder, load_text_encoder
 from engine.models.spec import read_spec, write_spec
 from engine.progress import Control, Progress
+from engine.search.labels.taxonomy import SENTENCE, ucs
 from engine.search.wording import telling_part
-from engine.tags.taxonomy import SENTENCE, ucs
 from trainer.data.manifest import TRAIN, labelled_clips
 from trainer.data.pairs import read_descriptions, read_tagged_captions
 from trainer.recipes.soundless import SOUNDLESS_TOPICS

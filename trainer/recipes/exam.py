@@ -11,7 +11,7 @@ from torch import Tensor
 
 from engine.models.match_model import AudioEncoder, MatchModel, TextEncoder
 from engine.progress import Control
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from engine.transport import mahalanobis_cost
 from trainer.data.library_pairs import CaptionedFeatures
 from trainer.evaluation.metrics import recall_and_map

@@ -24,7 +24,7 @@ from engine.errors import InputError, ModelError
 from engine.models.match_model import MatchModel, TagView, TextEncoder
 from engine.models.weights import fill, load_tensors
 from engine.progress import Control, Progress
-from engine.tags.taxonomy import SENTENCE
+from engine.search.labels.taxonomy import SENTENCE
 from trainer.data.pairs import Pool, read_tag_names, read_tagged_captions
 from trainer.loop.checkpoint import write_tensors
 from trainer.loop.descent import descend_one_cycle

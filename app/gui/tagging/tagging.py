@@ -83,8 +83,8 @@ class Tagging(QObject):
         session, listed = self._context.opened, sorted(ids)
 
         def work(control: Control) -> tuple[str, list[TagRow]]:
+            from engine.search.labels.taxonomy import find_taxonomy
             from engine.tags.review import rows_of
-            from engine.tags.taxonomy import find_taxonomy
 
             chosen = find_taxonomy(taxonomy)
             tagger = session.tagger(chosen, control)

@@ -3,6 +3,7 @@
 import pytest
 
 from engine.search import search_names
+from engine.search.labels.taxonomy import Label, ucs
 from engine.store import FileFacts, Header
 from engine.store.conditions import Category, Tag, sounds_where
 from engine.store.history import Restored, Step, undo
@@ -17,7 +18,6 @@ from engine.store.tags import (
 )
 from engine.tags.review import Review, record, rows_of, sure_tags
 from engine.tags.suggest import Suggestion
-from engine.tags.taxonomy import Label, ucs
 from tests.conftest import accept_tags
 
 MODEL = "0123456789abcdef"

@@ -12,12 +12,12 @@ from hypothesis.extra import numpy as arrays
 from engine.errors import InputError
 from engine.models.label_texts import LabelTexts
 from engine.progress import Cancelled, Control
+from engine.search.labels.calibration import PLAIN, SEVERAL, TOGETHER, WORDED, Calibration, together
+from engine.search.labels.label_vectors import SOFT_MINIMUM, LabelVectors
+from engine.search.labels.taxonomy import Label, Taxonomy, read_taxonomy, ucs
 from engine.store import Header
 from engine.store.records import FileFacts
-from engine.tags.calibration import PLAIN, SEVERAL, TOGETHER, WORDED, Calibration, together
-from engine.tags.label_vectors import SOFT_MINIMUM, LabelVectors
 from engine.tags.suggest import Rules, Tagger, folder_potentials
-from engine.tags.taxonomy import Label, Taxonomy, read_taxonomy, ucs
 from engine.transport import mahalanobis_cost
 
 LABELS = ("door", "rain", "bell", "wind", "dog", "cat")

@@ -4,8 +4,8 @@ import pytest
 
 from engine.errors import InputError
 from engine.metadata.ucs_names import caption_of_tag, categories
+from engine.search.labels.taxonomy import find_taxonomy, read_taxonomy, ucs
 from engine.tags.evidence import WordEvidence
-from engine.tags.taxonomy import find_taxonomy, read_taxonomy, ucs
 
 
 def test_ucs_has_every_category_once_and_says_what_it_sounds_like():

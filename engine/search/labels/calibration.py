@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from engine.arrays import Doubles, Floats
-from engine.tags.taxonomy import Taxonomy
+from engine.search.labels.taxonomy import Taxonomy
 
 SHORTEST_S, LONGEST_S = 0.2, 10.0
 MOST_LOG_ODDS = 15.0  # of a match strength
@@ -142,7 +142,7 @@ FILED = Calibration(0.24, 0.934, 0.0, 0.022, 1.82)
 def calibration_of(taxonomy: Taxonomy, has_examples: bool = False) -> Calibration:
     """Return the constants for lists of names, for labels of several texts each, or for UCS.
 
-    The latter has others if the model has examples of it (:mod:`engine.tags.filing`).
+    The latter has others if the model has examples of it (:mod:`engine.search.labels.filing`).
     """
     if taxonomy.is_ucs:
         return FILED if has_examples else WORDED

@@ -3,7 +3,7 @@
 A label has several texts; its cost is their soft minimum, C_l = −ε log Σ_t w_t exp(−C_t/ε), so
 that one text which fits is enough (docs/decisions/0013).  C_t is the cost of the text less how far
 the sound leans to it (:mod:`engine.models.label_reader`).  A label's cost falls where sounds that
-were filed under it are like what is heard (:mod:`engine.tags.filing`).
+were filed under it are like what is heard (:mod:`engine.search.labels.filing`).
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from engine.models.spec import Ranking
 from engine.paths import labels_folder, make_own_folder
 from engine.progress import Control, Progress
 from engine.sealed import seal_bytes, unseal_bytes
+from engine.search.labels.filing import Filing
+from engine.search.labels.taxonomy import Taxonomy
 from engine.search.rank import costs_between
-from engine.tags.filing import Filing
-from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from engine.search import Searcher

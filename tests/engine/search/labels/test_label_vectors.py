@@ -8,11 +8,11 @@ import pytest
 
 from engine.paths import labels_folder
 from engine.progress import Cancelled, Control
+from engine.search.labels import label_vectors
+from engine.search.labels.label_vectors import LabelVectors
+from engine.search.labels.taxonomy import ucs
 from engine.search.text_side import TextSide
 from engine.session import Session, open_library
-from engine.tags import label_vectors
-from engine.tags.label_vectors import LabelVectors
-from engine.tags.taxonomy import ucs
 
 
 @pytest.fixture

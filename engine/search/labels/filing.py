@@ -23,10 +23,10 @@ from engine.arrays import Floats, Integers
 from engine.errors import ModelError
 from engine.metadata.ucs_names import category_of_tag
 from engine.models.spec import ModelSpec
+from engine.search.labels.taxonomy import Taxonomy
 from engine.search.rank import costs_between
 from engine.store import Library
 from engine.store.tags import DECIDERS, filed_sounds
-from engine.tags.taxonomy import Taxonomy
 
 if TYPE_CHECKING:
     from engine.search.vector_index import VectorIndex

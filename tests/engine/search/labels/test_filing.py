@@ -1,4 +1,4 @@
-"""Sounds that were filed teach which label others have (engine/tags/filing.py)."""
+"""Sounds that were filed teach which label others have (engine/search/labels/filing.py)."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -12,12 +12,9 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_model
 from engine.models.spec import read_spec
 from engine.progress import Control
-from engine.store import Header
-from engine.store.records import FileFacts
-from engine.store.tags import AGENT, PERSON, TagRow, filed_sounds, put_tags
-from engine.tags import filing
-from engine.tags.calibration import FILED, PLAIN, SEVERAL, WORDED, calibration_of
-from engine.tags.filing import (
+from engine.search.labels import filing
+from engine.search.labels.calibration import FILED, PLAIN, SEVERAL, WORDED, calibration_of
+from engine.search.labels.filing import (
     LEAST,
     OWN,
     STRANGER,
@@ -26,8 +23,11 @@ from engine.tags.filing import (
     WORTH_IN_UCS,
     Filing,
 )
+from engine.search.labels.taxonomy import Taxonomy, read_taxonomy, ucs
+from engine.store import Header
+from engine.store.records import FileFacts
+from engine.store.tags import AGENT, PERSON, TagRow, filed_sounds, put_tags
 from engine.tags.suggest import Rules, Tagger
-from engine.tags.taxonomy import Taxonomy, read_taxonomy, ucs
 
 LABELS = ("door", "rain", "bell", "wind")
 
