@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from engine.index.build import index_folders
+from engine.metadata.ucs_names import categories, plain_name
 from engine.models.catalog import find_model
 from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
@@ -79,6 +80,20 @@ def test_tagging_agrees_with_zero_shot_and_a_folder_of_one_kind_stays_it(data, r
     assert hits(rows, folder=True) >= alone - 0.01 * len(rows)
     one_kind = sum(hits([row for row in rows if row[2] == name], folder=True) for name in names)
     assert one_kind >= 0.95 * alone
+
+
+def test_a_sound_is_called_what_it_is(data, real):
+    with MAPPING.with_name("ucs_of_classes.csv").open(encoding="utf-8", newline="") as file:
+        right = {row["label"]: row["catids"].lower().split() for row in csv.DictReader(file)}
+    searcher = Searcher(real, find_model("default"))
+    rows = [row for row in clips(data, real, "esc50_dev") if row[2] in right]
+    names = [searcher.likenesses(i)[:1] for i, *_ in rows]
+    known = {plain_name(category): key for key, category in categories().items()}
+    hits = [
+        bool(name) and known[name[0].text] in right[label]
+        for name, (*_, label) in zip(names, rows, strict=True)
+    ]
+    assert len(rows) >= 400 and np.mean(hits) >= 0.7
 
 
 @pytest.mark.parametrize(("hidden", "top", "five"), [(False, 0.70, 0.90), (True, 0.40, 0.60)])

@@ -17,28 +17,27 @@ from engine.store.listing import details_of, files_of
 from engine.store.tags import TagRow, tag_rows
 
 if TYPE_CHECKING:
-    from engine.search.reference_texts import TextLikeness
     from engine.search.searcher import Searcher
+    from engine.search.sound_names import Likeness
 
-_TEXTS = 8
-_MOST_WORDS = 6  # the bank of a foreign model may hold whole sentences
+_NAMES = 8
 _MOST_PARTS = 100
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of a sound in seconds, and the text that it is most like, with its share."""
+    """A stretch of a sound in seconds, and the name of what it is most like, with its share."""
 
     start_s: float
     end_s: float
-    like: TextLikeness
+    like: Likeness
 
 
 @dataclass(frozen=True)
 class Description:
     """What is known of a sound.
 
-    ``likenesses`` are the texts that it is most like, best first, and ``parts`` what it is like in
+    ``likenesses`` name what it is most like, best first, and ``parts`` what it is like in
     time; both are empty where it was not heard.  ``fields`` are those of the file's header,
     ``layout`` what it says its channels are for, and ``markers`` the places that it marks.
     """
@@ -48,7 +47,7 @@ class Description:
     fields: Mapping[str, str]
     tags: Sequence[TagRow]
     collections: Sequence[str]
-    likenesses: Sequence[TextLikeness] = ()
+    likenesses: Sequence[Likeness] = ()
     parts: Sequence[Part] = ()
     layout: str = ""
     markers: Sequence[Marker] = ()
@@ -103,18 +102,16 @@ def describe(library: Library, sound: SoundRow, searcher: Searcher | None = None
     )
     if searcher is None:
         return known
-    whole = [
-        like for like in searcher.likenesses(sound.id) if len(like.text.split()) <= _MOST_WORDS
-    ][:_TEXTS]
+    whole = searcher.likenesses(sound.id)[:_NAMES]
     return replace(known, likenesses=whole, parts=parts_of(searcher, sound.id))
 
 
 def parts_of(searcher: Searcher, sound_id: int) -> tuple[Part, ...]:
-    """Return a sound in time: stretches of windows that are most like the same text, 100 at most.
+    """Return a sound in time: stretches of windows that are most like the same, 100 at most.
 
     A sound of one window is one part.  Where windows overlap, a stretch begins in the middle.
     """
-    heard = searcher.reference_texts().in_time(searcher.index, sound_id, _MOST_WORDS)
+    heard = searcher.sound_names().in_time(searcher.index, sound_id)
     if not heard:
         return ()
     begins = [heard[0][0]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cache, cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from engine.errors import InputError, LibraryError
 from engine.log import logger
 from engine.models.spec import ModelSpec, library_ranking, read_spec
 from engine.paths import spelled_out
+from engine.progress import Control
 from engine.search.answer import Answer, Match, Reading, count_strong
 from engine.search.grammar import Query, parse
 from engine.search.names import list_sounds
@@ -40,7 +42,7 @@ from engine.torch_setup import using_threads
 if TYPE_CHECKING:
     from engine.models.familiar import Familiar
     from engine.models.match_model import AudioEncoder
-    from engine.search.reference_texts import ReferenceTexts, TextLikeness
+    from engine.search.sound_names import Likeness, SoundNames
 
 _log = logger(__name__)
 _CANDIDATES = 40  # windows that are ranked at least
@@ -51,7 +53,7 @@ _TEXT_SHARE = 0.5  # of a text that is added to a sound, or subtracted (docs/dec
 class Searcher:
     """Answers queries on a library as it was when this was made or last refreshed.
 
-    ``index`` finds windows near to vectors; ``reference_texts()`` says what sounds are like;
+    ``index`` finds windows near to vectors; ``sound_names()`` says what sounds are like;
     ``model_folder`` is the model's, ``text_side`` reads texts.
 
     :raises LibraryError: nothing is indexed, or another model made the library's vectors.
@@ -66,6 +68,8 @@ class Searcher:
         self.text_side = TextSide(model_folder)
         self._familiar: Familiar | None = None
         alike = bool(self.spec.ranking.familiar)  # else another's tower, to which all may be
+        self._names: SoundNames | None = None
+        self._naming = threading.Lock()
         self._vocabulary = Vocabulary(lambda: self.text_side.encoder, alike)
         self.refresh()
 
@@ -75,7 +79,6 @@ class Searcher:
         self.ranking = library_ranking(self.spec, self._library.setting)
         self.index = VectorIndex(vectors, self.ranking)
         self._familiar = None  # potentials may have been solved anew
-        self.reference_texts = cache(partial(_reference_texts, self._library, self.model_folder))
 
     def close(self) -> None:
         """End the thread that looks words up; nothing can be searched any more."""
@@ -157,9 +160,30 @@ class Searcher:
         with using_threads(1):
             return zero - np.asarray(self.familiar(torch.from_numpy(queries)), np.float32)
 
-    def likenesses(self, sound_id: int) -> tuple[TextLikeness, ...]:
+    @property
+    def has_names(self) -> bool:
+        """Return whether the names that describe sounds were read."""
+        return self._names is not None
+
+    def sound_names(self, control: Control | None = None) -> SoundNames:
+        """Return the names that describe sounds, which take seconds to read for the first time.
+
+        Searches may go on meanwhile.
+
+        :raises Cancelled: the user asked to stop.
+        """
+        from engine.search.labels.label_vectors import LabelVectors
+        from engine.search.labels.taxonomy import ucs
+        from engine.search.sound_names import SoundNames
+
+        with self._naming:
+            if self._names is None:
+                self._names = SoundNames(LabelVectors.of(ucs(), self, control))
+            return self._names
+
+    def likenesses(self, sound_id: int) -> tuple[Likeness, ...]:
         """Return the names that describe a sound, best first; empty if it was not heard."""
-        return self.reference_texts().likenesses(self.index, sound_id)
+        return self.sound_names().likenesses(self.index, sound_id)
 
     @property
     def familiar(self) -> Familiar:
@@ -294,12 +318,6 @@ class Searcher:
             )
             if not (sounds[sound_id].missing or sounds[sound_id].offline)
         ]
-
-
-def _reference_texts(library: Library, model_folder: Path) -> ReferenceTexts:
-    from engine.search.reference_texts import ReferenceTexts
-
-    return ReferenceTexts(library, model_folder)
 
 
 def _look_up(

@@ -2,10 +2,14 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from app.cli.telling import _described
+from engine.search.description import describe
+from engine.search.sound_names import Likeness
 from engine.store import Library
 from engine.store.history import steps, undo
 from engine.store.saved_searches import saved_searches
@@ -66,11 +70,19 @@ def test_what_makes_no_sense_is_one_sentence(indexed, arguments, code, said):
 def test_a_sound_is_described(indexed):
     path = indexed.parent / "sounds" / "tones" / "Sound_03.wav"
     found = json.loads(soundsift("describe", path, "--library", indexed, "--json").stdout)
-    assert found["path"] == str(path) and found["sounds_like"] and found["lufs"] is not None
+    assert found["path"] == str(path) and found["parts"] and found["lufs"] is not None
     said = soundsift("describe", path, "--library", indexed).stdout.splitlines()
-    assert said[0] == str(path) and "LUFS" in said[1] and "sounds like:" in said
+    assert said[0] == str(path) and "LUFS" in said[1]
     done = soundsift("describe", path.with_name("none.wav"), "--library", indexed)
     assert done.returncode == 1 and "the library has no sound" in done.stderr
+
+
+def test_a_description_says_how_likely_each_name_is(indexed):
+    with Library(indexed) as library:
+        known = describe(library, min(library.sounds().values(), key=lambda sound: sound.id))
+    likely = (Likeness("doors wood", 0.614), Likeness("doors creak", 0.1))
+    said = _described(replace(known, likenesses=likely)).splitlines()
+    assert said[-3:] == ["sounds like:", "   61%  doors wood", "   10%  doors creak"]
 
 
 def test_a_library_tells_what_it_sounds_like(indexed):

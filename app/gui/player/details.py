@@ -23,27 +23,30 @@ from engine.store.uses import Use, uses_of
 if TYPE_CHECKING:
     from engine.search import Answer
     from engine.search.explain import Moment
-    from engine.search.reference_texts import TextLikeness
+    from engine.search.sound_names import Likeness
 
 _SIMILAR = 8
 _OFFERED = 6  # as tags
-_TAG_WORDS = 3  # the bank of a foreign model may hold whole sentences, which are no tags
 
 
 @dataclass(frozen=True)
 class SoundDetails:
-    """What the inspector shows of one sound."""
+    """What the inspector shows of one sound.
+
+    ``lacks_names``: what it sounds like can be said once names of sounds were read.
+    """
 
     sound: SoundRow
     tags: Sequence[str]
     fields: Mapping[str, str]
     moments: tuple[Moment, ...] = ()
-    likenesses: tuple[TextLikeness, ...] = ()
+    likenesses: tuple[Likeness, ...] = ()
     similar: Answer | None = field(default=None, compare=False)
     regions: tuple[Region, ...] = ()
     markers: tuple[Marker, ...] = ()
     uses: Sequence[Use] = ()
     layout: str = ""
+    lacks_names: bool = field(default=False, compare=False)
 
 
 def find_details(
@@ -71,14 +74,26 @@ def find_details(
 
     with session.searching(control) as searcher:
         moments = explain(searcher, answer, sound_id) if answer is not None else ()
-        likenesses = searcher.likenesses(sound_id)
+        lacks_names = not searcher.has_names
+        likenesses = () if lacks_names else searcher.likenesses(sound_id)
         similar = None
         if len(searcher.index.rows_of(np.array([sound_id]))):
             similar = searcher.search_sounds([QuerySound(Path(sound.path))], _SIMILAR)
     judged = {tag.lower() for tag in (*tags, *rejected_tags(library, sound_id))}
-    offered = [
-        likeness
-        for likeness in likenesses
-        if likeness.text.lower() not in judged and len(likeness.text.split()) <= _TAG_WORDS
-    ]
-    return replace(known, moments=moments, likenesses=tuple(offered[:_OFFERED]), similar=similar)
+    return replace(
+        known,
+        moments=moments,
+        likenesses=tuple(like for like in likenesses if like.text.lower() not in judged)[:_OFFERED],
+        similar=similar,
+        lacks_names=lacks_names,
+    )
+
+
+def read_names(session: Session, control: Control) -> None:
+    """Read the names that describe sounds, which takes seconds for the first time.
+
+    Searches go on meanwhile.
+    """
+    with session.searching(control) as searcher:
+        names = searcher.sound_names
+    names(control)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
-from app.gui.player.details import SoundDetails, find_details
+from app.gui.player.details import SoundDetails, find_details, read_names
 from app.gui.player.inspector import Inspector
 from app.gui.player.player_panel import PlayerPanel
 from app.gui.player.sound.player import Player
@@ -175,13 +176,13 @@ class PlayerController(QObject):
         path = Path(sound.path)
         long = sound.duration_s > 600
 
-        def partial(peaks: Peaks) -> None:
+        def part(peaks: Peaks) -> None:
             self._parts[0] = peaks
 
         self._parts, self._undrawn = [None], True
         jobs.start(
             "read",
-            lambda control: self._cache.peaks(path, control, partial),
+            lambda control: self._cache.peaks(path, control, part),
             lambda peaks: self._put_peaks(sound, peaks),
             failed=(lambda text: None) if quietly else None,
             title=tr("Drawing {}").format(path.name) if long else None,
@@ -222,6 +223,11 @@ class PlayerController(QObject):
             if not self._inspector.shows(details, match):
                 self._inspector.show_details(details, match)
             self.detailed.emit(details)
+            if details.lacks_names and not self._context.jobs.is_running("names"):
+                work, again = partial(read_names, self._context.opened), self._look_into
+                self._context.jobs.start(
+                    "read", work, lambda _: again(quietly=True), newest="names"
+                )
 
     def _read_detail(self, start_s: float, end_s: float) -> None:
         sound = self._sound

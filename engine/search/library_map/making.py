@@ -8,6 +8,7 @@ fifth, everything is arranged anew from where it was, and turned to lie as befor
 from __future__ import annotations
 
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,6 +43,7 @@ from engine.search.library_map.neighbours import (
     sound_vectors,
 )
 from engine.search.library_map.placing import aligned, landmarks, place_among
+from engine.search.searcher import Searcher
 from engine.store import Library
 from engine.store.vectors import WindowVectors, load_vectors
 
@@ -186,7 +188,6 @@ def _regions(
     made: LibraryMap,
     control: Control,
 ) -> tuple[MapRegion, ...]:
-    from engine.search.reference_texts import ReferenceTexts
 
     rows = listened_to(len(made.ids))
     if len(rows) < FEWEST_NAMED:
@@ -194,5 +195,6 @@ def _regions(
     order = np.argsort(windows.sound_ids, kind="stable")
     first = order[np.searchsorted(windows.sound_ids, made.ids[rows], sorter=order)]
     heard = np.asarray(windows.vectors[first]).astype(np.float32)
-    texts = ReferenceTexts(library, model_folder)
-    return name_regions(made.places, rows, heard, texts, control)
+    with closing(Searcher(library, model_folder)) as searcher:
+        names = searcher.sound_names(control)
+    return name_regions(made.places, rows, heard, names, control)

@@ -1,4 +1,4 @@
-"""What the regions of a map sound like, in words of the model's bank."""
+"""What the regions of a map sound like, in names of UCS."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _SEED = 1
 
 
 class Texts(Protocol):
-    """Names by which sounds are described (:class:`engine.search.reference_texts`)."""
+    """Names by which sounds are described (:class:`engine.search.sound_names.SoundNames`)."""
 
     @property
     def names(self) -> Sequence[str]:

@@ -18,7 +18,6 @@ from engine.models.match_model import load_model, load_text_encoder
 from engine.models.spec import library_ranking, read_spec, write_spec
 from engine.progress import Cancelled, Control
 from engine.search import Searcher
-from engine.search.reference_texts import ReferenceTexts
 from engine.store import FileFacts, Library, StoredWindow
 from engine.store.places import set_state_under
 from engine.store.tables import MISSING, PRESENT, sounds
@@ -245,7 +244,6 @@ def test_a_search_counts_how_sounds_are_claimed_by_their_names(library, ranked_m
     assert len(without) > 20
     for match in without:
         assert match.score == pytest.approx(of_sound[match.sound.id], abs=1e-3)
-    assert ReferenceTexts(library, ranked_model).likenesses(searcher.index, found[0].sound.id)
 
 
 def test_a_stopped_solution_leaves_the_bank_that_was(library, ranked_model, stored):
