@@ -25,8 +25,8 @@ def describe(invocation: Invocation, path: Path) -> None:
     """Tell what is known of a sound."""
     from engine.search.telling import describe_sound
 
-    with invocation.session_to_search() as session:
-        found = describe_sound(session, path)
+    with invocation.session_to_search() as session, progress_bar() as control:
+        found = describe_sound(session, path, control)
     invocation.answer(found.to_dict(), _described(found))
 
 

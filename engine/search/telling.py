@@ -65,14 +65,30 @@ class Outline:
         return {"sounds": self.sounds, "regions": [region.to_dict() for region in self.regions]}
 
 
-def describe_sound(opened: Open, sound: SoundRow | int | str | Path) -> Description:
+def describe_sound(
+    opened: Open, sound: SoundRow | int | str | Path, control: Control | None = None
+) -> Description:
     """Return what is known of a sound, which is named by its id or path.
 
     :raises InputError: the library has no such sound.
+    :raises Cancelled: the user asked to stop.
     """
     row = sound if isinstance(sound, SoundRow) else _row(opened.library, sound)
+    read_names(opened, control)
     with opened.searching() as searcher:
         return describe(opened.library, row, searcher)
+
+
+def read_names(opened: Open, control: Control | None = None) -> None:
+    """Read the names that describe sounds, which takes seconds for the first time.
+
+    Searches go on meanwhile.
+
+    :raises Cancelled: the user asked to stop.
+    """
+    with opened.searching() as searcher:
+        read = searcher.sound_names
+    read(control)
 
 
 def outline(opened: Open, level: int = 1) -> Outline:

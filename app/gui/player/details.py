@@ -87,13 +87,3 @@ def find_details(
         similar=similar,
         lacks_names=lacks_names,
     )
-
-
-def read_names(session: Session, control: Control) -> None:
-    """Read the names that describe sounds, which takes seconds for the first time.
-
-    Searches go on meanwhile.
-    """
-    with session.searching(control) as searcher:
-        names = searcher.sound_names
-    names(control)

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from app.gui.kit.context import Context
 from app.gui.kit.text import tr
-from app.gui.player.details import SoundDetails, find_details, read_names
+from app.gui.player.details import SoundDetails, find_details
 from app.gui.player.inspector import Inspector
 from app.gui.player.player_panel import PlayerPanel
 from app.gui.player.sound.player import Player
@@ -20,6 +20,7 @@ from engine.audio.peaks import Peaks, PeaksCache
 from engine.paths import peaks_folder
 from engine.progress import Control
 from engine.search.answer import Answer, Match
+from engine.search.telling import read_names
 from engine.store import SoundRow
 
 _SETTLED_MS = 90  # a row that is only passed over is not looked into

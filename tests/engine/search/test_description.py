@@ -1,5 +1,7 @@
 """What is known of a sound: its file, tags, collections, and what it sounds like in time."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +9,9 @@ import pytest
 import soundfile
 
 from engine import open_library
+from engine.progress import Cancelled, Control
 from engine.search.description import describe
+from engine.search.telling import describe_sound
 from engine.store.collections import collect
 from engine.store.tags import PERSON, TagRow, put_tags
 from engine.store.vectors import version_of
@@ -82,3 +86,31 @@ def test_the_version_of_a_library_changes_with_what_a_search_would_find(session,
     (tmp_path / "sounds" / "new.wav").unlink()
     session.index(tmp_path / "sounds")
     assert version_of(library) not in (first, second)
+
+
+def test_others_search_while_names_are_read_for_a_description(session, monkeypatch):
+    began, may_end = threading.Event(), threading.Event()
+    with session.searching() as searcher:
+        read = searcher.text_side.read_labels
+
+    def slowly(texts):
+        began.set()
+        assert may_end.wait(60)
+        return read(texts)
+
+    monkeypatch.setattr(searcher.text_side, "read_labels", slowly)
+    sound = next(iter(session.library.sounds().values()))
+    with ThreadPoolExecutor(2) as threads:
+        told = threads.submit(describe_sound, session, sound)
+        try:
+            assert began.wait(60)
+            assert threads.submit(session.search, "a tone").result(60).matches
+        finally:
+            may_end.set()
+    assert told.result().parts
+
+
+def test_a_description_can_be_stopped_before_names_are_read(session):
+    sound = next(iter(session.library.sounds().values()))
+    with pytest.raises(Cancelled):
+        describe_sound(session, sound, Control(cancel=lambda: True))

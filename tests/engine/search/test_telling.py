@@ -17,7 +17,11 @@ from engine.store.places import forget_folder
 def opened(library):
     facts = [FileFacts(f"/a/{n}.wav", 1, 2, f"h{n}", 1.0, 48000, 2, 24, "wav") for n in range(6)]
     library.put_sounds([(one, []) for one in facts])
-    return SimpleNamespace(library=library, searching=lambda: nullcontext(None))
+    names = SimpleNamespace(in_time=lambda index, sound_id: ())
+    searcher = SimpleNamespace(
+        sound_names=lambda control=None: names, likenesses=lambda sound_id: (), index=None
+    )
+    return SimpleNamespace(library=library, searching=lambda: nullcontext(searcher))
 
 
 def keep_map(library):
