@@ -30,7 +30,7 @@ pause 8 # the model is warm
 xdotool type --delay 60 "$query"
 pause 1.5
 xdotool key Down
-pause 0.5
+pause 12 # what sounds sound like is read for the first time
 xdotool key Down
 pause 0.2
 xdotool key Down # twice from the first result
