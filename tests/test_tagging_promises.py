@@ -16,6 +16,7 @@ from engine.models.catalog import find_model
 from engine.models.match_model import load_audio_encoder, load_text_encoder
 from engine.progress import Control
 from engine.search import Searcher
+from engine.search.labels import label_vectors
 from engine.search.labels.taxonomy import read_taxonomy, ucs
 from engine.store import Library
 from engine.store.places import rename_sounds
@@ -35,6 +36,12 @@ def indexed(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         folders = [data / "sounds" / split for split in ("valid", "esc50_dev")]
         index_folders(library, find_model("default"), folders, Control())
     return path
+
+
+@pytest.fixture(autouse=True)
+def kept_labels(indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the tests read labels once: they keep them in one place."""
+    monkeypatch.setattr(label_vectors, "labels_folder", lambda: indexed.with_name("labels"))
 
 
 @pytest.fixture
