@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -178,7 +179,8 @@ class Searcher:
 
         with self._naming:
             if self._names is None:
-                self._names = SoundNames(LabelVectors.of(ucs(), self, control))
+                now = copy(self)  # which nobody refreshes meanwhile
+                self._names = SoundNames(LabelVectors.of(ucs(), now, control))
             return self._names
 
     def likenesses(self, sound_id: int) -> tuple[Likeness, ...]:

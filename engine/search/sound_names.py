@@ -51,7 +51,7 @@ class SoundNames:
 
         :param least: share of a name that is given; None: :data:`LEAST_SHARE`.
         """
-        rows = index.rows_of(np.array([sound_id]))
+        rows = _heard(index, sound_id)
         if not len(rows):
             return ()
         least = LEAST_SHARE if least is None else least
@@ -63,10 +63,9 @@ class SoundNames:
         self, index: VectorIndex, sound_id: int
     ) -> tuple[tuple[float, float, Likeness], ...]:
         """Return start and end in seconds of a sound's windows, and what each is most like."""
-        rows = index.rows_of(np.array([sound_id]))
+        rows, windows = _heard(index, sound_id), index.windows
         if not len(rows):
             return ()
-        windows = index.windows
         rows = rows[np.argsort(windows.starts_s[rows], kind="stable")]
         likely = self._likely(index, rows)
         best = likely.argmax(1)
@@ -87,3 +86,10 @@ class SoundNames:
             shares = self._calibration.shares(-cost)
             found.append(self._calibration.probabilities(shares, fits, lengths[part, None]))
         return np.concatenate(found)
+
+
+def _heard(index: VectorIndex, sound_id: int) -> Integers:
+    """Return the rows of a sound's windows, but of those whose vectors are no numbers."""
+    rows = index.rows_of(np.array([sound_id]))
+    finite: Integers = rows[np.isfinite(index.windows.vectors[rows]).all(axis=1)]
+    return finite

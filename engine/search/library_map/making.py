@@ -195,6 +195,8 @@ def _regions(
     order = np.argsort(windows.sound_ids, kind="stable")
     first = order[np.searchsorted(windows.sound_ids, made.ids[rows], sorter=order)]
     heard = np.asarray(windows.vectors[first]).astype(np.float32)
+    finite = np.isfinite(heard).all(1)
+    rows, heard = rows[finite], heard[finite]
     with closing(Searcher(library, model_folder)) as searcher:
         names = searcher.sound_names(control)
     return name_regions(made.places, rows, heard, names, control)

@@ -1,6 +1,8 @@
 """What sounds sound like, in names of UCS."""
 
 import threading
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -83,3 +85,17 @@ def test_reading_names_can_be_stopped(searcher):
     with pytest.raises(Cancelled):
         searcher.sound_names(Control(cancel=lambda: True))
     assert not searcher.has_names and searcher.sound_names().names
+
+
+def test_a_window_that_is_no_number_describes_nothing(searcher, library):
+    names, index, first = searcher.sound_names(), searcher.index, min(library.sounds())
+    broken = np.array(index.windows.vectors, np.float32)
+    broken[index.rows_of(np.array([first]))[0], 3] = np.nan
+    damaged = SimpleNamespace(rows_of=index.rows_of, windows=replace(index.windows, vectors=broken))
+    (left,) = names.in_time(damaged, first)
+    whole = names.in_time(index, first)[1]
+    assert left[:2] == whole[:2]  # names of a model that was never trained are all but ties
+    assert left[2].share == pytest.approx(whole[2].share, rel=1e-4)
+    assert names.likenesses(damaged, first, 0.0)[0].share == pytest.approx(left[2].share)
+    broken[:] = np.inf
+    assert names.likenesses(damaged, first, 0.0) == () == names.in_time(damaged, first)
