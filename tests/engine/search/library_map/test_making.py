@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -254,3 +255,18 @@ def test_a_map_of_few_sounds_has_no_names():
     assert (
         name_regions(np.zeros((20, 2), np.float32), np.arange(20), heard, Words(), Control()) == ()
     )
+
+
+def test_a_sound_whose_vector_is_no_number_names_no_region(library, model_folder, monkeypatch):
+    count, seen = making.FEWEST_NAMED, []
+    vectors = np.ones((count, 32), np.float16)
+    vectors[7, 3] = np.nan
+    windows = SimpleNamespace(sound_ids=np.arange(1, count + 1), vectors=vectors)
+    places = np.zeros((count, 2), np.float32)
+    made = LibraryMap(windows.sound_ids, places, places, (), "model")
+    searcher = SimpleNamespace(sound_names=lambda control: None, close=lambda: None)
+    monkeypatch.setattr(making, "Searcher", lambda *given: searcher)
+    monkeypatch.setattr(making, "name_regions", lambda *given: seen.append(given) or ())
+    assert making._regions(library, model_folder, windows, made, Control()) == ()
+    ((_, rows, heard, _, _),) = seen
+    assert len(rows) == len(heard) == count - 1 and 7 not in rows and np.isfinite(heard).all()
