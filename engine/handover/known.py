@@ -15,7 +15,7 @@ from engine.metadata.ucs_names import category_of_sound
 from engine.store import Library, SoundRow
 from engine.store.listing import details_of
 from engine.store.places import sound_at
-from engine.store.tags import accepted_tags
+from engine.store.tags import sounds_with_tags
 
 _OF_ORDERS = {"name", "start", "end", "region", "how", "project", "number"}
 _KNOWN = frozenset(FIELDS) - _OF_ORDERS
@@ -23,7 +23,7 @@ _KNOWN = frozenset(FIELDS) - _OF_ORDERS
 
 def fields_of(library: Library, ids: Sequence[int], project: str = "") -> dict[int, dict[str, str]]:
     """Return the fields by which sounds can be named, by id; they are numbered in this order."""
-    sounds, tags, roots = library.sounds(ids), accepted_tags(library, ids), library.folders()
+    (sounds, tags), roots = sounds_with_tags(library, ids), library.folders()
     width = max(2, len(str(len(ids))))
     found = {}
     for number, sound_id in enumerate(ids, start=1):

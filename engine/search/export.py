@@ -20,7 +20,7 @@ from engine.store import Library, SoundRow
 from engine.store.keywords import match_words
 from engine.store.listing import ordered_sounds
 from engine.store.records import moment
-from engine.store.tags import accepted_tags
+from engine.store.tags import sounds_with_tags
 
 Format = Literal["csv", "json", "table"]
 FORMATS: dict[str, Format] = {".csv": "csv", ".json": "json", ".txt": "table", ".tsv": "table"}
@@ -81,7 +81,7 @@ def _rows(library: Library, ids: Sequence[int], control: Control) -> Iterator[di
     roots = library.folders()
     for start in range(0, len(ids), _AT_ONCE):
         some = ids[start : start + _AT_ONCE]
-        sounds, tags = library.sounds(some), accepted_tags(library, some)
+        sounds, tags = sounds_with_tags(library, some)
         for sound_id in some:
             if sound_id in sounds:
                 yield _row(sounds[sound_id], tags.get(sound_id, ()), roots)

@@ -8,7 +8,7 @@ from engine.search.answer import Answer, Match
 from engine.search.grammar import Query, parse
 from engine.store import Library
 from engine.store.keywords import match_words
-from engine.store.tags import accepted_tags
+from engine.store.tags import sounds_with_tags
 
 
 def search_names(library: Library, text: str | Query, limit: int = 20) -> Answer:
@@ -29,7 +29,7 @@ def list_sounds(library: Library, query: Query, limit: int, began: float, model:
     """
     hits = match_words(library, query.groups, query.conditions, limit)
     ids = [sound_id for sound_id, _ in hits]
-    sounds, tags = library.sounds(ids), accepted_tags(library, ids)
+    sounds, tags = sounds_with_tags(library, ids)
     matches = tuple(
         Match(
             sounds[sound_id],

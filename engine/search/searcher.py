@@ -36,7 +36,7 @@ from engine.store.adopted import adopted_model
 from engine.store.conditions import Condition, sounds_where
 from engine.store.keywords import KeywordHits, find_words
 from engine.store.places import sound_at
-from engine.store.tags import accepted_tags
+from engine.store.tags import sounds_with_tags
 from engine.store.vectors import load_vectors
 from engine.torch_setup import using_threads
 
@@ -268,7 +268,7 @@ class Searcher:
         windows = self.index.windows
         chosen = rows[ranked.places]
         ids = [int(i) for i in windows.sound_ids[chosen]]
-        sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        sounds, tags = sounds_with_tags(self._library, ids)
         words, complete = _words_of(named, np.array(ids, np.int64))
         return [
             Match(
@@ -301,7 +301,7 @@ class Searcher:
             return []
         ids = named.sound_ids[places].tolist()
         words, complete = _words_of(named, named.sound_ids[places])
-        sounds, tags = self._library.sounds(ids), accepted_tags(self._library, ids)
+        sounds, tags = sounds_with_tags(self._library, ids)
         evidence = UNHEARD + words_bonus(named.weights[places], named.whole)
         return [
             Match(

@@ -26,6 +26,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 from engine.paths import is_under
 from engine.progress import Control
 from engine.store import tables
+from engine.store.chunks import SOME, rows_of_some
 from engine.store.lineage import insert_windows
 from engine.store.mounts import mounts_of
 from engine.store.opening import database_at
@@ -39,11 +40,13 @@ from engine.store.records import (
     Statistics,
     StoredWindow,
 )
-from engine.store.sound_rows import indexed_folders, innermost_first, row_of, select_rows
+from engine.store.sound_rows import (
+    indexed_folders,
+    read_sounds,
+)
 from engine.store.tables import BROKEN, MISSING, OFFLINE, PRESENT, replacing
 from engine.store.words import index_words
 
-_CHUNK = 500  # bound parameters in one statement
 LOUDNESS = ("lufs", "range_lu", "peak_db")  # columns of sounds
 _KNOWN: Select[Any] = select(
     *(tables.sounds.c[n] for n in ("path", "id", "size", "mtime_ns", "content_hash", "state")),
@@ -222,14 +225,8 @@ class Library:
 
     def sounds(self, ids: Collection[int] | None = None) -> dict[int, SoundRow]:
         """Return sounds by id; all of them if ``ids`` is None."""
-        s = tables.sounds.c
-        found = {}
         with self.reading() as connection:
-            roots = innermost_first(connection)
-            for statement in in_chunks(select_rows().order_by(s.id), s.id, ids):
-                for row in connection.execute(statement):
-                    found[row.id] = row_of(row, roots)
-        return found
+            return read_sounds(connection, ids)
 
     def has_sounds(self) -> bool:
         """Return whether any sound is known."""
@@ -322,10 +319,8 @@ def _put_rows(connection: Connection, values: Sequence[dict[str, Any]]) -> dict[
 
 def _ids(connection: Connection, paths: Sequence[str]) -> dict[str, int]:
     s = tables.sounds.c
-    found: dict[str, int] = {}
-    for statement in in_chunks(select(s.path, s.id), s.path, paths):
-        found |= {row.path: row.id for row in connection.execute(statement)}
-    return found
+    chosen = select(s.path, s.id).where(s.path.in_(SOME))
+    return {row.path: row.id for row in rows_of_some(connection, chosen, paths)}
 
 
 def write_settings(connection: Connection, values: Mapping[str, bytes]) -> None:
@@ -347,18 +342,6 @@ def write_skipped(connection: Connection, rows: Sequence[Skipped]) -> None:
 def _delete_skipped(connection: Connection, paths: Sequence[str]) -> None:
     statement = delete(tables.skipped).where(tables.skipped.c.path == bindparam("gone"))
     connection.execute(statement, [{"gone": path} for path in paths])
-
-
-def in_chunks(
-    statement: Select[Any], column: Any, ids: Collection[int] | Collection[str] | None
-) -> Iterator[Select[Any]]:
-    """Yield the statement for some ids (or paths) at a time; once for all if None."""
-    if ids is None:
-        yield statement
-        return
-    listed: list[Any] = list(ids)
-    for start in range(0, len(listed), _CHUNK):
-        yield statement.where(column.in_(listed[start : start + _CHUNK]))
 
 
 def _known(row: Row[Any]) -> Known:

@@ -21,9 +21,10 @@ from sqlalchemy import (
 
 from engine.arrays import Integers
 from engine.store import tables
+from engine.store.chunks import SOME, rows_of_some
 from engine.store.conditions import Condition, where_all
 from engine.store.dialects import joined, utf8
-from engine.store.library import Library, in_chunks
+from engine.store.library import Library
 from engine.store.marks import COLOURS
 from engine.store.portable import as_stored, folder_of, is_at
 from engine.store.regions import region_names
@@ -154,11 +155,10 @@ def _joined(connection: Connection, texts: Select[Any], *order: ColumnElement[An
 def files_of(library: Library, ids: Collection[int]) -> dict[int, tuple[int, int]]:
     """Return size in bytes and time of change in nanoseconds of sounds' files, as last seen."""
     s = tables.sounds.c
-    found: dict[int, tuple[int, int]] = {}
+    chosen = select(s.id, s.size, s.mtime_ns).where(s.id.in_(SOME))
     with library.reading() as connection:
-        for statement in in_chunks(select(s.id, s.size, s.mtime_ns), s.id, ids):
-            found |= {row.id: (row.size, row.mtime_ns) for row in connection.execute(statement)}
-    return found
+        rows = rows_of_some(connection, chosen, ids)
+        return {row.id: (row.size, row.mtime_ns) for row in rows}
 
 
 def details_of(library: Library, sound_id: int) -> str | None:
@@ -171,13 +171,10 @@ def details_of(library: Library, sound_id: int) -> str | None:
 def header_fields(library: Library, ids: Collection[int]) -> dict[int, dict[str, str]]:
     """Return the texts of headers by name, of those sounds whose headers were read."""
     s = tables.sounds.c
-    chosen = select(s.id, s.details).where(s.details.is_not(None))
+    chosen = select(s.id, s.details).where(s.details.is_not(None), s.id.in_(SOME))
     with library.reading() as connection:
-        return {
-            row.id: json.loads(row.details)
-            for statement in in_chunks(chosen, s.id, ids)
-            for row in connection.execute(statement)
-        }
+        rows = rows_of_some(connection, chosen, ids)
+        return {row.id: json.loads(row.details) for row in rows}
 
 
 def damaged_sounds(library: Library) -> list[tuple[str, str]]:

@@ -13,8 +13,9 @@ from sqlalchemy.dialects.sqlite import insert
 
 from engine.errors import InputError
 from engine.store import tables
+from engine.store.chunks import SOME, rows_of_some
 from engine.store.history import recording
-from engine.store.library import Library, in_chunks
+from engine.store.library import Library
 from engine.store.words import index_words, search_words
 
 _LONGEST_NAME = 200  # characters
@@ -34,12 +35,12 @@ class Region:
 def regions_of(library: Library, sound_ids: Collection[int]) -> dict[int, list[Region]]:
     """Return the regions of sounds by id, in the order in which they begin."""
     r = tables.regions.c
-    chosen = select(r.id, r.sound_id, r.name, r.start_s, r.end_s).order_by(r.start_s, r.id)
+    columns = (r.id, r.sound_id, r.name, r.start_s, r.end_s)
+    chosen = select(*columns).where(r.sound_id.in_(SOME)).order_by(r.start_s, r.id)
     found: dict[int, list[Region]] = {}
     with library.reading() as connection:
-        for statement in in_chunks(chosen, r.sound_id, sound_ids):
-            for row in connection.execute(statement):
-                found.setdefault(row.sound_id, []).append(Region(*row))
+        for row in rows_of_some(connection, chosen, sound_ids):
+            found.setdefault(row.sound_id, []).append(Region(**row._mapping))
     return found
 
 

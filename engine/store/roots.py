@@ -16,8 +16,9 @@ from engine.paths import is_under, refuse_odd_name, spelled_out
 from engine.progress import Control, Progress
 from engine.roots import NOWHERE, PREFIX, Mounts, checked_name
 from engine.store import tables
+from engine.store.chunks import SOME, rows_of_some
 from engine.store.copies import keep_copy
-from engine.store.library import Library, in_chunks
+from engine.store.library import Library
 from engine.store.mounts import drop_mount, mounts_of, put_mount
 from engine.store.portable import is_at, mapped_by, mounts_in_effect
 from engine.store.sound_rows import indexed_folders
@@ -231,8 +232,7 @@ def _refuse_taken(connection: Connection, column: Any, place: str, paths: Sequen
     :raises InputError: there are any.
     """
     taken = len(paths) - len(set(paths))
-    for statement in in_chunks(select(column), column, paths):
-        taken += len(connection.scalars(statement).all())
+    taken += len([*rows_of_some(connection, select(column).where(column.in_(SOME)), paths)])
     if taken:
         raise InputError(
             f"{taken} files in {place} are known twice, under the root and by paths of their own: "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cache
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from engine.paths import is_under
 from engine.store import tables
+from engine.store.chunks import SOME, rows_of_some
 from engine.store.portable import as_stored, is_below
 from engine.store.records import UNMARKED, Marks, SoundRow
 from engine.store.tables import BROKEN, MISSING, OFFLINE
@@ -33,6 +34,22 @@ def select_rows() -> Select[Any]:
     marks = (m.stars, m.colour, m.note, latest_use(), _project())
     columns = select(*facts, *texts, *marks)
     return columns.outerjoin_from(tables.sounds, tables.marks, m.sound_id == s.id)
+
+
+@cache
+def _select_some() -> Select[Any]:
+    s = tables.sounds.c
+    return select_rows().where(s.id.in_(SOME)).order_by(s.id)
+
+
+def read_sounds(connection: Connection, ids: Collection[int] | None = None) -> dict[int, SoundRow]:
+    """Return sounds by id; all of them if ``ids`` is None."""
+    roots = innermost_first(connection)
+    if ids is None:
+        rows = iter(connection.execute(select_rows().order_by(tables.sounds.c.id)))
+    else:
+        rows = rows_of_some(connection, _select_some(), ids)
+    return {row.id: row_of(row, roots) for row in rows}
 
 
 def indexed_folders(connection: Connection) -> list[str]:

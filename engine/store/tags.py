@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any, Literal
 
 from sqlalchemy import (
     Connection,
+    Select,
     and_,
     bindparam,
     case,
@@ -24,8 +26,11 @@ from sqlalchemy import (
 )
 
 from engine.store import tables
+from engine.store.chunks import SOME, rows_of_some
 from engine.store.history import recording
-from engine.store.library import Library, in_chunks
+from engine.store.library import Library
+from engine.store.records import SoundRow
+from engine.store.sound_rows import read_sounds
 from engine.store.words import index_words
 
 PERSON = "person"
@@ -180,20 +185,39 @@ def rejected_tags(library: Library, sound_id: int) -> set[str]:
 
 def accepted_tags(library: Library, ids: Collection[int] | None = None) -> dict[int, list[str]]:
     """Return the accepted labels of every sound (of ``ids``) that has any, sorted."""
+    with library.reading() as connection:
+        return _accepted(connection, ids)
+
+
+def sounds_with_tags(
+    library: Library, ids: Collection[int]
+) -> tuple[dict[int, SoundRow], dict[int, list[str]]]:
+    """Return sounds by id, and the accepted labels, sorted, of those that have any."""
+    with library.reading() as connection:
+        return read_sounds(connection, ids), _accepted(connection, ids)
+
+
+def _accepted(connection: Connection, ids: Collection[int] | None) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
-    for row in tag_rows(library, ids, "accepted"):
+    for row in _rows(connection, ids, "accepted"):
         found.setdefault(row.sound_id, []).append(row.label)
     return found
 
 
 def _rows(connection: Connection, ids: Collection[int] | None, state: State | None) -> list[TagRow]:
+    chosen = _select_tags(ids is not None, state)
+    rows = connection.execute(chosen) if ids is None else rows_of_some(connection, chosen, ids)
+    return [TagRow(**row._mapping) for row in rows]
+
+
+@cache
+def _select_tags(of_some: bool, state: State | None) -> Select[Any]:
     t = tables.tags.c
     columns = (t.sound_id, t.label, t.state, t.said_by, t.probability, t.start_s, t.end_s)
     chosen = select(*columns).order_by(t.sound_id, t.label)
-    if state is not None:
-        chosen = chosen.where(t.state == state)
-    parts = in_chunks(chosen, t.sound_id, ids)
-    return [TagRow(**row._mapping) for part in parts for row in connection.execute(part)]
+    if of_some:
+        chosen = chosen.where(t.sound_id.in_(SOME))
+    return chosen if state is None else chosen.where(t.state == state)
 
 
 def _replacing() -> Any:

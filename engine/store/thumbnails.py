@@ -9,18 +9,16 @@ from sqlalchemy import select
 
 from engine.errors import RefusedError
 from engine.store import tables
-from engine.store.library import Library, in_chunks
+from engine.store.chunks import SOME, rows_of_some
+from engine.store.library import Library
 
 
 def thumbnails(library: Library, ids: Collection[int]) -> dict[int, bytes]:
     """Return the thumbnails of those sounds that have one."""
     t = tables.thumbnails.c
+    chosen = select(t.sound_id, t.peaks).where(t.sound_id.in_(SOME))
     with library.reading() as connection:
-        return {
-            row.sound_id: row.peaks
-            for part in in_chunks(select(t.sound_id, t.peaks), t.sound_id, ids)
-            for row in connection.execute(part)
-        }
+        return {row.sound_id: row.peaks for row in rows_of_some(connection, chosen, ids)}
 
 
 def put_thumbnails(library: Library, peaks: Mapping[int, bytes]) -> None:
@@ -31,11 +29,8 @@ def put_thumbnails(library: Library, peaks: Mapping[int, bytes]) -> None:
     statement = tables.replacing(tables.thumbnails, ["sound_id"], ["peaks"])
     s = tables.sounds.c
     with suppress(RefusedError), library.writing() as connection:
-        there = {
-            sound_id
-            for part in in_chunks(select(s.id), s.id, list(peaks))
-            for sound_id in connection.scalars(part)
-        }
+        known = rows_of_some(connection, select(s.id).where(s.id.in_(SOME)), list(peaks))
+        there = {row.id for row in known}
         rows = [{"sound_id": i, "peaks": peaks[i]} for i in peaks if i in there]
         if rows:
             connection.execute(statement, rows)

@@ -20,7 +20,7 @@ from engine.store import Library, SoundRow
 from engine.store.conditions import Among
 from engine.store.interest import note_interest
 from engine.store.listing import Order, ordered_sounds
-from engine.store.tags import accepted_tags
+from engine.store.tags import sounds_with_tags
 from engine.store.thumbnails import thumbnails
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def find(session: Session, asked: SearchRequest, control: Control, limit: int = 
 def facts_of(session: Session, ids: Collection[int]) -> RowFacts:
     """Return what rows show."""
     library = session.library
-    return RowFacts(library.sounds(ids), accepted_tags(library, ids), _drawn(library, ids))
+    return RowFacts(*sounds_with_tags(library, ids), _drawn(library, ids))
 
 
 def make_thumbnails(

@@ -414,7 +414,7 @@ def test_what_is_known_of_files_and_headers_is_given_by_id(library, monkeypatch)
         row("/s/c.wav"),
     )
     library.put_sounds([(row("/s/d.wav"), [])])
-    monkeypatch.setattr("engine.store.library._CHUNK", 1)
+    monkeypatch.setattr("engine.store.chunks._AT_ONCE", 1)
     assert files_of(library, [1, 2, 99]) == {1: (7, 8), 2: (9, 10)}
     assert files_of(library, []) == {}
     assert details_of(library, 1) == '{"t": "x"}'

@@ -4,7 +4,7 @@ import json
 import time
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import event, func, insert, select
 
 from engine.store import (
     EmbeddedPart,
@@ -16,9 +16,9 @@ from engine.store import (
     SoundRow,
     Statistics,
     StoredWindow,
+    chunks,
     tables,
 )
-from engine.store import library as module
 from engine.store.header_words import keywords_of
 from engine.store.interest import folder_interest, note_interest
 from engine.store.keywords import match_words
@@ -302,7 +302,7 @@ def test_sounds_are_asked_for_by_id_in_any_number(library, monkeypatch):
     assert len(every) == 7
     assert library.sounds([]) == {}
     assert set(library.sounds([2, 5, 99])) == {2, 5}
-    monkeypatch.setattr(module, "_CHUNK", 3)
+    monkeypatch.setattr(chunks, "_AT_ONCE", 3)
     assert library.sounds(list(every)) == every  # three, three and one
     again = [(facts(f"/s/{n}.wav", size=5), [window()]) for n in range(7)]
     library.put_sounds(again)
@@ -342,13 +342,14 @@ def test_settings_are_written_over_and_beside_others(library):
     assert (library.setting("one"), library.setting("two")) == (b"new", b"2")
 
 
-def test_ids_are_asked_for_some_at_a_time(library):
-    statement = module._KNOWN
-    column = tables.sounds.c.id
-    assert list(module.in_chunks(statement, column, None)) == [statement]
-    assert list(module.in_chunks(statement, column, [])) == []
-    assert len(list(module.in_chunks(statement, column, range(500)))) == 1
-    assert len(list(module.in_chunks(statement, column, range(501)))) == 2
+@pytest.mark.parametrize(("ids", "statements"), [(0, 0), (500, 1), (501, 2)])
+def test_ids_are_asked_for_some_at_a_time(library, ids, statements):
+    asked = []
+    statement = select(tables.sounds.c.id).where(tables.sounds.c.id.in_(chunks.SOME))
+    with library.reading() as connection:
+        event.listen(connection, "before_cursor_execute", lambda *said: asked.append(said[2]))
+        assert list(chunks.rows_of_some(connection, statement, range(ids))) == []
+    assert len(asked) == statements
 
 
 # Windows
@@ -448,7 +449,7 @@ def test_searches_in_a_folder_add_up(library):
 
 
 def test_thumbnails_are_replaced_and_given_of_those_asked_for(library, monkeypatch):
-    monkeypatch.setattr(module, "_CHUNK", 2)
+    monkeypatch.setattr(chunks, "_AT_ONCE", 2)
     library.put_sounds([(facts(f"/s/{n}.wav"), []) for n in range(5)])
     ids = list(library.sounds())
     put_thumbnails(library, {sound_id: b"%d" % sound_id for sound_id in ids})

@@ -3,8 +3,7 @@
 import pytest
 
 from engine.errors import InputError
-from engine.store import FileFacts, Library
-from engine.store import library as library_module
+from engine.store import FileFacts, Library, chunks
 from engine.store.collections import (
     collect,
     collections,
@@ -20,6 +19,7 @@ from engine.store.tags import (
     merge,
     put_tags,
     rejected_tags,
+    sounds_with_tags,
     suggest_tags,
     tag_rows,
 )
@@ -164,12 +164,20 @@ def test_a_refusal_to_see_undoes_suggestions(filled):
 
 def test_words_and_tags_of_many_sounds_are_written_some_at_a_time(filled, monkeypatch):
     monkeypatch.setattr("engine.store.words._AT_ONCE", 3)
-    monkeypatch.setattr(library_module, "_CHUNK", 2)
+    monkeypatch.setattr(chunks, "_AT_ONCE", 2)
     put_tags(filled, [TagRow(i, f"tag{i}", "accepted", PERSON) for i in range(1, 8)])
     put_tags(filled, [TagRow(i, "common", "accepted", PERSON) for i in range(1, 8)])
     assert found(filled, "common") == list(range(1, 8))
     assert [found(filled, f"tag{i}") for i in range(1, 8)] == [[i] for i in range(1, 8)]
     assert len(accepted_tags(filled, range(1, 8))) == 7
+
+
+def test_sounds_come_with_what_was_accepted_of_them(filled):
+    put_tags(filled, [TagRow(1, "b", "accepted", PERSON), TagRow(1, "a", "accepted", "model")])
+    put_tags(filled, [TagRow(2, "c", "suggested", "model"), TagRow(3, "d", "accepted", PERSON)])
+    sounds, tags = sounds_with_tags(filled, [1, 2])
+    assert sounds == filled.sounds([1, 2])
+    assert tags == {1: ["a", "b"]}
 
 
 # Collections
