@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import mmap
+import os
 import subprocess
 import sys
 import tempfile
@@ -129,7 +130,17 @@ def _opened(folder: Path, n: int) -> WindowVectors:
     times = np.broadcast_to(zeros, (n,))
     present = np.ones(n, bool)
     numbers, codes = np.arange(n), folder / "codes"
-    return WindowVectors(vectors, potentials, numbers, times, times, present, codes, pages)
+    return WindowVectors(
+        vectors,
+        potentials,
+        numbers,
+        times,
+        times,
+        present,
+        codes,
+        pages,
+        descriptor=os.open(folder / "vectors.f16", os.O_RDONLY),
+    )
 
 
 def _exact_best(

@@ -12,8 +12,10 @@ every block of them; rows that a killed process left behind are overwritten.
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import secrets
+import weakref
 import zlib
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
@@ -57,7 +59,8 @@ class WindowVectors:
 
     ``vectors`` (n, rank), float16; ``potentials``, ``sound_ids``, ``starts_s``, ``ends_s``
     (n,); ``present`` (n,) says whose sounds are there.  ``codes`` is where a search may keep
-    what it derives from the vectors, with their :meth:`fingerprint`.
+    what it derives from the vectors, with their :meth:`fingerprint`.  ``descriptor`` is the
+    vectors' file, as long as it is mapped to ``pages``.
     """
 
     vectors: Halves
@@ -69,6 +72,27 @@ class WindowVectors:
     codes: Path | None = None
     pages: mmap.mmap | None = None
     checksums: tuple[int, ...] = ()
+    descriptor: int | None = None
+
+    def some(self, rows: Integers) -> Halves:
+        """Return the vectors (m, rank) of some rows, which stay in nobody's memory.
+
+        Read one by one, they cost half of what they cost as pages that are mapped and released.
+
+        :raises LibraryError: the disk does not give them any more.
+        """
+        if self.descriptor is None:
+            found: Halves = self.vectors[rows]
+            self.release()
+            return found
+        size, rank = self.vectors[0].nbytes, self.vectors.shape[1]
+        try:
+            read = b"".join(os.pread(self.descriptor, size, row * size) for row in rows.tolist())
+        except OSError as error:
+            raise _unreadable(error.strerror or str(error)) from None
+        if len(read) != size * len(rows):
+            raise _unreadable("the file is shorter than it was")
+        return np.frombuffer(read, np.float16).reshape(len(rows), rank)
 
     def release(self) -> None:
         """Give back the memory of vectors that were read; they stay in the system's cache."""
@@ -98,6 +122,12 @@ class _State:
 
 class _DamagedError(Exception):
     """The files are not what was written."""
+
+
+def _unreadable(reason: str) -> LibraryError:
+    return LibraryError(
+        f"the vectors beside the library cannot be read any more ({reason}): open it again"
+    )
 
 
 def load_vectors(library: Library, rank: int) -> WindowVectors:
@@ -191,11 +221,11 @@ class _Cache:
         return self._mapped(rows, away)
 
     def _mapped(self, rows: Any, away: Integers) -> WindowVectors:
-        vectors, pages = self._checked_vectors()
+        vectors, pages, descriptor = self._checked_vectors()
         present = rows["id"] > 0
         if len(away):
             present &= ~np.isin(rows["sound"], away)
-        return WindowVectors(
+        windows = WindowVectors(
             vectors=vectors,
             potentials=rows["potential"].copy(),
             sound_ids=rows["sound"].copy(),
@@ -205,24 +235,30 @@ class _Cache:
             codes=self._folder / f"codes-{self._state.generation}" if len(rows) else None,
             pages=pages,
             checksums=tuple(self._state.vectors),
+            descriptor=descriptor,
         )
+        windows.release()  # all were read
+        return windows
 
-    def _checked_vectors(self) -> tuple[Halves, mmap.mmap | None]:
+    def _checked_vectors(self) -> tuple[Halves, mmap.mmap | None, int | None]:
         """Map the vectors, and read all of them once."""
         n, size = self._state.rows, self._rank * 2
         if not n:
-            return np.zeros((0, self._rank), np.float16), None
+            return np.zeros((0, self._rank), np.float16), None, None
         with self._file("vectors").open("rb") as file:
             try:
                 pages = mmap.mmap(file.fileno(), n * size, access=mmap.ACCESS_READ)
             except ValueError:  # the file is shorter
                 raise _DamagedError from None
-        with memoryview(pages) as data:
-            whole = _checksums(data, size) == self._state.vectors
-        if not whole:
-            pages.close()
-            raise _DamagedError
-        return np.frombuffer(pages, np.float16).reshape(n, self._rank), pages
+            with memoryview(pages) as data:
+                whole = _checksums(data, size) == self._state.vectors
+            if not whole:
+                pages.close()
+                raise _DamagedError
+            descriptor = os.dup(file.fileno()) if hasattr(os, "pread") else None  # not on Windows
+        if descriptor is not None:
+            weakref.finalize(pages, os.close, descriptor)
+        return np.frombuffer(pages, np.float16).reshape(n, self._rank), pages, descriptor
 
     def _checked_rows(self) -> Any:
         rows = np.fromfile(self._file("rows"), _ROW, self._state.rows)

@@ -1,8 +1,10 @@
 """What a cache of vectors gives, what is in its files, and when it is made anew."""
 
+import gc
 import itertools
 import json
 import mmap
+import os
 import zlib
 from pathlib import Path
 
@@ -71,6 +73,43 @@ def test_every_column_is_that_of_the_library(library):
     assert isinstance(loaded.pages, mmap.mmap)
     loaded.release()
     assert loaded.vectors[4, 0] == ord("c")  # read again from the disk
+
+
+@pytest.mark.parametrize("can_read_at", [True, False], ids=["read", "mapped"])
+def test_some_vectors_are_those_of_their_rows(library, monkeypatch, can_read_at):
+    if not can_read_at:
+        monkeypatch.delattr(os, "pread", raising=False)
+    put(library, *"abcde", windows=3)
+    loaded = load_vectors(library, RANK)
+    assert (loaded.descriptor is not None) is (can_read_at and hasattr(os, "pread"))
+    rows = np.array([14, 0, 7, 7], np.int64)
+    some = loaded.some(rows)
+    assert some.dtype == np.float16
+    assert np.array_equal(some, loaded.vectors[rows])
+    assert loaded.some(rows[:0]).shape == (0, RANK)
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="this system reads mapped vectors only")
+def test_vectors_that_are_gone_from_the_disk_are_one_sentence(library):
+    put(library, *"abc")
+    loaded = load_vectors(library, RANK)
+    (file,) = cache_folder(library).glob("vectors-*.f16")
+    os.truncate(file, 2 * RANK)
+    assert np.array_equal(loaded.some(np.array([0])), np.full((1, RANK), ord("a"), np.float16))
+    with pytest.raises(LibraryError, match="cannot be read any more"):
+        loaded.some(np.array([0, 2]))
+
+
+@pytest.mark.skipif(not hasattr(os, "pread"), reason="this system reads mapped vectors only")
+def test_a_file_of_vectors_is_closed_when_nobody_has_them(library):
+    put(library, "a")
+    loaded = load_vectors(library, RANK)
+    descriptor = loaded.descriptor
+    os.fstat(descriptor)
+    del loaded
+    gc.collect()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
 
 
 def test_a_library_of_nothing_has_a_cache_of_nothing(library):
