@@ -160,7 +160,9 @@ class VectorIndex:
 
     @cached_property
     def _codes(self) -> Codes:
-        return Codes.of(self.windows, self._ranking)
+        codes = Codes.of(self.windows, self._ranking)
+        self.windows.release()
+        return codes
 
 
 def _lengths(vectors: Any) -> Floats:
